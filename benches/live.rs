@@ -1,0 +1,118 @@
+//! What the live view stands on: `cargo bench`.
+//!
+//! - `step/bare`: one forward pass and one input gradient of the network, by burn alone.
+//! - `step/pgd`: one step of PGD on the same network (40 steps, divided). It may cost at most half as
+//!   much again: there is no hidden work in it.
+//! - `attack/pgd-40`: from the picture to the judged and measured report.
+//!
+//! Criterion shows the steps as elements a second: `step/bare` over `step/pgd` is the factor.
+//!
+//! The start-up time is measured from outside, over ten starts, and the drawing in the dashboard's own
+//! tests:
+//!
+//! ```text
+//! cargo build --release
+//! time (for i in $(seq 10); do target/release/epsiloscope models >/dev/null; done)
+//! ```
+
+use burn::tensor::{Tensor, TensorData};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use epsiloscope::attack::{Budget, Goal, Norm, Plan, Problem, Unobserved, Victim, find, launch};
+use epsiloscope::data::{Dataset, Sample};
+use epsiloscope::engine::{Chosen, DeviceChoice, choose};
+use epsiloscope::experiment::{self, Experiment};
+use epsiloscope::model::{Classifier, Model, catalogue};
+use epsiloscope::parameter::Value;
+use std::hint::black_box;
+use std::sync::Arc;
+
+const STEPS: usize = 40;
+const EPSILON: f64 = 0.1;
+
+/// The first digit, the small embedded network, the CPU.
+fn setting() -> (Sample, Arc<Model>, Chosen) {
+    let chosen = choose(DeviceChoice::Cpu);
+    let cards = catalogue();
+    let card = cards
+        .iter()
+        .find(|card| card.data == "mnist")
+        .expect("an MNIST model");
+    let model = Model::load(&card.name, &chosen.device).expect("the model loads");
+    let sample = Dataset::load("mnist").expect("the data loads").sample(0);
+    (sample, model, chosen)
+}
+
+fn pgd() -> Plan {
+    let mut plan = Plan::new(find("pgd").expect("there is PGD"), EPSILON);
+    plan.settings.set("steps", Value::Int(STEPS as i64));
+    plan.settings.set("random-start", Value::Bool(false));
+    plan
+}
+
+fn step(criterion: &mut Criterion) {
+    let (sample, model, chosen) = setting();
+    let [c, h, w] = sample.picture.shape();
+    let pixels = TensorData::new(sample.picture.pixels().to_vec(), [1, c, h, w]);
+    let images: Tensor<4> = Tensor::from_data(pixels, &chosen.device);
+    let network = &model.network;
+    let classes = network.classes();
+    let start = TensorData::new(vec![0.1_f32; classes], [1, classes]);
+    let start: Tensor<2> = Tensor::from_data(start, &chosen.device).autodiff();
+    let mut group = criterion.benchmark_group("step");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("bare", |bencher| {
+        bencher.iter(|| {
+            let tracked = images.clone().autodiff().require_grad();
+            let logits = network.forward(tracked.clone());
+            let mut gradients = (logits * start.clone()).sum().backward();
+            let gradient = tracked.grad_remove(&mut gradients).expect("a gradient");
+            black_box(gradient.try_into_vec_as::<f32>().expect("values"))
+        })
+    });
+    let problem = Problem {
+        images: images.clone(),
+        goals: vec![Goal::Untargeted {
+            truth: sample.label.expect("a digit has a label"),
+        }],
+        budget: Budget::new(Norm::Linf, EPSILON, c * h * w).expect("ε is in range"),
+        seed: 0,
+        samples: vec![0],
+    };
+    let plan = pgd();
+    let settings = plan.resolved();
+    group.throughput(Throughput::Elements(STEPS as u64));
+    group.bench_function("pgd", |bencher| {
+        bencher.iter(|| {
+            let mut victim = Victim::new(network);
+            let verdict = launch(
+                plan.attack,
+                &settings,
+                &mut victim,
+                &problem,
+                &mut Unobserved,
+            );
+            black_box(verdict.expect("the attack runs").success)
+        })
+    });
+    group.finish();
+}
+
+fn attack(criterion: &mut Criterion) {
+    let (sample, model, chosen) = setting();
+    let experiment = Experiment {
+        model,
+        twin: None,
+        sample,
+        plan: pgd(),
+        device: chosen.info,
+    };
+    criterion.bench_function("attack/pgd-40", |bencher| {
+        bencher.iter(|| {
+            let report = experiment::run(&experiment, &mut Unobserved);
+            black_box(report.expect("the attack runs").success)
+        })
+    });
+}
+
+criterion_group!(benches, step, attack);
+criterion_main!(benches);

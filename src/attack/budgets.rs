@@ -1,0 +1,31 @@
+//! Customary budgets, so that the first look at a data set shows something worth seeing.
+
+use crate::attack::norm::Norm;
+
+/// (data set, norm, suggested ε, upper end of the slider); pixel units.
+const TABLE: &[(&str, Norm, f64, f64)] = &[
+    ("mnist", Norm::Linf, 0.3, 0.5),
+    ("mnist", Norm::L2, 2.0, 6.0),
+    ("fashion", Norm::Linf, 0.1, 0.3),
+    ("fashion", Norm::L2, 1.5, 5.0),
+    ("cifar10", Norm::Linf, 8.0 / 255.0, 32.0 / 255.0),
+    ("cifar10", Norm::L2, 0.5, 3.0),
+    ("photos", Norm::Linf, 2.0 / 255.0, 16.0 / 255.0),
+    ("photos", Norm::L2, 2.0, 10.0),
+];
+
+fn row(data: &str, norm: Norm) -> (f64, f64) {
+    let find = |name: &str| TABLE.iter().find(|(d, n, ..)| *d == name && *n == norm);
+    let found = find(data).or_else(|| find("photos"));
+    found.map_or((1.0, 10.0), |(_, _, suggested, largest)| (*suggested, *largest))
+}
+
+/// The ε to begin with, for models of this data set.
+pub fn suggested(data: &str, norm: Norm) -> f64 {
+    row(data, norm).0
+}
+
+/// The largest ε worth offering on a slider, for models of this data set.
+pub fn largest(data: &str, norm: Norm) -> f64 {
+    row(data, norm).1
+}

@@ -1,0 +1,310 @@
+//! Steepest descent on the input: FGSM, BIM and PGD are one loop that differs in its parameters
+//! only (one step; many steps; many steps from random starts).
+//!
+//! FGSM: Goodfellow et al. 2015. BIM: Kurakin et al. 2017. PGD: Madry et al. 2018.
+//!
+//! **Which iterate is kept.** The last one, as the reference implementations do, unless it is not
+//! adversarial while an earlier one was: then that one of the largest loss (an attack that throws a
+//! success away is the "silent success" of Pintor et al. 2022). Over several restarts a picture's
+//! first success counts, and pictures that are broken leave the batch; where no restart succeeds
+//! the attempt of the largest loss is kept. So the answer is never worse than the last iterate, and
+//! a failed attempt still shows what was tried.
+
+use crate::attack::goal::Goal;
+use crate::attack::norm::Norm;
+use crate::attack::objective::{CrossEntropy, Scores, margin};
+use crate::attack::observer::{Flow, Observer, Step};
+use crate::attack::oracle::{Gradient, lost};
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Run};
+use crate::error::{Error, Result};
+use crate::parameter::{Kind, Param, Settings, Value};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
+
+const STEPS: Param = Param {
+    id: "steps",
+    kind: Kind::Int { min: 1, max: 10_000 },
+    default: Value::Int(40),
+    auto: None,
+    help: "number of gradient steps",
+};
+
+/// The step size; `auto` follows [`step_size`].
+pub const STEP_SIZE: Param = Param {
+    id: "step-size",
+    kind: Kind::Float { min: 0.0, max: 100.0 },
+    default: Value::Auto,
+    auto: Some("2.5·ε/steps"),
+    help: "length α of one step, in pixel units",
+};
+
+/// The one-step attack.
+pub const FGSM: AttackSpec = AttackSpec {
+    id: "fgsm",
+    name: "FGSM",
+    family: "gradient, fixed ε",
+    norms: &[Norm::Linf, Norm::L2],
+    targeted: true,
+    params: &[],
+    summary: "one step of length ε along the gradient's sign",
+    about: "The fast gradient sign method computes the loss gradient with respect to the pixels once \
+            and moves every pixel by ε in the direction that makes the loss grow. It is the cheapest \
+            attack, and the proof that networks are too linear: a tiny step in every pixel adds up. \
+            Pixels whose gradient is exactly zero stay. A defence that stops FGSM only may just have \
+            bent the loss surface: always look at PGD too.",
+    paper: "Goodfellow, Shlens, Szegedy: Explaining and Harnessing Adversarial Examples, ICLR 2015",
+    run: Run::Gradient(fgsm),
+};
+
+/// The iterated attack without random start.
+pub const BIM: AttackSpec = AttackSpec {
+    id: "bim",
+    name: "BIM",
+    family: "gradient, fixed ε",
+    norms: &[Norm::Linf, Norm::L2],
+    targeted: true,
+    params: &[STEPS, STEP_SIZE],
+    summary: "many small FGSM steps, each projected back into the ball",
+    about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
+            and the pixel range after each, so that it can follow the loss surface where it bends. It \
+            starts at the clean picture: the same every time.",
+    paper: "Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017",
+    run: Run::Gradient(bim),
+};
+
+/// The iterated attack from random starts.
+pub const PGD: AttackSpec = AttackSpec {
+    id: "pgd",
+    name: "PGD",
+    family: "gradient, fixed ε",
+    norms: &[Norm::Linf, Norm::L2],
+    targeted: true,
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        Param {
+            id: "random-start",
+            kind: Kind::Bool,
+            default: Value::Bool(true),
+            auto: None,
+            help: "begin at a point drawn uniformly from the ball",
+        },
+        Param {
+            id: "restarts",
+            kind: Kind::Int { min: 1, max: 100 },
+            default: Value::Int(1),
+            auto: None,
+            help: "number of starts; a picture leaves as soon as one succeeds",
+        },
+    ],
+    summary: "BIM from random starts: the standard white-box attack",
+    about: "Projected gradient descent is BIM begun at a random point of the ε-ball, repeated from new \
+            points if asked to. It is the attack that adversarial training is usually trained and \
+            measured with. More steps and more restarts can only make it stronger: if they still \
+            change the result, it had not converged.",
+    paper: "Madry et al.: Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
+    run: Run::Gradient(pgd),
+};
+
+type Oracle<'a> = &'a mut dyn Gradient;
+type Watcher<'a> = &'a mut dyn Observer;
+
+fn fgsm(oracle: Oracle<'_>, problem: &Problem, _: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+    let step = problem.budget.epsilon;
+    descend(oracle, problem, Course { steps: 1, step, random: false, restarts: 1 }, watcher)
+}
+
+fn bim(oracle: Oracle<'_>, problem: &Problem, settings: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+    descend(oracle, problem, Course::new(problem, settings, false), watcher)
+}
+
+fn pgd(oracle: Oracle<'_>, problem: &Problem, settings: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+    descend(oracle, problem, Course::new(problem, settings, settings.flag("random-start")), watcher)
+}
+
+/// How the loop is to run.
+struct Course {
+    steps: usize,
+    /// α, in pixel units.
+    step: f32,
+    random: bool,
+    restarts: usize,
+}
+
+impl Course {
+    fn new(problem: &Problem, settings: &Settings, random: bool) -> Self {
+        let steps = settings.int("steps", 40).max(1) as usize;
+        let epsilon = f64::from(problem.budget.epsilon);
+        let step = settings.float("step-size", step_size(epsilon, steps)) as f32;
+        // Without a random start every restart would be the same.
+        let restarts = if random { settings.int("restarts", 1).max(1) as usize } else { 1 };
+        Self { steps, step, random, restarts }
+    }
+}
+
+/// The step size that `auto` stands for: 2.5·ε/steps, as Madry et al. recommend.
+pub fn step_size(epsilon: f64, steps: usize) -> f64 {
+    2.5 * epsilon / steps as f64
+}
+
+/// What is kept for each picture.
+struct Keeper {
+    images: Tensor<4>,
+    success: Vec<bool>,
+    loss: Vec<f32>,
+}
+
+fn descend(oracle: Oracle<'_>, problem: &Problem, course: Course, watcher: Watcher<'_>) -> Result<Attempt> {
+    let n = problem.len();
+    let mut best = Keeper {
+        images: problem.images.clone(),
+        success: vec![false; n],
+        loss: vec![f32::NEG_INFINITY; n],
+    };
+    for restart in 0..course.restarts {
+        let open: Vec<usize> = (0..n).filter(|i| !best.success[*i]).collect();
+        if open.is_empty() {
+            break;
+        }
+        if open.len() == n {
+            let found = one_restart(oracle, problem, &course, restart, watcher)?;
+            best = merge(best, found, &open);
+        } else {
+            let part = select(problem, &open);
+            let found = one_restart(oracle, &part, &course, restart, watcher)?;
+            best = merge(best, found, &open);
+        }
+    }
+    Ok(Attempt { images: best.images })
+}
+
+/// The pictures numbered `open`.
+fn select(problem: &Problem, open: &[usize]) -> Problem {
+    Problem {
+        images: problem.images.clone().select(0, indices(open, &problem.images)),
+        goals: open.iter().map(|i| problem.goals[*i]).collect(),
+        samples: open.iter().map(|i| problem.samples[*i]).collect(),
+        ..problem.clone()
+    }
+}
+
+fn indices(open: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
+    let numbers: Vec<i32> = open.iter().map(|i| *i as i32).collect();
+    Tensor::from_data(TensorData::new(numbers, [open.len()]), &like.device())
+}
+
+/// Puts what a restart found for the pictures `open` where it is better than what was there.
+fn merge(best: Keeper, found: Keeper, open: &[usize]) -> Keeper {
+    let Keeper { images, mut success, mut loss } = best;
+    let n = success.len();
+    let mut row_of = vec![0; n];
+    let mut better = vec![false; n];
+    for (row, i) in open.iter().enumerate() {
+        row_of[*i] = row;
+        if (found.success[row], found.loss[row]) > (success[*i], loss[*i]) {
+            better[*i] = true;
+            success[*i] = found.success[row];
+            loss[*i] = found.loss[row];
+        }
+    }
+    let spread = found.images.select(0, indices(&row_of, &images));
+    let images = choose(images, spread, &better);
+    Keeper { images, success, loss }
+}
+
+/// `other` where `mask` is true, else `images`.
+fn choose(images: Tensor<4>, other: Tensor<4>, mask: &[bool]) -> Tensor<4> {
+    if mask.iter().all(|m| !m) {
+        return images;
+    }
+    if mask.iter().all(|m| *m) {
+        return other;
+    }
+    let dims = images.dims();
+    let mask: Tensor<1, Bool> = Tensor::from_data(TensorData::from(mask), &images.device());
+    let mask = mask.reshape([dims[0], 1, 1, 1]).expand(dims);
+    images.mask_where(mask, other)
+}
+
+fn one_restart(
+    oracle: Oracle<'_>,
+    problem: &Problem,
+    course: &Course,
+    restart: usize,
+    watcher: Watcher<'_>,
+) -> Result<Keeper> {
+    let (x, budget) = (&problem.images, &problem.budget);
+    let mut images = x.clone();
+    if course.random {
+        let start = budget.random_start(x, &problem.draws(restart))?;
+        images = (x.clone() + start).clamp(0.0, 1.0);
+    }
+    let n = problem.len();
+    let mut kept = Keeper {
+        images: images.clone(),
+        success: vec![false; n],
+        loss: vec![f32::NEG_INFINITY; n],
+    };
+    for iteration in 0..=course.steps {
+        let last = iteration == course.steps;
+        // The last iterate is only looked at: no step is taken from it.
+        let (scores, loss, gradient) = match last {
+            false => {
+                let slope = oracle.slope(&images, &problem.goals, &CrossEntropy)?;
+                (slope.scores, slope.loss, Some(slope.gradient))
+            }
+            true => {
+                let scores = oracle.scores(&images)?;
+                let loss = losses(&scores, &problem.goals);
+                (scores, loss, None)
+            }
+        };
+        let labels = scores.labels();
+        let margins: Vec<f32> =
+            scores.rows().zip(&problem.goals).map(|(row, goal)| margin(row, *goal)).collect();
+        let mut better = vec![false; n];
+        for i in 0..n {
+            let hit = problem.goals[i].reached(labels[i]);
+            let wins = match (hit, kept.success[i]) {
+                (true, true) => last || loss[i] > kept.loss[i],
+                (true, false) => true,
+                (false, true) => false,
+                (false, false) => last,
+            };
+            if wins {
+                better[i] = true;
+                kept.success[i] = hit;
+                kept.loss[i] = loss[i];
+            }
+        }
+        kept.images = choose(kept.images, images.clone(), &better);
+        let step = Step {
+            restart,
+            restarts: course.restarts,
+            iteration,
+            iterations: course.steps,
+            loss: &loss,
+            margin: &margins,
+            labels: &labels,
+            step_size: course.step,
+            images: &images,
+        };
+        if watcher.step(&step) == Flow::Stop {
+            return Err(Error::cancelled());
+        }
+        let Some(gradient) = gradient else { break };
+        let moved = images + budget.steepest(gradient)? * course.step;
+        let delta = budget.project(moved - x.clone())?;
+        images = (x.clone() + delta).clamp(0.0, 1.0);
+    }
+    // Surfaces a device failure here rather than in whoever reads the pictures first.
+    kept.images.device().sync().map_err(|e| lost(&e))?;
+    Ok(kept)
+}
+
+fn losses(scores: &Scores, goals: &[Goal]) -> Vec<f32> {
+    use crate::attack::objective::Objective;
+    let mut slope = vec![0.0; scores.classes()];
+    let rows = scores.rows().zip(goals);
+    rows.map(|(row, goal)| CrossEntropy.evaluate(row, *goal, &mut slope) as f32).collect()
+}

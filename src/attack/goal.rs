@@ -1,0 +1,128 @@
+//! What an attack wants: any wrong answer, or one chosen class.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+/// The goal for one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Any answer other than this true class.
+    Untargeted {
+        /// The class to leave.
+        truth: usize,
+    },
+    /// Exactly this class.
+    Targeted {
+        /// The class to reach.
+        target: usize,
+    },
+}
+
+impl Goal {
+    /// Whether answering `label` fulfils the goal.
+    pub fn reached(self, label: usize) -> bool {
+        match self {
+            Self::Untargeted { truth } => label != truth,
+            Self::Targeted { target } => label == target,
+        }
+    }
+
+    /// The class whose loss is looked at.
+    pub fn class(self) -> usize {
+        match self {
+            Self::Untargeted { truth } => truth,
+            Self::Targeted { target } => target,
+        }
+    }
+
+    /// +1 to climb the loss of the true class, −1 to descend the loss of the target: the one
+    /// place where the sign of a targeted attack is flipped.
+    pub fn sign(self) -> f64 {
+        match self {
+            Self::Untargeted { .. } => 1.0,
+            Self::Targeted { .. } => -1.0,
+        }
+    }
+}
+
+/// What the user asks for; becomes a [`Goal`] once the clean logits are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aim {
+    /// Any wrong answer.
+    #[default]
+    Untargeted,
+    /// This class.
+    Class(usize),
+    /// The class that the model finds second most likely on the clean picture.
+    SecondMostLikely,
+    /// The class that the model finds least likely on the clean picture.
+    LeastLikely,
+}
+
+impl Aim {
+    /// The goal for a picture of class `truth` with these clean logits.
+    ///
+    /// # Errors
+    /// Usage, when the target does not exist or is the true class itself.
+    pub fn goal(self, truth: usize, logits: &[f32]) -> Result<Goal> {
+        let others = || (0..logits.len()).filter(|class| *class != truth);
+        let target = match self {
+            Self::Untargeted => return Ok(Goal::Untargeted { truth }),
+            Self::Class(class) => Some(class),
+            Self::SecondMostLikely => others().max_by(|a, b| logits[*a].total_cmp(&logits[*b])),
+            Self::LeastLikely => others().min_by(|a, b| logits[*a].total_cmp(&logits[*b])),
+        };
+        match target {
+            Some(target) if target < logits.len() && target != truth => Ok(Goal::Targeted { target }),
+            Some(target) if target == truth => Err(Error::usage(
+                format!("target class {target} is the picture's own class"),
+                "--target",
+                "choose another class",
+            )),
+            _ => Err(Error::usage(
+                "no such target class",
+                "--target",
+                format!("give 0..{}, second or least", logits.len().saturating_sub(1)),
+            )),
+        }
+    }
+
+    /// Parses `--target`: a class number, a class name, `second`, `least` or `none`.
+    ///
+    /// # Errors
+    /// Usage, saying what may be given.
+    pub fn parse(text: &str, labels: &[String]) -> Result<Self> {
+        match text {
+            "none" => return Ok(Self::Untargeted),
+            "second" => return Ok(Self::SecondMostLikely),
+            "least" => return Ok(Self::LeastLikely),
+            _ => {}
+        }
+        let by_name = || labels.iter().position(|l| l.eq_ignore_ascii_case(text));
+        let class = text.parse().ok().filter(|c| *c < labels.len()).or_else(by_name);
+        class.map(Self::Class).ok_or_else(|| {
+            Error::usage(
+                format!("unknown target class '{text}'"),
+                "--target",
+                format!("give 0..{}, a class name, second or least", labels.len().saturating_sub(1)),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aims_become_goals() {
+        let logits = [3.0, -1.0, 2.0, -7.0];
+        let goal = |aim: Aim| aim.goal(0, &logits);
+        assert_eq!(goal(Aim::Untargeted), Ok(Goal::Untargeted { truth: 0 }));
+        assert_eq!(goal(Aim::SecondMostLikely), Ok(Goal::Targeted { target: 2 }));
+        assert_eq!(goal(Aim::LeastLikely), Ok(Goal::Targeted { target: 3 }));
+        assert!(goal(Aim::Class(0)).is_err() && goal(Aim::Class(4)).is_err());
+        assert!(Goal::Targeted { target: 2 }.reached(2) && !Goal::Untargeted { truth: 2 }.reached(2));
+    }
+}

@@ -1,0 +1,30 @@
+//! Attacks: what they may know, what they may change, and how they are judged.
+//!
+//! Everything that makes the classic mistakes possible is a type here: pixels are in 0..1 and the
+//! model normalises; losses work on logits and bring their own exact gradient ([`objective`]); what
+//! an attack may see is its oracle's type ([`oracle`]); the budget and the goal each exist once; and
+//! no attack is believed: [`judge`] looks again.
+
+mod budgets;
+mod descent;
+mod draws;
+mod goal;
+mod judge;
+mod noise;
+mod norm;
+mod objective;
+mod observer;
+mod oracle;
+mod problem;
+mod registry;
+
+pub use budgets::{largest, suggested};
+pub use draws::Draws;
+pub use goal::{Aim, Goal};
+pub use judge::{Verdict, judge, launch};
+pub use norm::{Budget, Norm};
+pub use objective::{CrossEntropy, Objective, Scores, margin, softmax};
+pub use observer::{Flow, Observer, Step, Unobserved};
+pub use oracle::{Decision, Gradient, Score, Slope, Stage, Victim};
+pub use problem::{Attempt, Plan, Problem};
+pub use registry::{ATTACKS, AttackSpec, Knowledge, Run, find};

@@ -1,0 +1,151 @@
+//! Losses on logits, each with its closed-form gradient.
+//!
+//! In `f32` the gradient of cross-entropy on a confident picture is wrong when it is computed as
+//! p − 1: the subtraction cancels. So every objective returns its value *and* its cancellation-free
+//! gradient with respect to the logits (computed in `f64`), and the backward pass starts from that.
+
+use crate::attack::goal::Goal;
+
+/// The logits of N pictures over K classes, on the host, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    values: Vec<f32>,
+    classes: usize,
+}
+
+impl Scores {
+    /// Takes N·K logits.
+    pub fn new(values: Vec<f32>, classes: usize) -> Self {
+        Self { values, classes }
+    }
+
+    /// Number of classes K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The logits of each picture.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks(self.classes)
+    }
+
+    /// The answer to each picture: the class of the largest logit, the first of equals.
+    pub fn labels(&self) -> Vec<usize> {
+        self.rows().map(largest).collect()
+    }
+}
+
+fn largest(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, value) in row.iter().enumerate() {
+        if *value > row[best] || row[best].is_nan() {
+            best = class;
+        }
+    }
+    best
+}
+
+/// Softmax in `f64`, safe for any finite logits.
+pub fn softmax(row: &[f32]) -> Vec<f64> {
+    let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
+    let powers: Vec<f64> = row.iter().map(|z| (f64::from(*z) - top).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}
+
+/// How far the goal is: the logit of the class to leave minus the largest other one, or for a
+/// target the largest other one minus the target's. Below 0 the goal is reached.
+pub fn margin(row: &[f32], goal: Goal) -> f32 {
+    let class = goal.class();
+    let others = row.iter().enumerate().filter(|(k, _)| *k != class);
+    let other = others.fold(f32::NEG_INFINITY, |a, (_, z)| a.max(*z));
+    match goal {
+        Goal::Untargeted { .. } => row[class] - other,
+        Goal::Targeted { .. } => other - row[class],
+    }
+}
+
+/// A loss that an attack climbs.
+pub trait Objective: Sync {
+    /// The value for one picture's logits, and its gradient with respect to them added to `slope`
+    /// (K values, zero at first). Climbing it brings the goal nearer.
+    fn evaluate(&self, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
+}
+
+/// Cross-entropy, by log-sum-exp: −log p of the true class, or +log p of the target.
+pub struct CrossEntropy;
+
+impl Objective for CrossEntropy {
+    fn evaluate(&self, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let class = goal.class();
+        let p = softmax(row);
+        // p_class − 1 = −Σ of the others, without the cancellation.
+        let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+        for (k, slope) in slope.iter_mut().enumerate() {
+            *slope += goal.sign() * if k == class { -others } else { p[k] };
+        }
+        let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
+        let own = f64::from(row[class]);
+        // −log p = log Σ exp(z − z_class); for a confident answer ln_1p keeps the small sum.
+        let loss = match own >= top {
+            true => {
+                let rest = row.iter().enumerate().filter(|(k, _)| *k != class);
+                rest.map(|(_, z)| (f64::from(*z) - own).exp()).sum::<f64>().ln_1p()
+            }
+            false => {
+                let sum: f64 = row.iter().map(|z| (f64::from(*z) - top).exp()).sum();
+                top - own + sum.ln()
+            }
+        };
+        goal.sign() * loss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn cross_entropy_slopes_sum_to_zero_and_match_differences(
+            row in proptest::collection::vec(-8.0_f32..8.0, 2..12),
+            class in 0_usize..2,
+        ) {
+            for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
+                let mut slope = vec![0.0; row.len()];
+                CrossEntropy.evaluate(&row, goal, &mut slope);
+                prop_assert!(slope.iter().sum::<f64>().abs() < 1e-12);
+                for k in 0..row.len() {
+                    let at = |by: f32| {
+                        let mut moved = row.clone();
+                        moved[k] += by;
+                        let step = f64::from(moved[k]) - f64::from(row[k]);
+                        (CrossEntropy.evaluate(&moved, goal, &mut vec![0.0; row.len()]), step)
+                    };
+                    let ((up, a), (down, b)) = (at(1e-2), at(-1e-2));
+                    prop_assert!(((up - down) / (a - b) - slope[k]).abs() < 1e-3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_confident_answer_still_has_a_gradient_and_a_loss() {
+        let row = [60.0, 0.0, 1.0];
+        let mut slope = vec![0.0; 3];
+        let loss = CrossEntropy.evaluate(&row, Goal::Untargeted { truth: 0 }, &mut slope);
+        let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
+        assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
+        assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+    }
+
+    #[test]
+    fn margins_are_right_for_negative_logits_too() {
+        let row = [-5.0, -1.0, -3.0];
+        assert_eq!(margin(&row, Goal::Untargeted { truth: 1 }), 2.0);
+        assert_eq!(margin(&row, Goal::Untargeted { truth: 0 }), -4.0);
+        assert_eq!(margin(&row, Goal::Targeted { target: 2 }), 2.0);
+        assert_eq!(margin(&row, Goal::Targeted { target: 1 }), -2.0);
+    }
+}

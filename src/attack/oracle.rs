@@ -1,0 +1,157 @@
+//! Oracles: what an attack may ask of its victim. [`Decision`] (labels) < [`Score`] (logits) <
+//! [`Gradient`] (white box). Each counts what it is asked.
+//!
+//! How the input gradient is computed stays behind [`Gradient`]: burn's autodiff today, a faster
+//! engine for frozen networks when there is one.
+
+use crate::attack::goal::Goal;
+use crate::attack::objective::{Objective, Scores};
+use crate::error::{Error, Result};
+use crate::model::Classifier;
+use burn::tensor::{Tensor, TensorData};
+
+/// Answers with labels only, and counts the questions.
+pub trait Decision {
+    /// The label of each picture of `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>>;
+
+    /// Number of classes K.
+    fn classes(&self) -> usize;
+
+    /// Forward and backward passes so far, counted by picture.
+    fn passes(&self) -> (u64, u64);
+}
+
+/// Answers with logits too.
+pub trait Score: Decision {
+    /// The logits of each picture of `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn scores(&mut self, images: &Tensor<4>) -> Result<Scores>;
+}
+
+/// A gradient query's answer.
+pub struct Slope {
+    /// The logits.
+    pub scores: Scores,
+    /// The objective's value for each picture.
+    pub loss: Vec<f32>,
+    /// Its gradient with respect to the pixels, `[N, C, H, W]`; each picture's own, not a mean.
+    pub gradient: Tensor<4>,
+}
+
+/// Answers with gradients too.
+pub trait Gradient: Score {
+    /// The objective's value and gradient at each picture of `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn slope(&mut self, images: &Tensor<4>, goals: &[Goal], what: &dyn Objective) -> Result<Slope>;
+}
+
+/// A stage before the network whose gradient counts as the identity: rounding, JPEG, a median …
+pub type Stage<'a> = &'a (dyn Fn(&Tensor<4>) -> Result<Tensor<4>> + 'a);
+
+/// A network, perhaps behind input stages, as an oracle of every kind. Forward passes that need no
+/// gradient run on plain tensors: a tracked graph that is never consumed would leak.
+pub struct Victim<'a> {
+    network: &'a dyn Classifier,
+    stage: Option<Stage<'a>>,
+    forward: u64,
+    backward: u64,
+}
+
+impl<'a> Victim<'a> {
+    /// The bare network.
+    pub fn new(network: &'a dyn Classifier) -> Self {
+        Self { network, stage: None, forward: 0, backward: 0 }
+    }
+
+    /// The network behind `stage`, whose backward pass is the identity (BPDA, straight-through).
+    pub fn behind(network: &'a dyn Classifier, stage: Stage<'a>) -> Self {
+        Self { stage: Some(stage), ..Self::new(network) }
+    }
+
+    fn staged(&self, images: &Tensor<4>) -> Result<Tensor<4>> {
+        match self.stage {
+            Some(stage) => stage(images),
+            None => Ok(images.clone()),
+        }
+    }
+}
+
+/// Reads logits, turning a device failure into our error.
+fn read(logits: Tensor<2>) -> Result<Scores> {
+    let classes = logits.dims()[1];
+    let values = logits.try_into_vec_as::<f32>().map_err(|e| lost(&e))?;
+    Ok(Scores::new(values, classes))
+}
+
+/// The error for a device that does not answer.
+pub(crate) fn lost(error: &dyn std::fmt::Display) -> Error {
+    let text = error.to_string();
+    let cause = text.lines().next().unwrap_or_default();
+    Error::device(format!("the device failed: {cause}"), "compute", "use --device cpu")
+}
+
+impl Decision for Victim<'_> {
+    fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+        Ok(self.scores(images)?.labels())
+    }
+
+    fn classes(&self) -> usize {
+        self.network.classes()
+    }
+
+    fn passes(&self) -> (u64, u64) {
+        (self.forward, self.backward)
+    }
+}
+
+impl Score for Victim<'_> {
+    fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
+        self.forward += images.dims()[0] as u64;
+        read(self.network.forward(self.staged(images)?))
+    }
+}
+
+impl Gradient for Victim<'_> {
+    fn slope(&mut self, images: &Tensor<4>, goals: &[Goal], what: &dyn Objective) -> Result<Slope> {
+        let [n, ..] = images.dims();
+        self.forward += n as u64;
+        self.backward += n as u64;
+        let tracked = self.staged(images)?.autodiff().require_grad();
+        let logits = self.network.forward(tracked.clone());
+        let scores = read(logits.clone().inner())?;
+        let classes = scores.classes();
+        let mut slopes = vec![0.0; n * classes];
+        let mut loss = Vec::with_capacity(n);
+        for ((row, goal), slope) in scores.rows().zip(goals).zip(slopes.chunks_mut(classes)) {
+            loss.push(what.evaluate(row, *goal, slope) as f32);
+            rescale(slope);
+        }
+        let start: Vec<f32> = slopes.iter().map(|s| *s as f32).collect();
+        let start = TensorData::new(start, [n, classes]);
+        let start = Tensor::<2>::from_data(start, self.network.device()).autodiff();
+        let mut gradients = (logits * start).sum().backward();
+        // A network that is constant in its input (all units dead) has a zero gradient.
+        let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
+        Ok(Slope { scores, loss, gradient })
+    }
+}
+
+/// Keeps a confident picture's slope (as small as e⁻¹⁰⁰) from underflowing in `f32` on its way back
+/// through the network. Only the direction of the gradient of one picture is used by attacks that
+/// take normalised steps; its length is restored by nobody, so scale by a power of two only when
+/// it is needed.
+fn rescale(slope: &mut [f64]) {
+    let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    if top > 0.0 && top < 1e-12 {
+        let factor = (1e-3 / top).log2().floor().exp2();
+        slope.iter_mut().for_each(|s| *s *= factor);
+    }
+}

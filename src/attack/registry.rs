@@ -1,0 +1,108 @@
+//! The one place where every attack is declared. Menus, flags, help, reports and the conformance
+//! tests are made from these rows.
+
+use crate::attack::descent;
+use crate::attack::noise;
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::{Decision, Gradient, Score};
+use crate::attack::problem::{Attempt, Problem};
+use crate::error::{Error, Result};
+use crate::parameter::{Param, Settings};
+use serde::Serialize;
+use std::fmt;
+
+/// What an attack may know of its victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Knowledge {
+    /// The answer's label only.
+    Decision,
+    /// The logits.
+    Score,
+    /// Everything: gradients too (white box).
+    Gradient,
+}
+
+impl fmt::Display for Knowledge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decision => "black box: labels",
+            Self::Score => "black box: scores",
+            Self::Gradient => "white box: gradients",
+        })
+    }
+}
+
+/// How a family of attacks runs. The signature decides what it can see: an attack that is handed a
+/// [`Decision`] oracle *cannot* look at logits or gradients.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// Sees labels only.
+    Decision(fn(&mut dyn Decision, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+    /// Sees logits.
+    Score(fn(&mut dyn Score, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+    /// Sees gradients.
+    Gradient(fn(&mut dyn Gradient, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+}
+
+/// An attack's row.
+pub struct AttackSpec {
+    /// The name used on the command line and in reports.
+    pub id: &'static str,
+    /// The name used on the screen.
+    pub name: &'static str,
+    /// The heading it stands under in menus.
+    pub family: &'static str,
+    /// The norms it works in; the first is the default.
+    pub norms: &'static [Norm],
+    /// Whether it can aim at a chosen class.
+    pub targeted: bool,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// One line: what it does.
+    pub summary: &'static str,
+    /// One paragraph: how it works and what to notice.
+    pub about: &'static str,
+    /// Where it comes from.
+    pub paper: &'static str,
+    /// The algorithm.
+    pub run: Run,
+}
+
+impl AttackSpec {
+    /// What it may know of its victim.
+    pub fn knowledge(&self) -> Knowledge {
+        match self.run {
+            Run::Decision(_) => Knowledge::Decision,
+            Run::Score(_) => Knowledge::Score,
+            Run::Gradient(_) => Knowledge::Gradient,
+        }
+    }
+}
+
+impl fmt::Debug for AttackSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AttackSpec").field(&self.id).finish()
+    }
+}
+
+impl PartialEq for AttackSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+/// Every attack, in the order of menus.
+pub static ATTACKS: &[AttackSpec] = &[descent::FGSM, descent::BIM, descent::PGD, noise::NOISE];
+
+/// Finds an attack by its identifier.
+///
+/// # Errors
+/// Usage, with the nearest known name.
+pub fn find(id: &str) -> Result<&'static AttackSpec> {
+    ATTACKS.iter().find(|a| a.id == id).ok_or_else(|| {
+        let known = ATTACKS.iter().map(|a| a.id);
+        Error::unknown("attack", id, "--attack", known, "`epsiloscope attacks`")
+    })
+}

@@ -1,0 +1,294 @@
+//! The command line as clap types. Texts here are the help.
+
+use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "epsiloscope", version, about, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What the dashboard begins with.
+    #[command(flatten)]
+    pub dashboard: Dashboard,
+    /// A headless command; none opens the dashboard.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Without a command the dashboard opens. Results go to standard output, progress and errors to \
+standard error. Exit status: 0 done, 1 failure, 2 usage, 130 interrupted; an attack that fails \
+to fool the model is not a failure.
+
+Settings come from config.toml in the XDG configuration folder, then from EPSILOSCOPE_DEVICE, \
+EPSILOSCOPE_THEME, EPSILOSCOPE_GRAPHICS, EPSILOSCOPE_SEED and NO_COLOR, then from the flags; the \
+last one counts. --print-config shows what holds.";
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Where to compute; auto: a hardware adapter if there is one, else the CPU
+    #[arg(long, global = true, value_name = "DEVICE")]
+    #[arg(value_parser = PossibleValuesParser::new(names(DEVICES)))]
+    pub device: Option<String>,
+    /// Seed of all randomness
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Colours of the dashboard
+    #[arg(long, global = true, value_name = "THEME")]
+    #[arg(value_parser = PossibleValuesParser::new(names(THEMES)))]
+    pub theme: Option<String>,
+    /// How pictures are printed; auto: what the terminal can, nothing where there is no terminal
+    #[arg(long, global = true, value_name = "HOW")]
+    #[arg(value_parser = PossibleValuesParser::new(names(GRAPHICS)))]
+    pub graphics: Option<String>,
+    /// Coloured text
+    #[arg(long, global = true, value_name = "WHEN")]
+    #[arg(value_parser = PossibleValuesParser::new(names(COLORS)))]
+    pub color: Option<String>,
+    /// Where libraries log to, instead of the XDG state folder
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log: Option<PathBuf>,
+    /// Print the configuration that holds, and where each value comes from
+    #[arg(long, global = true)]
+    pub print_config: bool,
+}
+
+impl Global {
+    /// The flags as the topmost layer of the configuration.
+    pub fn layer(&self) -> Layer {
+        let log = self.log.as_ref().map(|path| path.to_string_lossy().into_owned());
+        [
+            ("device", self.device.clone()),
+            ("seed", self.seed.map(|seed| seed.to_string())),
+            ("theme", self.theme.clone()),
+            ("graphics", self.graphics.clone()),
+            ("color", self.color.clone()),
+            ("log", log),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|value| (key, value)))
+        .collect()
+    }
+}
+
+/// Which picture.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Pick {
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Number of the sample in the data set [default: 0]
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// Your own picture, PNG or JPEG
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["dataset", "sample"])]
+    pub image: Option<PathBuf>,
+}
+
+/// What the dashboard begins with.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The dashboard begins with")]
+pub struct Dashboard {
+    /// Model: a built-in name, or a folder or card of your own
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// The picture.
+    #[command(flatten)]
+    pub pick: Pick,
+    /// Attack
+    #[arg(long, value_name = "ID")]
+    pub attack: Option<String>,
+    /// Size of the perturbation in pixel units of 0..1: 0.1 or 8/255
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub eps: Option<String>,
+}
+
+impl Dashboard {
+    /// The first flag that was given, if any was.
+    pub fn given(&self) -> Option<&'static str> {
+        [
+            (self.model.is_some(), "--model"),
+            (self.pick.dataset.is_some(), "--dataset"),
+            (self.pick.sample.is_some(), "--sample"),
+            (self.pick.image.is_some(), "--image"),
+            (self.attack.is_some(), "--attack"),
+            (self.eps.is_some(), "--eps"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+/// Which attack, how.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Method {
+    /// Attack, see `epsiloscope attacks` [default: pgd]
+    #[arg(long, value_name = "ID")]
+    pub attack: Option<String>,
+    /// Norm that bounds the perturbation: linf, l2 [default: the attack's first]
+    #[arg(long, value_name = "NORM")]
+    pub norm: Option<String>,
+    /// Size of the perturbation in pixel units of 0..1: 0.1 or 8/255 [default: by data set]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub eps: Option<String>,
+    /// A parameter of the attack, see `epsiloscope attacks ID`; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Aim at a class: its number or name, `second` (most likely) or `least` (likely)
+    #[arg(long, value_name = "CLASS")]
+    pub target: Option<String>,
+}
+
+/// A list that can be had as JSON.
+#[derive(Args, Clone, Debug, Default)]
+pub struct List {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The headless commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Attack one sample, one picture file, or a whole batch
+    Attack(AttackArgs),
+    /// Measure clean and robust accuracy over many samples
+    Evaluate(EvaluateArgs),
+    /// Train one of the built-in recipes
+    #[command(after_help = super::train::recipes_help())]
+    Train(TrainArgs),
+    /// List the built-in models
+    Models(List),
+    /// List the data sets, or the samples of one
+    Samples {
+        /// The data set whose samples are listed
+        #[arg(long, value_name = "ID")]
+        dataset: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        list: List,
+    },
+    /// List the attacks, or explain one
+    Attacks {
+        /// The attack to explain
+        id: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        list: List,
+    },
+    /// List the defences, or explain one
+    Defences {
+        /// The defence to explain
+        id: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        list: List,
+    },
+    /// List the compute devices, and say which one `auto` takes
+    Devices(List),
+    /// Print a completion script for your shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of one command
+    Man {
+        /// The command
+        command: Option<String>,
+    },
+}
+
+/// `attack`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  epsiloscope attack --model mnist-cnn --sample 0 --attack pgd --eps 0.3 --seed 1 --json
+  epsiloscope attack --image cat.jpg --eps 2/255 --save adversarial.png
+  epsiloscope attack --sample 3 --defence jpeg:50 --defence median
+  epsiloscope attack --inputs in.safetensors --eps 0.1 --save out.safetensors")]
+pub struct AttackArgs {
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Which picture.
+    #[command(flatten)]
+    pub pick: Pick,
+    /// Which attack.
+    #[command(flatten)]
+    pub method: Method,
+    /// Try a defence, naive and adaptive: ID or ID:VALUE, or `all`; may be repeated
+    #[arg(long, value_name = "ID[:VALUE]")]
+    pub defence: Vec<String>,
+    /// A whole batch: x [N,C,H,W] f32 in 0..1 and labels [N] i64 (safetensors)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "save")]
+    #[arg(conflicts_with_all = ["dataset", "sample", "image", "defence"])]
+    pub inputs: Option<PathBuf>,
+    /// Pictures attacked at a time, with --inputs
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Save the attacked picture (.png rounds to 8 bits, .npy keeps every bit), or with --inputs
+    /// the batch: adv, success, l2, linf (.safetensors)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `evaluate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000")]
+pub struct EvaluateArgs {
+    /// Model: a built-in name, or a folder or card of your own
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Over how many samples, the first ones of the data set [default: 200, or all where fewer]
+    #[arg(long, value_name = "N")]
+    pub n: Option<usize>,
+    /// Pictures attacked at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Which attack.
+    #[command(flatten)]
+    pub method: Method,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `train`
+#[derive(Args, Debug)]
+pub struct TrainArgs {
+    /// Recipe
+    #[arg(long, value_name = "ID")]
+    pub recipe: String,
+    /// Folder with the IDX files of the data set, plain or .gz
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub data: PathBuf,
+    /// Folder for the model; a training that was cut off there goes on
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+    /// Epochs, instead of the recipe's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10000))]
+    pub epochs: Option<u32>,
+    /// Print the finished card as one JSON object
+    #[command(flatten)]
+    pub list: List,
+}

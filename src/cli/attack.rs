@@ -1,0 +1,232 @@
+//! `attack` on one sample or one picture file.
+
+use super::Context;
+use super::args::AttackArgs;
+use super::output::{Output, Style, note};
+use super::{plan, progress};
+use crate::attack::{Flow, Step};
+use crate::data::{Picture, save_npy, save_png};
+use crate::defence::{Build, DefencePlan};
+use crate::error::{Error, Result};
+use crate::experiment::{self, DefenceRow, Experiment, Outcome, Prediction, Report};
+use crate::model::{self, Model};
+use crate::show;
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// What `--save` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Png,
+    Npy,
+}
+
+/// Runs the command.
+pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
+    // Whatever can be wrong with the flags is told before anything is computed.
+    let save = args.save.as_deref().map(|path| Ok((path, format(path)?))).transpose()?;
+    let defences = defences(&args.defence)?;
+    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    let (card, _) = model::find_card(&name)?;
+    let sample = plan::sample(&args.pick, &card)?;
+    let chosen = context.device();
+    let model = Model::load(&name, &chosen.device)?;
+    let data = match sample.dataset.as_str() {
+        "file" => &model.card.data,
+        id => id,
+    };
+    let plan = plan::plan(&args.method, data, &model.labels, context.config.seed)?;
+    let twin = match defences.iter().any(|d| matches!(d.defence.build, Build::Twin)) {
+        true => model.card.twin.as_deref().map(|t| Model::load(t, &chosen.device)).transpose()?,
+        false => None,
+    };
+    let experiment = Experiment { model, twin, sample, plan, device: chosen.info };
+    let report = attack(&experiment, &defences)?;
+    if let Some((path, format)) = save {
+        store(&report, path, format)?;
+    }
+    match args.list.json {
+        true => context.out.json(&report),
+        false => print(&report, context),
+    }
+}
+
+fn format(path: &Path) -> Result<Format> {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    match extension.to_str() {
+        Some("png") => Ok(Format::Png),
+        Some("npy") => Ok(Format::Npy),
+        _ => Err(Error::usage(
+            format!("cannot tell how to save '{}'", path.display()),
+            "--save",
+            "end the name in .png or .npy",
+        )),
+    }
+}
+
+fn defences(given: &[String]) -> Result<Vec<DefencePlan>> {
+    let mut plans = Vec::new();
+    for text in given {
+        match text.as_str() {
+            "all" => plans.extend(DefencePlan::all()),
+            _ => plans.push(DefencePlan::parse(text)?),
+        }
+    }
+    Ok(plans)
+}
+
+/// The attack, then each defence, naive and adaptive.
+fn attack(experiment: &Experiment, defences: &[DefencePlan]) -> Result<Report> {
+    let bar = progress::bar(0, "steps");
+    let mut watch = |step: &Step<'_>| {
+        let per_restart = step.iterations + 1;
+        bar.set_length((step.restarts * per_restart) as u64);
+        bar.set_position((step.restart * per_restart + step.iteration + 1) as u64);
+        Flow::Continue
+    };
+    let mut report = experiment::run(experiment, &mut watch)?;
+    for defence in defences {
+        bar.set_message(defence.to_string());
+        let Some(naive) = experiment::defend_naive(experiment, &report, defence)? else {
+            let name = &experiment.model.card.name;
+            note(&format!("defence '{}' does not apply to '{name}': left out", defence.defence.id));
+            continue;
+        };
+        report.defences.push(naive);
+        let adaptive = experiment::defend_adaptive(experiment, &report, defence, &mut watch)?;
+        report.defences.extend(adaptive);
+    }
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn store(report: &Report, path: &Path, format: Format) -> Result<()> {
+    match format {
+        Format::Npy => save_npy(&report.picture.shape(), report.picture.pixels(), path),
+        Format::Png => {
+            save_png(&report.picture, path)?;
+            if report.success && !report.similarity.survives_8_bit {
+                note("a PNG has 8 bits a channel, and this attack does not survive them: save .npy");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The perturbation as a picture: grey where nothing changed, scaled so that the largest change is
+/// black or white; and by how much it was amplified.
+fn perturbation(report: &Report) -> (Picture, f32) {
+    let pairs = report.original.pixels().iter().zip(report.picture.pixels());
+    let deltas: Vec<f32> = pairs.map(|(before, after)| after - before).collect();
+    let largest = deltas.iter().fold(0.0_f32, |top, d| top.max(d.abs()));
+    let gain = if largest > 0.0 { 0.5 / largest } else { 1.0 };
+    let pixels: Vec<f32> = deltas.iter().map(|d| 0.5 + d * gain).collect();
+    (Picture::new(report.original.shape(), pixels), gain)
+}
+
+fn print(report: &Report, context: &mut Context) -> Result<()> {
+    let wanted = context.config.demands("graphics") || std::io::stdout().is_terminal();
+    if wanted && !context.out.is_closed() {
+        let (perturbation, gain) = perturbation(report);
+        let title = format!("perturbation ×{gain:.3}");
+        let pictures = [
+            ("original", report.original.clone()),
+            (title.as_str(), perturbation),
+            ("adversarial", report.picture.clone()),
+        ];
+        show::print(&pictures, context.config.graphics)?;
+    }
+    let out = &mut context.out;
+    let style = if report.success { Style::Fooled } else { Style::Holds };
+    let glyph = if report.success { "✗" } else { "✓" };
+    out.line(&out.paint(style, &format!("{glyph} {}", report.sentence())))?;
+    let answer = |p: &Prediction| format!("{} ({:.1} %)", p.name, p.confidence * 100.0);
+    let truth = if report.label_is_truth { "truth" } else { "model's own answer" };
+    let seen = &report.similarity;
+    let yes = |survives: bool| if survives { "yes" } else { "no" };
+    let n = &report.norms;
+    let lines = [
+        ("sample", format!("{}, {truth}: {}", report.sample.name, report.label_name)),
+        ("model", format!("{} on {}: {}", report.model, report.device.kind, report.device.name)),
+        (
+            "attack",
+            format!(
+                "{} {}  ε = {}  {}  seed {}",
+                report.attack,
+                report.norm,
+                experiment::epsilon_text(report.epsilon),
+                report.parameters,
+                report.seed
+            ),
+        ),
+        ("before", answer(&report.clean)),
+        ("after", answer(&report.adversarial)),
+        ("size", format!("L0 {}  L1 {:.3}  L2 {:.4}  L∞ {:.4}", n.l0, n.l1, n.l2, n.linf)),
+        (
+            "likeness",
+            format!("PSNR {:.1} dB  SSIM {:.4}  changed {:.1} %", seen.psnr, seen.ssim, seen.changed * 100.0),
+        ),
+        (
+            "survives",
+            format!("8 bits {}  JPEG {}", yes(seen.survives_8_bit), yes(seen.survives_jpeg)),
+        ),
+        (
+            "cost",
+            format!(
+                "{} forward, {} backward, {:.3} s",
+                report.cost.forward, report.cost.backward, report.cost.seconds
+            ),
+        ),
+    ];
+    for (key, value) in lines {
+        out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
+    }
+    print_defences(&report.defences, out)
+}
+
+fn print_defences(rows: &[DefenceRow], out: &mut Output) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let head = ["defence", "stance", "clean", "attacked", "outcome", "extra ms"];
+    let mut table = vec![head.map(str::to_string).to_vec()];
+    for row in rows {
+        let answer = |p: &Prediction| format!("{} ({:.0} %)", p.name, p.confidence * 100.0);
+        let outcome = match row.outcome {
+            Outcome::Right => "✓ right",
+            Outcome::Fooled => "✗ fooled",
+            Outcome::Wrong => "– wrong on the clean picture",
+        };
+        table.push(vec![
+            row.name.clone(),
+            row.stance.to_string(),
+            answer(&row.clean),
+            answer(&row.adversarial),
+            outcome.to_string(),
+            format!("{:.2}", row.extra_ms),
+        ]);
+    }
+    out.line("")?;
+    out.table(&table)?;
+    out.line("naive: the attack does not know the defence; this is not robustness")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_decides_how_a_picture_is_saved() {
+        assert_eq!(format(Path::new("a/b.PNG")), Ok(Format::Png));
+        assert_eq!(format(Path::new("b.npy")), Ok(Format::Npy));
+        for bad in ["b", "b.jpg", ".png"] {
+            assert!(format(Path::new(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_means_every_defence() {
+        assert_eq!(defences(&["all".into()]).unwrap(), DefencePlan::all());
+        assert!(defences(&["nope".into()]).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! `attack --inputs`: a whole batch from one safetensors file to another.
+
+use super::Context;
+use super::args::AttackArgs;
+use super::output::Style;
+use super::{plan, progress};
+use crate::attack::{Flow, Plan};
+use crate::error::{Error, Result};
+use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
+use crate::model::{Card, Model, read_tensors, write_tensors};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::json;
+use std::path::Path;
+
+/// The pictures and labels of a batch, checked.
+#[derive(Debug, PartialEq)]
+struct Inputs {
+    shape: [usize; 4],
+    images: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+/// Runs the command.
+pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
+    let (Some(from), Some(to)) = (&args.inputs, &args.save) else {
+        return Err(Error::usage("--inputs needs --save", "attack", "name both files"));
+    };
+    if to.extension().is_none_or(|extension| extension != "safetensors") {
+        let what = format!("cannot tell how to save '{}'", to.display());
+        return Err(Error::usage(what, "--save", "with --inputs, end the name in .safetensors"));
+    }
+    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    let chosen = context.device();
+    let model = Model::load(&name, &chosen.device)?;
+    let plan = plan::plan(&args.method, &model.card.data, &model.labels, context.config.seed)?;
+    let bytes = std::fs::read(from).map_err(|e| Error::io("read the batch", from, &e))?;
+    let inputs = Inputs::parse(&bytes, from, &model.card)?;
+    let n = inputs.labels.len();
+    let batch = Batch {
+        model,
+        images: inputs.images,
+        shape: inputs.shape,
+        labels: inputs.labels,
+        plan: plan.clone(),
+        batch_size: args.batch_size as usize,
+    };
+    let bar = progress::bar(n as u64, "pictures");
+    let report = experiment::attack_batch(&batch, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        Flow::Continue
+    })?;
+    bar.finish_and_clear();
+    save(&report, inputs.shape, to)?;
+    print(&Summary { name: &batch.model.card.name, plan: &plan, n, report: &report, device: &chosen.info }, args, context)
+}
+
+impl Inputs {
+    fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self> {
+        let place = path.display().to_string();
+        let tensors = read_tensors(bytes, &place)?;
+        let find = |name: &str, kind: Dtype| {
+            let found = tensors.iter().find(|(n, _)| n == name).map(|(_, view)| view);
+            let remedy = "save x [N,C,H,W] as f32 in 0..1 and labels [N] as i64";
+            match found {
+                None => Err(Error::failure(format!("tensor '{name}' is missing"), &place, remedy)),
+                Some(view) if view.dtype() != kind => {
+                    let what = format!("tensor '{name}' is {:?}, not {kind:?}", view.dtype());
+                    Err(Error::failure(what, &place, remedy))
+                }
+                Some(view) => Ok(view),
+            }
+        };
+        let (x, labels) = (find("x", Dtype::F32)?, find("labels", Dtype::I64)?);
+        let [c, h, w] = card.input.shape;
+        let n = labels.shape().first().copied().unwrap_or(0);
+        if n == 0 || labels.shape() != [n] || x.shape() != [n, c, h, w] {
+            return Err(Error::failure(
+                format!("x has shape {:?} and labels {:?}", x.shape(), labels.shape()),
+                &place,
+                format!("'{}' needs x [N, {c}, {h}, {w}] and labels [N], N at least 1", card.name),
+            ));
+        }
+        let images = words(x).map(f32::from_le_bytes).collect();
+        let labels = words(labels)
+            .map(|word| {
+                let label = i64::from_le_bytes(word);
+                usize::try_from(label).map_err(|_| {
+                    let what = format!("label {label} is below 0");
+                    Error::failure(what, &place, "number the classes from 0")
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { shape: [n, c, h, w], images, labels })
+    }
+}
+
+/// The little-endian words of a tensor.
+fn words<'a, const N: usize>(view: &TensorView<'a>) -> impl Iterator<Item = [u8; N]> + use<'a, N> {
+    view.data().as_chunks::<N>().0.iter().copied()
+}
+
+fn save(report: &BatchReport, shape: [usize; 4], path: &Path) -> Result<()> {
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let n = shape[0];
+    let success = report.success.iter().map(|s| u8::from(*s)).collect();
+    write_tensors(
+        path,
+        &[
+            ("adv".into(), shape.to_vec(), bytes(&report.adversarial), Dtype::F32),
+            ("success".into(), vec![n], success, Dtype::U8),
+            ("l2".into(), vec![n], bytes(&report.l2), Dtype::F32),
+            ("linf".into(), vec![n], bytes(&report.linf), Dtype::F32),
+        ],
+    )
+}
+
+struct Summary<'a> {
+    name: &'a str,
+    plan: &'a Plan,
+    n: usize,
+    report: &'a BatchReport,
+    device: &'a Device,
+}
+
+fn print(summary: &Summary<'_>, args: &AttackArgs, context: &mut Context) -> Result<()> {
+    let Summary { name, plan, n, report, device } = summary;
+    let correct = report.correct.iter().filter(|correct| **correct).count();
+    let fooled = report.success.iter().filter(|success| **success).count();
+    if args.list.json {
+        return context.out.json(&json!({
+            "version": VERSION,
+            "model": name,
+            "attack": plan.attack.id,
+            "norm": plan.norm,
+            "parameters": plan.resolved(),
+            "epsilon": plan.epsilon,
+            "seed": plan.seed,
+            "device": device,
+            "n": n,
+            "correct": correct,
+            "success": fooled,
+            "cost": report.cost,
+        }));
+    }
+    let out = &mut context.out;
+    let eps = experiment::epsilon_text(plan.epsilon);
+    let head = format!("of {n} pictures {correct} were answered rightly, and {fooled} of them reach the goal");
+    out.line(&out.paint(Style::Strong, &head))?;
+    out.line(&format!(
+        "{name}: {} {} ε = {eps}  {}  seed {}  {:.1} s",
+        plan.attack.id, plan.norm, plan.resolved(), plan.seed, report.cost.seconds
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> Card {
+        let text = "name='m'\nnum_classes=2\n[input]\nshape=[1,1,2]\n[[layers]]\nop='flatten'";
+        Card::parse(text, Path::new("card.toml")).unwrap()
+    }
+
+    fn file(shape: &[usize], x: &[f32], labels: &[i64]) -> Vec<u8> {
+        let x: Vec<u8> = x.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let l: Vec<u8> = labels.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let views = [
+            ("x", TensorView::new(Dtype::F32, shape.to_vec(), &x).unwrap()),
+            ("labels", TensorView::new(Dtype::I64, vec![labels.len()], &l).unwrap()),
+        ];
+        safetensors::serialize(views, None).unwrap()
+    }
+
+    #[test]
+    fn a_batch_is_checked_before_it_is_attacked() {
+        let parse = |bytes: &[u8]| Inputs::parse(bytes, Path::new("in.safetensors"), &card());
+        let good = parse(&file(&[2, 1, 1, 2], &[0.0, 0.5, 1.0, 0.25], &[0, 1])).unwrap();
+        assert_eq!((good.shape, good.labels.as_slice()), ([2, 1, 1, 2], &[0, 1][..]));
+        for (bytes, word) in [
+            (file(&[2, 1, 2, 1], &[0.0; 4], &[0, 1]), "shape"),
+            (file(&[2, 1, 1, 2], &[0.0; 4], &[0]), "shape"),
+            (file(&[1, 1, 1, 2], &[0.0, 1.0], &[-1]), "label -1"),
+            (b"hello".to_vec(), "safetensors"),
+        ] {
+            let message = parse(&bytes).unwrap_err().to_string();
+            assert!(message.contains(word) && message.contains("in.safetensors"), "{message}");
+        }
+    }
+}

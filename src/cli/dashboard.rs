@@ -1,0 +1,69 @@
+//! What the dashboard is asked to begin with.
+
+use super::args::{Dashboard, Method};
+use super::plan;
+use crate::attack::Plan;
+use crate::config::{Config, Folder, folder};
+use crate::data::{DATASETS, Dataset, Sample};
+use crate::error::{Error, Result};
+use crate::model;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// What the dashboard is asked to begin with; checked, so that a mistake is told before it opens.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The configuration.
+    pub config: Config,
+    /// The model by name or path.
+    pub model: Option<String>,
+    /// The data set.
+    pub dataset: Option<String>,
+    /// The number of the sample.
+    pub sample: Option<usize>,
+    /// The user's own picture.
+    pub picture: Option<Sample>,
+    /// The attack.
+    pub plan: Option<Plan>,
+    /// The file that exists once the first-run hint was seen.
+    pub first_run_marker: Option<PathBuf>,
+}
+
+/// Checks the flags, without loading a model or a whole data set.
+pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(Error::usage(
+            "the dashboard needs a terminal",
+            "standard input and output",
+            "run it in one, or use a headless command such as `epsiloscope attack --json`",
+        ));
+    }
+    let name = plan::model_name(args.model.as_deref(), &args.pick, &config);
+    let (card, _) = model::find_card(&name)?;
+    let picture = args.pick.image.as_deref().map(Sample::from_file).transpose()?;
+    if let (None, Some(index)) = (&picture, args.pick.sample) {
+        Dataset::load(plan::dataset_id(args.pick.dataset.as_deref(), &card)?)?.get(index)?;
+    } else if let Some(id) = args.pick.dataset.as_deref() {
+        let known = || DATASETS.iter().map(|row| row.id);
+        if !known().any(|row| row == id) {
+            return Err(Error::unknown("data set", id, "--dataset", known(), "`epsiloscope samples`"));
+        }
+    }
+    let plan = match (&args.attack, &args.eps) {
+        (None, None) => None,
+        (attack, eps) => {
+            let method = Method { attack: attack.clone(), eps: eps.clone(), ..Default::default() };
+            let dataset = args.pick.dataset.as_deref().unwrap_or(&card.data);
+            Some(plan::plan(&method, dataset, &card.labels, config.seed)?)
+        }
+    };
+    Ok(Wanted {
+        model: Some(name),
+        dataset: args.pick.dataset,
+        sample: args.pick.sample,
+        picture,
+        plan,
+        first_run_marker: folder(Folder::State).map(|state| state.join("hint-seen")),
+        config,
+    })
+}

@@ -1,0 +1,137 @@
+//! The command line: parses it, opens the dashboard or runs a headless command, and turns failures
+//! into one line on standard error and an exit status.
+
+mod args;
+mod attack;
+mod batch;
+mod dashboard;
+mod evaluate;
+mod generate;
+mod interrupt;
+mod list;
+mod output;
+mod plan;
+mod progress;
+mod train;
+
+pub use dashboard::Wanted;
+
+use crate::config::Config;
+use crate::engine::{self, Chosen};
+use crate::error::{Error, Result};
+use crate::logging;
+use args::{Cli, Command};
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use output::{Output, complain, note};
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// What every command needs.
+struct Context {
+    config: Config,
+    out: Output,
+}
+
+impl Context {
+    /// The device that the configuration asks for; a fallback is told on standard error.
+    fn device(&self) -> Chosen {
+        let chosen = engine::choose(self.config.device);
+        if let Some(text) = &chosen.note {
+            note(text);
+        }
+        chosen
+    }
+}
+
+/// Runs the program: `dashboard` is what opens the dashboard.
+pub fn main(
+    args: impl IntoIterator<Item = OsString>,
+    dashboard: impl FnOnce(Wanted) -> Result<()>,
+) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output, whose reader may have left.
+            let _ = error.print();
+            let status = if error.use_stderr() { 2 } else { 0 };
+            return ExitCode::from(status);
+        }
+    };
+    let run = catch_unwind(AssertUnwindSafe(|| run(cli, dashboard)));
+    let result = run.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("panic");
+        Err(Error::failure(
+            format!("internal error: {text}"),
+            "",
+            "please report it with the log file (`epsiloscope --print-config` names it)",
+        ))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+/// Parses the arguments, in colour only where that is wanted.
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let wanted = |flag: &str, value: &str| {
+        let pair = args
+            .windows(2)
+            .any(|pair| pair[0] == *flag && pair[1] == *value);
+        pair || args.iter().any(|arg| *arg == *format!("{flag}={value}"))
+    };
+    let color = match () {
+        () if wanted("--color", "never") => ColorChoice::Never,
+        () if wanted("--color", "always") => ColorChoice::Always,
+        () => ColorChoice::Auto,
+    };
+    let mut command = Cli::command().color(color);
+    let matches = command.try_get_matches_from_mut(args)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
+    match (&cli.command, cli.dashboard.given()) {
+        (Some(_), Some(flag)) => {
+            let text = format!(
+                "'{flag}' before a command is for the dashboard: write it after the command"
+            );
+            Err(command.error(ErrorKind::ArgumentConflict, text))
+        }
+        _ => Ok(cli),
+    }
+}
+
+fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
+    let config = Config::load(cli.global.layer())?;
+    let mut out = Output::new(config.color);
+    if cli.global.print_config {
+        return out.text(&config.describe());
+    }
+    logging::start(&config.log, config.log_demanded)?;
+    let mut context = Context { config, out };
+    let Some(command) = cli.command else {
+        return dashboard(dashboard::wanted(cli.dashboard, context.config)?);
+    };
+    match command {
+        Command::Attack(args) if args.inputs.is_some() => batch::run(&args, &mut context),
+        Command::Attack(args) => attack::run(&args, &mut context),
+        Command::Evaluate(args) => evaluate::run(&args, &mut context),
+        Command::Train(args) => train::run(&args, &mut context),
+        Command::Models(list) => list::models(&list, &mut context),
+        Command::Samples { dataset, list } => {
+            list::samples(dataset.as_deref(), &list, &mut context)
+        }
+        Command::Attacks { id, list } => list::attacks(id.as_deref(), &list, &mut context),
+        Command::Defences { id, list } => list::defences(id.as_deref(), &list, &mut context),
+        Command::Devices(list) => list::devices(&list, &mut context),
+        Command::Completions { shell } => generate::completions(shell, &mut context),
+        Command::Man { command } => generate::man(command.as_deref(), &mut context),
+    }
+}

@@ -1,0 +1,148 @@
+//! Standard output and standard error of the headless commands.
+
+use crate::config::Color;
+use crate::error::{Error, Result};
+use serde::Serialize;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Results, to standard output. Whoever reads them may leave early (`| head`): then the rest is
+/// dropped without a word.
+#[derive(Debug)]
+pub struct Output {
+    styled: bool,
+    closed: bool,
+}
+
+/// How a piece of text stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// A heading or a name.
+    Strong,
+    /// An aside.
+    Faint,
+    /// The attack reached its goal (orange).
+    Fooled,
+    /// The answer holds (blue).
+    Holds,
+}
+
+impl Output {
+    /// Coloured as the configuration says.
+    pub fn new(color: Color) -> Self {
+        let can = || {
+            let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+            std::io::stdout().is_terminal() && !dumb
+        };
+        let styled = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => can(),
+        };
+        Self { styled, closed: false }
+    }
+
+    /// Writes text as it stands.
+    ///
+    /// # Errors
+    /// Failure, when standard output cannot be written to (not when its reader has left).
+    pub fn text(&mut self, text: &str) -> Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes as they stand.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            Err(e) => Err(Error::io("write the result", "standard output".as_ref(), &e)),
+        }
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn line(&mut self, line: &str) -> Result<()> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Writes one JSON object.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| {
+            Error::failure(format!("cannot write JSON: {e}"), "standard output", "report this")
+        })?;
+        self.line(&text)
+    }
+
+    /// `text` in this style, or plain where colours are off.
+    pub fn paint(&self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Strong => "1",
+            Style::Faint => "2",
+            Style::Fooled => "38;5;208",
+            Style::Holds => "38;5;75",
+        };
+        match self.styled {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_string(),
+        }
+    }
+
+    /// Writes a table; the first row is the heading. The last column is not padded.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn table(&mut self, rows: &[Vec<String>]) -> Result<()> {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for (at, row) in rows.iter().enumerate() {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let padding = width - cell.chars().count();
+                line.push_str(&format!("{cell}{}  ", " ".repeat(padding)));
+            }
+            let line = line.trim_end();
+            match at {
+                0 => text.push_str(&self.paint(Style::Strong, line)),
+                _ => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        self.text(&text)
+    }
+
+    /// True when nobody reads any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+/// A line worth knowing that is not a result, to standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}
+
+/// Tells a failure in one line, to standard error; one that was only stopped is not told.
+pub fn complain(error: &Error) {
+    if !error.is_cancelled() {
+        let _ = writeln!(std::io::stderr(), "error: {error}");
+    }
+}

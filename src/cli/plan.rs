@@ -1,0 +1,127 @@
+//! From flags to what the core works with: model, sample, attack.
+
+use super::args::{Method, Pick};
+use crate::attack::{self, Aim, Norm, Plan};
+use crate::config::Config;
+use crate::data::{Dataset, Sample};
+use crate::error::{Error, Result};
+use crate::model::{self, Card};
+
+/// The name of the model: as given, else the configured one where it fits the picture, else the
+/// first built-in one that does.
+pub fn model_name(given: Option<&str>, pick: &Pick, config: &Config) -> String {
+    if let Some(name) = given {
+        return name.to_string();
+    }
+    let data = match (&pick.image, &pick.dataset) {
+        (Some(_), _) => "photos",
+        (None, Some(dataset)) => dataset,
+        (None, None) => return config.model.clone(),
+    };
+    let fits = |card: &Card| card.data == data;
+    if model::find_card(&config.model).is_ok_and(|(card, _)| fits(&card)) {
+        return config.model.clone();
+    }
+    let first = model::catalogue().into_iter().find(fits);
+    first.map_or_else(|| config.model.clone(), |card| card.name)
+}
+
+/// The data set: as given, else the model's own.
+pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str> {
+    match given {
+        Some(id) => Ok(id),
+        None if !card.data.is_empty() => Ok(&card.data),
+        None => Err(Error::usage(
+            format!("the card of '{}' names no data set", card.name),
+            "--dataset",
+            "give --dataset ID (`epsiloscope samples` lists them) or --image FILE",
+        )),
+    }
+}
+
+/// The picture to attack.
+pub fn sample(pick: &Pick, card: &Card) -> Result<Sample> {
+    match &pick.image {
+        Some(path) => Sample::from_file(path),
+        None => {
+            let id = dataset_id(pick.dataset.as_deref(), card)?;
+            Dataset::load(id)?.get(pick.sample.unwrap_or(0))
+        }
+    }
+}
+
+/// The attack with its settings. `dataset` suggests ε where none is given.
+pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Result<Plan> {
+    let attack = attack::find(method.attack.as_deref().unwrap_or("pgd"))?;
+    let mut plan = Plan::new(attack, 0.0);
+    plan.seed = seed;
+    if let Some(text) = &method.norm {
+        plan.norm = Norm::parse(text)?;
+    }
+    plan.epsilon = match &method.eps {
+        Some(text) => epsilon(text)?,
+        None => attack::suggested(dataset, plan.norm),
+    };
+    for text in &method.set {
+        plan.settings.assign(attack.params, attack.id, text)?;
+    }
+    if let Some(text) = &method.target {
+        plan.aim = Aim::parse(text, labels)?;
+    }
+    plan.check()?;
+    Ok(plan)
+}
+
+/// ε as typed: `0.1` or `8/255`. Whether it is in range depends on the norm, and is checked there.
+pub fn epsilon(text: &str) -> Result<f64> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above).zip(number(below)).map(|(a, b)| a / b),
+        None => number(text),
+    };
+    value.filter(|v| v.is_finite()).ok_or_else(|| {
+        Error::usage(
+            format!("'{text}' is not a size of a perturbation"),
+            "--eps",
+            "give a number in pixel units of 0..1, such as 0.1 or 8/255",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epsilon_is_a_decimal_or_a_fraction() {
+        assert_eq!(epsilon("0.25"), Ok(0.25));
+        assert_eq!(epsilon("8/255"), Ok(8.0 / 255.0));
+        assert_eq!(epsilon(" 8 / 255 "), Ok(8.0 / 255.0));
+        for bad in ["", "x", "nan", "inf", "1/0", "0/0", "8/", "/255", "1/2/3", "0,3"] {
+            assert!(epsilon(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_checked_against_the_attack() {
+        let labels = ["0".to_string(), "1".to_string()];
+        let with = |change: fn(&mut Method)| {
+            let mut method = Method::default();
+            change(&mut method);
+            plan(&method, "mnist", &labels, 3)
+        };
+        let ready = with(|m| m.set = vec!["steps=7".into()]).unwrap();
+        assert_eq!((ready.attack.id, ready.seed, ready.settings.int("steps", 0)), ("pgd", 3, 7));
+        assert!(ready.epsilon > 0.0);
+        for (bad, word) in [
+            (with(|m| m.attack = Some("pdg".into())), "'pgd'"),
+            (with(|m| m.norm = Some("l0".into())), "linf"),
+            (with(|m| m.norm = Some("l7".into())), "l7"),
+            (with(|m| m.set = vec!["steps=0".into()]), "steps"),
+            (with(|m| m.target = Some("9".into())), "--target"),
+        ] {
+            let message = bad.unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+}

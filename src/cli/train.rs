@@ -1,0 +1,91 @@
+//! `train`: makes a model by one of the recipes.
+
+use super::Context;
+use super::args::TrainArgs;
+use super::interrupt::Interrupt;
+use super::output::{Style, note};
+use super::progress;
+use crate::attack::Flow;
+use crate::error::Result;
+use crate::training::{self, RECIPES, Recipe, TrainOptions};
+
+/// The recipes, for the help.
+pub fn recipes_help() -> String {
+    let mut text = String::from("Recipes:\n");
+    for recipe in RECIPES {
+        text.push_str(&format!("  {:<18} {}\n", recipe.id, recipe.about));
+    }
+    text.push_str(
+        "\nExample:\n  epsiloscope train --recipe mnist-cnn --data mnist/ --out my-model/",
+    );
+    text
+}
+
+/// Runs the command.
+pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
+    let recipe = Recipe::find(&args.recipe)?;
+    let chosen = context.device();
+    let options = TrainOptions {
+        recipe: recipe.id.to_string(),
+        data: args.data.clone(),
+        out: args.out.clone(),
+        seed: context.config.seed,
+        epochs: args.epochs.map(|epochs| epochs as usize),
+    };
+    let bar = progress::bar(0, "batches");
+    let interrupt = Interrupt::watch();
+    let card = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
+        let done = match p.epoch < p.epochs {
+            true => (p.epoch * p.batches, p.epochs * p.batches),
+            false => (0, p.batches),
+        };
+        bar.set_length(done.1 as u64);
+        bar.set_position((done.0 + p.batch) as u64);
+        bar.set_message(match p.loss.is_nan() {
+            true => p.phase.to_string(),
+            false => format!(
+                "epoch {}/{} loss {:.3} accuracy {:.1} %",
+                p.epoch + 1,
+                p.epochs,
+                p.loss,
+                p.accuracy * 100.0
+            ),
+        });
+        if interrupt.asked() { Flow::Stop } else { Flow::Continue }
+    })
+    .inspect_err(|error| {
+        if error.is_cancelled() {
+            bar.abandon();
+            note("stopped; the same command goes on from the checkpoint");
+        }
+    })?;
+    bar.finish_and_clear();
+    if args.list.json {
+        return context.out.json(&card);
+    }
+    let out = &mut context.out;
+    out.line(&out.paint(
+        Style::Strong,
+        &format!("{} is in {}", card.name, args.out.display()),
+    ))?;
+    if let Some(accuracy) = &card.accuracy {
+        out.line(&format!(
+            "clean accuracy {:.2} % (n={})",
+            accuracy.clean * 100.0,
+            accuracy.clean_n
+        ))?;
+        for r in &accuracy.robust {
+            out.line(&format!(
+                "robust accuracy {:.2} % ({} {} ε={} {} n={} seed {})",
+                r.accuracy * 100.0,
+                r.attack,
+                r.norm,
+                r.epsilon,
+                r.parameters,
+                r.n,
+                r.seed
+            ))?;
+        }
+    }
+    out.line(&format!("use it by --model {}", args.out.display()))
+}

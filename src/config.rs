@@ -1,0 +1,408 @@
+//! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
+
+use crate::engine::DeviceChoice;
+use crate::error::{Error, Result};
+use crate::show::Graphics;
+use crate::tui::theme::Choice as Theme;
+use etcetera::BaseStrategy;
+use etcetera::base_strategy::Xdg;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// When text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal that can, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Names of the values of `device`.
+pub const DEVICES: &[(&str, DeviceChoice)] = &[
+    ("auto", DeviceChoice::Auto),
+    ("wgpu", DeviceChoice::Wgpu),
+    ("cpu", DeviceChoice::Cpu),
+];
+
+/// Names of the values of `theme`.
+pub const THEMES: &[(&str, Theme)] = &[
+    ("auto", Theme::Auto),
+    ("dark", Theme::Dark),
+    ("light", Theme::Light),
+    ("mono", Theme::Mono),
+];
+
+/// Names of the values of `graphics`.
+pub const GRAPHICS: &[(&str, Graphics)] = &[
+    ("auto", Graphics::Auto),
+    ("kitty", Graphics::Kitty),
+    ("iterm", Graphics::Iterm),
+    ("sixel", Graphics::Sixel),
+    ("blocks", Graphics::Blocks),
+    ("ascii", Graphics::Ascii),
+];
+
+/// Names of the values of `color`.
+pub const COLORS: &[(&str, Color)] = &[
+    ("auto", Color::Auto),
+    ("always", Color::Always),
+    ("never", Color::Never),
+];
+
+/// The names in one of the tables above.
+pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
+    table.iter().map(|(name, _)| *name).collect()
+}
+
+/// Every key with its default, in the order of `--print-config`.
+const KEYS: [(&str, &str); 7] = [
+    ("device", "auto"),
+    ("seed", "0"),
+    ("theme", "auto"),
+    ("graphics", "auto"),
+    ("color", "auto"),
+    ("model", "mnist-cnn"),
+    ("log", ""),
+];
+
+/// The keys that the environment can set.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("device", "EPSILOSCOPE_DEVICE"),
+    ("seed", "EPSILOSCOPE_SEED"),
+    ("theme", "EPSILOSCOPE_THEME"),
+    ("graphics", "EPSILOSCOPE_GRAPHICS"),
+];
+
+/// Values by key, as text: one layer of the configuration.
+pub type Layer = Vec<(&'static str, String)>;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq)]
+enum Origin {
+    Default,
+    File { path: PathBuf, line: usize },
+    Environment(&'static str),
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    key: &'static str,
+    text: String,
+    origin: Origin,
+}
+
+/// The configuration that holds.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Colours of the dashboard.
+    pub theme: Theme,
+    /// How pictures are printed.
+    pub graphics: Graphics,
+    /// When text is coloured.
+    pub color: Color,
+    /// The model where none is named.
+    pub model: String,
+    /// Where the libraries log to.
+    pub log: PathBuf,
+    /// Whether the user named the log file.
+    pub log_demanded: bool,
+    entries: Vec<Entry>,
+}
+
+impl Config {
+    /// Puts the layers together, `flags` on top of the environment and the user's `config.toml`.
+    ///
+    /// # Errors
+    /// Usage, when a value is not one of those allowed: names file, line and key, or the variable.
+    pub fn load(flags: Layer) -> Result<Self> {
+        let file = match folder(Folder::Config).map(|folder| folder.join("config.toml")) {
+            Some(path) => read(&path)?,
+            None => Vec::new(),
+        };
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let environment = ENVIRONMENT
+            .iter()
+            .filter_map(|(key, name)| {
+                let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+                Some(Entry {
+                    key,
+                    text,
+                    origin: Origin::Environment(name),
+                })
+            })
+            .chain(no_color.then(|| Entry {
+                key: "color",
+                text: "never".into(),
+                origin: Origin::Environment("NO_COLOR"),
+            }))
+            .collect();
+        let flags = flags
+            .into_iter()
+            .map(|(key, text)| Entry {
+                key,
+                text,
+                origin: Origin::Flag,
+            })
+            .collect();
+        Self::from_layers([file, environment, flags])
+    }
+
+    fn from_layers(layers: [Vec<Entry>; 3]) -> Result<Self> {
+        let default = |(key, text): (&'static str, &str)| {
+            let text = match (key, folder(Folder::State)) {
+                ("log", Some(state)) => {
+                    state.join("epsiloscope.log").to_string_lossy().into_owned()
+                }
+                ("log", None) => std::env::temp_dir()
+                    .join("epsiloscope.log")
+                    .display()
+                    .to_string(),
+                _ => text.to_string(),
+            };
+            Entry {
+                key,
+                text,
+                origin: Origin::Default,
+            }
+        };
+        let mut entries: Vec<Entry> = KEYS.into_iter().map(default).collect();
+        for entry in layers.into_iter().flatten() {
+            if let Some(slot) = entries.iter_mut().find(|slot| slot.key == entry.key) {
+                *slot = entry;
+            }
+        }
+        let [device, seed, theme, graphics, color, model, log] =
+            [0, 1, 2, 3, 4, 5, 6].map(|i| &entries[i]);
+        Ok(Self {
+            device: device.one_of(DEVICES)?,
+            seed: seed
+                .text
+                .parse()
+                .map_err(|_| seed.bad("a whole number, 0 or more"))?,
+            theme: theme.one_of(THEMES)?,
+            graphics: graphics.one_of(GRAPHICS)?,
+            color: color.one_of(COLORS)?,
+            model: model.text.clone(),
+            log: PathBuf::from(&log.text),
+            log_demanded: log.origin != Origin::Default,
+            entries,
+        }
+        .without_colour())
+    }
+
+    /// `color = never` reaches the dashboard and the pictures too, unless they are told otherwise.
+    fn without_colour(mut self) -> Self {
+        if self.color == Color::Never {
+            if self.theme == Theme::Auto {
+                self.theme = Theme::Mono;
+            }
+            if self.graphics == Graphics::Auto {
+                self.graphics = Graphics::Ascii;
+            }
+        }
+        self
+    }
+
+    /// Whether the command line itself says what `key` is.
+    pub fn demands(&self, key: &str) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.key == key && entry.origin == Origin::Flag)
+    }
+
+    /// The configuration as TOML, each line with its origin; can be used as `config.toml`.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for Entry {
+            key,
+            text: value,
+            origin,
+        } in &self.entries
+        {
+            let value = match *key {
+                "seed" => value.clone(),
+                _ => toml::Value::String(value.clone()).to_string(),
+            };
+            text.push_str(&format!("{key} = {value}  # {origin}\n"));
+        }
+        text
+    }
+}
+
+impl Entry {
+    fn one_of<T: Copy>(&self, table: &[(&'static str, T)]) -> Result<T> {
+        let found = table.iter().find(|(name, _)| *name == self.text);
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| self.bad(&names(table).join(", ")))
+    }
+
+    fn bad(&self, allowed: &str) -> Error {
+        let what = format!("bad value '{}' for '{}'", self.text, self.key);
+        Error::usage(what, &self.origin, format!("give {allowed}"))
+    }
+}
+
+/// Reads `config.toml`; a file that is not there is empty.
+fn read(path: &Path) -> Result<Vec<Entry>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, path),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(Error::io("read the configuration", path, &e)),
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let place = |line: usize| format!("{}:{line}", path.display());
+    let table = DeTable::parse(text).map_err(|e| {
+        let at = line(e.span().map_or(0, |span| span.start));
+        let what = format!("the configuration does not parse: {}", e.message());
+        Error::usage(what, place(at), "write lines such as device = \"cpu\"")
+    })?;
+    let mut entries = Vec::new();
+    for (key, value) in table.get_ref() {
+        let at = line(key.span().start);
+        let Some((known, _)) = KEYS
+            .iter()
+            .find(|(known, _)| *known == key.get_ref().as_ref())
+        else {
+            let known = KEYS.iter().map(|(known, _)| *known);
+            return Err(Error::unknown(
+                "key",
+                key.get_ref(),
+                &place(at),
+                known,
+                "`--print-config`",
+            ));
+        };
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            other => {
+                let what = format!(
+                    "'{known}' is a {}, not a text or a number",
+                    other.type_str()
+                );
+                return Err(Error::usage(
+                    what,
+                    place(at),
+                    "see `epsiloscope --print-config`",
+                ));
+            }
+        };
+        let origin = Origin::File {
+            path: path.into(),
+            line: at,
+        };
+        entries.push(Entry {
+            key: known,
+            text,
+            origin,
+        });
+    }
+    Ok(entries)
+}
+
+/// One of the user's folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// `$XDG_CONFIG_HOME/epsiloscope`
+    Config,
+    /// `$XDG_STATE_HOME/epsiloscope`
+    State,
+}
+
+/// The program's folder of this kind; none for a user without a home.
+pub fn folder(kind: Folder) -> Option<PathBuf> {
+    let xdg = Xdg::new().ok()?;
+    let base = match kind {
+        Folder::Config => xdg.config_dir(),
+        Folder::State => xdg.state_dir()?,
+    };
+    Some(base.join("epsiloscope"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &'static str, text: &str, origin: Origin) -> Entry {
+        Entry {
+            key,
+            text: text.into(),
+            origin,
+        }
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let path = Path::new("config.toml");
+        let file = parse("device = 'cpu'\nseed = 7\ntheme = \"light\"\n", path).unwrap();
+        let environment = vec![entry("seed", "8", Origin::Environment("EPSILOSCOPE_SEED"))];
+        let flags = vec![entry("theme", "dark", Origin::Flag)];
+        let config = Config::from_layers([file, environment, flags]).unwrap();
+        assert_eq!((config.seed, config.theme), (8, Theme::Dark));
+        assert_eq!(config.device, DeviceChoice::Cpu);
+        let text = config.describe();
+        assert!(text.contains("device = \"cpu\"  # config.toml:1"), "{text}");
+        assert!(
+            text.contains("seed = 8  # environment variable EPSILOSCOPE_SEED"),
+            "{text}"
+        );
+        let again = parse(&text, path).unwrap();
+        assert_eq!(again.len(), KEYS.len());
+    }
+
+    #[test]
+    fn a_bad_file_is_told_in_one_line_with_file_line_and_key() {
+        let bad = |text: &str| {
+            let layers = |file| Config::from_layers([file, Vec::new(), Vec::new()]);
+            parse(text, Path::new("c.toml"))
+                .and_then(layers)
+                .unwrap_err()
+                .to_string()
+        };
+        for (text, parts) in [
+            ("# x\ndevise = 'cpu'", ["c.toml:2", "devise", "'device'"]),
+            ("\n\ndevice = 'gpu'", ["c.toml:3", "device", "wgpu"]),
+            ("seed = -1", ["c.toml:1", "seed", "whole number"]),
+            ("seed = [1]", ["c.toml:1", "seed", "array"]),
+            ("theme = dark", ["c.toml:1", "parse", ""]),
+        ] {
+            let message = bad(text);
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+            assert!(!message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_colour_reaches_pictures_and_dashboard() {
+        let never = || vec![entry("color", "never", Origin::Flag)];
+        let config = Config::from_layers([Vec::new(), Vec::new(), never()]).unwrap();
+        assert_eq!(
+            (config.theme, config.graphics),
+            (Theme::Mono, Graphics::Ascii)
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! The IDX format of MNIST and Fashion-MNIST, plain or gzip-compressed.
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use flate2::read::GzDecoder;
+use std::io::Read;
+use std::path::Path;
+
+/// Names of MNIST's classes.
+pub const MNIST: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// Names of Fashion-MNIST's classes.
+pub const FASHION: &[&str] = &[
+    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+];
+
+/// Which half of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For measuring.
+    Test,
+}
+
+fn damaged(what: &str, place: &str) -> Error {
+    Error::failure(format!("not an IDX file: {what}"), place, "fetch the data set again")
+}
+
+fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
+    if bytes.len() < 4 + 4 * dims || bytes[..4] != [0, 0, 8, dims as u8] {
+        return Err(damaged("wrong header", place));
+    }
+    let word = |i: usize| u32::from_be_bytes(bytes[4 + 4 * i..8 + 4 * i].try_into().unwrap_or([0; 4]));
+    let sizes: Vec<usize> = (0..dims).map(|i| word(i) as usize).collect();
+    let total = sizes.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
+    match total.is_some_and(|t| t == bytes.len() - 4 - 4 * dims) {
+        true => Ok(sizes),
+        false => Err(damaged("wrong length", place)),
+    }
+}
+
+/// The pictures of an IDX file: shape `[1, H, W]` and bytes `[N, 1, H, W]`.
+///
+/// # Errors
+/// Failure, when the bytes are not such a file.
+pub fn images(bytes: &[u8], place: &str) -> Result<([usize; 3], Vec<u8>)> {
+    let sizes = header(bytes, 3, place)?;
+    Ok(([1, sizes[1], sizes[2]], bytes[16..].to_vec()))
+}
+
+/// The labels of an IDX file.
+///
+/// # Errors
+/// Failure, when the bytes are not such a file.
+pub fn labels(bytes: &[u8], place: &str) -> Result<Vec<u8>> {
+    header(bytes, 1, place)?;
+    Ok(bytes[8..].to_vec())
+}
+
+/// Reads `train-images-idx3-ubyte[.gz]` and its kin from a folder.
+///
+/// # Errors
+/// Failure, naming the file that is missing or damaged.
+pub fn read_folder(id: &str, folder: &Path, split: Split) -> Result<Dataset> {
+    let stem = match split {
+        Split::Train => "train",
+        Split::Test => "t10k",
+    };
+    let (pictures, place) = read(folder, &format!("{stem}-images-idx3-ubyte"))?;
+    let (classes, label_place) = read(folder, &format!("{stem}-labels-idx1-ubyte"))?;
+    let (shape, pixels) = images(&pictures, &place)?;
+    let labels = labels(&classes, &label_place)?;
+    let names = if id == "fashion" { FASHION } else { MNIST };
+    if labels.len() * shape.iter().product::<usize>() != pixels.len() {
+        return Err(damaged("as many labels as pictures are needed", &label_place));
+    }
+    if let Some(bad) = labels.iter().find(|l| usize::from(**l) >= names.len()) {
+        return Err(damaged(&format!("label {bad} is out of range"), &label_place));
+    }
+    let names = names.iter().map(|n| n.to_string()).collect();
+    Ok(Dataset::from_bytes(id, shape, pixels, labels, names))
+}
+
+fn read(folder: &Path, name: &str) -> Result<(Vec<u8>, String)> {
+    let plain = folder.join(name);
+    let packed = folder.join(format!("{name}.gz"));
+    let path = if plain.exists() { plain } else { packed };
+    let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::failure(
+            format!("no {name} or {name}.gz"),
+            folder.display(),
+            "point --data at a folder with the data set's four IDX files (README: 'Training data')",
+        ),
+        _ => Error::io("read the data set", &path, &e),
+    })?;
+    let place = path.display().to_string();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut out = Vec::new();
+        GzDecoder::new(&bytes[..])
+            .read_to_end(&mut out)
+            .map_err(|e| damaged(&e.to_string(), &place))?;
+        return Ok((out, place));
+    }
+    Ok((bytes, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_files_are_refused_not_believed() {
+        let good = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 7, 9];
+        assert_eq!(images(&good, "x").unwrap(), ([1, 1, 2], vec![7, 9]));
+        assert!(images(&good[..17], "x").is_err());
+        assert!(images(&[], "x").is_err());
+        assert!(labels(&good, "x").is_err());
+        let huge = [0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255];
+        assert!(images(&huge, "x").is_err());
+    }
+}

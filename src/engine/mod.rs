@@ -1,0 +1,14 @@
+//! The worker: one thread owns the device and the models (burn's calls block, so they do not belong
+//! on an async runtime). Requests are latest-wins; every update carries the number of the job that
+//! it belongs to, so that stale ones can be dropped.
+//!
+//! Updates all go through one queue: the trajectory needs every step, and whoever draws empties the
+//! queue before drawing once, so that frames are skipped there and not here.
+
+mod device;
+mod protocol;
+mod worker;
+
+pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
+pub use protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
+pub use worker::{Engine, Sink};

@@ -1,0 +1,311 @@
+//! The worker thread.
+
+use crate::attack::{Flow, Step};
+use crate::data::Dataset;
+use crate::engine::device::{Chosen, DeviceChoice, choose};
+use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
+use crate::error::{Error, Kind, Result};
+use crate::experiment::{self, Experiment, Point, Recorder};
+use crate::model::Model;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Who listens to the worker. Called on the worker's thread: it must not block.
+pub type Sink = Arc<dyn Fn(Update) + Send + Sync>;
+
+/// How long a run that differs from its successor only in ε may go on, so that dragging the slider
+/// shows results instead of cancelling every one of them.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// A handle on the worker; dropping it stops the worker.
+pub struct Engine {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    next: JobId,
+    /// Data sets and models to load, in order.
+    loads: VecDeque<(JobId, Request)>,
+    /// The run or search that waits.
+    waiting: Option<(JobId, Request)>,
+    /// Stop what is running, whatever waits.
+    cancel: bool,
+    quit: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Starts the worker, which begins by choosing the device.
+    pub fn start(choice: DeviceChoice, sink: impl Fn(Update) + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared::default());
+        let sink: Sink = Arc::new(sink);
+        let inner = shared.clone();
+        let work = move || Worker::new(inner, sink, choice).live();
+        let thread = std::thread::Builder::new().name("epsiloscope-worker".into()).spawn(work).ok();
+        Self { shared, thread }
+    }
+
+    /// Asks for something; never blocks. A run or search replaces the one that waits.
+    pub fn request(&self, request: Request) -> JobId {
+        let mut queue = self.shared.lock();
+        queue.next += 1;
+        let id = queue.next;
+        match request {
+            Request::Data(_) | Request::Model(_) => queue.loads.push_back((id, request)),
+            Request::Run(_) | Request::Search(_) => queue.waiting = Some((id, request)),
+            Request::Cancel => {
+                queue.waiting = None;
+                queue.cancel = true;
+            }
+        }
+        self.shared.wake.notify_one();
+        id
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.quit = true;
+        queue.cancel = true;
+        drop(queue);
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    sink: Sink,
+    choice: DeviceChoice,
+    device: Option<Chosen>,
+    models: HashMap<String, Arc<Model>>,
+    current: Option<String>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, sink: Sink, choice: DeviceChoice) -> Self {
+        Self { shared, sink, choice, device: None, models: HashMap::new(), current: None }
+    }
+
+    fn say(&self, update: Update) {
+        (self.sink)(update);
+    }
+
+    fn live(mut self) {
+        self.settle(self.choice);
+        while let Some((id, request)) = self.next() {
+            let worked = catch_unwind(AssertUnwindSafe(|| self.work(id, &request)));
+            let result = worked.unwrap_or_else(|panic| {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or(panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                log::error!("the worker panicked: {text}");
+                let line = text.lines().next().unwrap_or_default().to_string();
+                Err(Error::device(format!("the worker failed: {line}"), "compute", ""))
+            });
+            match result {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => self.say(Update::Cancelled(id)),
+                Err(error) if error.kind == Kind::Device => self.recover(id, request, error),
+                Err(error) => self.say(Update::Failed(id, error)),
+            }
+        }
+    }
+
+    /// The next thing to do; none when the handle was dropped. Loading goes first, since runs
+    /// need what is loaded.
+    fn next(&self) -> Option<(JobId, Request)> {
+        let mut queue = self.shared.lock();
+        loop {
+            if queue.quit {
+                return None;
+            }
+            let found = queue.loads.pop_front().or_else(|| queue.waiting.take());
+            if found.is_some() {
+                queue.cancel = false;
+                return found;
+            }
+            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn settle(&mut self, choice: DeviceChoice) {
+        let chosen = choose(choice);
+        self.say(Update::Device { device: chosen.info.clone(), note: chosen.note.clone() });
+        self.device = Some(chosen);
+    }
+
+    /// After a device failure: once more on the CPU, from scratch.
+    fn recover(&mut self, id: JobId, request: Request, error: Error) {
+        log::error!("{error}");
+        let on_cpu = self.device.as_ref().is_none_or(|d| d.info.kind == "cpu");
+        self.models.clear();
+        if on_cpu {
+            return self.say(Update::Failed(id, error));
+        }
+        self.say(Update::Notice(format!("{}; going on with the CPU", error.what)));
+        self.settle(DeviceChoice::Cpu);
+        let mut queue = self.shared.lock();
+        if queue.waiting.is_none() || matches!(request, Request::Data(_) | Request::Model(_)) {
+            queue.loads.push_front((id, request));
+        }
+    }
+
+    fn work(&mut self, id: JobId, request: &Request) -> Result<()> {
+        match request {
+            Request::Data(name) => {
+                let path = std::path::Path::new(name);
+                let data = match path.is_file() {
+                    true => Dataset::from_file(path)?,
+                    false => Dataset::load(name)?,
+                };
+                self.say(Update::Data(data));
+                Ok(())
+            }
+            Request::Model(name) => {
+                let model = self.model(name)?;
+                self.current = Some(name.clone());
+                self.say(Update::Model(ModelInfo {
+                    id: name.clone(),
+                    card: model.card.clone(),
+                    labels: model.labels.clone(),
+                    parameters: model.parameters(),
+                }));
+                Ok(())
+            }
+            Request::Run(job) => self.run(id, job),
+            Request::Search(job) => self.search(id, job),
+            Request::Cancel => Ok(()),
+        }
+    }
+
+    fn model(&mut self, name: &str) -> Result<Arc<Model>> {
+        if let Some(ready) = self.models.get(name) {
+            return Ok(ready.clone());
+        }
+        let chosen = self.device.clone().unwrap_or_else(|| choose(DeviceChoice::Cpu));
+        let model = Model::load(name, &chosen.device)?;
+        self.models.insert(name.to_string(), model.clone());
+        Ok(model)
+    }
+
+    fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
+        let name = self.current.clone().ok_or_else(|| {
+            Error::usage("no model is loaded", "engine", "choose a model first")
+        })?;
+        let model = self.model(&name)?;
+        // A twin that does not load is no reason not to attack.
+        let twin = model.card.twin.clone().and_then(|twin| self.model(&twin).ok());
+        let device = self.device.as_ref().map(|d| d.info.clone());
+        Ok(Experiment {
+            model,
+            twin,
+            sample: job.sample.clone(),
+            plan: job.plan.clone(),
+            device: device.unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() }),
+        })
+    }
+
+    fn run(&mut self, id: JobId, job: &RunJob) -> Result<()> {
+        let experiment = self.experiment(job)?;
+        let begin = Instant::now();
+        let stop = {
+            let shared = self.shared.clone();
+            let job = job.clone();
+            move || {
+                let queue = shared.lock();
+                let replaced = match &queue.waiting {
+                    None => false,
+                    Some((_, Request::Run(next))) if next.differs_only_in_epsilon(&job) => {
+                        begin.elapsed() > GRACE
+                    }
+                    Some(_) => true,
+                };
+                queue.cancel || queue.quit || replaced || !queue.loads.is_empty()
+            }
+        };
+        let halt = |_: &Step<'_>| if stop() { Flow::Stop } else { Flow::Continue };
+        self.say(Update::Started(id));
+        let clean = experiment::clean(&experiment)?;
+        self.say(Update::Clean(id, Arc::new(clean.clone())));
+        let mut sink = |point: Point, expected: usize| {
+            self.say(Update::Step(id, point, expected));
+            if stop() { Flow::Stop } else { Flow::Continue }
+        };
+        let mut recorder = Recorder::new(clean.picture, job.plan.norm, &mut sink);
+        let report = Arc::new(experiment::run(&experiment, &mut recorder)?);
+        self.say(Update::Finished(id, report.clone()));
+        if report.attacked {
+            for plan in &job.defences {
+                if stop() {
+                    return Err(Error::cancelled());
+                }
+                if let Some(row) = experiment::defend_naive(&experiment, &report, plan)? {
+                    self.say(Update::Defended(id, Arc::new(row)));
+                }
+            }
+            for plan in &job.defences {
+                let mut watch = halt;
+                let row = experiment::defend_adaptive(&experiment, &report, plan, &mut watch)?;
+                if let Some(row) = row {
+                    self.say(Update::Defended(id, Arc::new(row)));
+                }
+            }
+        }
+        self.say(Update::Done(id));
+        Ok(())
+    }
+
+    /// Looks through the data set, in order and round the end, for a sample the model gets wrong.
+    fn search(&mut self, id: JobId, job: &SearchJob) -> Result<()> {
+        self.say(Update::Started(id));
+        let n = job.dataset.len();
+        let mut plan = crate::attack::Plan::new(crate::attack::find("fgsm")?, 0.0);
+        plan.seed = 0;
+        for looked in 1..n {
+            let index = (job.from + looked) % n;
+            if job.class.is_some_and(|class| job.dataset.label(index) != Some(class)) {
+                continue;
+            }
+            if looked % 16 == 0 {
+                let queue = self.shared.lock();
+                if queue.cancel || queue.quit || queue.waiting.is_some() || !queue.loads.is_empty() {
+                    return Err(Error::cancelled());
+                }
+                drop(queue);
+                self.say(Update::Searching(id, looked));
+            }
+            let sample = job.dataset.sample(index);
+            let run = RunJob { sample, plan: plan.clone(), defences: Vec::new() };
+            let clean = experiment::clean(&self.experiment(&run)?)?;
+            if clean.label_is_truth && clean.prediction.label != clean.label {
+                self.say(Update::Found(id, Some(index)));
+                return Ok(());
+            }
+        }
+        self.say(Update::Found(id, None));
+        Ok(())
+    }
+}
+

@@ -1,0 +1,179 @@
+//! One error type for the whole program.
+//!
+//! Wording rules: a message is **one line** that says *what* went wrong, *where* (file, flag, tensor,
+//! device) and *what to do*. Bad values stand in single quotes. No capital first letter, no full stop.
+
+use std::fmt;
+use std::path::Path;
+
+/// What kind of failure it is; decides the exit status and whether the dashboard can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line or the request was wrong (exit status 2).
+    Usage,
+    /// Something went wrong with a file, a card, a picture … (exit status 1).
+    Failure,
+    /// The compute device is missing, lost or out of memory (exit status 1; the dashboard falls back).
+    Device,
+    /// The work was cancelled on request: no message is owed (exit status 130).
+    Cancelled,
+}
+
+/// A failure, told in one line: what, where, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    /// What kind of failure it is.
+    pub kind: Kind,
+    /// What went wrong.
+    pub what: String,
+    /// Where: a file, a flag, a tensor, a device. May be empty.
+    pub place: String,
+    /// What to do about it. May be empty.
+    pub remedy: String,
+}
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    fn new(
+        kind: Kind,
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self {
+            kind,
+            what: line(what.to_string()),
+            place: line(place.to_string()),
+            remedy: line(remedy.to_string()),
+        }
+    }
+
+    /// A wrong request: exit status 2.
+    pub fn usage(
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        Self::new(Kind::Usage, what, place, remedy)
+    }
+
+    /// A failure outside the program's control: exit status 1.
+    pub fn failure(
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        Self::new(Kind::Failure, what, place, remedy)
+    }
+
+    /// A compute device that is missing, lost or out of memory.
+    pub fn device(
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        Self::new(Kind::Device, what, place, remedy)
+    }
+
+    /// The work was stopped on request.
+    pub fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "cancelled", "", "")
+    }
+
+    /// An I/O failure at `path`, with the remedy that fits its cause.
+    pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as K;
+        let remedy = match error.kind() {
+            K::NotFound => "check the path",
+            K::PermissionDenied => "check the permissions, or choose another place",
+            K::ReadOnlyFilesystem => "choose a place that can be written to",
+            K::StorageFull | K::QuotaExceeded => "free some space, or choose another place",
+            K::IsADirectory => "name a file, not a folder",
+            _ => "check the file and try again",
+        };
+        Self::failure(
+            format!("cannot {doing}: {}", cause(error)),
+            path.display(),
+            remedy,
+        )
+    }
+
+    /// An unknown name: suggests the nearest of `known`, and the command that lists them.
+    pub fn unknown<'a>(
+        thing: &str,
+        given: &str,
+        place: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        listing: &str,
+    ) -> Self {
+        let near = known
+            .into_iter()
+            .map(|name| (strsim::damerau_levenshtein(given, name), name))
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+            .min();
+        let remedy = match near {
+            Some((_, name)) => format!("did you mean '{name}'? {listing} lists them all"),
+            None => format!("{listing} lists them all"),
+        };
+        Self::usage(format!("unknown {thing} '{given}'"), place, remedy)
+    }
+
+    /// True when the work was only stopped, which is not worth a message.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind == Kind::Cancelled
+    }
+
+    /// The process exit status that belongs to this failure.
+    pub fn exit_status(&self) -> u8 {
+        match self.kind {
+            Kind::Usage => 2,
+            Kind::Failure | Kind::Device => 1,
+            Kind::Cancelled => 130,
+        }
+    }
+}
+
+/// An I/O error without the operating system's number behind it.
+fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    match text.split_once(" (os error") {
+        Some((head, _)) => head.to_string(),
+        None => text,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.place.is_empty() {
+            write!(f, " ({})", self.place)?;
+        }
+        if !self.remedy.is_empty() {
+            write!(f, ": {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_with_what_where_and_what_to_do() {
+        let error = Error::failure("bad\n  thing", "a.png", "give\nanother");
+        assert_eq!(error.to_string(), "bad thing (a.png): give another");
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_known_one() {
+        let error = Error::unknown("attack", "pdg", "--attack", ["fgsm", "pgd"], "`x attacks`");
+        assert_eq!(error.exit_status(), 2);
+        assert!(error.to_string().contains("did you mean 'pgd'?"), "{error}");
+        let far = Error::unknown("attack", "zzzzzz", "--attack", ["pgd"], "`x attacks`");
+        assert!(!far.to_string().contains("did you mean"), "{far}");
+    }
+}

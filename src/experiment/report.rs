@@ -1,0 +1,197 @@
+//! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
+
+use crate::attack::{Norm, Plan};
+use crate::data::Picture;
+use crate::metrics::Norms;
+use crate::parameter::Settings;
+use serde::Serialize;
+
+/// Version of the JSON objects; raised when a field changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// A model's answer to one picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The class it answers with.
+    pub label: usize,
+    /// That class's name.
+    pub name: String,
+    /// The softmax probability of that class, 0..1.
+    pub confidence: f32,
+    /// The softmax probabilities of every class.
+    #[serde(skip)]
+    pub probabilities: Vec<f32>,
+}
+
+/// How alike the two pictures are, and whether the effect survives being saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Similarity {
+    /// Peak signal-to-noise ratio in dB; infinite for equal pictures (`null` in JSON).
+    pub psnr: f32,
+    /// Structural similarity (Wang et al. 2004), −1..1; 1 for equal pictures.
+    pub ssim: f32,
+    /// Share of values that changed by more than 1e-6, 0..1.
+    pub changed: f32,
+    /// Whether the goal is still reached after rounding to 8 bits (as saving to PNG does).
+    pub survives_8_bit: bool,
+    /// Whether the goal is still reached after saving as JPEG at quality 90.
+    pub survives_jpeg: bool,
+}
+
+/// What the work cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Forward passes, counted by picture.
+    pub forward: u64,
+    /// Backward passes, counted by picture.
+    pub backward: u64,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// Which sample of which data set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SampleRef {
+    /// The data set's identifier, or `file`.
+    pub dataset: String,
+    /// The index in it.
+    pub index: usize,
+    /// Its name: `mnist #0`, or the file's path.
+    pub name: String,
+}
+
+/// Which device did the work.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Device {
+    /// `cpu` or `wgpu`.
+    pub kind: String,
+    /// The adapter, or the CPU backend's name.
+    pub name: String,
+}
+
+/// How a pipeline's answer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The attack's goal was not reached: the answer holds.
+    Right,
+    /// The attack's goal was reached.
+    Fooled,
+    /// The pipeline is wrong on the clean picture already.
+    Wrong,
+}
+
+/// One defence against one attack on one sample.
+#[derive(Clone, Debug, Serialize)]
+pub struct DefenceRow {
+    /// The defence's identifier.
+    pub defence: &'static str,
+    /// Its name with settings, as on the strip.
+    pub name: String,
+    /// Its parameters.
+    pub parameters: Settings,
+    /// `naive`: attacked without knowing the defence. `adaptive`: attacked through it.
+    pub stance: &'static str,
+    /// Answer on the clean picture.
+    pub clean: Prediction,
+    /// Answer on the attacked picture.
+    pub adversarial: Prediction,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the defence adds to one forward pass, in milliseconds (median of five).
+    pub extra_ms: f64,
+    /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
+    pub cost: Cost,
+    /// The attacked picture.
+    #[serde(skip)]
+    pub picture: Picture,
+}
+
+/// One attack on one sample.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The model's name.
+    pub model: String,
+    /// Which sample.
+    pub sample: SampleRef,
+    /// The class attacked away from: the true class where it is known, else the model's own answer.
+    pub label: usize,
+    /// That class's name.
+    pub label_name: String,
+    /// Whether `label` is the truth, or only the model's own answer.
+    pub label_is_truth: bool,
+    /// The attack's identifier.
+    pub attack: &'static str,
+    /// The norm.
+    pub norm: Norm,
+    /// The attack's parameters, `auto` values resolved.
+    pub parameters: Settings,
+    /// The size allowed, in pixel units.
+    pub epsilon: f64,
+    /// The target class; none for an untargeted attack.
+    pub target: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+    /// Which device did the work.
+    pub device: Device,
+    /// Answer on the clean picture.
+    pub clean: Prediction,
+    /// Answer on the attacked picture.
+    pub adversarial: Prediction,
+    /// Whether the goal was reached inside ball and box, judged afterwards by the victim itself.
+    pub success: bool,
+    /// False when the clean picture was misclassified already, so that nothing was attacked.
+    pub attacked: bool,
+    /// How large the perturbation is.
+    pub norms: Norms,
+    /// How alike the pictures are.
+    pub similarity: Similarity,
+    /// What it cost.
+    pub cost: Cost,
+    /// The defences, if any were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub defences: Vec<DefenceRow>,
+    /// The attacked picture (the strongest attempt inside the ball, successful or not).
+    #[serde(skip)]
+    pub picture: Picture,
+    /// The clean picture, as the model sees it.
+    #[serde(skip)]
+    pub original: Picture,
+    /// What was asked for.
+    #[serde(skip)]
+    pub plan: Plan,
+}
+
+impl Report {
+    /// The result as one sentence.
+    pub fn sentence(&self) -> String {
+        let eps = format!("{} ε = {}", self.norm, epsilon_text(self.epsilon));
+        let before = &self.clean.name;
+        let after = &self.adversarial.name;
+        let share = self.adversarial.confidence * 100.0;
+        if !self.attacked {
+            let truth = &self.label_name;
+            return format!("{before} is wrong already (the truth is {truth}): nothing was attacked");
+        }
+        match (self.success, self.target) {
+            (true, None) => format!("{before} becomes {after} ({share:.0} %) at {eps}"),
+            (true, Some(_)) => format!("{before} becomes the chosen {after} ({share:.0} %) at {eps}"),
+            (false, Some(_)) if self.adversarial.label != self.clean.label => {
+                format!("{before} becomes {after} ({share:.0} %) at {eps}, not the chosen target")
+            }
+            (false, _) => format!("{before} holds ({share:.0} %) against {} at {eps}", self.attack),
+        }
+    }
+}
+
+/// ε as decimal and, where it is a whole number of 8-bit steps or close to it, as n/255.
+pub fn epsilon_text(epsilon: f64) -> String {
+    let steps = epsilon * 255.0;
+    let text = match (steps - steps.round()).abs() < 1e-6 {
+        true => format!("{}/255", steps.round()),
+        false => format!("{steps:.1}/255"),
+    };
+    format!("{epsilon:.4} ({text})")
+}

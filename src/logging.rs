@@ -1,0 +1,100 @@
+//! The log: burn, cubecl and wgpu log freely, and nothing of it may reach the screen. It goes to a
+//! file, which is opened with the first record and started afresh once it has grown large.
+
+use crate::error::{Error, Result};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A log longer than this is set aside as `….old` when the next run begins to write.
+const LARGEST: u64 = 1 << 20;
+
+/// Writes records to a file.
+struct FileLog {
+    path: PathBuf,
+    /// None: not tried yet. Some(None): the file cannot be written, so records are dropped.
+    file: Mutex<Option<Option<File>>>,
+}
+
+static LOG: OnceLock<FileLog> = OnceLock::new();
+
+/// Sends every record, and the text of every panic, to the file at `path`. Only the first call counts.
+///
+/// # Errors
+/// With `demanded` (the user named the file): failure, when it cannot be written.
+pub fn start(path: &Path, demanded: bool) -> Result<()> {
+    if demanded {
+        open(path).map_err(|e| Error::io("write the log", path, &e))?;
+    }
+    let log = LOG.get_or_init(|| FileLog {
+        path: path.into(),
+        file: Mutex::new(None),
+    });
+    if log::set_logger(log).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+        // A panic is told by whoever catches it, in one line; where it happened stands in the log.
+        std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    }
+    Ok(())
+}
+
+/// Opens the log for appending, with its folder.
+fn open(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() > LARGEST) {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".old");
+        std::fs::rename(path, aside)?;
+    }
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+impl Log for FileLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let own = metadata.target().starts_with("epsiloscope");
+        metadata.level() <= if own { Level::Info } else { Level::Warn }
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = slot.get_or_insert_with(|| open(&self.path).ok());
+        if let Some(file) = file {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            let (id, level) = (std::process::id(), record.level());
+            let (target, text) = (record.target(), record.args());
+            // One write a record, so that the lines of two processes do not mix.
+            let line = format!("{:.3} [{id}] {level} {target}: {text}\n", now.as_secs_f64());
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/a.log");
+        open(&path)
+            .unwrap()
+            .write_all(&vec![b'x'; LARGEST as usize + 1])
+            .unwrap();
+        open(&path).unwrap().write_all(b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert!(folder.path().join("state/a.log.old").exists());
+    }
+}

@@ -1,0 +1,22 @@
+//! The binary: everything is in the library, see its documentation for the map.
+
+use epsiloscope::{cli, tui};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main(std::env::args_os(), |wanted| {
+        tui::run(tui::Options {
+            device: wanted.config.device,
+            theme: wanted.config.theme,
+            graphics: wanted.config.graphics,
+            model: wanted.model,
+            dataset: wanted.dataset,
+            sample: wanted.sample,
+            picture: wanted.picture,
+            plan: wanted.plan,
+            seed: wanted.config.seed,
+            log: wanted.config.log,
+            first_run_marker: wanted.first_run_marker,
+        })
+    })
+}

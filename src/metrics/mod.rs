@@ -1,0 +1,48 @@
+//! Metrics: sizes of perturbations, likeness of pictures, rates with intervals.
+
+mod rate;
+mod similarity;
+
+pub use rate::{Rate, wilson};
+pub use similarity::{psnr, ssim};
+
+use crate::attack::Norm;
+use serde::Serialize;
+
+/// How large a perturbation is, in every norm; pixel units of 0..1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Norms {
+    /// Number of values that changed by more than 1e-6.
+    pub l0: u32,
+    /// Sum of the changes.
+    pub l1: f32,
+    /// Euclidean length.
+    pub l2: f32,
+    /// Largest change.
+    pub linf: f32,
+}
+
+impl Norms {
+    /// The size in the given norm.
+    pub fn size(&self, norm: Norm) -> f32 {
+        match norm {
+            Norm::L0 => self.l0 as f32,
+            Norm::L1 => self.l1,
+            Norm::L2 => self.l2,
+            Norm::Linf => self.linf,
+        }
+    }
+}
+
+/// Measures the difference of two pictures, summing in `f64`.
+pub fn norms(a: &[f32], b: &[f32]) -> Norms {
+    let (mut l0, mut l1, mut l2, mut linf) = (0, 0.0, 0.0, 0.0_f64);
+    for (a, b) in a.iter().zip(b) {
+        let d = (f64::from(*a) - f64::from(*b)).abs();
+        l0 += u32::from(d > 1e-6);
+        l1 += d;
+        l2 += d * d;
+        linf = linf.max(d);
+    }
+    Norms { l0, l1: l1 as f32, l2: l2.sqrt() as f32, linf: linf as f32 }
+}

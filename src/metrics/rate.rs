@@ -1,0 +1,56 @@
+//! Rates with confidence intervals.
+
+use serde::Serialize;
+
+/// A rate: `hits` of `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rate {
+    /// How many.
+    pub hits: usize,
+    /// Of how many.
+    pub n: usize,
+}
+
+impl Rate {
+    /// hits / n; not a number where n = 0.
+    pub fn value(self) -> f64 {
+        self.hits as f64 / self.n as f64
+    }
+
+    /// The 95 % Wilson score interval.
+    pub fn interval(self) -> [f64; 2] {
+        wilson(self.hits, self.n)
+    }
+}
+
+/// The 95 % Wilson score interval (Wilson 1927) of `hits` of `n`; 0..1 where n = 0.
+pub fn wilson(hits: usize, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let (n, p) = (n as f64, hits as f64 / n as f64);
+    let z2 = Z * Z / n;
+    let centre = (p + z2 / 2.0) / (1.0 + z2);
+    let half = Z / (1.0 + z2) * (p * (1.0 - p) / n + z2 / (4.0 * n)).sqrt();
+    [(centre - half).max(0.0), (centre + half).min(1.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_is_statsmodels() {
+        // statsmodels.stats.proportion.proportion_confint(k, n, method="wilson")
+        for (hits, n, low, high) in [
+            (9, 10, 0.595_850, 0.982_124),
+            (0, 10, 0.0, 0.277_533),
+            (829, 1000, 0.804_424, 0.851_093),
+        ] {
+            let [a, b] = wilson(hits, n);
+            assert!((a - low).abs() < 1e-5 && (b - high).abs() < 1e-5, "{hits}/{n}: {a} {b}");
+        }
+        assert_eq!(wilson(0, 0), [0.0, 1.0]);
+    }
+}

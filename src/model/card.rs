@@ -1,0 +1,365 @@
+//! The card of a model: everything about it except the weights. TOML or JSON.
+//!
+//! The layer list uses PyTorch's names and layouts, so that a network trained there is brought here
+//! by writing a card: `param = "conv1"` means the tensors `conv1.weight` and `conv1.bias`.
+
+use crate::data::{Filter, Picture};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A model's card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The name it is asked for by.
+    pub name: String,
+    /// One line for menus.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// The data set it was made for: `mnist`, `fashion`, `photos` …
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
+    /// Names of the classes; empty: those of `data` (or of `imagenet` for photographs).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Number of classes.
+    pub num_classes: usize,
+    /// The name of its adversarially trained twin, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
+    /// File name of the weights, beside the card.
+    #[serde(default = "default_weights")]
+    pub weights: String,
+    /// SHA-256 of the weights file; checked where it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Licence of the weights.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub licence: String,
+    /// A network known by name; leave out where `layers` are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// What it takes in.
+    pub input: Input,
+    /// Measured accuracies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
+    /// How it was trained: free text and numbers, shown as they stand.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub training: toml::Table,
+    /// The layers, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
+}
+
+fn default_weights() -> String {
+    "weights.safetensors".into()
+}
+
+/// What a model takes in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// `[C, H, W]`.
+    pub shape: [usize; 3],
+    /// The range of pixels; always `[0, 1]` here, said so that nobody has to guess.
+    #[serde(default = "unit_range")]
+    pub range: [f32; 2],
+    /// Short side before the centre is cut out; none: the input's own size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<usize>,
+    /// How pictures are resized.
+    #[serde(default)]
+    pub filter: Filter,
+    /// Mean and standard deviation per channel, applied inside the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
+}
+
+fn unit_range() -> [f32; 2] {
+    [0.0, 1.0]
+}
+
+impl Input {
+    /// The picture as the model sees it: resized, cut out, grey or RGB as the card says.
+    pub fn fit(&self, picture: &Picture) -> Picture {
+        picture.fit(self.shape, self.resize, self.filter)
+    }
+}
+
+/// `(x − mean) / std`, per channel, on pixels in 0..1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// Mean of each channel.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel.
+    pub std: Vec<f32>,
+}
+
+/// Measured accuracies, each with its n.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracy {
+    /// Clean accuracy, 0..1.
+    pub clean: f64,
+    /// Over how many test samples.
+    pub clean_n: usize,
+    /// Robust accuracies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub robust: Vec<Robust>,
+}
+
+/// A robust accuracy and what it was measured with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Robust {
+    /// The attack's identifier.
+    pub attack: String,
+    /// The norm.
+    pub norm: String,
+    /// ε in pixel units.
+    pub epsilon: f64,
+    /// The attack's parameters.
+    pub parameters: String,
+    /// Over how many test samples (the first ones).
+    pub n: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Robust accuracy, 0..1.
+    pub accuracy: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+}
+
+/// One layer. PyTorch's meanings and defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Layer {
+    /// 2-D convolution; weight `[out, in / groups, kernel, kernel]`.
+    Conv2d {
+        /// Prefix of its tensors' names.
+        param: String,
+        /// Channels in.
+        #[serde(rename = "in")]
+        inputs: usize,
+        /// Channels out.
+        out: usize,
+        /// Side of the kernel.
+        kernel: usize,
+        /// Step of the kernel.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        stride: usize,
+        /// Zero padding: one number, or `[top, left, bottom, right]`.
+        #[serde(default)]
+        padding: Padding,
+        /// Number of groups.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+        /// Whether it has a bias.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        bias: bool,
+    },
+    /// Batch normalisation with running statistics (evaluation mode).
+    BatchNorm2d {
+        /// Prefix of its tensors' names.
+        param: String,
+        /// Channels.
+        features: usize,
+        /// Added to the variance.
+        #[serde(default = "epsilon")]
+        eps: f64,
+    },
+    /// Fully connected; weight `[out, in]`.
+    Linear {
+        /// Prefix of its tensors' names.
+        param: String,
+        /// Values in.
+        #[serde(rename = "in")]
+        inputs: usize,
+        /// Values out.
+        out: usize,
+        /// Whether it has a bias.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        bias: bool,
+    },
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// x where positive, else slope·x.
+    LeakyRelu {
+        /// The slope below zero.
+        #[serde(default = "slope")]
+        slope: f64,
+    },
+    /// Exponential linear unit.
+    Elu {
+        /// Its scale below zero.
+        #[serde(default = "unit")]
+        alpha: f64,
+    },
+    /// Gaussian error linear unit.
+    Gelu,
+    /// x·sigmoid(x).
+    Silu,
+    /// ln(1 + eˣ).
+    Softplus,
+    /// Logistic function.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Largest value of each window.
+    MaxPool2d {
+        /// Side of the window.
+        kernel: usize,
+        /// Step of the window; the kernel's side where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<usize>,
+        /// Padding on each side.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        padding: usize,
+    },
+    /// Mean of each window.
+    AvgPool2d {
+        /// Side of the window.
+        kernel: usize,
+        /// Step of the window; the kernel's side where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<usize>,
+        /// Padding on each side.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        padding: usize,
+    },
+    /// Mean over the whole picture: `[N, C, 1, 1]`.
+    GlobalAvgPool2d,
+    /// `[N, C·H·W]`.
+    Flatten,
+    /// Nothing, outside training.
+    Dropout {
+        /// Probability of zeroing a value while training.
+        #[serde(default = "half")]
+        p: f64,
+    },
+    /// x + body(x).
+    Residual {
+        /// The layers whose result is added.
+        body: Vec<Layer>,
+    },
+}
+
+/// Zero padding of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Padding {
+    /// The same on every side.
+    Even(usize),
+    /// `[top, left, bottom, right]`.
+    Sides([usize; 4]),
+}
+
+impl Default for Padding {
+    fn default() -> Self {
+        Self::Even(0)
+    }
+}
+
+impl Padding {
+    /// `[(top, bottom), (left, right)]`.
+    pub fn pairs(self) -> [(usize, usize); 2] {
+        match self {
+            Self::Even(n) => [(n, n), (n, n)],
+            Self::Sides([top, left, bottom, right]) => [(top, bottom), (left, right)],
+        }
+    }
+}
+
+fn one() -> usize {
+    1
+}
+fn yes() -> bool {
+    true
+}
+fn epsilon() -> f64 {
+    1e-5
+}
+fn slope() -> f64 {
+    0.01
+}
+fn unit() -> f64 {
+    1.0
+}
+fn half() -> f64 {
+    0.5
+}
+fn is_one(v: &usize) -> bool {
+    *v == 1
+}
+fn is_zero(v: &usize) -> bool {
+    *v == 0
+}
+fn is_yes(v: &bool) -> bool {
+    *v
+}
+
+impl Card {
+    /// Parses a card; JSON where the text begins with a brace, else TOML.
+    ///
+    /// # Errors
+    /// Failure, with the line and what is wrong there.
+    pub fn parse(text: &str, place: &Path) -> Result<Self> {
+        let bad = |what: String| {
+            Error::failure(
+                format!("the card does not parse: {what}"),
+                place.display(),
+                "see 'Bring a model' in the README for the fields",
+            )
+        };
+        let card: Self = match text.trim_start().starts_with('{') {
+            true => serde_json::from_str(text).map_err(|e| bad(e.to_string()))?,
+            false => toml::from_str(text).map_err(|e| {
+                let line = e.span().map(|s| text[..s.start].lines().count().max(1));
+                let at = line.map_or(String::new(), |l| format!("line {l}: "));
+                bad(format!("{at}{}", e.message()))
+            })?,
+        };
+        card.check().map_err(bad)?;
+        Ok(card)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let [c, h, w] = self.input.shape;
+        if !matches!(c, 1 | 3) || h == 0 || w == 0 || h * w > 4096 * 4096 {
+            return Err(format!("input.shape [{c}, {h}, {w}] must be [1 or 3, height, width]"));
+        }
+        if self.input.range != [0.0, 1.0] {
+            return Err("input.range must be [0.0, 1.0]; put scaling into input.normalisation".into());
+        }
+        if let Some(n) = &self.input.normalisation {
+            if n.mean.len() != c || n.std.len() != c || n.std.iter().any(|s| *s <= 0.0) {
+                return Err(format!("input.normalisation needs {c} means and {c} positive stds"));
+            }
+        }
+        if self.num_classes < 2 {
+            return Err("num_classes must be at least 2".into());
+        }
+        if !self.labels.is_empty() && self.labels.len() != self.num_classes {
+            let found = self.labels.len();
+            return Err(format!("{found} labels for {} classes", self.num_classes));
+        }
+        match (&self.architecture, self.layers.is_empty()) {
+            (None, true) => Err("neither layers nor architecture are given".into()),
+            (Some(_), false) => Err("layers and architecture exclude each other".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The name for menus.
+    pub fn shown(&self) -> &str {
+        match self.title.is_empty() {
+            true => &self.name,
+            false => &self.title,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What the worker says, brought into the state.
+
+use super::app::{App, Effect, Playback, Run, Source, fits, model_for};
+use crate::attack::Aim;
+use crate::data::DATASETS;
+use crate::engine::{JobId, ModelInfo, Request, Update};
+use std::sync::Arc;
+
+/// Brings an update into the state; stale ones change nothing.
+pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
+    match update {
+        Update::Device { device, note } => {
+            app.device = Some((device, note));
+            Vec::new()
+        }
+        Update::Data(set) => {
+            app.loading.retain(|(_, name)| *name != set.id);
+            match set.id == app.data_wanted {
+                true => {
+                    app.take_source(Source::Set(set));
+                    match_model(app)
+                }
+                false => Vec::new(),
+            }
+        }
+        Update::Model(info) => take_model(app, info),
+        Update::Started(id) => {
+            begin(app, id);
+            Vec::new()
+        }
+        Update::Clean(id, clean) => {
+            if let Some(run) = running(app, id) {
+                run.clean = Some(clean);
+            }
+            Vec::new()
+        }
+        Update::Step(id, point, expected) => {
+            if let Some(run) = running(app, id) {
+                run.points.push(point);
+                run.expected = expected;
+            }
+            Vec::new()
+        }
+        Update::Finished(id, report) => {
+            finish(app, id, report);
+            Vec::new()
+        }
+        Update::Defended(id, row) => {
+            if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
+                run.rows.push(row);
+            }
+            Vec::new()
+        }
+        Update::Done(id) => {
+            if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
+                run.done = true;
+            }
+            forget(app, id);
+            Vec::new()
+        }
+        Update::Cancelled(id) => {
+            if app.current.as_ref().is_some_and(|run| run.id == id) {
+                app.current = None;
+            }
+            if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
+                run.done = true;
+            }
+            if app.searching.is_some_and(|(search, _)| search == id) {
+                app.searching = None;
+            }
+            forget(app, id);
+            Vec::new()
+        }
+        Update::Searching(id, looked) => {
+            if let Some(search) = app.searching.as_mut().filter(|(search, _)| *search == id) {
+                search.1 = looked;
+            }
+            Vec::new()
+        }
+        Update::Found(id, found) => {
+            if app.searching.is_none_or(|(search, _)| search != id) {
+                return Vec::new();
+            }
+            app.searching = None;
+            match found {
+                Some(index) => {
+                    app.mistakes.insert(index);
+                    app.sample = index;
+                    app.rerun()
+                }
+                None => {
+                    app.say("the model gets every other sample listed here right".into(), false);
+                    Vec::new()
+                }
+            }
+        }
+        Update::Failed(id, error) => {
+            fail(app, id);
+            if !error.is_cancelled() {
+                app.say(error.to_string(), true);
+            }
+            Vec::new()
+        }
+        Update::Notice(text) => {
+            app.say(text, false);
+            Vec::new()
+        }
+    }
+}
+
+fn running(app: &mut App, id: JobId) -> Option<&mut Run> {
+    app.current.as_mut().filter(|run| run.id == id)
+}
+
+/// A run begins; those asked for before it never will.
+fn begin(app: &mut App, id: JobId) {
+    let found = app.sent.iter().position(|(sent, _)| *sent == id);
+    if let Some(at) = found {
+        let (_, job) = app.sent.swap_remove(at);
+        app.sent.retain(|(sent, _)| *sent > id);
+        let model = app.model.as_ref().map_or_else(String::new, |m| m.id.clone());
+        app.current = Some(Run::new(id, job, model));
+    }
+}
+
+/// A run has its result: it becomes the one that is shown.
+fn finish(app: &mut App, id: JobId, report: Arc<crate::experiment::Report>) {
+    let Some(mut run) = app.current.take_if(|run| run.id == id) else { return };
+    run.report = Some(report);
+    if let Some(old) = app.shown.take() {
+        let same = old.model == run.model && old.job.sample == run.job.sample;
+        if same {
+            let mut rows = old.rows;
+            // New rows first: the search takes the first that fits.
+            rows.extend(old.old_rows);
+            rows.truncate(4 * run.job.defences.len().max(1));
+            run.old_rows = rows;
+        }
+    }
+    app.shown = Some(run);
+    app.playback = Playback::default();
+    match app.awaited {
+        Some((awaited, _)) if awaited <= id => app.awaited = None,
+        // Something newer is on its way, but a fresh result has just come: be patient again.
+        Some((awaited, _)) => app.awaited = Some((awaited, app.now)),
+        None => {}
+    }
+}
+
+/// Nothing more will come of a job.
+fn forget(app: &mut App, id: JobId) {
+    if app.awaited.is_some_and(|(awaited, _)| awaited == id) {
+        app.awaited = None;
+    }
+    app.sent.retain(|(sent, _)| *sent > id);
+}
+
+fn fail(app: &mut App, id: JobId) {
+    if app.current.as_ref().is_some_and(|run| run.id == id) {
+        app.current = None;
+    }
+    if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
+        run.done = true;
+    }
+    if app.searching.is_some_and(|(search, _)| search == id) {
+        app.searching = None;
+    }
+    if let Some(at) = app.loading.iter().position(|(load, _)| *load == id) {
+        let (_, name) = app.loading.swap_remove(at);
+        // What was there before stays the current one.
+        if name == app.model_wanted {
+            if let Some(model) = &app.model {
+                app.model_wanted = model.id.clone();
+            }
+        } else if name == app.data_wanted {
+            if let Some(source) = &app.source {
+                app.data_wanted = source.id().to_string();
+            }
+        }
+    }
+    forget(app, id);
+}
+
+fn take_model(app: &mut App, info: ModelInfo) -> Vec<Effect> {
+    app.loading.retain(|(_, name)| *name != info.id);
+    if info.id != app.model_wanted {
+        return Vec::new();
+    }
+    let classes = info.labels.len();
+    let data = info.card.data.clone();
+    let embedded = app.cards.iter().any(|card| card.name == info.id);
+    app.model = Some(info);
+    app.mistakes.clear();
+    if matches!(app.plan.aim, Aim::Class(class) if class >= classes) {
+        app.plan.aim = Aim::Untargeted;
+    }
+    let known = DATASETS.iter().any(|row| row.id == data);
+    if !embedded && !app.data_fixed && known && data != app.data_wanted {
+        return app.load_data(data);
+    }
+    app.rerun()
+}
+
+/// After a change of the data: takes a model that fits, or runs.
+pub fn match_model(app: &mut App) -> Vec<Effect> {
+    let data = app.data_id().to_string();
+    let known = app.cards.iter().find(|card| card.name == app.model_wanted);
+    if known.is_some_and(|card| !fits(card, &data)) {
+        app.model_wanted = model_for(&app.cards, &data);
+        return vec![Effect::Request(Request::Model(app.model_wanted.clone()))];
+    }
+    app.rerun()
+}
+
+/// After a change of the model: takes data that fit it.
+pub fn match_data(app: &mut App) -> Vec<Effect> {
+    let card = app.cards.iter().find(|card| card.name == app.model_wanted);
+    let wanted = card.filter(|card| !fits(card, app.data_id())).map(|card| card.data.clone());
+    let mut effects = match wanted.filter(|data| !data.is_empty()) {
+        Some(data) => app.load_data(data),
+        None => Vec::new(),
+    };
+    effects.push(Effect::Request(Request::Model(app.model_wanted.clone())));
+    effects
+}

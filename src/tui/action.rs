@@ -1,0 +1,98 @@
+//! Everything that can be done on the dashboard. Keys, mouse, palette and tests all speak [`Action`].
+
+macro_rules! actions {
+    ($($name:ident => $text:literal,)*) => {
+        /// One thing that can be done.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Action {
+            $(#[doc = $text] $name,)*
+            /// Sets ε to a value (slider, palette).
+            SetEpsilon(f64),
+            /// Goes to a sample (mouse, palette).
+            SelectSample(usize),
+            /// Shows one iteration (mouse).
+            Scrub(usize),
+            /// Moves the cursor of the open list to a row and accepts it (mouse).
+            ChooseRow(usize),
+            /// Shows one pane (mouse on the tabs of small windows).
+            ShowPane(usize),
+        }
+
+        impl Action {
+            /// Every action without a value, in the order of the palette.
+            pub const LISTED: &'static [Action] = &[$(Action::$name,)*];
+
+            /// What it does, as the palette says it.
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Action::$name => $text,)*
+                    Action::SetEpsilon(_) => "Set ε",
+                    Action::SelectSample(_) => "Go to a sample",
+                    Action::Scrub(_) => "Show one iteration",
+                    Action::ChooseRow(_) => "Choose a row",
+                    Action::ShowPane(_) => "Show a pane",
+                }
+            }
+
+            /// Whether it only makes sense inside an open window, so that the palette leaves it out.
+            pub fn only_inside_windows(self) -> bool {
+                use Action::*;
+                matches!(self, Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+            }
+        }
+    };
+}
+
+actions! {
+    NextSample => "Next sample",
+    PreviousSample => "Previous sample",
+    NextPage => "Ten samples on",
+    PreviousPage => "Ten samples back",
+    JumpToSample => "Jump to a sample by its number",
+    FilterByClass => "Show the samples of one class only",
+    NextMistake => "Next sample that the model gets wrong",
+    PreviousMistake => "Back to an earlier mistake of the model",
+    ChooseData => "Choose the data set",
+    ChooseModel => "Choose the model",
+    ChooseAttack => "Choose the attack",
+    EditAttack => "Change the attack's parameters",
+    ChooseTarget => "Choose the target class",
+    NextNorm => "Switch the norm",
+    NextSeed => "Take the next seed",
+    EpsilonUp => "ε a little larger",
+    EpsilonDown => "ε a little smaller",
+    EpsilonUpFast => "ε much larger",
+    EpsilonDownFast => "ε much smaller",
+    TypeEpsilon => "Type ε (0.1 or 8/255)",
+    ResetEpsilon => "ε back to its usual value",
+    PlayPause => "Play or pause the attack's iterations",
+    StepForward => "One iteration on",
+    StepBack => "One iteration back",
+    Rewind => "Rewind to the first iteration",
+    ToResult => "Back to the attack's result",
+    EditDefences => "Switch defences on and off, change their parameters",
+    ToggleStance => "Attack the defences naive or adaptive",
+    Blink => "Blink original and adversarial in place",
+    Zoom => "Pictures on the full screen",
+    AmplifyMore => "Amplify the perturbation more",
+    AmplifyLess => "Amplify the perturbation less",
+    NextPane => "Next pane (in small windows)",
+    PreviousPane => "Previous pane (in small windows)",
+    NextTheme => "Theme: dark, light, mono",
+    Help => "Help: every key",
+    Palette => "Find an action by name",
+    Messages => "Every message so far",
+    Quit => "Quit",
+    ForceQuit => "Quit at once",
+    Suspend => "Suspend to the shell",
+    Up => "Up",
+    Down => "Down",
+    PageUp => "A page up",
+    PageDown => "A page down",
+    Less => "Smaller",
+    More => "Larger",
+    Accept => "Accept",
+    Toggle => "On or off",
+    ResetRow => "Back to the default",
+    Back => "Close the window on top",
+}

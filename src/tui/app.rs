@@ -1,0 +1,377 @@
+//! The dashboard's state: plain data, changed by [`super::update`] and [`super::absorb`], read by the
+//! views.
+
+use super::dialogs::Overlay;
+pub use super::parts::{
+    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source, Start, fits,
+    model_for,
+};
+use super::theme::Theme;
+use crate::attack::{self, Aim, Norm, Plan};
+use crate::data::Sample;
+use crate::defence::DefencePlan;
+use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
+use crate::experiment::Device;
+use crate::model::{self, Card};
+use crate::show::Graphics;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Everything that is on the screen.
+#[derive(Debug)]
+pub struct App {
+    /// The colours.
+    pub theme: Theme,
+    /// How pictures are printed.
+    pub graphics: Graphics,
+    /// The window's columns and rows.
+    pub size: (u16, u16),
+    /// Time since the start.
+    pub now: Duration,
+    /// The device, and why not another one.
+    pub device: Option<(Device, Option<String>)>,
+    /// The embedded models' cards.
+    pub cards: Vec<Card>,
+    /// The current model.
+    pub model: Option<ModelInfo>,
+    /// The model asked for; differs from the current one while it loads.
+    pub model_wanted: String,
+    /// The samples.
+    pub source: Option<Source>,
+    /// The data set asked for.
+    pub data_wanted: String,
+    /// Whether the user asked for this data set, so that a model of another one does not change it.
+    pub data_fixed: bool,
+    /// The user's own picture.
+    pub file: Option<Sample>,
+    /// The current sample.
+    pub sample: usize,
+    /// Only this class is listed.
+    pub filter: Option<usize>,
+    /// The samples listed.
+    pub listed: Vec<usize>,
+    /// Samples known to be misclassified.
+    pub mistakes: BTreeSet<usize>,
+    /// The attack and its settings.
+    pub plan: Plan,
+    /// Whether ε was chosen by the user and survives a change of the data set.
+    pub epsilon_fixed: bool,
+    /// Every defence, and whether it is on.
+    pub defences: Vec<(DefencePlan, bool)>,
+    /// Whether the strip shows the adaptive attack on each defence.
+    pub adaptive: bool,
+    /// Runs asked for that have not begun.
+    pub sent: Vec<(JobId, RunJob)>,
+    /// The last run asked for, and since when it is awaited.
+    pub awaited: Option<(JobId, Duration)>,
+    /// The run that is going on, until it has its result.
+    pub current: Option<Run>,
+    /// The last run with a result.
+    pub shown: Option<Run>,
+    /// The playback.
+    pub playback: Playback,
+    /// The blinking.
+    pub blinking: Option<Blinking>,
+    /// Index into [`AMPLIFICATIONS`].
+    pub amplification: usize,
+    /// The pane shown in small windows.
+    pub pane: usize,
+    /// Windows on top, the topmost last.
+    pub overlays: Vec<Overlay>,
+    /// Every message so far.
+    pub messages: Vec<Message>,
+    /// Whether the last message is shown in the footer.
+    pub message_shown: bool,
+    /// The search that is going on, and how many samples it looked at.
+    pub searching: Option<(JobId, usize)>,
+    /// The loading jobs that are going on: their numbers and what they load.
+    pub loading: Vec<(JobId, String)>,
+    /// Whether the greeting is shown.
+    pub hint: bool,
+    /// What the mouse holds.
+    pub drag: Option<Drag>,
+    /// Whether to end.
+    pub quit: bool,
+}
+
+impl App {
+    /// The state at the start, and what to ask the worker first.
+    pub fn new(start: Start) -> (Self, Vec<Effect>) {
+        let cards = model::catalogue();
+        let file = start.picture;
+        let card_of = |name: &str| cards.iter().find(|c| c.name == name);
+        let of_model = start.model.as_deref().and_then(card_of).map(|c| c.data.clone());
+        let data_fixed = file.is_some() || start.dataset.is_some();
+        let data_wanted = match (&file, start.dataset, of_model) {
+            (Some(_), _, _) => "file".to_string(),
+            (None, Some(id), _) => id,
+            (None, None, Some(data)) if !data.is_empty() => data,
+            _ => "mnist".to_string(),
+        };
+        let model_wanted = start.model.unwrap_or_else(|| model_for(&cards, &data_wanted));
+        let fallback = attack::find("pgd").unwrap_or(&attack::ATTACKS[0]);
+        let epsilon_fixed = start.plan.is_some();
+        let mut plan = start.plan.unwrap_or_else(|| Plan::new(fallback, 0.0));
+        plan.seed = start.seed;
+        if !epsilon_fixed {
+            plan.epsilon = attack::suggested(&data_wanted, plan.norm);
+        }
+        let mut app = Self {
+            theme: Theme::new(start.theme),
+            graphics: start.graphics,
+            size: (80, 24),
+            now: Duration::ZERO,
+            device: None,
+            cards,
+            model: None,
+            model_wanted,
+            source: None,
+            data_wanted,
+            data_fixed,
+            file,
+            sample: start.sample.unwrap_or(0),
+            filter: None,
+            listed: Vec::new(),
+            mistakes: BTreeSet::new(),
+            plan,
+            epsilon_fixed,
+            defences: DefencePlan::all().into_iter().map(|plan| (plan, true)).collect(),
+            adaptive: false,
+            sent: Vec::new(),
+            awaited: None,
+            current: None,
+            shown: None,
+            playback: Playback::default(),
+            blinking: None,
+            amplification: 0,
+            pane: 0,
+            overlays: Vec::new(),
+            messages: Vec::new(),
+            message_shown: false,
+            searching: None,
+            loading: Vec::new(),
+            hint: start.hint,
+            drag: None,
+            quit: false,
+        };
+        let mut effects = app.load_data(app.data_wanted.clone());
+        effects.push(Effect::Request(Request::Model(app.model_wanted.clone())));
+        (app, effects)
+    }
+
+    /// Asks for a data set, or takes the user's own picture.
+    pub fn load_data(&mut self, id: String) -> Vec<Effect> {
+        self.data_wanted = id.clone();
+        match self.file.clone().filter(|_| id == "file") {
+            Some(sample) => {
+                self.take_source(Source::File(sample));
+                Vec::new()
+            }
+            None => vec![Effect::Request(Request::Data(id))],
+        }
+    }
+
+    /// Makes a data set the current one.
+    pub fn take_source(&mut self, source: Source) {
+        let changed = self.source.as_ref().map(Source::id) != Some(source.id());
+        let first = self.source.is_none();
+        self.source = Some(source);
+        if changed && !first {
+            (self.sample, self.filter, self.mistakes) = (0, None, BTreeSet::new());
+            self.plan.aim = Aim::Untargeted;
+            self.epsilon_fixed = false;
+        }
+        if !self.epsilon_fixed {
+            self.plan.epsilon = self.usual_epsilon();
+        }
+        let len = self.len();
+        if self.sample >= len {
+            let asked = self.sample;
+            self.sample = len.saturating_sub(1);
+            self.say(format!("there is no sample {asked}: the last one is {}", self.sample), true);
+        }
+        self.list();
+    }
+
+    /// Lists the samples anew, after a change of the filter.
+    pub fn list(&mut self) {
+        let (filter, len) = (self.filter, self.len());
+        let fits = |i: &usize| filter.is_none() || self.label(*i) == filter;
+        self.listed = (0..len).filter(fits).collect();
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match &self.source {
+            Some(Source::Set(set)) => set.len(),
+            Some(Source::File(_)) => 1,
+            None => 0,
+        }
+    }
+
+    /// True when there are no samples yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The true class of a sample.
+    pub fn label(&self, index: usize) -> Option<usize> {
+        match &self.source {
+            Some(Source::Set(set)) => set.label(index),
+            _ => None,
+        }
+    }
+
+    /// The names of the data set's classes.
+    pub fn data_labels(&self) -> &[String] {
+        match &self.source {
+            Some(Source::Set(set)) => &set.labels,
+            _ => &[],
+        }
+    }
+
+    /// The current sample.
+    pub fn current_sample(&self) -> Option<Sample> {
+        match &self.source {
+            Some(Source::Set(set)) if !set.is_empty() => Some(set.sample(self.sample)),
+            Some(Source::File(sample)) => Some(sample.clone()),
+            _ => None,
+        }
+    }
+
+    /// The data set's identifier.
+    pub fn data_id(&self) -> &str {
+        self.source.as_ref().map_or(&self.data_wanted, Source::id)
+    }
+
+    /// The usual ε here.
+    pub fn usual_epsilon(&self) -> f64 {
+        attack::suggested(self.data_id(), self.plan.norm)
+    }
+
+    /// The slider's right end.
+    pub fn largest_epsilon(&self) -> f64 {
+        attack::largest(self.data_id(), self.plan.norm)
+    }
+
+    /// The slider's small and large step.
+    pub fn epsilon_steps(&self) -> (f64, f64) {
+        let largest = self.largest_epsilon();
+        match self.plan.norm == Norm::Linf && largest < 0.2 {
+            true => (0.5 / 255.0, 2.0 / 255.0),
+            false => (largest / 100.0, largest / 10.0),
+        }
+    }
+
+    /// The run that the settings on the screen ask for.
+    pub fn wanted(&self) -> Option<RunJob> {
+        let on = self.defences.iter().filter(|(_, on)| *on);
+        Some(RunJob {
+            sample: self.current_sample()?,
+            plan: self.plan.clone(),
+            defences: on.map(|(plan, _)| plan.clone()).collect(),
+        })
+    }
+
+    /// Whether model and data are there and fit each other.
+    pub fn ready(&self) -> bool {
+        let model = self.model.as_ref().is_some_and(|m| m.id == self.model_wanted);
+        model && self.source.as_ref().is_some_and(|s| s.id() == self.data_wanted)
+    }
+
+    /// Asks for the run that the settings ask for, once everything is there.
+    pub fn rerun(&mut self) -> Vec<Effect> {
+        match self.wanted().filter(|_| self.ready()) {
+            Some(job) => vec![Effect::Request(Request::Run(job))],
+            None => Vec::new(),
+        }
+    }
+
+    /// Notes that a request was sent under this number.
+    pub fn note_sent(&mut self, id: JobId, request: &Request) {
+        match request {
+            Request::Run(job) => {
+                self.sent.push((id, job.clone()));
+                let since = self.awaited.map_or(self.now, |(_, since)| since);
+                self.awaited = Some((id, since));
+            }
+            Request::Search(_) => self.searching = Some((id, 0)),
+            Request::Data(name) | Request::Model(name) => self.loading.push((id, name.clone())),
+            Request::Cancel => {}
+        }
+    }
+
+    /// Adds a line for the user, shown in the footer until the next key.
+    pub fn say(&mut self, text: String, failure: bool) {
+        self.messages.push(Message { text, failure });
+        self.message_shown = true;
+    }
+
+    /// The run to show, and whether it is still going on.
+    pub fn display(&self) -> Option<(&Run, bool)> {
+        let late = self.late();
+        match (&self.current, &self.shown) {
+            (Some(run), _) if late && run.clean.is_some() => Some((run, true)),
+            (Some(run), None) if run.clean.is_some() => Some((run, true)),
+            (_, Some(run)) => Some((run, false)),
+            _ => None,
+        }
+    }
+
+    /// Whether a result is awaited for longer than [`PATIENCE`].
+    pub fn late(&self) -> bool {
+        self.awaited.is_some_and(|(_, since)| self.now.saturating_sub(since) >= PATIENCE)
+    }
+
+    /// Whether what is shown is out of date for so long that it should look so.
+    pub fn faded(&self) -> bool {
+        let old = self.late() || !self.loading.is_empty();
+        old && self.display().is_some_and(|(_, live)| !live)
+    }
+
+    /// Whether the worker has something to do.
+    pub fn busy(&self) -> bool {
+        let defending = self.shown.as_ref().is_some_and(|run| !run.done);
+        self.awaited.is_some() || defending || self.searching.is_some() || !self.loading.is_empty()
+    }
+
+    /// The time between two iterations in playback: the whole attack in about four seconds.
+    pub fn pace(&self) -> Duration {
+        let count = self.shown.as_ref().map_or(1, |run| run.points.len().max(1)) as u64;
+        Duration::from_millis((4000 / count).clamp(40, 300))
+    }
+
+    /// When the picture next changes by itself, if it does.
+    pub fn next_change(&self) -> Option<Duration> {
+        let late = self.awaited.map(|(_, since)| since + PATIENCE).filter(|at| *at > self.now);
+        let blink = self.blinking.map(|b| b.next);
+        [late, blink, self.playback.next].into_iter().flatten().min()
+    }
+
+    /// Moves everything that moves by itself up to `now`; true when something changed.
+    pub fn tick(&mut self, now: Duration) -> bool {
+        let was_late = self.late();
+        self.now = now;
+        let mut changed = was_late != self.late();
+        if let Some(blinking) = self.blinking.as_mut().filter(|b| b.next <= now) {
+            blinking.original = !blinking.original;
+            blinking.next = now + BLINK;
+            changed = true;
+        }
+        if self.playback.next.is_some_and(|next| next <= now) {
+            let last = self.shown.as_ref().map_or(0, |run| run.points.len().saturating_sub(1));
+            let at = self.playback.at.map_or(0, |at| at + 1);
+            self.playback = match at >= last {
+                true => Playback { at: Some(last), next: None },
+                false => Playback { at: Some(at), next: Some(now + self.pace()) },
+            };
+            changed = true;
+        }
+        changed
+    }
+
+    /// Feeds an update of the worker in; see [`super::absorb`].
+    pub fn absorb(&mut self, update: Update) -> Vec<Effect> {
+        super::absorb::absorb(self, update)
+    }
+}

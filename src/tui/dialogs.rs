@@ -1,0 +1,270 @@
+//! Windows on top of the screen: what is in them. How they answer to keys stands in
+//! [`super::update`], how they look in [`super::view`].
+
+use super::action::Action;
+use super::app::App;
+use super::keymap::Context;
+pub use super::menus::items;
+use crate::attack::{Aim, AttackSpec};
+use crate::parameter::{Param, Value};
+use tui_input::Input;
+
+/// A window on top.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    /// Every key, scrolled down by so many lines.
+    Help(usize),
+    /// Every message, scrolled down by so many lines.
+    Messages(usize),
+    /// A list to choose from.
+    List(List),
+    /// Parameters to change.
+    Editor(Editor),
+    /// A value to type.
+    Prompt(Prompt),
+}
+
+/// What a list is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Every action.
+    Palette,
+    /// Data sets.
+    Data,
+    /// Models.
+    Model,
+    /// Attacks.
+    Attack,
+    /// What the attack aims at.
+    Target,
+    /// The class that the gallery lists.
+    Filter,
+}
+
+/// A list with a search line.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// What it is about.
+    pub topic: Topic,
+    /// What is searched for.
+    pub input: Input,
+    /// The row under the cursor.
+    pub at: usize,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The heading that it stands under.
+    pub group: String,
+    /// What is chosen.
+    pub text: String,
+    /// A word on it, at the right.
+    pub note: String,
+    /// What choosing it means.
+    pub choice: Choice,
+    /// Paragraphs beside the list.
+    pub about: Vec<String>,
+}
+
+/// What choosing a row means.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Do this.
+    Do(Action),
+    /// Take this data set.
+    Data(String),
+    /// Take this model.
+    Model(String),
+    /// Take this attack.
+    Attack(&'static AttackSpec),
+    /// Aim at this.
+    Target(Aim),
+    /// List this class only, or all.
+    Filter(Option<usize>),
+}
+
+/// What an editor is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The attack.
+    Attack,
+    /// The defences.
+    Defences,
+}
+
+/// An editor of parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Editor {
+    /// What it is about.
+    pub subject: Subject,
+    /// The row under the cursor.
+    pub at: usize,
+}
+
+/// One row of an editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// The attack's norm.
+    Norm,
+    /// A parameter of the attack.
+    Param(usize),
+    /// The seed.
+    Seed,
+    /// A defence, on or off.
+    Defence(usize),
+    /// A parameter of a defence.
+    DefenceParam(usize, usize),
+}
+
+/// What a typed value is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// ε.
+    Epsilon,
+    /// The number of a sample.
+    Sample,
+    /// A row of the editor below.
+    Row(Row),
+}
+
+/// A value being typed.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What for.
+    pub asked: Asked,
+    /// The line.
+    pub input: Input,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+impl Overlay {
+    /// Where keys go while this window is on top.
+    pub fn context(&self) -> Context {
+        match self {
+            Self::Help(_) | Self::Messages(_) => Context::Reader,
+            Self::List(_) => Context::List,
+            Self::Editor(_) => Context::Editor,
+            Self::Prompt(_) => Context::Prompt,
+        }
+    }
+}
+
+impl Topic {
+    /// The window's heading.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Palette => "Do what?",
+            Self::Data => "Data set",
+            Self::Model => "Model",
+            Self::Attack => "Attack",
+            Self::Target => "Target of the attack",
+            Self::Filter => "Show the samples of",
+        }
+    }
+}
+
+/// The rows of an editor.
+pub fn rows(app: &App, subject: Subject) -> Vec<Row> {
+    match subject {
+        Subject::Attack => {
+            let mut out = vec![Row::Norm];
+            out.extend((0..app.plan.attack.params.len()).map(Row::Param));
+            out.push(Row::Seed);
+            out
+        }
+        Subject::Defences => {
+            let with_params = |(i, (plan, _)): (usize, &(crate::defence::DefencePlan, bool))| {
+                let params = (0..plan.defence.params.len()).map(move |j| Row::DefenceParam(i, j));
+                std::iter::once(Row::Defence(i)).chain(params).collect::<Vec<_>>()
+            };
+            app.defences.iter().enumerate().flat_map(with_params).collect()
+        }
+    }
+}
+
+impl Row {
+    /// The declaration behind it, if it is a parameter.
+    pub fn param(self, app: &App) -> Option<&'static Param> {
+        match self {
+            Self::Param(i) => app.plan.attack.params.get(i),
+            Self::DefenceParam(i, j) => app.defences[i].0.defence.params.get(j),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self, app: &App) -> String {
+        match self {
+            Self::Norm => "norm".into(),
+            Self::Seed => "seed".into(),
+            Self::Defence(i) => app.defences[i].0.defence.name.into(),
+            _ => self.param(app).map_or_else(String::new, |p| p.id.into()),
+        }
+    }
+
+    /// Its value as a parameter's.
+    pub fn param_value(self, app: &App) -> Value {
+        let id = self.param(app).map_or("", |p| p.id);
+        match self {
+            Self::Param(_) => app.plan.settings.get(id),
+            Self::DefenceParam(i, _) => app.defences[i].0.settings.get(id),
+            _ => Value::Auto,
+        }
+    }
+
+    /// Its value in words.
+    pub fn value(self, app: &App) -> String {
+        match self {
+            Self::Norm => app.plan.norm.to_string(),
+            Self::Seed => app.plan.seed.to_string(),
+            Self::Defence(i) => if app.defences[i].1 { "on" } else { "off" }.into(),
+            _ => self.param_value(app).to_string(),
+        }
+    }
+
+    /// What may be entered, and what for.
+    pub fn help(self, app: &App) -> Vec<String> {
+        match self {
+            Self::Norm => {
+                let norms: Vec<_> = app.plan.attack.norms.iter().map(ToString::to_string).collect();
+                vec!["How the size of the change is measured.".into(), norms.join(", ")]
+            }
+            Self::Seed => vec!["Where all randomness comes from: same seed, same result.".into()],
+            Self::Defence(i) => {
+                let defence = app.defences[i].0.defence;
+                vec![defence.summary.into(), defence.about.into(), defence.paper.into()]
+            }
+            _ => match self.param(app) {
+                Some(param) => vec![param.help.into(), param.allowed()],
+                None => Vec::new(),
+            },
+        }
+    }
+}
+
+/// ε as typed: "0.1" or "8/255".
+pub fn parse_epsilon(text: &str) -> Option<f64> {
+    let number = |t: &str| t.trim().replace(',', ".").parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above)? / number(below).filter(|b| *b > 0.0)?,
+        None => number(text)?,
+    };
+    (value.is_finite() && value >= 0.0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epsilon_is_understood_as_decimal_and_as_255ths() {
+        assert_eq!(parse_epsilon("0.1"), Some(0.1));
+        assert_eq!(parse_epsilon(" 8/255 "), Some(8.0 / 255.0));
+        assert_eq!(parse_epsilon("0,5"), Some(0.5));
+        for bad in ["", "x", "-1", "1/0", "inf", "nan", "8/"] {
+            assert_eq!(parse_epsilon(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The rows of every list: actions, data sets, models, attacks, targets, classes.
+
+use super::action::Action;
+use super::app::{App, fits};
+use super::dialogs::{Choice, Item, List, Topic, parse_epsilon};
+use super::keymap;
+use super::widgets::text::{first_name, fuzzy};
+use crate::attack::{ATTACKS, Aim, AttackSpec};
+use crate::data::DATASETS;
+use crate::model::Card;
+
+/// The rows of a list that fit what is searched for.
+pub fn items(app: &App, list: &List) -> Vec<Item> {
+    let all = match list.topic {
+        Topic::Palette => palette(list.input.value()),
+        Topic::Data => data_sets(app),
+        Topic::Model => models(app),
+        Topic::Attack => attacks(),
+        Topic::Target => targets(app),
+        Topic::Filter => classes(app),
+    };
+    let wanted = list.input.value();
+    if wanted.trim().is_empty() {
+        return all;
+    }
+    let score = |item: &Item| match &item.choice {
+        Choice::Do(Action::SetEpsilon(_) | Action::SelectSample(_)) => Some(0),
+        _ => fuzzy(wanted, &item.text),
+    };
+    let mut found: Vec<(usize, Item)> =
+        all.into_iter().filter_map(|item| Some((score(&item)?, item))).collect();
+    found.sort_by_key(|(cost, _)| *cost);
+    found.into_iter().map(|(_, item)| item).collect()
+}
+
+fn item(group: &str, text: impl Into<String>, note: impl Into<String>, choice: Choice) -> Item {
+    Item { group: group.into(), text: text.into(), note: note.into(), choice, about: Vec::new() }
+}
+
+fn palette(typed: &str) -> Vec<Item> {
+    let mut out = Vec::new();
+    let mut words = typed.split_whitespace();
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    let epsilon = if matches!(first, "eps" | "ε" | "epsilon") { second } else { Some(first) };
+    if let Some(value) = epsilon.and_then(parse_epsilon) {
+        let text = format!("Set ε to {}", epsilon.unwrap_or_default());
+        out.push(item("", text, "", Choice::Do(Action::SetEpsilon(value))));
+    }
+    if let Some(index) = second.filter(|_| first == "sample").and_then(|n| n.parse().ok()) {
+        out.push(item("", format!("Go to sample {index}"), "", Choice::Do(Action::SelectSample(index))));
+    }
+    let listed = Action::LISTED.iter().filter(|a| !a.only_inside_windows() && **a != Action::Palette);
+    out.extend(listed.map(|action| {
+        let keys = keymap::keys_of(*action).unwrap_or_default();
+        item("", action.description(), keys, Choice::Do(*action))
+    }));
+    out
+}
+
+fn data_sets(app: &App) -> Vec<Item> {
+    let mut out = Vec::new();
+    if let Some(sample) = &app.file {
+        let mut own = item("", sample.name.clone(), "yours", Choice::Data("file".into()));
+        own.about.push("The picture that you brought along.".into());
+        out.push(own);
+    }
+    out.extend(DATASETS.iter().map(|row| {
+        let mut set = item("", row.title, format!("{}", row.len), Choice::Data(row.id.into()));
+        set.about.push(row.about.into());
+        let models: Vec<_> = app.cards.iter().filter(|c| fits(c, row.id)).map(|c| &*c.name).collect();
+        set.about.push(format!("Models: {}", models.join(", ")));
+        set
+    }));
+    out
+}
+
+/// A model's card in words.
+pub fn card_text(card: &Card) -> Vec<String> {
+    let [c, h, w] = card.input.shape;
+    let colours = if c == 1 { "grey" } else { "RGB" };
+    let mut out = vec![
+        card.shown().to_string(),
+        format!("Input {w}×{h} {colours}, {} classes", card.num_classes),
+    ];
+    if let Some(accuracy) = &card.accuracy {
+        let n = accuracy.clean_n;
+        out.push(format!("{:.1} % right on clean pictures (n = {n})", accuracy.clean * 100.0));
+        for robust in &accuracy.robust {
+            out.push(format!(
+                "{:.1} % right under {} {} at ε = {:.4} (n = {}, seed {}, {}; 95 % interval {:.1}–{:.1} %)",
+                robust.accuracy * 100.0,
+                robust.attack,
+                robust.norm,
+                robust.epsilon,
+                robust.n,
+                robust.seed,
+                robust.parameters,
+                robust.interval[0] * 100.0,
+                robust.interval[1] * 100.0,
+            ));
+        }
+    }
+    if !card.licence.is_empty() {
+        out.push(format!("Licence: {}", card.licence));
+    }
+    out
+}
+
+fn models(app: &App) -> Vec<Item> {
+    let mut cards: Vec<&Card> = app.cards.iter().collect();
+    let own = app.model.as_ref().filter(|m| app.cards.iter().all(|c| c.name != m.id));
+    let here = |card: &Card| if fits(card, app.data_id()) { "for these pictures" } else { "other pictures" };
+    let mut out = Vec::new();
+    if let Some(model) = own {
+        let mut row = item("yours", model.id.clone(), "", Choice::Model(model.id.clone()));
+        row.about = card_text(&model.card);
+        out.push(row);
+    }
+    cards.sort_by_key(|card| !fits(card, app.data_id()));
+    out.extend(cards.into_iter().map(|card| {
+        let note = card.accuracy.as_ref().map(|a| format!("{:.1} %", a.clean * 100.0));
+        let choice = Choice::Model(card.name.clone());
+        let mut row = item(here(card), card.name.clone(), note.unwrap_or_default(), choice);
+        row.about = card_text(card);
+        row
+    }));
+    out
+}
+
+fn attacks() -> Vec<Item> {
+    let row = |attack: &'static AttackSpec| {
+        let norms: Vec<_> = attack.norms.iter().map(ToString::to_string).collect();
+        let mut row = item(attack.family, attack.name, norms.join(" "), Choice::Attack(attack));
+        row.about = vec![
+            attack.summary.into(),
+            format!("{}{}", attack.knowledge(), if attack.targeted { ", can aim at a class" } else { "" }),
+            attack.about.into(),
+            attack.paper.into(),
+        ];
+        row
+    };
+    ATTACKS.iter().map(row).collect()
+}
+
+fn targets(app: &App) -> Vec<Item> {
+    let mut out = vec![item("", "any wrong answer", "untargeted", Choice::Target(Aim::Untargeted))];
+    if !app.plan.attack.targeted {
+        out[0].about.push(format!("{} cannot aim at a class.", app.plan.attack.name));
+        return out;
+    }
+    out.push(item("", "the second most likely class", "", Choice::Target(Aim::SecondMostLikely)));
+    out.push(item("", "the least likely class", "", Choice::Target(Aim::LeastLikely)));
+    let truth = app.shown.as_ref().and_then(|run| run.clean.as_ref()).map(|clean| clean.label);
+    let labels = app.model.as_ref().map_or(&[][..], |m| &m.labels);
+    let others = labels.iter().enumerate().filter(|(class, _)| Some(*class) != truth);
+    out.extend(others.map(|(class, name)| {
+        item("", first_name(name), class.to_string(), Choice::Target(Aim::Class(class)))
+    }));
+    out
+}
+
+fn classes(app: &App) -> Vec<Item> {
+    let labels = app.data_labels();
+    let mut counts = vec![0usize; labels.len()];
+    (0..app.len()).filter_map(|i| app.label(i)).for_each(|class| counts[class] += 1);
+    let mut out = vec![item("", "every class", app.len().to_string(), Choice::Filter(None))];
+    let there = labels.iter().enumerate().filter(|(class, _)| counts[*class] > 0);
+    out.extend(there.map(|(class, name)| {
+        item("", first_name(name), counts[class].to_string(), Choice::Filter(Some(class)))
+    }));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_palette_finds_actions_by_a_few_letters_and_takes_values() {
+        let find = |text: &str| {
+            let all = palette(text);
+            all.into_iter().filter(|i| fuzzy(text, &i.text).is_some()).map(|i| i.text).collect::<Vec<_>>()
+        };
+        assert!(find("blink").iter().any(|t| t.starts_with("Blink")));
+        assert!(palette("eps 8/255")[0].text.contains("8/255"));
+        assert!(palette("sample 12")[0].text.contains("12"));
+    }
+
+    #[test]
+    fn every_action_is_in_the_palette_or_belongs_to_a_window() {
+        let listed = palette("");
+        for action in Action::LISTED {
+            let found = listed.iter().any(|i| matches!(i.choice, Choice::Do(a) if a == *action));
+            assert_eq!(found, !action.only_inside_windows() && *action != Action::Palette, "{action:?}");
+        }
+    }
+}

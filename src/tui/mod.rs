@@ -1,0 +1,286 @@
+//! The dashboard.
+//!
+//! Terminal event → [`keymap`] → [`Action`](action::Action) → [`update`] → effects → the worker; the
+//! worker's updates → [`absorb`] → draw. The views are pure functions of the state ([`app`]). One
+//! frame is drawn after everything that waits was taken in, and only when something changed.
+
+pub mod absorb;
+pub mod action;
+pub mod app;
+pub mod dialogs;
+mod input;
+pub mod keymap;
+mod menus;
+pub mod mouse;
+mod parts;
+pub mod theme;
+pub mod update;
+pub mod view;
+pub mod widgets;
+mod windows;
+
+pub use keymap::{BINDINGS, key_table};
+
+use crate::attack::Plan;
+use crate::data::{Picture, Sample};
+use crate::engine::{DeviceChoice, Engine, Request, Update};
+use crate::error::{Error, Result};
+use crate::show::{self, Graphics};
+use crate::terminal::Screen;
+use app::{App, Effect, Start};
+use input::Reader;
+use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, MouseEventKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use theme::{Depth, Kind};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// What the dashboard begins with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// The colours.
+    pub theme: theme::Choice,
+    /// How pictures are printed.
+    pub graphics: Graphics,
+    /// The model by name or folder.
+    pub model: Option<String>,
+    /// The data set.
+    pub dataset: Option<String>,
+    /// The number of the sample.
+    pub sample: Option<usize>,
+    /// The user's own picture.
+    pub picture: Option<Sample>,
+    /// The attack.
+    pub plan: Option<Plan>,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// Where everything goes that may not reach the screen.
+    pub log: PathBuf,
+    /// The file that exists once the first-run hint was seen.
+    pub first_run_marker: Option<PathBuf>,
+}
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Runs the dashboard until the user leaves it.
+///
+/// # Errors
+/// Failure, when the terminal cannot be used.
+pub fn run(options: Options) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|e| Error::failure(format!("cannot start: {e}"), "dashboard", "try again"))?;
+    runtime.block_on(dashboard(options))
+}
+
+async fn dashboard(options: Options) -> Result<()> {
+    let env = |name: &str| std::env::var(name).ok();
+    let marker = options.first_run_marker;
+    let (app, effects) = App::new(Start {
+        theme: Kind::choose(options.theme, env),
+        graphics: options.graphics,
+        model: options.model,
+        dataset: options.dataset,
+        sample: options.sample,
+        picture: options.picture,
+        plan: options.plan,
+        seed: options.seed,
+        hint: marker.as_deref().is_some_and(|path| !path.exists()),
+    });
+    let screen = Screen::enter(&options.log)?;
+    let (event_sender, events) = unbounded_channel();
+    let (update_sender, updates) = unbounded_channel();
+    let reader = Reader::start(event_sender).map_err(|e| {
+        Error::failure(format!("cannot read the keyboard: {e}"), "dashboard", "close other programs")
+    })?;
+    let mut shell = Shell {
+        app,
+        screen,
+        reader,
+        engine: None,
+        depth: Depth::detect(env),
+        marker,
+        began: Instant::now(),
+        zoomed: false,
+    };
+    // The first frame stands before the worker begins.
+    shell.draw()?;
+    let sink = move |update: Update| {
+        let _ = update_sender.send(update);
+    };
+    shell.engine = Some(Engine::start(options.device, sink));
+    shell.perform(effects)?;
+    let ended = shell.run(events, updates).await;
+    // The terminal first: the worker may need a moment to stop.
+    let Shell { screen, engine, reader, .. } = shell;
+    drop(screen);
+    drop(reader);
+    drop(engine);
+    ended
+}
+
+/// Everything that acts for the state.
+struct Shell {
+    app: App,
+    screen: Screen,
+    reader: Reader,
+    engine: Option<Engine>,
+    depth: Depth,
+    marker: Option<PathBuf>,
+    began: Instant,
+    zoomed: bool,
+}
+
+impl Shell {
+    async fn run(
+        &mut self,
+        mut events: UnboundedReceiver<Event>,
+        mut updates: UnboundedReceiver<Update>,
+    ) -> Result<()> {
+        let mut changed = true;
+        let mut drawn = Duration::ZERO;
+        loop {
+            let due = if changed && !self.zoomed { Some(drawn + FRAME) } else { None };
+            let wake = [due, self.app.next_change()].into_iter().flatten().min();
+            let pause = wake.map(|at| at.saturating_sub(self.began.elapsed()));
+            let (mut event, mut update) = (None, None);
+            tokio::select! {
+                biased;
+                next = events.recv() => match next {
+                    Some(next) => event = Some(next),
+                    None => return Err(Error::failure("the terminal is gone", "standard input", "")),
+                },
+                Some(next) = updates.recv() => update = Some(next),
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+            let now = self.began.elapsed();
+            changed |= self.app.tick(now);
+            let mut effects = Vec::new();
+            while let Some(next) = event.take().or_else(|| events.try_recv().ok()) {
+                changed |= self.take_event(next, &mut effects)?;
+            }
+            while let Some(next) = update.take().or_else(|| updates.try_recv().ok()) {
+                changed |= visible(&self.app, &next);
+                effects.extend(self.app.absorb(next));
+            }
+            self.perform(effects)?;
+            if self.app.quit {
+                return Ok(());
+            }
+            if changed && !self.zoomed && now >= drawn + FRAME {
+                self.draw()?;
+                (drawn, changed) = (now, false);
+            }
+        }
+    }
+
+    /// Takes in an event of the terminal; true when something changed.
+    fn take_event(&mut self, event: Event, effects: &mut Vec<Effect>) -> Result<bool> {
+        if self.zoomed {
+            return self.leave_zoom(&event);
+        }
+        match event {
+            Event::Key(key) => effects.extend(update::key(&mut self.app, key)),
+            Event::Mouse(event) => match mouse::mouse(&mut self.app, event) {
+                Some(more) => effects.extend(more),
+                None => return Ok(false),
+            },
+            Event::Resize(..) => {}
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Over the full screen, any key, click or resize goes back.
+    fn leave_zoom(&mut self, event: &Event) -> Result<bool> {
+        match event {
+            Event::Key(key) => {
+                let control = key.modifiers.contains(KeyModifiers::CONTROL);
+                self.app.quit |= control && key.code == KeyCode::Char('c');
+            }
+            Event::Mouse(mouse) if matches!(mouse.kind, MouseEventKind::Down(_)) => {}
+            Event::Resize(..) => {}
+            _ => return Ok(false),
+        }
+        show::erase();
+        self.zoomed = false;
+        self.screen.wipe()?;
+        Ok(true)
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        self.app.size = self.screen.size()?;
+        let (app, depth) = (&self.app, self.depth);
+        self.screen.draw(|area, buf| {
+            view::draw(app, area, buf);
+            depth.adapt(buf);
+        })
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<()> {
+        // Of several runs asked for at once, only the last one counts.
+        let is_run = |effect: &Effect| matches!(effect, Effect::Request(Request::Run(_)));
+        let last_run = effects.iter().rposition(is_run);
+        for (at, effect) in effects.into_iter().enumerate() {
+            match effect {
+                Effect::Request(Request::Run(_)) if Some(at) != last_run => {}
+                Effect::Request(request) => {
+                    if let Some(engine) = &self.engine {
+                        let id = engine.request(request.clone());
+                        self.app.note_sent(id, &request);
+                    }
+                }
+                Effect::Zoom(pictures) => self.zoom(&pictures)?,
+                Effect::Suspend => {
+                    self.reader.pause();
+                    let suspended = self.screen.suspend();
+                    self.reader.resume();
+                    suspended?;
+                }
+                Effect::HintSeen => self.marker.as_deref().into_iter().for_each(mark),
+            }
+        }
+        Ok(())
+    }
+
+    fn zoom(&mut self, pictures: &[(String, Picture)]) -> Result<()> {
+        let graphics = match self.app.theme.is_mono() {
+            true => Graphics::Ascii,
+            false => self.app.graphics,
+        };
+        let sentence = self.app.shown.as_ref().map(view::wording::sentences);
+        let sentence = sentence.and_then(|s| s.into_iter().last()).unwrap_or_default();
+        let words = format!("any key goes back   {sentence}");
+        self.reader.pause();
+        let shown = show::zoom(pictures, &words, graphics);
+        self.reader.resume();
+        match shown {
+            Ok(()) => self.zoomed = true,
+            Err(error) => {
+                self.screen.wipe()?;
+                self.app.say(error.to_string(), true);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an update shows at all: the steps of a run that will be over in a moment do not.
+fn visible(app: &App, update: &Update) -> bool {
+    match update {
+        Update::Started(_) | Update::Clean(..) | Update::Step(..) => app.late() || app.shown.is_none(),
+        _ => true,
+    }
+}
+
+/// Leaves the mark that the first-run hint was seen.
+fn mark(path: &Path) {
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = folder.and_then(|()| std::fs::write(path, b"")) {
+        log::warn!("{}: {error}", path.display());
+    }
+}

@@ -1,0 +1,175 @@
+//! The parts of the state: a run and what became of it, playback, messages, effects.
+
+use super::theme::Kind;
+use crate::attack::Plan;
+use crate::data::{Dataset, Picture, Sample};
+use crate::defence::DefencePlan;
+use crate::engine::{JobId, Request, RunJob};
+use crate::experiment::{Clean, DefenceRow, Point, Report};
+use crate::model::Card;
+use crate::show::Graphics;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the last result stays as it is before it fades and the running attack is shown instead.
+pub const PATIENCE: Duration = Duration::from_millis(150);
+/// Half a period of blinking.
+pub const BLINK: Duration = Duration::from_millis(250);
+
+/// What the loop has to do for the state.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Ask the worker.
+    Request(Request),
+    /// Show pictures on the full screen.
+    Zoom(Vec<(String, Picture)>),
+    /// Stop the process until the shell continues it.
+    Suspend,
+    /// The first-run hint was seen.
+    HintSeen,
+}
+
+/// Where samples come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A data set.
+    Set(Arc<Dataset>),
+    /// One picture from a file.
+    File(Sample),
+}
+
+/// One attack and what became of it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its number.
+    pub id: JobId,
+    /// What was asked for.
+    pub job: RunJob,
+    /// The model's name.
+    pub model: String,
+    /// The answer to the clean picture.
+    pub clean: Option<Arc<Clean>>,
+    /// The iterations so far.
+    pub points: Vec<Point>,
+    /// How many iterations to expect.
+    pub expected: usize,
+    /// The judged result.
+    pub report: Option<Arc<Report>>,
+    /// The defences tried so far, naive and adaptive.
+    pub rows: Vec<Arc<DefenceRow>>,
+    /// The rows of the run before, shown faded until there are new ones.
+    pub old_rows: Vec<Arc<DefenceRow>>,
+    /// Whether everything is done.
+    pub done: bool,
+}
+
+/// Playing back the iterations of the shown run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Playback {
+    /// The iteration shown; none: the result.
+    pub at: Option<usize>,
+    /// When the next one comes, if it plays.
+    pub next: Option<Duration>,
+}
+
+/// Blinking original and adversarial in one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Blinking {
+    /// Whether the original is shown now.
+    pub original: bool,
+    /// When that changes.
+    pub next: Duration,
+}
+
+/// How strongly the perturbation is amplified.
+pub const AMPLIFICATIONS: [Option<u32>; 7] =
+    [None, Some(1), Some(2), Some(5), Some(10), Some(20), Some(50)];
+
+/// A line for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What is said.
+    pub text: String,
+    /// Whether something failed.
+    pub failure: bool,
+}
+
+/// What the mouse holds on to while its button is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drag {
+    /// The slider of ε.
+    Slider,
+    /// The iterations.
+    Course,
+}
+
+/// What the dashboard starts with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The theme.
+    pub theme: Kind,
+    /// How pictures are printed.
+    pub graphics: Graphics,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The data set asked for.
+    pub dataset: Option<String>,
+    /// The sample asked for.
+    pub sample: Option<usize>,
+    /// The user's own picture.
+    pub picture: Option<Sample>,
+    /// The attack asked for.
+    pub plan: Option<Plan>,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// Whether to greet a new user.
+    pub hint: bool,
+}
+
+impl Source {
+    /// The data set's identifier.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Set(set) => &set.id,
+            Self::File(_) => "file",
+        }
+    }
+}
+
+impl Run {
+    /// A run that just began.
+    pub fn new(id: JobId, job: RunJob, model: String) -> Self {
+        Self {
+            id,
+            job,
+            model,
+            clean: None,
+            points: Vec::new(),
+            expected: 0,
+            report: None,
+            rows: Vec::new(),
+            old_rows: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// The row of a defence under a stance: the new one, or a faded one of the run before.
+    pub fn row(&self, plan: &DefencePlan, stance: &str) -> Option<(&DefenceRow, bool)> {
+        let same = |row: &&Arc<DefenceRow>| {
+            row.stance == stance && row.defence == plan.defence.id && row.parameters == plan.settings
+        };
+        let new = self.rows.iter().find(same).map(|row| (row.as_ref(), false));
+        new.or_else(|| self.old_rows.iter().find(same).map(|row| (row.as_ref(), true)))
+    }
+}
+
+/// Whether a model takes a data set's pictures for what they are.
+pub fn fits(card: &Card, data: &str) -> bool {
+    card.data == data || (card.data == "photos" && matches!(data, "cifar10" | "file"))
+}
+
+/// The model to begin with on a data set.
+pub fn model_for(cards: &[Card], data: &str) -> String {
+    let card = cards.iter().find(|card| fits(card, data)).or(cards.first());
+    card.map_or_else(String::new, |card| card.name.clone())
+}

@@ -1,0 +1,304 @@
+//! What each action does to the state. Nothing here touches terminal or worker: what they have to
+//! do comes back as effects.
+
+use super::action::Action;
+use super::app::{AMPLIFICATIONS, App, BLINK, Blinking, Effect, Playback, Source};
+use super::dialogs::{Asked, Editor, Overlay, Subject, Topic};
+use super::keymap::{self, Context, Key};
+use super::theme::Theme;
+use super::view;
+use super::windows::{accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed};
+use crate::attack::{Aim, AttackSpec, Norm};
+use crate::data::Picture;
+use crate::engine::{Request, SearchJob};
+use crate::parameter::Settings;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use tui_input::Input;
+
+/// Where keys go now.
+pub fn context(app: &App) -> Context {
+    app.overlays.last().map_or(Context::Explore, Overlay::context)
+}
+
+/// A key was pressed.
+pub fn key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if app.hint {
+        app.hint = false;
+        effects.push(Effect::HintSeen);
+    }
+    app.message_shown = false;
+    let key = Key::of(&event);
+    match keymap::lookup(context(app), key) {
+        Some(action) => {
+            effects.extend(update(app, action));
+            if let (Action::JumpToSample, KeyCode::Char(digit @ '0'..='9')) = (action, key.code) {
+                if let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut() {
+                    prompt.input = Input::new(digit.to_string());
+                }
+            }
+        }
+        None => typed(app, event),
+    }
+    effects
+}
+
+/// Does an action.
+pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
+    use Action::*;
+    match action {
+        NextSample => walk(app, 1),
+        PreviousSample => walk(app, -1),
+        NextPage => walk(app, 10),
+        PreviousPage => walk(app, -10),
+        SelectSample(index) => select(app, index),
+        JumpToSample => ask(app, Asked::Sample, String::new()),
+        FilterByClass => list(app, Topic::Filter),
+        NextMistake => search(app),
+        PreviousMistake => earlier_mistake(app),
+        ChooseData => list(app, Topic::Data),
+        ChooseModel => list(app, Topic::Model),
+        ChooseAttack => list(app, Topic::Attack),
+        ChooseTarget => list(app, Topic::Target),
+        EditAttack => open(app, Overlay::Editor(Editor { subject: Subject::Attack, at: 0 })),
+        EditDefences => open(app, Overlay::Editor(Editor { subject: Subject::Defences, at: 0 })),
+        NextNorm => turn_norm(app, 1),
+        NextSeed => {
+            app.plan.seed = app.plan.seed.wrapping_add(1);
+            app.rerun()
+        }
+        EpsilonUp => nudge_epsilon(app, 1.0, false),
+        EpsilonDown => nudge_epsilon(app, -1.0, false),
+        EpsilonUpFast => nudge_epsilon(app, 1.0, true),
+        EpsilonDownFast => nudge_epsilon(app, -1.0, true),
+        SetEpsilon(value) => set_epsilon(app, value),
+        TypeEpsilon => ask(app, Asked::Epsilon, String::new()),
+        ResetEpsilon => {
+            app.epsilon_fixed = false;
+            app.plan.epsilon = app.usual_epsilon();
+            app.rerun()
+        }
+        PlayPause => play(app),
+        StepForward => step(app, 1),
+        StepBack => step(app, -1),
+        Rewind => scrub(app, Some(0)),
+        ToResult => scrub(app, None),
+        Scrub(at) => scrub(app, Some(at)),
+        ToggleStance => {
+            app.adaptive = !app.adaptive;
+            Vec::new()
+        }
+        Blink => {
+            app.blinking = match app.blinking {
+                Some(_) => None,
+                None => Some(Blinking { original: true, next: app.now + BLINK }),
+            };
+            Vec::new()
+        }
+        Zoom => zoom(app),
+        AmplifyMore => amplify(app, 1),
+        AmplifyLess => amplify(app, -1),
+        NextPane => pane(app, 1),
+        PreviousPane => pane(app, -1),
+        ShowPane(at) => {
+            app.pane = at;
+            Vec::new()
+        }
+        NextTheme => {
+            app.theme = Theme::new(app.theme.kind.next());
+            app.say(format!("theme: {}", app.theme.kind.name()), false);
+            app.messages.pop();
+            Vec::new()
+        }
+        Help => open(app, Overlay::Help(0)),
+        Palette => list(app, Topic::Palette),
+        Messages => open(app, Overlay::Messages(0)),
+        Quit | ForceQuit => {
+            app.quit = true;
+            Vec::new()
+        }
+        Suspend => vec![Effect::Suspend],
+        Back => {
+            if app.overlays.pop().is_none() {
+                app.blinking = None;
+            }
+            Vec::new()
+        }
+        Up => move_cursor(app, -1),
+        Down => move_cursor(app, 1),
+        PageUp => move_cursor(app, -10),
+        PageDown => move_cursor(app, 10),
+        Less => nudge_row(app, -1),
+        More => nudge_row(app, 1),
+        Toggle => toggle_row(app),
+        ResetRow => reset_row(app),
+        Accept => accept(app),
+        ChooseRow(at) => {
+            match app.overlays.last_mut() {
+                Some(Overlay::List(list)) => list.at = at,
+                Some(Overlay::Editor(editor)) => {
+                    editor.at = at;
+                    return toggle_row(app);
+                }
+                _ => return Vec::new(),
+            }
+            accept(app)
+        }
+    }
+}
+
+/// Goes to the sample so many places on in the list.
+fn walk(app: &mut App, by: isize) -> Vec<Effect> {
+    if app.listed.is_empty() {
+        return Vec::new();
+    }
+    let here = app.listed.partition_point(|i| *i < app.sample);
+    let there = here.saturating_add_signed(by).min(app.listed.len() - 1);
+    let there = app.listed[there];
+    select(app, there)
+}
+
+pub(super) fn select(app: &mut App, index: usize) -> Vec<Effect> {
+    let index = index.min(app.len().saturating_sub(1));
+    if app.filter.is_some() && app.label(index) != app.filter {
+        app.filter = None;
+        app.list();
+    }
+    if index == app.sample {
+        return Vec::new();
+    }
+    app.sample = index;
+    app.rerun()
+}
+
+fn search(app: &mut App) -> Vec<Effect> {
+    let Some(Source::Set(dataset)) = app.source.clone() else {
+        app.say("there is only one picture to look at".into(), false);
+        return Vec::new();
+    };
+    if !app.ready() {
+        return Vec::new();
+    }
+    let job = SearchJob { dataset, from: app.sample, class: app.filter };
+    vec![Effect::Request(Request::Search(job))]
+}
+
+fn earlier_mistake(app: &mut App) -> Vec<Effect> {
+    let found = app.mistakes.range(..app.sample).next_back().copied();
+    match found {
+        Some(index) => select(app, index),
+        None => {
+            app.say("no earlier mistake is known yet: n looks for the next one".into(), false);
+            Vec::new()
+        }
+    }
+}
+
+fn nudge_epsilon(app: &mut App, direction: f64, fast: bool) -> Vec<Effect> {
+    let (fine, coarse) = app.epsilon_steps();
+    let by = if fast { coarse } else { fine };
+    // On the grid of fine steps, so that there and back again is where it was.
+    let value = ((app.plan.epsilon + direction * by) / fine).round() * fine;
+    set_epsilon(app, value.clamp(0.0, app.largest_epsilon()))
+}
+
+pub(super) fn set_epsilon(app: &mut App, value: f64) -> Vec<Effect> {
+    if (value - app.plan.epsilon).abs() < 1e-12 {
+        return Vec::new();
+    }
+    app.plan.epsilon = value;
+    app.epsilon_fixed = true;
+    app.rerun()
+}
+
+pub(super) fn turn_norm(app: &mut App, by: isize) -> Vec<Effect> {
+    let norms = app.plan.attack.norms;
+    let here = norms.iter().position(|n| *n == app.plan.norm).unwrap_or(0) as isize;
+    let next = norms[(here + by).rem_euclid(norms.len() as isize) as usize];
+    if next == app.plan.norm {
+        app.say(format!("{} works in {next} only", app.plan.attack.name), false);
+        return Vec::new();
+    }
+    take_norm(app, next);
+    app.rerun()
+}
+
+pub(super) fn take_norm(app: &mut App, norm: Norm) {
+    app.plan.norm = norm;
+    app.epsilon_fixed = false;
+    app.plan.epsilon = app.usual_epsilon();
+}
+
+pub(super) fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
+    if attack == app.plan.attack {
+        return Vec::new();
+    }
+    app.plan.attack = attack;
+    app.plan.settings = Settings::defaults(attack.params);
+    if !attack.norms.contains(&app.plan.norm) {
+        take_norm(app, attack.norms[0]);
+    }
+    if !attack.targeted {
+        app.plan.aim = Aim::Untargeted;
+    }
+    app.rerun()
+}
+
+/// The last iteration of what is shown.
+fn last(app: &App) -> Option<usize> {
+    app.shown.as_ref().and_then(|run| run.points.len().checked_sub(1))
+}
+
+fn play(app: &mut App) -> Vec<Effect> {
+    let Some(last) = last(app) else { return Vec::new() };
+    app.playback = match app.playback {
+        Playback { at, next: Some(_) } => Playback { at, next: None },
+        Playback { at, next: None } => {
+            let from = at.filter(|at| *at < last).unwrap_or(0);
+            Playback { at: Some(from), next: Some(app.now + app.pace()) }
+        }
+    };
+    Vec::new()
+}
+
+fn step(app: &mut App, by: isize) -> Vec<Effect> {
+    let Some(last) = last(app) else { return Vec::new() };
+    let here = app.playback.at.unwrap_or(last);
+    scrub(app, Some(here.saturating_add_signed(by)))
+}
+
+fn scrub(app: &mut App, at: Option<usize>) -> Vec<Effect> {
+    if let Some(last) = last(app) {
+        app.playback = Playback { at: at.map(|at| at.min(last)), next: None };
+    }
+    Vec::new()
+}
+
+fn amplify(app: &mut App, by: isize) -> Vec<Effect> {
+    app.amplification = app.amplification.saturating_add_signed(by).min(AMPLIFICATIONS.len() - 1);
+    Vec::new()
+}
+
+fn pane(app: &mut App, by: isize) -> Vec<Effect> {
+    let count = view::layout::pages(app.size).len() as isize;
+    if count > 0 {
+        app.pane = (app.pane as isize + by).rem_euclid(count) as usize;
+    }
+    Vec::new()
+}
+
+fn zoom(app: &mut App) -> Vec<Effect> {
+    let (Some(original), Some(adversarial)) = (view::pictures::original(app), view::pictures::adversarial(app))
+    else {
+        app.say("there is no picture to show yet".into(), false);
+        return Vec::new();
+    };
+    let full = view::pictures::full_scale(app);
+    let perturbation = view::pictures::perturbation(&original, &adversarial, full, &app.theme);
+    let pictures: Vec<(String, Picture)> = vec![
+        ("original".into(), original),
+        (format!("perturbation {}", view::pictures::times(app)), perturbation),
+        ("adversarial".into(), adversarial),
+    ];
+    vec![Effect::Zoom(pictures)]
+}

@@ -1,0 +1,173 @@
+//! The defence strip: one cell for the bare network and one for each defence.
+
+use crate::experiment::{Outcome, Prediction};
+use crate::tui::app::{App, Run};
+use crate::tui::widgets::panel::panel;
+use crate::tui::widgets::text::{columns, first_name, shorten};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+/// One cell's words.
+struct Cell {
+    name: String,
+    answer: Option<Answer>,
+}
+
+struct Answer {
+    glyph: &'static str,
+    word: &'static str,
+    label: String,
+    confidence: String,
+    extra: String,
+    style: Style,
+}
+
+fn answer(app: &App, prediction: &Prediction, outcome: Outcome, extra: Option<f64>, old: bool) -> Answer {
+    let theme = &app.theme;
+    let (glyph, word, style) = match outcome {
+        Outcome::Right => ("✓", "right", theme.right),
+        Outcome::Fooled => ("✗", "fooled", theme.fooled),
+        Outcome::Wrong => ("!", "wrong before", theme.fooled),
+    };
+    Answer {
+        glyph,
+        word,
+        label: first_name(&prediction.name).to_string(),
+        confidence: format!("{:.0} %", prediction.confidence * 100.0),
+        extra: extra.map_or(String::new(), |ms| format!("+{} ms", milliseconds(ms))),
+        style: if old || app.faded() { theme.dim } else { style },
+    }
+}
+
+fn milliseconds(ms: f64) -> String {
+    let ms = ms.max(0.0);
+    if ms < 10.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
+}
+
+fn bare(app: &App, run: &Run) -> Option<Answer> {
+    let report = run.report.as_ref()?;
+    let outcome = match (report.attacked, report.success) {
+        (false, _) => Outcome::Wrong,
+        (true, true) => Outcome::Fooled,
+        (true, false) => Outcome::Right,
+    };
+    Some(answer(app, &report.adversarial, outcome, None, false))
+}
+
+fn cells(app: &App) -> Vec<Cell> {
+    // A running attack has no answers yet: those of the last result stay, faded.
+    let run = app.shown.as_ref();
+    let stance = if app.adaptive { "adaptive" } else { "naive" };
+    let mut out = vec![Cell { name: "no defence".into(), answer: run.and_then(|run| bare(app, run)) }];
+    for (plan, _) in app.defences.iter().filter(|(_, on)| *on) {
+        let row = run.and_then(|run| run.row(plan, stance));
+        out.push(Cell {
+            name: plan.to_string(),
+            answer: row.map(|(row, old)| {
+                answer(app, &row.adversarial, row.outcome, Some(row.extra_ms), old)
+            }),
+        });
+    }
+    out
+}
+
+/// The columns of each cell: what its name needs, and its share of the rest.
+fn widths(cells: &[Cell], room: u16) -> Vec<u16> {
+    let needed: Vec<u16> = cells.iter().map(|c| columns(&c.name).max(14) as u16 + 2).collect();
+    let all: u16 = needed.iter().sum();
+    let count = cells.len() as u16;
+    match room.checked_sub(all) {
+        Some(rest) => needed.iter().map(|n| n + rest / count).collect(),
+        None => vec![room / count; cells.len()],
+    }
+}
+
+/// Draws the strip: three rows a cell where there is room, else two; as a list where it is narrow.
+pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
+    if area.height < 2 {
+        return;
+    }
+    let theme = &app.theme;
+    let attack = app.plan.attack.name;
+    let heading = Line::from(vec![
+        Span::styled("defences  ", theme.title),
+        Span::styled("v ", theme.key),
+        Span::styled(" naive ", if app.adaptive { theme.dim } else { theme.selected }),
+        Span::styled(" adaptive ", if app.adaptive { theme.selected } else { theme.dim }),
+    ]);
+    let longer = match app.adaptive {
+        true => format!("adaptive: {attack} differentiates through each defence"),
+        false => "naive: this is not robustness (the attack does not know the defence)".into(),
+    };
+    let brief = if app.adaptive { "attacked through the defence" } else { "naive: this is not robustness" };
+    let room = usize::from(area.width).saturating_sub(heading.width() + 4);
+    let note = if columns(&longer) <= room { longer } else { brief.to_string() };
+    let style = if app.adaptive { theme.dim } else { theme.accent };
+    let inner = panel(heading, Line::styled(note, style), area, theme, buf);
+    let cells = cells(app);
+    if inner.width < 15 * cells.len() as u16 {
+        return rows(app, &cells, inner, buf);
+    }
+    let mut x = inner.x;
+    for (cell, width) in cells.iter().zip(widths(&cells, inner.width)) {
+        let place = Rect { x, width: width - 1, ..inner };
+        x += width;
+        buf.set_stringn(place.x, place.y, shorten(&cell.name, place.width.into()), place.width.into(), theme.strong);
+        let lines = match &cell.answer {
+            Some(a) => spread(a, place, theme.dim),
+            None if app.busy() => vec![Line::styled("…", theme.dim)],
+            None => vec![Line::styled("–", theme.dim)],
+        };
+        for (line, y) in lines.iter().zip(place.y + 1..place.bottom()) {
+            buf.set_line(place.x, y, line, place.width);
+        }
+    }
+}
+
+/// An answer in the rows below the name.
+fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
+    let width = usize::from(place.width);
+    if place.height >= 3 {
+        let longest = format!("{} {}: {}", a.glyph, a.word, a.label);
+        let plain = format!("{} {}", a.glyph, a.label);
+        let first = if columns(&longest) <= width { longest } else { shorten(&plain, width) };
+        let share = Span::styled(a.confidence.clone(), a.style);
+        return vec![
+            Line::styled(first, a.style),
+            Line::from(vec![share, Span::styled(format!("  {}", a.extra), dim)]),
+        ];
+    }
+    let extra = format!(" {}", a.extra);
+    let mut rest = format!(" {}", a.confidence);
+    let mut late = extra.clone();
+    if 2 + columns(&a.label) + columns(&rest) + columns(&late) > width {
+        late.clear();
+    }
+    if 2 + columns(&a.label) + columns(&rest) > width {
+        rest.clear();
+    }
+    let label = shorten(&a.label, width.saturating_sub(2 + columns(&rest)));
+    vec![Line::from(vec![
+        Span::styled(format!("{} {label}{rest}", a.glyph), a.style),
+        Span::styled(late, dim),
+    ])]
+}
+
+/// The cells as rows of a list.
+fn rows(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let names = cells.iter().map(|c| columns(&c.name)).max().unwrap_or(0).min(usize::from(area.width) / 2);
+    for (cell, y) in cells.iter().zip(area.y..area.bottom()) {
+        buf.set_stringn(area.x, y, shorten(&cell.name, names), names, theme.strong);
+        let x = area.x + names as u16 + 2;
+        let room = area.right().saturating_sub(x);
+        if let Some(a) = &cell.answer {
+            let place = Rect { x, y, width: room, height: 2 };
+            if let Some(line) = spread(a, place, theme.dim).first() {
+                buf.set_line(x, y, line, room);
+            }
+        }
+    }
+}

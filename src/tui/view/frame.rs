@@ -1,0 +1,185 @@
+//! Header, tabs, sentence and footer.
+
+use super::layout::{self, Size};
+use super::wording;
+use crate::tui::app::App;
+use crate::tui::keymap::{self, Context};
+use crate::tui::update::context;
+use crate::tui::widgets::text::{columns, shorten, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+/// Program, model and device.
+pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    buf.set_style(area, theme.base);
+    let wide = usize::from(area.width);
+    let mut left = vec![Span::styled(" epsiloscope", theme.accent)];
+    let mut room = wide.saturating_sub(12);
+    let add = |spans: &mut Vec<Span<'_>>, text: String, style, room: &mut usize| {
+        let needed = columns(&text) + 3;
+        if needed <= *room {
+            spans.push(Span::styled(" │ ", theme.rule));
+            spans.push(Span::styled(text, style));
+            *room -= needed;
+        }
+    };
+    let loading = app.loading.last().map(|(_, name)| format!("loading {name} …"));
+    let model = app.model.as_ref().map(|m| m.id.clone());
+    add(&mut left, loading.or(model).unwrap_or_else(|| "no model".into()), theme.strong, &mut room);
+    let (device, note) = wording::device(app);
+    let short = app.device.as_ref().map_or_else(|| "…".to_string(), |(d, _)| d.kind.to_uppercase());
+    let busy = if app.busy() { "● working " } else { "" };
+    let unread = app.messages.iter().filter(|m| m.failure).count();
+    let alarm = if unread > 0 { format!(" ! {unread} ") } else { String::new() };
+    // The device stands at the right, in the longest words that fit beside the model's accuracy.
+    let accuracy = app.model.as_ref().and_then(|m| m.card.accuracy.as_ref());
+    let clean = accuracy.map(|a| format!("{:.1} % right, n = {}", a.clean * 100.0, a.clean_n));
+    let briefly = accuracy.map(|a| format!("{:.1} %", a.clean * 100.0));
+    let robust = accuracy.and_then(|a| a.robust.first()).map(|r| {
+        let percent = r.accuracy * 100.0;
+        format!("{percent:.1} % under {} ε {}", r.attack.to_uppercase(), trim(r.epsilon))
+    });
+    let reserve = columns(busy) + columns(&alarm) + 1;
+    room = room.saturating_sub(reserve + columns(&short) + 3);
+    let before = room;
+    clean.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
+    if room == before {
+        briefly.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
+    }
+    robust.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
+    room += columns(&short);
+    let long = note.map(|note| format!("{device} · {note}"));
+    let device = [long, Some(device), Some(short)];
+    let device = device.into_iter().flatten().find(|text| columns(text) <= room).unwrap_or_default();
+    buf.set_line(area.x, area.y, &Line::from(left), area.width);
+    let right = Line::from(vec![
+        Span::styled(busy, theme.accent),
+        Span::styled(device, theme.dim),
+        Span::styled(" ", theme.base),
+        Span::styled(alarm, theme.alarm),
+    ]);
+    let width = (right.width() as u16).min(area.width);
+    buf.set_line(area.right() - width, area.y, &right, width);
+}
+
+fn trim(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// Where each page's name stands on the tabs, for drawing and for the mouse.
+pub fn tab_places(size: (u16, u16), current: usize, area: Rect) -> Vec<(usize, Rect)> {
+    let pages = layout::pages(size);
+    let all: u16 = pages.iter().map(|p| p.name().len() as u16 + 2).sum();
+    let mut x = area.x + 5;
+    let fits = all + 5 <= area.width;
+    let shown: Vec<usize> = match fits {
+        true => (0..pages.len()).collect(),
+        // Too many for the row: from the current one on.
+        false => (0..pages.len()).map(|i| (current + i) % pages.len()).collect(),
+    };
+    let mut out = Vec::new();
+    for at in shown {
+        let width = pages[at].name().len() as u16 + 2;
+        if x + width > area.right() {
+            break;
+        }
+        out.push((at, Rect { x, width, ..area }));
+        x += width;
+    }
+    out
+}
+
+/// The pages of smaller windows.
+pub fn tabs(app: &App, size: (u16, u16), area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    buf.set_string(area.x + 1, area.y, "Tab", app.theme.key);
+    let pages = layout::pages(size);
+    let current = app.pane.min(pages.len().saturating_sub(1));
+    for (at, place) in tab_places(size, current, area) {
+        let style = if at == current { app.theme.selected } else { app.theme.dim };
+        buf.set_string(place.x, place.y, format!(" {} ", pages[at].name()), style);
+    }
+}
+
+/// The result in words, on one or two lines.
+pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let theme = &app.theme;
+    let Some((run, live)) = app.display() else {
+        let text = if app.loading.is_empty() { "" } else { " one moment: model and pictures are loading" };
+        buf.set_stringn(area.x, area.y, text, area.width.into(), theme.dim);
+        return;
+    };
+    let Some(report) = run.report.as_ref().filter(|_| !live) else {
+        let text = format!(" {} is running …", wording::attack(&run.job.plan));
+        buf.set_stringn(area.x, area.y, text, area.width.into(), theme.dim);
+        return;
+    };
+    let fooled = report.success || !report.attacked;
+    let style = if app.faded() { theme.dim } else { theme.outcome(!fooled) };
+    let width = usize::from(area.width).saturating_sub(4);
+    let options = wording::sentences(run);
+    let wrapped = options.iter().map(|text| wrap(text, width));
+    let fitting = wrapped.clone().find(|lines| lines.len() <= usize::from(area.height));
+    let mut lines = fitting.or_else(|| wrapped.last()).unwrap_or_default();
+    if lines.len() > usize::from(area.height) {
+        lines = vec![shorten(options.last().map_or("", |s| s), width)];
+    }
+    buf.set_string(area.x + 1, area.y, if fooled { "✗" } else { "✓" }, style);
+    for (text, y) in lines.iter().zip(area.y..area.bottom()) {
+        buf.set_stringn(area.x + 3, y, text, width, style);
+    }
+}
+
+/// The keys that do something now, or the last message.
+pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    if let Some(message) = app.messages.last().filter(|_| app.message_shown) {
+        let style = if message.failure { theme.alarm } else { theme.selected };
+        buf.set_style(area, style);
+        let more = if message.failure { "  (! lists messages)" } else { "" };
+        let width = usize::from(area.width).saturating_sub(2);
+        let text = match columns(&message.text) + columns(more) <= width {
+            true => format!(" {}{more}", message.text),
+            false => format!(" {}", shorten(&message.text, width)),
+        };
+        buf.set_stringn(area.x, area.y, text, area.width.into(), style);
+        return;
+    }
+    if let Some((_, looked)) = app.searching {
+        let text = format!(" looking for a mistake of the model: {looked} samples so far …");
+        buf.set_stringn(area.x, area.y, text, area.width.into(), theme.accent);
+        return;
+    }
+    let context = context(app);
+    let mut ends = Vec::new();
+    if context == Context::Explore {
+        ends = vec![("?".to_string(), "all keys"), ("q".to_string(), "quit")];
+        if matches!(layout::size_of((buf.area.width, buf.area.height)), Size::Medium | Size::Small) {
+            ends.insert(0, ("Tab".to_string(), "next"));
+        }
+    }
+    let width = |(key, hint): &(String, &str)| columns(key) + columns(hint) + 3;
+    let mut room = usize::from(area.width).saturating_sub(ends.iter().map(width).sum::<usize>() + 1);
+    let mut shown = Vec::new();
+    for hint in keymap::hints(context) {
+        if width(&hint) > room {
+            break;
+        }
+        room -= width(&hint);
+        shown.push(hint);
+    }
+    shown.extend(ends);
+    let mut x = area.x + 1;
+    for (key, hint) in shown {
+        x = buf.set_stringn(x, area.y, key, area.right().saturating_sub(x).into(), theme.key).0 + 1;
+        x = buf.set_stringn(x, area.y, hint, area.right().saturating_sub(x).into(), theme.dim).0 + 2;
+    }
+}

@@ -1,0 +1,245 @@
+//! The three pictures: original, perturbation, adversarial. They share one size; headings and
+//! captions never shift one of them.
+
+use super::layout::Places;
+use super::wording;
+use crate::attack::Norm;
+use crate::data::Picture;
+use crate::show::Graphics;
+use crate::tui::app::{AMPLIFICATIONS, App, Run};
+use crate::tui::theme::Theme;
+use crate::tui::widgets::panel::panel;
+use crate::tui::widgets::picture::{HeatmapView, Legend, Look, PictureView, place};
+use crate::tui::widgets::raster;
+use crate::tui::widgets::text::{columns, first_name, percent, short, shorten};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+/// The picture as the model sees it, before the attack.
+pub fn original(app: &App) -> Option<Picture> {
+    if let Some(clean) = app.display().and_then(|(run, _)| run.clean.as_ref()) {
+        return Some(clean.picture.clone());
+    }
+    let sample = app.current_sample()?;
+    Some(match &app.model {
+        Some(model) => model.card.input.fit(&sample.picture),
+        None => sample.picture,
+    })
+}
+
+/// The iteration shown, if it is one and not the result.
+fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
+    let last = run.points.len().checked_sub(1);
+    if live || run.report.is_none() { last } else { app.playback.at.filter(|at| Some(*at) <= last) }
+}
+
+/// The attacked picture: the result, or the iteration that is shown.
+pub fn adversarial(app: &App) -> Option<Picture> {
+    let (run, live) = app.display()?;
+    match iteration(app, run, live) {
+        Some(at) => run.points[..=at].iter().rev().find_map(|p| p.picture.clone()),
+        None => run.report.as_ref().map(|report| report.picture.clone()),
+    }
+}
+
+/// Width and height of the pictures.
+pub fn dimensions(app: &App) -> (usize, usize) {
+    let shape = match app.display().and_then(|(run, _)| run.clean.as_ref()) {
+        Some(clean) => clean.picture.shape(),
+        None => app.model.as_ref().map_or([1, 28, 28], |m| m.card.input.shape),
+    };
+    (shape[2], shape[1])
+}
+
+/// The change that the heatmap shows in full colour.
+pub fn full_scale(app: &App) -> f32 {
+    if let Some(times) = AMPLIFICATIONS[app.amplification] {
+        return 1.0 / times as f32;
+    }
+    let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
+    match (plan.norm, original(app), adversarial(app)) {
+        (Norm::Linf, ..) if plan.epsilon > 0.0 => plan.epsilon as f32,
+        (_, Some(from), Some(to)) => raster::largest_change(&from, &to).max(1e-6),
+        _ => 1.0,
+    }
+}
+
+/// The amplification in words: "×3.3".
+pub fn times(app: &App) -> String {
+    let times = 1.0 / full_scale(app);
+    match AMPLIFICATIONS[app.amplification] {
+        Some(times) => format!("×{times}"),
+        None if times < 9.95 => format!("×{times:.1} auto"),
+        None => format!("×{times:.0} auto"),
+    }
+}
+
+/// A perturbation as a picture, for the full screen.
+pub fn perturbation(from: &Picture, to: &Picture, full: f32, theme: &Theme) -> Picture {
+    let (w, h) = (from.width(), from.height());
+    let strengths = raster::change(from, to, w, h);
+    let mut pixels = vec![0.0; 3 * w * h];
+    for (i, change) in strengths.into_iter().enumerate() {
+        let strength = (change / full.max(1e-9)).clamp(-1.0, 1.0);
+        let colour = match theme.is_mono() {
+            true => [0.5 + 0.5 * strength; 3],
+            false => theme.diverging(strength).map(|v| f32::from(v) / 255.0),
+        };
+        (0..3).for_each(|c| pixels[c * w * h + i] = colour[c]);
+    }
+    Picture::new([3, h, w], pixels)
+}
+
+/// Draws the panes that have a place.
+pub fn draw(app: &App, places: &Places, buf: &mut Buffer) {
+    let look = Look {
+        theme: &app.theme,
+        ascii: app.theme.is_mono() || app.graphics == Graphics::Ascii,
+        faded: app.faded(),
+    };
+    let (before, after) = (original(app), adversarial(app));
+    if let Some(room) = pane(app, "original", sample_note(app), places.original, buf) {
+        draw_picture(before.as_ref(), look, room, buf);
+        caption(original_caption(app), room, app, buf);
+    }
+    let note = if after.is_some() { times(app) } else { String::new() };
+    if let Some(room) = pane(app, "perturbation", note, places.perturbation, buf) {
+        if let (Some(from), Some(to)) = (&before, &after) {
+            let full = full_scale(app);
+            HeatmapView { from, to, full, look }.render(room.picture, buf);
+            legend(app, full, look, room.caption, buf);
+        }
+    }
+    let (heading, note) = adversarial_heading(app);
+    if let Some(room) = pane(app, heading, note, places.adversarial, buf) {
+        let blinked = app.blinking.is_some_and(|b| b.original);
+        draw_picture(if blinked { before.as_ref() } else { after.as_ref() }, look, room, buf);
+        let words = if blinked { original_caption(app) } else { adversarial_caption(app) };
+        caption(words, room, app, buf);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Room {
+    picture: Rect,
+    caption: Rect,
+}
+
+fn pane(app: &App, heading: &str, note: String, area: Rect, buf: &mut Buffer) -> Option<Room> {
+    if area.height < 3 {
+        return None;
+    }
+    let theme = &app.theme;
+    let heading = Line::styled(heading.to_string(), theme.title);
+    let inner = panel(heading, Line::styled(note, theme.dim), area, theme, buf);
+    // The caption stands directly below the picture, whose place does not depend on words.
+    let (w, h) = dimensions(app);
+    let room = Rect { height: inner.height - 1, ..inner };
+    let picture = Rect { y: inner.y, ..place(w, h, room) };
+    let caption = Rect { y: picture.bottom(), height: 1, ..inner };
+    Some(Room { picture, caption })
+}
+
+fn draw_picture(picture: Option<&Picture>, look: Look<'_>, room: Room, buf: &mut Buffer) {
+    match picture {
+        Some(picture) => PictureView { picture, look }.render(room.picture, buf),
+        None => {
+            let y = room.picture.y + room.picture.height / 2;
+            let x = room.picture.x + room.picture.width.saturating_sub(1) / 2;
+            buf.set_string(x, y, "…", look.theme.dim);
+        }
+    }
+}
+
+fn sample_note(app: &App) -> String {
+    match app.display() {
+        Some((run, _)) if run.job.sample.dataset == "file" => shorten(&run.job.sample.name, 16),
+        Some((run, _)) => format!("#{}", run.job.sample.index),
+        None => format!("#{}", app.sample),
+    }
+}
+
+fn adversarial_heading(app: &App) -> (&'static str, String) {
+    let Some((run, live)) = app.display() else { return ("adversarial", String::new()) };
+    let step = |at: usize| {
+        let point = &run.points[at];
+        let all = run.points.iter().filter(|p| p.restart == point.restart).map(|p| p.iteration).max();
+        let all = if live { run.job.plan.settings.int("steps", 1) as usize } else { all.unwrap_or(0) };
+        format!("step {}/{all}", point.iteration)
+    };
+    let note = match iteration(app, run, live) {
+        Some(at) if live => format!("live {}", step(at)),
+        Some(at) => step(at),
+        None => String::new(),
+    };
+    match app.blinking {
+        Some(blink) if blink.original => ("⇄ original", note),
+        Some(_) => ("⇄ adversarial", note),
+        None => ("adversarial", note),
+    }
+}
+
+type Words = Option<(&'static str, String, String, Style)>;
+
+fn original_caption(app: &App) -> Words {
+    let clean = app.display()?.0.clean.as_ref()?;
+    let right = clean.prediction.label == clean.label;
+    let style = app.theme.outcome(right);
+    let share = format!("{} %", percent(clean.prediction.confidence));
+    Some((if right { "✓" } else { "✗" }, clean.prediction.name.clone(), share, style))
+}
+
+fn adversarial_caption(app: &App) -> Words {
+    let (run, live) = app.display()?;
+    let clean = run.clean.as_ref()?;
+    let (label, name, share) = match iteration(app, run, live) {
+        Some(at) => {
+            let point = &run.points[at];
+            let labels = app.model.as_ref().map(|m| m.labels.clone())?;
+            let name = labels.get(point.label).cloned().unwrap_or_default();
+            (point.label, name, format!("margin {}", short(point.margin)))
+        }
+        None => {
+            let answer = &run.report.as_ref()?.adversarial;
+            (answer.label, answer.name.clone(), format!("{} %", percent(answer.confidence)))
+        }
+    };
+    let right = label == clean.label;
+    Some((if right { "✓" } else { "✗" }, name, share, app.theme.outcome(right)))
+}
+
+fn caption(words: Words, room: Room, app: &App, buf: &mut Buffer) {
+    let Some((glyph, name, note, style)) = words else { return };
+    let style = if app.faded() { app.theme.dim } else { style };
+    let area = room.caption;
+    let width = usize::from(area.width).saturating_sub(columns(&note) + 4);
+    let line = Line::from(vec![
+        Span::styled(format!("{glyph} {}", shorten(first_name(&name), width)), style),
+        Span::styled(format!("  {note}"), if app.faded() { app.theme.dim } else { app.theme.base }),
+    ]);
+    let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
+    buf.set_line(x, area.y, &line, area.width);
+}
+
+fn legend(app: &App, full: f32, look: Look<'_>, area: Rect, buf: &mut Buffer) {
+    let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
+    let by_epsilon = AMPLIFICATIONS[app.amplification].is_none() && plan.norm == Norm::Linf;
+    let number = wording::epsilon_short(Norm::Linf, f64::from(full));
+    let number = if number == "0" { short(full) } else { number };
+    let (low, high) = match by_epsilon {
+        true => ("−ε ".to_string(), " +ε".to_string()),
+        false => (format!("−{number} "), format!(" +{number}")),
+    };
+    let (left, right) = (columns(&low) as u16, columns(&high) as u16);
+    if area.width < left + right + 4 {
+        return;
+    }
+    let style = app.theme.base;
+    buf.set_string(area.x, area.y, low, style);
+    let bar = Rect { x: area.x + left, width: area.width - left - right, ..area };
+    Legend { look }.render(bar, buf);
+    buf.set_string(bar.right(), area.y, high, style);
+}

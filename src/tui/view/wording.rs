@@ -1,0 +1,112 @@
+//! Results and settings in words.
+
+use crate::attack::{Aim, Norm, Plan};
+use crate::experiment::{DefenceRow, Outcome};
+use crate::tui::app::{App, Run};
+use crate::tui::widgets::text::first_name;
+
+/// ε, in L∞ also in 255ths: "0.3000 (76.5/255)".
+pub fn epsilon(norm: Norm, epsilon: f64) -> String {
+    match norm {
+        Norm::Linf => crate::experiment::epsilon_text(epsilon),
+        _ => format!("{epsilon:.3}"),
+    }
+}
+
+/// ε in few columns: "8/255" or "0.3".
+pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
+    let steps = epsilon * 255.0;
+    if norm == Norm::Linf && epsilon > 0.0 && epsilon < 0.13 && (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6 {
+        return format!("{}/255", (steps * 10.0).round() / 10.0);
+    }
+    let text = format!("{epsilon:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// What the attack aims at.
+pub fn aim(app: &App, aim: Aim) -> String {
+    match aim {
+        Aim::Untargeted => "any wrong answer".into(),
+        Aim::SecondMostLikely => "second likeliest".into(),
+        Aim::LeastLikely => "least likely".into(),
+        Aim::Class(class) => {
+            let labels = app.model.as_ref().map(|m| &m.labels);
+            let name = labels.and_then(|l| l.get(class));
+            name.map_or_else(|| format!("class {class}"), |n| first_name(n).to_string())
+        }
+    }
+}
+
+/// The attack in short: "PGD L∞".
+pub fn attack(plan: &Plan) -> String {
+    format!("{} {}", plan.attack.name, plan.norm)
+}
+
+/// The result in words, the longest first; the last is the shortest.
+pub fn sentences(run: &Run) -> Vec<String> {
+    let Some(report) = &run.report else { return Vec::new() };
+    let sentence = report.sentence();
+    match defence_clause(run) {
+        Some(clause) => vec![format!("{sentence}; {clause}"), sentence],
+        None => vec![sentence],
+    }
+}
+
+/// What the defences add: "median brings back 7, but adaptive PGD breaks it".
+fn defence_clause(run: &Run) -> Option<String> {
+    let report = run.report.as_ref()?;
+    if !report.success || !report.attacked || run.rows.is_empty() {
+        return None;
+    }
+    let of = |stance: &'static str, outcome: Outcome| -> Vec<&DefenceRow> {
+        let rows = run.rows.iter().map(AsRef::as_ref);
+        rows.filter(move |row| row.stance == stance && row.outcome == outcome).collect()
+    };
+    let naive = of("naive", Outcome::Right);
+    let truth = first_name(&report.label_name);
+    let attack = report.plan.attack.name;
+    if naive.is_empty() {
+        return run.done.then(|| format!("no defence brings back {truth}"));
+    }
+    let with = |rows: Vec<&DefenceRow>| -> Vec<String> {
+        let also = rows.into_iter().filter(|row| naive.iter().any(|n| n.defence == row.defence));
+        also.map(|row| row.name.clone()).collect()
+    };
+    let (held, broken) = (with(of("adaptive", Outcome::Right)), with(of("adaptive", Outcome::Fooled)));
+    let names: Vec<String> = naive.iter().map(|row| row.name.clone()).collect();
+    Some(match (held.as_slice(), broken.as_slice()) {
+        ([], []) => format!("{} {} back {truth}", list(&names), verb(&names, "bring")),
+        ([], broken) => {
+            let them = if broken.len() == 1 { "it" } else { "them" };
+            let (names, brings) = (list(broken), verb(broken, "bring"));
+            format!("{names} {brings} back {truth}, but adaptive {attack} breaks {them}")
+        }
+        (held, []) => format!("{} {} back {truth}, adaptive {attack} included", list(held), verb(held, "bring")),
+        (held, broken) => format!(
+            "{} {} back {truth}; adaptive {attack} breaks {}",
+            list(held),
+            verb(held, "bring"),
+            list(broken)
+        ),
+    })
+}
+
+fn verb(names: &[String], word: &str) -> String {
+    format!("{word}{}", if names.len() == 1 { "s" } else { "" })
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
+    }
+}
+
+/// The device in words, with the reason if there is one.
+pub fn device(app: &App) -> (String, Option<String>) {
+    match &app.device {
+        Some((device, note)) => (format!("{}: {}", device.kind, device.name), note.clone()),
+        None => ("choosing a device …".into(), None),
+    }
+}

@@ -1,0 +1,9 @@
+//! Widgets: what is drawn from plain values. None of them knows the dashboard's state.
+
+pub mod bars;
+pub mod chart;
+pub mod panel;
+pub mod picture;
+pub mod raster;
+pub mod slider;
+pub mod text;

@@ -1,0 +1,249 @@
+//! What actions do in windows: lists, editors, typed values.
+
+use super::absorb::{match_data, match_model};
+use super::app::{App, Effect};
+use super::dialogs::{
+    Asked, Choice, Item, List, Overlay, Prompt, Row, Topic, items, parse_epsilon, rows,
+};
+use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
+use super::view;
+use crate::attack::Norm;
+use crate::parameter::{Kind, Value};
+use ratatui::crossterm::event::{Event, KeyEvent};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+/// A key that is no command goes into the line being typed.
+pub(super) fn typed(app: &mut App, event: KeyEvent) {
+    match app.overlays.last_mut() {
+        Some(Overlay::List(list)) => {
+            if list.input.handle_event(&Event::Key(event)).is_some_and(|change| change.value) {
+                list.at = 0;
+            }
+        }
+        Some(Overlay::Prompt(prompt)) => {
+            prompt.input.handle_event(&Event::Key(event));
+            prompt.error = None;
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn open(app: &mut App, overlay: Overlay) -> Vec<Effect> {
+    app.overlays.push(overlay);
+    Vec::new()
+}
+
+pub(super) fn list(app: &mut App, topic: Topic) -> Vec<Effect> {
+    let mut list = List { topic, input: Input::default(), at: 0 };
+    let chosen = |item: &Item| match &item.choice {
+        Choice::Do(_) => false,
+        Choice::Data(id) => *id == app.data_wanted,
+        Choice::Model(name) => *name == app.model_wanted,
+        Choice::Attack(attack) => *attack == app.plan.attack,
+        Choice::Target(aim) => *aim == app.plan.aim,
+        Choice::Filter(class) => *class == app.filter,
+    };
+    list.at = items(app, &list).iter().position(chosen).unwrap_or(0);
+    open(app, Overlay::List(list))
+}
+
+pub(super) fn ask(app: &mut App, asked: Asked, value: String) -> Vec<Effect> {
+    open(app, Overlay::Prompt(Prompt { asked, input: Input::new(value), error: None }))
+}
+
+pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
+    let count = match app.overlays.last() {
+        Some(Overlay::List(list)) => items(app, list).len(),
+        Some(Overlay::Editor(editor)) => rows(app, editor.subject).len(),
+        Some(Overlay::Help(_)) => view::help::height(app.size),
+        Some(Overlay::Messages(_)) => app.messages.len(),
+        _ => return Vec::new(),
+    };
+    let at = match app.overlays.last_mut() {
+        Some(Overlay::List(list)) => &mut list.at,
+        Some(Overlay::Editor(editor)) => &mut editor.at,
+        Some(Overlay::Help(at) | Overlay::Messages(at)) => at,
+        _ => return Vec::new(),
+    };
+    *at = at.saturating_add_signed(by).min(count.saturating_sub(1));
+    Vec::new()
+}
+
+/// The editor's row under the cursor.
+fn row(app: &App) -> Option<Row> {
+    let editor = app.overlays.iter().rev().find_map(|overlay| match overlay {
+        Overlay::Editor(editor) => Some(editor),
+        _ => None,
+    })?;
+    rows(app, editor.subject).get(editor.at).copied()
+}
+
+pub(super) fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
+    match row(app) {
+        Some(Row::Norm) => turn_norm(app, by as isize),
+        Some(Row::Seed) => {
+            app.plan.seed = app.plan.seed.saturating_add_signed(by);
+            app.rerun()
+        }
+        Some(Row::Defence(_)) => toggle_row(app),
+        Some(row) => match row.param(app) {
+            Some(param) => {
+                let value = param.nudge(row.param_value(app), by);
+                set_row(app, row, value)
+            }
+            None => Vec::new(),
+        },
+        None => Vec::new(),
+    }
+}
+
+fn set_row(app: &mut App, row: Row, value: Value) -> Vec<Effect> {
+    let Some(param) = row.param(app) else { return Vec::new() };
+    match row {
+        Row::Param(_) => app.plan.settings.set(param.id, value),
+        Row::DefenceParam(i, _) => {
+            app.defences[i].0.settings.set(param.id, value);
+            app.defences[i].1 = true;
+        }
+        _ => {}
+    }
+    app.rerun()
+}
+
+pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
+    match row(app) {
+        Some(Row::Defence(i)) => {
+            app.defences[i].1 = !app.defences[i].1;
+            app.rerun()
+        }
+        Some(row) => match row.param(app).map(|p| p.kind) {
+            Some(Kind::Bool | Kind::Choice(_)) => nudge_row(app, 1),
+            _ => Vec::new(),
+        },
+        None => Vec::new(),
+    }
+}
+
+pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
+    match row(app) {
+        Some(Row::Norm) => {
+            take_norm(app, app.plan.attack.norms[0]);
+            app.rerun()
+        }
+        Some(Row::Seed) => {
+            app.plan.seed = 0;
+            app.rerun()
+        }
+        Some(row) => match row.param(app) {
+            Some(param) => set_row(app, row, param.default),
+            None => Vec::new(),
+        },
+        None => Vec::new(),
+    }
+}
+
+pub(super) fn accept(app: &mut App) -> Vec<Effect> {
+    match app.overlays.last() {
+        Some(Overlay::List(list)) => {
+            let chosen = items(app, list).into_iter().nth(list.at).map(|item| item.choice);
+            match chosen {
+                Some(choice) => {
+                    app.overlays.pop();
+                    choose(app, choice)
+                }
+                None => Vec::new(),
+            }
+        }
+        Some(Overlay::Editor(_)) => match row(app) {
+            Some(row @ (Row::Param(_) | Row::DefenceParam(..) | Row::Seed)) => {
+                ask(app, Asked::Row(row), String::new())
+            }
+            Some(Row::Norm) => turn_norm(app, 1),
+            Some(Row::Defence(_)) => toggle_row(app),
+            None => Vec::new(),
+        },
+        Some(Overlay::Prompt(prompt)) => {
+            let prompt = prompt.clone();
+            answer(app, &prompt)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
+    match choice {
+        Choice::Do(action) => update(app, action),
+        Choice::Data(id) if id == app.data_wanted => Vec::new(),
+        Choice::Data(id) => {
+            app.data_fixed = true;
+            let mut effects = app.load_data(id);
+            if app.data_id() == app.data_wanted {
+                effects.extend(match_model(app));
+            }
+            effects
+        }
+        Choice::Model(name) if name == app.model_wanted => Vec::new(),
+        Choice::Model(name) => {
+            app.model_wanted = name;
+            match_data(app)
+        }
+        Choice::Attack(attack) => take_attack(app, attack),
+        Choice::Target(aim) => {
+            app.plan.aim = aim;
+            app.rerun()
+        }
+        Choice::Filter(class) => {
+            app.filter = class;
+            app.list();
+            if class.is_none() || app.label(app.sample) == class {
+                return Vec::new();
+            }
+            let here = app.listed.partition_point(|i| *i < app.sample);
+            let next = app.listed.get(here).or(app.listed.first()).copied();
+            next.map_or_else(Vec::new, |index| select(app, index))
+        }
+    }
+}
+
+/// A typed value is accepted, or its fault is shown under the line.
+fn answer(app: &mut App, prompt: &Prompt) -> Vec<Effect> {
+    let text = prompt.input.value().trim();
+    let answer = match prompt.asked {
+        Asked::Epsilon => {
+            let largest = if app.plan.norm == Norm::Linf { 1.0 } else { f64::MAX };
+            match parse_epsilon(text).filter(|value| *value <= largest) {
+                Some(value) => Ok(set_epsilon(app, value)),
+                None => Err("give a number like 0.1 or 8/255, in pixel units of 0..1".to_string()),
+            }
+        }
+        Asked::Sample => match text.parse::<usize>().ok().filter(|index| *index < app.len()) {
+            Some(index) => Ok(select(app, index)),
+            None => Err(format!("give a number 0..{}", app.len().saturating_sub(1))),
+        },
+        Asked::Row(Row::Seed) => match text.parse() {
+            Ok(seed) => {
+                app.plan.seed = seed;
+                Ok(app.rerun())
+            }
+            Err(_) => Err("give a whole number".to_string()),
+        },
+        Asked::Row(row) => match row.param(app).map(|param| param.parse(text)) {
+            Some(Ok(value)) => Ok(set_row(app, row, value)),
+            Some(Err(error)) => Err(error.remedy),
+            None => Ok(Vec::new()),
+        },
+    };
+    match answer {
+        Ok(effects) => {
+            app.overlays.pop();
+            effects
+        }
+        Err(fault) => {
+            if let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut() {
+                prompt.error = Some(fault);
+            }
+            Vec::new()
+        }
+    }
+}

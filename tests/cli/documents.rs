@@ -1,0 +1,130 @@
+//! Help, manual, completions and README say what the program does.
+
+use crate::{User, root};
+use std::collections::HashMap;
+
+const COMMANDS: [&str; 10] = [
+    "attack",
+    "evaluate",
+    "train",
+    "models",
+    "samples",
+    "attacks",
+    "defences",
+    "devices",
+    "completions",
+    "man",
+];
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+#[test]
+fn the_help_is_as_it_was() {
+    let user = User::new();
+    let mut text = user.succeeds("--help");
+    for command in COMMANDS {
+        text.push_str(&format!(
+            "\n──── {command} ────\n{}",
+            user.succeeds(&format!("{command} --help"))
+        ));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_readme_has_the_keys() {
+    let text = readme();
+    let (_, rest) = text
+        .split_once("<!-- keys -->")
+        .expect("a start of the keys");
+    let (table, _) = rest
+        .split_once("<!-- /keys -->")
+        .expect("an end of the keys");
+    let keys = epsiloscope::tui::key_table();
+    assert!(
+        table.trim() == keys.trim(),
+        "the README's keys should be:\n\n{keys}"
+    );
+}
+
+/// Every command line in the README's shell blocks.
+fn readme_commands() -> Vec<String> {
+    let text = readme();
+    let blocks = text
+        .split("```sh")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let lines = blocks
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("epsiloscope "));
+    lines
+        .map(|line| {
+            line.split(['|', '>', '#'])
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn the_readme_names_what_there_is() {
+    let user = User::new();
+    let commands = readme_commands();
+    assert!(commands.len() > 10, "{commands:?}");
+    let mut help: HashMap<String, String> = HashMap::new();
+    for line in &commands {
+        let name = line.split(' ').next().unwrap();
+        assert!(COMMANDS.contains(&name), "{line}");
+        let text = help
+            .entry(name.into())
+            .or_insert_with(|| user.succeeds(&format!("{name} --help")));
+        for flag in line.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(text.contains(flag), "{line}: {flag}");
+        }
+    }
+    for command in COMMANDS {
+        assert!(
+            readme().contains(&format!("epsiloscope {command}")),
+            "the README does not show '{command}'"
+        );
+    }
+}
+
+#[test]
+fn the_readme_points_at_files_that_are_there() {
+    let text = readme();
+    for (at, _) in text.match_indices("](") {
+        let target = text[at + 2..].split(')').next().unwrap();
+        assert!(
+            target.contains("://") || root().join(target).exists(),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn completions_and_manual_are_made() {
+    let user = User::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = user.succeeds(&format!("completions {shell}"));
+        assert!(
+            script.contains("evaluate") && script.contains("batch-size"),
+            "{shell}"
+        );
+    }
+    let page = user.succeeds("man");
+    assert!(
+        page.contains(".TH epsiloscope")
+            && page.contains("EXIT STATUS") | page.contains("Exit status"),
+        "{page}"
+    );
+    let page = user.succeeds("man attack");
+    assert!(
+        page.contains("epsiloscope\\-attack") && page.contains("inputs"),
+        "{page}"
+    );
+}

@@ -1,0 +1,11 @@
+//! The dashboard: what each action does, what each size and theme shows, and the real program in a
+//! pseudo-terminal.
+
+#[path = "screen/actions.rs"]
+mod actions;
+#[path = "screen/fake.rs"]
+mod fake;
+#[path = "screen/pty.rs"]
+mod pty;
+#[path = "screen/snapshots.rs"]
+mod snapshots;

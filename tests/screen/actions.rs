@@ -1,0 +1,308 @@
+//! What actions do to the state, without terminal and worker.
+
+use crate::fake::{self, answers, send};
+use epsiloscope::attack::{Aim, Norm};
+use epsiloscope::engine::{Request, RunJob, Update};
+use epsiloscope::error::Error;
+use epsiloscope::tui::action::Action::{self, *};
+use epsiloscope::tui::app::{App, Effect, PATIENCE};
+use epsiloscope::tui::dialogs::Overlay;
+use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::update::{key, update};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::time::Duration;
+
+fn app() -> App {
+    fake::app(Kind::Dark, (120, 36))
+}
+
+/// The run that an action asks for.
+fn run_after(app: &mut App, action: Action) -> Option<RunJob> {
+    let effects = update(app, action);
+    run_of(effects)
+}
+
+fn run_of(effects: Vec<Effect>) -> Option<RunJob> {
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Request(Request::Run(job)) => Some(job),
+        _ => None,
+    })
+}
+
+fn press(app: &mut App, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for c in text.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\u{1b}' => KeyCode::Esc,
+            c => KeyCode::Char(c),
+        };
+        effects.extend(key(app, KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+    effects
+}
+
+#[test]
+fn the_first_result_is_on_the_screen_and_nothing_is_awaited() {
+    let app = app();
+    let (run, live) = app.display().expect("a run");
+    assert!(!live && run.done && run.rows.len() == 2 * app.defences.len() && run.points.len() == 41);
+    assert!(!app.busy() && !app.faded() && app.next_change().is_none());
+}
+
+#[test]
+fn epsilon_moves_on_a_grid_and_stays_in_its_range() {
+    let mut app = app();
+    let usual = app.plan.epsilon;
+    let job = run_after(&mut app, EpsilonUp).expect("a run");
+    assert!(job.plan.epsilon > usual);
+    run_after(&mut app, EpsilonDown);
+    assert!((app.plan.epsilon - usual).abs() < 1e-9);
+    for _ in 0..50 {
+        update(&mut app, EpsilonUpFast);
+    }
+    assert!((app.plan.epsilon - app.largest_epsilon()).abs() < 1e-9);
+    assert!(run_after(&mut app, EpsilonUp).is_none(), "nothing changed, nothing to run");
+    for _ in 0..50 {
+        update(&mut app, EpsilonDownFast);
+    }
+    assert_eq!(app.plan.epsilon, 0.0);
+    run_after(&mut app, ResetEpsilon);
+    assert_eq!(app.plan.epsilon, usual);
+}
+
+#[test]
+fn epsilon_is_typed_and_faults_are_told() {
+    let mut app = app();
+    press(&mut app, "e8/x\n");
+    let Some(Overlay::Prompt(prompt)) = app.overlays.last() else { panic!("still open") };
+    assert!(prompt.error.is_some());
+    press(&mut app, "\u{1b}");
+    let job = run_of(press(&mut app, "e8/255\n")).expect("a run");
+    assert!((job.plan.epsilon - 8.0 / 255.0).abs() < 1e-12 && app.overlays.is_empty());
+}
+
+#[test]
+fn samples_are_walked_jumped_to_and_filtered() {
+    let mut app = app();
+    assert_eq!(run_after(&mut app, NextSample).expect("a run").sample.index, 1);
+    assert_eq!(run_of(press(&mut app, "12\n")).expect("a run").sample.index, 12);
+    assert_eq!(run_of(press(&mut app, "g3\n")).expect("a run").sample.index, 3);
+    press(&mut app, "g99\n");
+    assert!(matches!(app.overlays.last(), Some(Overlay::Prompt(p)) if p.error.is_some()));
+    press(&mut app, "\u{1b}");
+    let class = app.label(5).expect("a class");
+    press(&mut app, &format!("f{class}\n"));
+    assert_eq!(app.filter, Some(class));
+    assert!(app.listed.len() > 1 && app.listed.iter().all(|i| app.label(*i) == Some(class)));
+    let job = run_after(&mut app, NextSample).expect("a run");
+    assert_eq!(job.sample.label, Some(class));
+}
+
+#[test]
+fn the_next_mistake_is_searched_and_found() {
+    let mut app = app();
+    let effects = update(&mut app, NextMistake);
+    let mut next = 100;
+    send(&mut app, &mut next, effects);
+    assert!(app.searching.is_some() && app.busy());
+    app.absorb(Update::Searching(101, 12));
+    let job = run_of(app.absorb(Update::Found(101, Some(9)))).expect("a run");
+    assert!(job.sample.index == 9 && app.mistakes.contains(&9) && app.searching.is_none());
+    update(&mut app, SelectSample(20));
+    assert_eq!(run_after(&mut app, PreviousMistake).expect("a run").sample.index, 9);
+    let effects = update(&mut app, NextMistake);
+    send(&mut app, &mut next, effects);
+    app.absorb(Update::Found(102, None));
+    assert!(app.message_shown);
+}
+
+#[test]
+fn attack_norm_target_parameters_and_seed_change_the_plan() {
+    let mut app = app();
+    let job = run_of(press(&mut app, "afgsm\n")).expect("a run");
+    assert_eq!(job.plan.attack.id, "fgsm");
+    let job = run_of(press(&mut app, "apgd\n")).expect("a run");
+    assert_eq!(job.plan.attack.id, "pgd");
+    let job = run_after(&mut app, NextNorm).expect("a run");
+    assert_eq!(job.plan.norm, Norm::L2);
+    assert!(app.plan.epsilon > 1.0, "ε follows the norm");
+    let job = run_of(press(&mut app, "tleast\n")).expect("a run");
+    assert_eq!(job.plan.aim, Aim::LeastLikely);
+    assert_eq!(run_after(&mut app, NextSeed).expect("a run").plan.seed, 1);
+    update(&mut app, EditAttack);
+    update(&mut app, Down);
+    let before = app.plan.settings.to_string();
+    assert!(run_after(&mut app, More).is_some());
+    assert_ne!(app.plan.settings.to_string(), before);
+    let job = run_of(press(&mut app, "\n7\n")).expect("a run");
+    assert_eq!(job.plan.settings.int("steps", 0), 7);
+    assert!(run_after(&mut app, ResetRow).is_some());
+    assert_eq!(app.plan.settings.to_string(), before);
+    update(&mut app, Back);
+    assert!(app.overlays.is_empty());
+}
+
+#[test]
+fn defences_are_switched_and_changed() {
+    let mut app = app();
+    let all = app.defences.len();
+    update(&mut app, EditDefences);
+    let job = run_after(&mut app, Toggle).expect("a run");
+    assert_eq!(job.defences.len(), all - 1);
+    update(&mut app, Down);
+    let job = run_after(&mut app, More).expect("changing a parameter switches the defence on");
+    assert_eq!(job.defences.len(), all);
+    update(&mut app, ToggleStance);
+    assert!(app.adaptive && run_after(&mut app, Back).is_none());
+}
+
+#[test]
+fn iterations_play_pause_step_and_rewind() {
+    let mut app = app();
+    update(&mut app, StepBack);
+    assert_eq!(app.playback.at, Some(39));
+    update(&mut app, Rewind);
+    assert_eq!(app.playback.at, Some(0));
+    update(&mut app, StepBack);
+    assert_eq!(app.playback.at, Some(0));
+    update(&mut app, PlayPause);
+    let pace = app.pace();
+    assert!(app.next_change().is_some());
+    let now = app.now;
+    assert!(!app.tick(now + pace / 2));
+    assert!(app.tick(now + pace) && app.playback.at == Some(1));
+    update(&mut app, PlayPause);
+    assert!(app.next_change().is_none(), "nothing moves while it is paused");
+    update(&mut app, Scrub(400));
+    assert_eq!(app.playback.at, Some(40));
+    update(&mut app, PlayPause);
+    assert_eq!(app.playback.at, Some(0), "from the end it starts again");
+    for i in 0..100 {
+        app.tick(app.now + pace * (i + 1));
+    }
+    assert!(app.playback.at == Some(40) && app.playback.next.is_none());
+    update(&mut app, ToResult);
+    assert_eq!(app.playback.at, None);
+}
+
+#[test]
+fn while_dragging_results_come_through_and_only_late_ones_fade() {
+    let mut app = app();
+    let mut next = 50;
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        let effects = update(&mut app, EpsilonUp);
+        jobs.extend(send(&mut app, &mut next, effects));
+    }
+    assert!(app.busy() && !app.faded(), "patience first");
+    // The first of the three is still finished by the worker although newer ones wait.
+    let (id, job) = &jobs[0];
+    for update in answers(*id, job) {
+        app.absorb(update);
+    }
+    assert_eq!(app.display().map(|(run, _)| run.id), Some(*id));
+    assert!(app.awaited.is_some() && !app.faded());
+    app.tick(app.now + PATIENCE);
+    assert!(app.faded());
+    // The last one begins; the one between never will.
+    let (id, job) = &jobs[2];
+    let mut said = answers(*id, job).into_iter();
+    for update in said.by_ref().take(12) {
+        app.absorb(update);
+    }
+    let (run, live) = app.display().expect("a run");
+    assert!(live && run.points.len() == 10, "late: the iterations are shown as they come");
+    said.for_each(|update| drop(app.absorb(update)));
+    assert!(!app.busy() && app.sent.is_empty() && app.display().is_some_and(|(run, live)| !live && run.id == *id));
+}
+
+#[test]
+fn stale_and_cancelled_jobs_change_nothing() {
+    let mut app = app();
+    let shown = app.display().map(|(run, _)| run.id);
+    let mut next = 60;
+    let effects = update(&mut app, NextSample);
+    let jobs = send(&mut app, &mut next, effects);
+    app.absorb(Update::Started(jobs[0].0));
+    app.absorb(Update::Cancelled(jobs[0].0));
+    assert!(app.current.is_none() && !app.busy());
+    for update in answers(7, &jobs[0].1) {
+        app.absorb(update);
+    }
+    assert_eq!(app.display().map(|(run, _)| run.id), shown);
+}
+
+#[test]
+fn failures_are_shown_and_kept() {
+    let mut app = app();
+    app.absorb(Update::Failed(1, Error::device("out of memory", "wgpu", "--device cpu")));
+    app.absorb(Update::Notice("the worker was restarted".into()));
+    app.absorb(Update::Failed(2, Error::cancelled()));
+    assert!(app.message_shown && app.messages.len() == 2 && app.messages[0].failure);
+    press(&mut app, "b");
+    assert!(!app.message_shown && app.messages.len() == 2);
+    press(&mut app, "!");
+    assert!(matches!(app.overlays.last(), Some(Overlay::Messages(_))));
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_leaves_the_old_one() {
+    let mut app = app();
+    let effects = press(&mut app, "mlite0\n");
+    let mut next = 70;
+    send(&mut app, &mut next, effects);
+    assert_ne!(app.model_wanted, "mnist-cnn");
+    let loading: Vec<_> = app.loading.iter().map(|(id, _)| *id).collect();
+    for id in loading {
+        app.absorb(Update::Failed(id, Error::failure("weights missing", "x", "y")));
+    }
+    assert_eq!((app.model_wanted.as_str(), app.data_wanted.as_str()), ("mnist-cnn", "mnist"));
+    assert!(app.ready() && !app.busy());
+}
+
+#[test]
+fn a_window_takes_the_keys_and_escape_closes_only_the_top_one() {
+    let mut app = app();
+    press(&mut app, "p\n");
+    assert_eq!(app.overlays.len(), 2);
+    press(&mut app, "\u{1b}");
+    assert_eq!(app.overlays.len(), 1);
+    press(&mut app, "\u{1b}\u{1b}");
+    assert!(app.overlays.is_empty() && !app.quit);
+    press(&mut app, "a");
+    press(&mut app, "q");
+    assert!(!app.quit, "q is a letter of the search");
+    let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    key(&mut app, ctrl_c);
+    assert!(app.quit);
+}
+
+#[test]
+fn blinking_and_zoom() {
+    let mut app = app();
+    update(&mut app, Blink);
+    let first = app.blinking.expect("blinking").original;
+    let next = app.next_change().expect("it changes by itself");
+    assert!(next - app.now <= Duration::from_millis(250) && app.tick(next));
+    assert_ne!(app.blinking.expect("blinking").original, first);
+    update(&mut app, Blink);
+    assert!(app.blinking.is_none() && app.next_change().is_none());
+    let effects = update(&mut app, Zoom);
+    assert!(matches!(&effects[..], [Effect::Zoom(pictures)] if pictures.len() == 3));
+}
+
+#[test]
+fn every_listed_action_can_be_done_at_any_time() {
+    for prepared in [true, false] {
+        for action in Action::LISTED {
+            let mut app = match prepared {
+                true => app(),
+                false => App::new(fake::start(Kind::Dark)).0,
+            };
+            update(&mut app, *action);
+            update(&mut app, *action);
+            update(&mut app, Accept);
+        }
+    }
+}

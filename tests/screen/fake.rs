@@ -1,0 +1,206 @@
+//! A dashboard without worker, models or data: everything on its screen is made up here.
+
+use epsiloscope::attack::{self, Norm};
+use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
+use epsiloscope::experiment::{
+    Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef, Similarity,
+};
+use epsiloscope::model::Card;
+use epsiloscope::show::Graphics;
+use epsiloscope::tui::app::{App, Effect, Start};
+use epsiloscope::tui::theme::Kind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub fn start(theme: Kind) -> Start {
+    Start {
+        theme,
+        graphics: Graphics::Blocks,
+        model: Some("mnist-cnn".into()),
+        dataset: Some("mnist".into()),
+        sample: None,
+        picture: None,
+        plan: None,
+        seed: 0,
+        hint: false,
+    }
+}
+
+/// Thirty samples of 28×28: a bright bar that wanders.
+pub fn dataset() -> Arc<Dataset> {
+    let labels: Vec<u8> = (0..30).map(|i| ((i * 7 + 7) % 10) as u8).collect();
+    let mut pixels = Vec::new();
+    for i in 0..30usize {
+        pixels.extend((0..784).map(|at| {
+            let (y, x) = (at / 28, at % 28);
+            let bar = (4..24).contains(&y) && (x + i) % 28 >= 10 && (x + i) % 28 < 15;
+            if bar { 255 - (y * 3) as u8 } else { 0 }
+        }));
+    }
+    let names = (0..10).map(|i| i.to_string()).collect();
+    Arc::new(Dataset::from_bytes("mnist", [1, 28, 28], pixels, labels, names))
+}
+
+pub fn model() -> ModelInfo {
+    let card = r#"
+        name = "mnist-cnn"
+        title = "MNIST, small CNN"
+        data = "mnist"
+        num_classes = 10
+        architecture = "made-up"
+        [input]
+        shape = [1, 28, 28]
+        [accuracy]
+        clean = 0.9921
+        clean_n = 10000
+    "#;
+    ModelInfo {
+        id: "mnist-cnn".into(),
+        card: Card::parse(card, Path::new("card.toml")).expect("a good card"),
+        labels: Arc::new((0..10).map(|i| i.to_string()).collect()),
+        parameters: 1_199_882,
+    }
+}
+
+fn prediction(label: usize, confidence: f32) -> Prediction {
+    let rest = (1.0 - confidence) / 9.0;
+    let probabilities = (0..10).map(|i| if i == label { confidence } else { rest }).collect();
+    Prediction { label, name: label.to_string(), confidence, probabilities }
+}
+
+fn attacked(picture: &Picture, share: f32) -> Picture {
+    let pixels: Vec<f32> = picture.pixels().iter().enumerate().map(|(i, p)| {
+        let sign = if (i / 3 + i / 28) % 2 == 0 { 1.0 } else { -1.0 };
+        (p + sign * 0.3 * share).clamp(0.0, 1.0)
+    }).collect();
+    Picture::new(picture.shape(), pixels)
+}
+
+/// What a worker would say to this run: 7 becomes 2, and some defences help.
+pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
+    let original = job.sample.picture.clone();
+    let truth = job.sample.label.unwrap_or(0);
+    let wrong = (truth + 5) % 10;
+    let (before, after) = (prediction(truth, 0.998), prediction(wrong, 0.913));
+    let clean = Clean {
+        picture: original.clone(),
+        prediction: before.clone(),
+        label: truth,
+        label_is_truth: true,
+    };
+    let mut out = vec![Update::Started(id), Update::Clean(id, Arc::new(clean))];
+    for i in 0..=40usize {
+        let share = i as f32 / 40.0;
+        let point = Point {
+            restart: 0,
+            iteration: i,
+            loss: 0.01 + 9.0 * share * share,
+            margin: 6.0 - 11.0 * share,
+            size: 0.3 * share.sqrt(),
+            label: if i > 22 { wrong } else { truth },
+            picture: Some(attacked(&original, share)),
+        };
+        out.push(Update::Step(id, point, 41));
+    }
+    let picture = attacked(&original, 1.0);
+    let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
+    let report = Report {
+        version: 1,
+        model: "mnist-cnn".into(),
+        sample: SampleRef {
+            dataset: "mnist".into(),
+            index: job.sample.index,
+            name: job.sample.name.clone(),
+        },
+        label: truth,
+        label_name: truth.to_string(),
+        label_is_truth: true,
+        attack: job.plan.attack.id,
+        norm: job.plan.norm,
+        parameters: job.plan.settings.clone(),
+        epsilon: job.plan.epsilon,
+        target: None,
+        seed: job.plan.seed,
+        device: device(),
+        clean: before.clone(),
+        adversarial: after.clone(),
+        success: true,
+        attacked: true,
+        norms: Norms { l0: 543, l1: 121.4, l2: 5.483, linf: 0.3 },
+        similarity: Similarity {
+            psnr: 12.31,
+            ssim: 0.614,
+            changed: 0.69,
+            survives_8_bit: true,
+            survives_jpeg: true,
+        },
+        cost,
+        defences: Vec::new(),
+        picture: picture.clone(),
+        original,
+        plan: job.plan.clone(),
+    };
+    out.push(Update::Finished(id, Arc::new(report)));
+    for stance in ["naive", "adaptive"] {
+        for (i, plan) in job.defences.iter().enumerate() {
+            let holds = i == 1 && stance == "naive" || i == 3;
+            let row = DefenceRow {
+                defence: plan.defence.id,
+                name: plan.to_string(),
+                parameters: plan.settings.clone(),
+                stance,
+                clean: before.clone(),
+                adversarial: if holds { prediction(truth, 0.64) } else { after.clone() },
+                outcome: if holds { Outcome::Right } else { Outcome::Fooled },
+                extra_ms: 0.2 + i as f64,
+                cost,
+                picture: picture.clone(),
+            };
+            out.push(Update::Defended(id, Arc::new(row)));
+        }
+    }
+    out.push(Update::Done(id));
+    out
+}
+
+pub fn device() -> Device {
+    Device { kind: "cpu".into(), name: "Flex, 2 threads".into() }
+}
+
+/// Sends the effects' requests as the loop would; answers with the runs asked for.
+pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId, RunJob)> {
+    let mut runs = Vec::new();
+    for effect in effects {
+        if let Effect::Request(request) = effect {
+            *next += 1;
+            app.note_sent(*next, &request);
+            if let Request::Run(job) = request {
+                runs.push((*next, job));
+            }
+        }
+    }
+    runs
+}
+
+/// A dashboard with its first result on the screen.
+pub fn app(theme: Kind, size: (u16, u16)) -> App {
+    let (mut app, effects) = App::new(start(theme));
+    app.size = size;
+    let mut next = 0;
+    send(&mut app, &mut next, effects);
+    app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });
+    let effects = app.absorb(Update::Data(dataset()));
+    send(&mut app, &mut next, effects);
+    let effects = app.absorb(Update::Model(model()));
+    let runs = send(&mut app, &mut next, effects);
+    let (id, job) = runs.into_iter().next_back().expect("data and model are there: a run is asked for");
+    assert_eq!((job.plan.attack.id, job.plan.norm), ("pgd", Norm::Linf));
+    assert_eq!(job.plan.epsilon, attack::suggested("mnist", Norm::Linf));
+    app.tick(Duration::from_millis(10));
+    for update in answers(id, &job) {
+        app.absorb(update);
+    }
+    app
+}

@@ -1,0 +1,168 @@
+//! What the screen shows, cell by cell, in every size and theme.
+
+use crate::fake;
+use epsiloscope::tui::action::Action::{self, *};
+use epsiloscope::tui::app::{App, PATIENCE};
+use epsiloscope::tui::theme::{Kind, Theme};
+use epsiloscope::tui::update::update;
+use epsiloscope::tui::view;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+const SIZES: [(u16, u16); 4] = [(160, 48), (120, 36), (80, 24), (60, 18)];
+
+fn render(app: &App) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a backend");
+    terminal.draw(|frame| view::draw(app, frame.area(), frame.buffer_mut())).expect("a frame");
+    terminal.backend().buffer().clone()
+}
+
+fn text(buffer: &Buffer) -> String {
+    let rows = buffer.content.chunks(buffer.area.width.into());
+    let line = |row: &[ratatui::buffer::Cell]| -> String { row.iter().map(|c| c.symbol()).collect() };
+    rows.map(|row| format!("{}\n", line(row).trim_end())).collect()
+}
+
+fn after(size: (u16, u16), actions: &[Action]) -> App {
+    let mut app = fake::app(Kind::Dark, size);
+    for action in actions {
+        update(&mut app, *action);
+    }
+    app
+}
+
+/// The foreground of the first place where `needle` stands.
+fn colour_of(buffer: &Buffer, needle: &str) -> Option<Color> {
+    let width = usize::from(buffer.area.width);
+    let wanted: Vec<String> = needle.chars().map(String::from).collect();
+    let symbols: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
+    let at = (0..symbols.len()).find(|at| {
+        at % width + wanted.len() <= width && wanted.iter().zip(&symbols[*at..]).all(|(a, b)| a == b)
+    })?;
+    Some(buffer.content[at].fg)
+}
+
+#[test]
+fn explore_in_every_size_and_theme() {
+    for size in SIZES {
+        let name = format!("{}x{}", size.0, size.1);
+        let dark = text(&render(&fake::app(Kind::Dark, size)));
+        insta::assert_snapshot!(format!("explore_{name}"), dark);
+        assert_eq!(dark, text(&render(&fake::app(Kind::Light, size))), "themes differ in colours only");
+        insta::assert_snapshot!(format!("explore_{name}_mono"), text(&render(&fake::app(Kind::Mono, size))));
+    }
+}
+
+#[test]
+fn right_is_blue_fooled_is_orange_and_mono_has_no_colours() {
+    for kind in [Kind::Dark, Kind::Light] {
+        let theme = Theme::new(kind);
+        let buffer = render(&fake::app(kind, (120, 36)));
+        assert_eq!(colour_of(&buffer, "✓ 7  99.8 %"), theme.right.fg);
+        assert_eq!(colour_of(&buffer, "✗ 2  91.3 %"), theme.fooled.fg);
+        assert_eq!(colour_of(&buffer, "naive: this is not robustness"), theme.accent.fg);
+        // Three pictures of exactly 28×14 cells.
+        assert_eq!(buffer.content.iter().filter(|c| c.symbol() == "▀" && c.bg != theme.base.bg.unwrap()).count() / 392, 3);
+        assert!(buffer.content.iter().all(|c| matches!(c.fg, Color::Rgb(..)) && matches!(c.bg, Color::Rgb(..))));
+    }
+    for size in SIZES {
+        let buffer = render(&fake::app(Kind::Mono, size));
+        assert!(buffer.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+        assert!(buffer.content.iter().any(|c| c.modifier.contains(Modifier::BOLD)));
+    }
+}
+
+#[test]
+fn nothing_is_cut_in_the_three_sizes() {
+    for size in [(160, 48), (120, 36), (80, 24)] {
+        for pane in 0..5 {
+            let mut app = fake::app(Kind::Dark, size);
+            app.pane = pane;
+            let shown = text(&render(&app));
+            assert!(!shown.contains('…'), "{size:?}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn every_pane_of_small_windows() {
+    for (size, panes) in [((80, 24), 5), ((60, 18), 8)] {
+        for pane in 1..panes {
+            let mut app = fake::app(Kind::Dark, size);
+            app.pane = pane;
+            insta::assert_snapshot!(format!("pane_{}x{}_{pane}", size.0, size.1), text(&render(&app)));
+        }
+    }
+}
+
+#[test]
+fn windows() {
+    let cases: [(&str, (u16, u16), &[Action]); 12] = [
+        ("help_120x36", (120, 36), &[Help]),
+        ("help_60x18", (60, 18), &[Help]),
+        ("attacks_120x36", (120, 36), &[ChooseAttack]),
+        ("attacks_80x24", (80, 24), &[ChooseAttack]),
+        ("models_120x36", (120, 36), &[ChooseModel]),
+        ("data_80x24", (80, 24), &[ChooseData]),
+        ("targets_80x24", (80, 24), &[ChooseTarget]),
+        ("palette_80x24", (80, 24), &[Palette]),
+        ("attack_editor_80x24", (80, 24), &[EditAttack, Down]),
+        ("defence_editor_120x36", (120, 36), &[EditDefences]),
+        ("epsilon_80x24", (80, 24), &[TypeEpsilon]),
+        ("messages_60x18", (60, 18), &[Messages]),
+    ];
+    for (name, size, actions) in cases {
+        let mut app = after(size, actions);
+        if name.starts_with("models") {
+            // The embedded cards' figures are not this test's business.
+            app.cards.iter_mut().for_each(|card| card.accuracy = None);
+        }
+        insta::assert_snapshot!(name, text(&render(&app)));
+    }
+}
+
+#[test]
+fn playback_blinking_amplification_and_stance() {
+    insta::assert_snapshot!("step_120x36", text(&render(&after((120, 36), &[Rewind, StepForward, StepForward]))));
+    insta::assert_snapshot!("blink_adaptive_80x24", text(&render(&after((80, 24), &[Blink, ToggleStance, AmplifyMore]))));
+}
+
+#[test]
+fn the_start_the_greeting_and_a_late_result() {
+    let (mut app, _) = App::new(fake::start(Kind::Dark));
+    app.size = (120, 36);
+    insta::assert_snapshot!("start_120x36", text(&render(&app)));
+    app.hint = true;
+    app.size = (80, 24);
+    insta::assert_snapshot!("greeting_80x24", text(&render(&app)));
+    let mut app = fake::app(Kind::Dark, (120, 36));
+    let before = render(&app);
+    app.awaited = Some((99, app.now));
+    assert_eq!(render(&app).content[130..1200], before.content[130..1200], "no flicker before patience ends");
+    app.tick(app.now + PATIENCE);
+    let late = render(&app);
+    assert_eq!(colour_of(&late, "✗ 2  91.3 %"), app.theme.dim.fg);
+}
+
+#[test]
+fn any_size_can_be_drawn() {
+    let mut app = fake::app(Kind::Dark, (80, 24));
+    for width in [1, 2, 10, 39, 40, 41, 60, 79, 80, 100, 119, 120, 140, 200, 250] {
+        for height in [1, 2, 5, 11, 12, 13, 18, 23, 24, 30, 35, 36, 50, 80] {
+            app.size = (width, height);
+            for pane in 0..9 {
+                app.pane = pane;
+                render(&app);
+            }
+            for action in [Help, Messages, Palette, ChooseAttack, EditAttack, EditDefences, TypeEpsilon] {
+                update(&mut app, action);
+                render(&app);
+                app.overlays.clear();
+            }
+        }
+    }
+    app.size = (39, 11);
+    insta::assert_snapshot!("too_small", text(&render(&app)));
+}
