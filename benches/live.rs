@@ -21,7 +21,7 @@ use epsiloscope::attack::{Budget, Goal, Norm, Plan, Problem, Unobserved, Victim,
 use epsiloscope::data::{Dataset, Sample};
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment};
-use epsiloscope::model::{Classifier, Model, catalogue};
+use epsiloscope::model::{Classifier, Model};
 use epsiloscope::parameter::Value;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -29,15 +29,10 @@ use std::sync::Arc;
 const STEPS: usize = 40;
 const EPSILON: f64 = 0.1;
 
-/// The first digit, the small embedded network, the CPU.
+/// The first digit, the usual network, the CPU.
 fn setting() -> (Sample, Arc<Model>, Chosen) {
     let chosen = choose(DeviceChoice::Cpu);
-    let cards = catalogue();
-    let card = cards
-        .iter()
-        .find(|card| card.data == "mnist")
-        .expect("an MNIST model");
-    let model = Model::load(&card.name, &chosen.device).expect("the model loads");
+    let model = Model::load("mnist-cnn", &chosen.device).expect("the model loads");
     let sample = Dataset::load("mnist").expect("the data loads").sample(0);
     (sample, model, chosen)
 }

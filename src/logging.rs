@@ -4,7 +4,8 @@
 use crate::error::{Error, Result};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Write, stderr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,6 +53,32 @@ fn open(path: &Path) -> std::io::Result<File> {
         std::fs::rename(path, aside)?;
     }
     OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Does `work` with standard error sent to the log: graphics drivers print there what they please.
+pub fn quietly<T>(path: &Path, work: impl FnOnce() -> T) -> T {
+    let diverted = Diverted::begin(path);
+    let result = work();
+    drop(diverted);
+    result
+}
+
+/// Standard error as it was; comes back when this is dropped.
+struct Diverted(OwnedFd);
+
+impl Diverted {
+    fn begin(path: &Path) -> Option<Self> {
+        let before = stderr().as_fd().try_clone_to_owned().ok()?;
+        let file = open(path).or_else(|_| File::options().write(true).open("/dev/null")).ok()?;
+        rustix::stdio::dup2_stderr(file).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        let _ = rustix::stdio::dup2_stderr(&self.0);
+    }
 }
 
 impl Log for FileLog {

@@ -255,23 +255,43 @@ pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
     printed
 }
 
-/// Covers the screen with pictures side by side and a line of words. The caller sees to it that
+/// All pictures in a row; only the first and the last where that makes them much larger, as with
+/// half-blocks, whose pixels are coarse.
+fn arrange(pictures: &[(String, Picture)], room: Room) -> (Vec<&(String, Picture)>, Strip) {
+    let strip = |shown: &[&(String, Picture)]| {
+        let images: Vec<Picture> = shown.iter().map(|(_, picture)| picture.clone()).collect();
+        compose(&images, room)
+    };
+    let all: Vec<_> = pictures.iter().collect();
+    let row = strip(&all);
+    if let ([first, _, .., last], (1, _)) = (pictures, room.cell) {
+        let ends = vec![first, last];
+        let pair = strip(&ends);
+        if pair.slot * 10 >= row.slot * 14 {
+            return (ends, pair);
+        }
+    }
+    (all, row)
+}
+
+/// Covers the screen with pictures side by side and a line of words, the longest of `words` that fits. The caller sees to it that
 /// nobody else reads the terminal meanwhile and nothing is drawn until the user goes on.
 ///
 /// # Errors
 /// Failure, when the terminal cannot be written to.
-pub fn zoom(pictures: &[(String, Picture)], words: &str, graphics: Graphics) -> Result<()> {
+pub fn zoom(pictures: &[(String, Picture)], words: &[String], graphics: Graphics) -> Result<()> {
     let protocol = protocol(graphics);
     let whole = room(protocol);
     // A line above, a line below, and one to spare: every protocol ends with a line feed.
     let room = Room { rows: whole.rows.saturating_sub(3).max(1), ..whole };
-    let images: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
-    let strip = compose(&images, room);
+    let (shown, strip) = arrange(pictures, room);
     let left = (whole.columns.saturating_sub(strip.columns) / 2) as u16;
-    let title = titles(pictures.iter().map(|(title, _)| title.as_str()), strip.slot);
+    let title = titles(shown.iter().map(|(title, _)| title.as_str()), strip.slot);
     let last = whole.rows.saturating_sub(1) as u16;
     let top = 1 + (room.rows.saturating_sub(strip.rows) / 2) as u16;
-    let words: String = words.chars().take(whole.columns as usize).collect();
+    // The longest words that fit.
+    let fitting = words.iter().find(|text| text.chars().count() + 2 <= whole.columns as usize);
+    let words: String = fitting.or(words.last()).map_or("", |text| text).chars().take(whole.columns as usize).collect();
     execute!(
         stdout(),
         Clear(ClearType::All),
@@ -316,6 +336,18 @@ mod tests {
         assert!(strip.columns <= 80 && strip.rows <= 20, "{}×{}", strip.columns, strip.rows);
         let sharp = compose(&[grey(224, 224)], Room { columns: 80, rows: 24, cell: (10, 20) });
         assert_eq!(sharp.image.dimensions(), (450, 460));
+    }
+
+    #[test]
+    fn coarse_pixels_go_to_original_and_adversarial_alone() {
+        let pictures: Vec<(String, Picture)> = (0..3).map(|i| (i.to_string(), grey(28, 28))).collect();
+        let blocks = Room { columns: 120, rows: 33, cell: (1, 2) };
+        let (shown, strip) = arrange(&pictures, blocks);
+        assert_eq!((shown.len(), strip.slot), (2, 56));
+        let (shown, _) = arrange(&pictures, Room { cell: (10, 20), ..blocks });
+        assert_eq!(shown.len(), 3);
+        let (shown, _) = arrange(&pictures, Room { columns: 200, ..blocks });
+        assert_eq!(shown.len(), 3);
     }
 
     #[test]

@@ -252,7 +252,7 @@ pub struct AttackArgs {
 Example:
   epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000")]
 pub struct EvaluateArgs {
-    /// Model: a built-in name, or a folder or card of your own
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
     /// Data set [default: the model's own]

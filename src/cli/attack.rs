@@ -137,13 +137,20 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
         show::print(&pictures, context.config.graphics)?;
     }
     let out = &mut context.out;
-    let style = if report.success { Style::Fooled } else { Style::Holds };
-    let glyph = if report.success { "✗" } else { "✓" };
+    let (style, glyph) = match (report.attacked, report.success) {
+        (false, _) => (Style::Strong, "–"),
+        (true, true) => (Style::Fooled, "✗"),
+        (true, false) => (Style::Holds, "✓"),
+    };
     out.line(&out.paint(style, &format!("{glyph} {}", report.sentence())))?;
     let answer = |p: &Prediction| format!("{} ({:.1} %)", p.name, p.confidence * 100.0);
     let truth = if report.label_is_truth { "truth" } else { "model's own answer" };
     let seen = &report.similarity;
-    let yes = |survives: bool| if survives { "yes" } else { "no" };
+    let yes = |survives: bool| match (report.success, survives) {
+        (false, _) => "—",
+        (true, true) => "yes",
+        (true, false) => "no",
+    };
     let n = &report.norms;
     let lines = [
         ("sample", format!("{}, {truth}: {}", report.sample.name, report.label_name)),

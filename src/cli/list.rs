@@ -231,9 +231,9 @@ fn wrap(text: &str, width: usize) -> String {
 
 /// `devices`
 pub fn devices(list: &List, context: &mut Context) -> Result<()> {
-    let auto = engine::choose(DeviceChoice::Auto);
-    let cpu = engine::choose(DeviceChoice::Cpu);
-    let adapters = engine::adapters();
+    let (auto, cpu, adapters) = context.quietly(|| {
+        (engine::choose(DeviceChoice::Auto), engine::choose(DeviceChoice::Cpu), engine::adapters())
+    });
     if list.json {
         let mut found: Vec<Value> = adapters
             .iter()

@@ -37,11 +37,16 @@ struct Context {
 impl Context {
     /// The device that the configuration asks for; a fallback is told on standard error.
     fn device(&self) -> Chosen {
-        let chosen = engine::choose(self.config.device);
+        let chosen = self.quietly(|| engine::choose(self.config.device));
         if let Some(text) = &chosen.note {
             note(text);
         }
         chosen
+    }
+
+    /// Does what may wake a graphics driver, whose own words go to the log.
+    fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        logging::quietly(&self.config.log, work)
     }
 }
 

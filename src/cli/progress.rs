@@ -1,18 +1,34 @@
 //! Progress on standard error, only where that is a terminal.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 /// A bar of `length` steps. Hidden where standard error is not a terminal.
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
-    let target = match std::io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    // Before the first step is done nobody knows how long the rest takes.
+    let left = |state: &ProgressState, out: &mut dyn Write| {
+        if state.pos() > 0 {
+            let _ = write!(out, ", {} left", human(state.eta()));
+        }
     };
-    let bar = ProgressBar::with_draw_target(Some(length), target);
-    let template = format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{msg}} eta {{eta}}");
+    let template = format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{msg}} {{elapsed}}{{left}}");
     match ProgressStyle::with_template(&template) {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("left", left)),
         Err(_) => bar,
+    }
+}
+
+/// "2 min 5 s"
+fn human(time: Duration) -> String {
+    match time.as_secs() {
+        s @ ..60 => format!("{s} s"),
+        s @ ..3600 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s / 60 % 60),
     }
 }

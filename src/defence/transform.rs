@@ -185,7 +185,7 @@ mod tests {
 
     fn ramp(shape: [usize; 3]) -> Picture {
         let n = shape.iter().product::<usize>();
-        Picture::new(shape, (0..n).map(|i| i as f32 / (n - 1) as f32).collect::<Vec<_>>())
+        Picture::new(shape, (0..n).map(|i| i as f32 / (n - 1).max(1) as f32).collect::<Vec<_>>())
     }
 
     #[test]

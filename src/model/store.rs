@@ -21,7 +21,7 @@ macro_rules! embedded {
 }
 
 /// Path of the card (for messages), the card, the weights.
-static EMBEDDED: &[(&str, &str, &[u8])] = embedded!["photo-efficientnet-lite0"];
+static EMBEDDED: &[(&str, &str, &[u8])] = embedded!["mnist-cnn", "photo-efficientnet-lite0"];
 
 /// The cards of the embedded models, in the order of menus.
 pub fn catalogue() -> Vec<Card> {

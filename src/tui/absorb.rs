@@ -4,6 +4,7 @@ use super::app::{App, Effect, Playback, Run, Source, fits, model_for};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
+use crate::model::Card;
 use std::sync::Arc;
 
 /// Brings an update into the state; stale ones change nothing.
@@ -204,8 +205,11 @@ fn take_model(app: &mut App, info: ModelInfo) -> Vec<Effect> {
 /// After a change of the data: takes a model that fits, or runs.
 pub fn match_model(app: &mut App) -> Vec<Effect> {
     let data = app.data_id().to_string();
-    let known = app.cards.iter().find(|card| card.name == app.model_wanted);
-    if known.is_some_and(|card| !fits(card, &data)) {
+    let embedded = app.cards.iter().find(|card| card.name == app.model_wanted);
+    let loaded = app.model.as_ref().filter(|model| model.id == app.model_wanted).map(|model| &model.card);
+    // A card that names no data set takes whatever comes.
+    let stranger = |card: &&Card| !card.data.is_empty() && !fits(card, &data);
+    if embedded.or(loaded).is_some_and(|card| stranger(&card)) {
         app.model_wanted = model_for(&app.cards, &data);
         return vec![Effect::Request(Request::Model(app.model_wanted.clone()))];
     }

@@ -252,9 +252,10 @@ impl Shell {
             true => Graphics::Ascii,
             false => self.app.graphics,
         };
-        let sentence = self.app.shown.as_ref().map(view::wording::sentences);
-        let sentence = sentence.and_then(|s| s.into_iter().last()).unwrap_or_default();
-        let words = format!("any key goes back   {sentence}");
+        let sentences = self.app.shown.as_ref().map(view::wording::sentences).unwrap_or_default();
+        let with = |text: &String| format!("any key goes back   {text}");
+        let mut words: Vec<String> = sentences.iter().map(with).collect();
+        words.push("any key goes back".into());
         self.reader.pause();
         let shown = show::zoom(pictures, &words, graphics);
         self.reader.resume();

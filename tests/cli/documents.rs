@@ -24,11 +24,17 @@ fn readme() -> String {
 fn the_help_is_as_it_was() {
     let user = User::new();
     let mut text = user.succeeds("--help");
+    let begin = text.find("Global options:").unwrap();
+    let end = text.find("The dashboard begins with:").unwrap();
+    let global = text[begin..end].to_string();
     for command in COMMANDS {
-        text.push_str(&format!(
-            "\n──── {command} ────\n{}",
-            user.succeeds(&format!("{command} --help"))
-        ));
+        let help = user.succeeds(&format!("{command} --help"));
+        assert!(
+            help.contains(global.trim_end()),
+            "{command} lacks the global options"
+        );
+        let own = help.replace(global.trim_end(), "(the global options)");
+        text.push_str(&format!("\n──── {command} ────\n{own}"));
     }
     insta::assert_snapshot!(text);
 }

@@ -9,8 +9,12 @@ fn wrong_requests() {
     let user = User::new();
     for (line, words) in [
         (
-            "attack --model mnist-cn",
-            &["mnist-cn", "--model", "did you mean 'mnist-cnn'"][..],
+            "attack --model lite0",
+            &["lite0", "--model", "epsiloscope models"][..],
+        ),
+        (
+            "attack --model photo-efficientnet-lite",
+            &["did you mean 'photo-efficientnet-lite0'"],
         ),
         (
             "attack --model {mlp} --dataset mnsit",
@@ -43,7 +47,7 @@ fn wrong_requests() {
         ),
         (
             "attack --model {mlp} --dataset mnist --norm l0",
-            &["l0", "--norm", "linf"],
+            &["L0", "--norm", "linf"],
         ),
         (
             "attack --model {mlp} --dataset mnist --set steps=0",

@@ -11,24 +11,24 @@ use std::process::Output;
 use tempfile::TempDir;
 
 /// A user with an empty home, computing on the CPU.
-pub struct User {
+struct User {
     home: TempDir,
 }
 
 impl User {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
         }
     }
 
     /// A path in the home.
-    pub fn path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
     /// Writes a file into the home.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
@@ -36,7 +36,7 @@ impl User {
     }
 
     /// The program with these arguments, split at spaces. `{mlp}` is a small MNIST network.
-    pub fn command(&self, line: &str) -> Command {
+    fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
         let mlp = data("peers/mlp");
         command.args(
@@ -58,12 +58,12 @@ impl User {
     }
 
     /// Runs it.
-    pub fn run(&self, line: &str) -> Output {
+    fn run(&self, line: &str) -> Output {
         self.command(line).output().unwrap()
     }
 
     /// Runs it, which must succeed, and gives its standard output.
-    pub fn succeeds(&self, line: &str) -> String {
+    fn succeeds(&self, line: &str) -> String {
         let output = self.run(line);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -75,13 +75,13 @@ impl User {
     }
 
     /// Runs it, which must succeed, and gives the JSON object that it prints.
-    pub fn json(&self, line: &str) -> serde_json::Value {
+    fn json(&self, line: &str) -> serde_json::Value {
         serde_json::from_str(&self.succeeds(line)).unwrap()
     }
 
     /// Runs it, which must fail with this status, nothing on standard output and one line on
     /// standard error that has all these words in it.
-    pub fn fails(&self, line: &str, status: i32, words: &[&str]) {
+    fn fails(&self, line: &str, status: i32, words: &[&str]) {
         let output = self.run(line);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{line}: {errors}");
@@ -104,7 +104,7 @@ impl User {
 }
 
 /// A file or folder of the tests' data.
-pub fn data(name: &str) -> String {
+fn data(name: &str) -> String {
     root()
         .join("tests/data")
         .join(name)
@@ -113,6 +113,6 @@ pub fn data(name: &str) -> String {
 }
 
 /// The repository.
-pub fn root() -> &'static Path {
+fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

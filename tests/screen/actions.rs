@@ -264,7 +264,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_old_one() {
 #[test]
 fn a_window_takes_the_keys_and_escape_closes_only_the_top_one() {
     let mut app = app();
-    press(&mut app, "p\n");
+    press(&mut app, "pj\n");
     assert_eq!(app.overlays.len(), 2);
     press(&mut app, "\u{1b}");
     assert_eq!(app.overlays.len(), 1);

@@ -2,9 +2,10 @@
 
 use super::wording;
 use crate::attack::Norm;
+use crate::parameter::Value;
+use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::keymap;
-use crate::tui::action::Action;
 use crate::tui::widgets::slider::Slider;
 use crate::tui::widgets::text::columns;
 use ratatui::buffer::Buffer;
@@ -60,31 +61,55 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     // What `auto` came to, where the result on the screen says so.
     let report = app.shown.as_ref().filter(|run| same(&run.job.plan)).and_then(|run| run.report.as_ref());
     let settings = report.map_or(&app.plan.settings, |report| &report.parameters);
-    let parameters: Vec<String> = settings.iter().map(|(id, value)| format!("{id} {value}")).collect();
-    let pieces = [
-        (Action::ChooseAttack, "attack", wording::attack(&app.plan), true),
-        (Action::ChooseTarget, "target", wording::aim(app, app.plan.aim), false),
-        (Action::EditAttack, "", parameters.join(" · "), false),
-        (Action::NextSeed, "seed", app.plan.seed.to_string(), false),
-    ];
+    let parameters: Vec<String> = settings.iter().map(|(id, value)| parameter(id, value)).collect();
+    let gap = if area.width >= 150 { "    " } else { "  " };
     let mut spans = vec![Span::raw(" ")];
     let mut room = usize::from(area.width) - 1;
-    for (action, word, value, strong) in pieces {
-        if value.is_empty() {
-            continue;
-        }
+    let mut add = |action: Action, word: &str, value: String, style| {
         let key = keymap::keys_of(action).unwrap_or_default();
-        let gap = if area.width >= 120 { "    " } else { "  " };
-        let word = if word.is_empty() || area.width < 100 { String::new() } else { format!("{word} ") };
+        let word = if word.is_empty() { String::new() } else { format!("{word} ") };
         let needed = columns(&key) + 1 + columns(&word) + columns(&value) + gap.len();
-        if needed > room + gap.len() {
-            continue;
+        if needed <= room + gap.len() {
+            room = room.saturating_sub(needed);
+            spans.push(Span::styled(key, theme.key));
+            spans.push(Span::styled(format!(" {word}"), theme.dim));
+            spans.push(Span::styled(value, style));
+            spans.push(Span::raw(gap));
         }
-        room = room.saturating_sub(needed);
-        spans.push(Span::styled(key, theme.key));
-        spans.push(Span::styled(format!(" {word}"), theme.dim));
-        spans.push(Span::styled(value, if strong { theme.strong } else { theme.base }));
-        spans.push(Span::raw(gap));
+        room
+    };
+    let wide = area.width >= 100;
+    let word = |text: &'static str| if wide { text } else { "" };
+    add(Action::ChooseAttack, word("attack"), wording::attack(&app.plan), theme.strong);
+    add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.aim), theme.base);
+    let room = add(Action::NextSeed, "seed", app.plan.seed.to_string(), theme.base);
+    let listed = some(&parameters, room.saturating_sub(2));
+    if !listed.is_empty() {
+        add(Action::EditAttack, "", listed, theme.base);
     }
     buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+}
+
+/// A parameter in words: a switch by its name alone.
+fn parameter(id: &str, value: Value) -> String {
+    match value {
+        Value::Bool(true) => id.to_string(),
+        Value::Bool(false) => format!("no {id}"),
+        _ => format!("{id} {value}"),
+    }
+}
+
+/// As many parameters as fit, and how many more there are.
+fn some(parameters: &[String], room: usize) -> String {
+    for count in (0..=parameters.len()).rev() {
+        let mut text = parameters[..count].join(" · ");
+        if count < parameters.len() {
+            let more = format!("+{}", parameters.len() - count);
+            text = if count == 0 { more } else { format!("{text} · {more}") };
+        }
+        if columns(&text) <= room {
+            return text;
+        }
+    }
+    String::new()
 }

@@ -49,20 +49,21 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let below = if app.faded() { theme.dim } else { theme.fooled };
     let plain = if app.faded() { theme.dim } else { theme.base };
     let above = if app.faded() { theme.dim } else { theme.right };
-    let chart = |name, values, level, above, below| Chart {
+    let chart = |name, values, level, from_zero, above, below| Chart {
         name,
         values,
         expected,
         cursor,
         level,
+        from_zero,
         above,
         below,
         theme,
     };
     let charts = [
-        chart("margin", &margin, Some(0.0), above, below),
-        chart("loss", &loss, None, plain, plain),
-        chart(size.as_str(), &sizes, None, plain, plain),
+        chart("margin", &margin, Some(0.0), false, above, below),
+        chart("loss", &loss, None, false, plain, plain),
+        chart(size.as_str(), &sizes, None, true, plain, plain),
     ];
     // One row for the axis; as many charts as fit with two rows each.
     let rows = inner.height.saturating_sub(1).max(1);

@@ -3,7 +3,7 @@
 use crate::experiment::{Outcome, Prediction};
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::panel::panel;
-use crate::tui::widgets::text::{columns, first_name, shorten};
+use crate::tui::widgets::text::{columns, first_name, percent, shorten};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -20,7 +20,7 @@ struct Answer {
     word: &'static str,
     label: String,
     confidence: String,
-    extra: String,
+    extra: Option<String>,
     style: Style,
 }
 
@@ -35,8 +35,8 @@ fn answer(app: &App, prediction: &Prediction, outcome: Outcome, extra: Option<f6
         glyph,
         word,
         label: first_name(&prediction.name).to_string(),
-        confidence: format!("{:.0} %", prediction.confidence * 100.0),
-        extra: extra.map_or(String::new(), |ms| format!("+{} ms", milliseconds(ms))),
+        confidence: percent(prediction.confidence),
+        extra: extra.map(milliseconds),
         style: if old || app.faded() { theme.dim } else { style },
     }
 }
@@ -117,12 +117,20 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         buf.set_stringn(place.x, place.y, shorten(&cell.name, place.width.into()), place.width.into(), theme.strong);
         let lines = match &cell.answer {
             Some(a) => spread(a, place, theme.dim),
-            None if app.busy() => vec![Line::styled("…", theme.dim)],
-            None => vec![Line::styled("–", theme.dim)],
+            None => vec![Line::styled(missing(app), theme.dim)],
         };
         for (line, y) in lines.iter().zip(place.y + 1..place.bottom()) {
             buf.set_line(place.x, y, line, place.width);
         }
+    }
+}
+
+/// What stands where there is no answer.
+fn missing(app: &App) -> &'static str {
+    match &app.shown {
+        Some(run) if run.done && !app.busy() => "not here",
+        _ if app.busy() => "…",
+        _ => "–",
     }
 }
 
@@ -133,15 +141,15 @@ fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
         let longest = format!("{} {}: {}", a.glyph, a.word, a.label);
         let plain = format!("{} {}", a.glyph, a.label);
         let first = if columns(&longest) <= width { longest } else { shorten(&plain, width) };
-        let share = Span::styled(a.confidence.clone(), a.style);
+        let share = Span::styled(format!("{} %", a.confidence), a.style);
+        let extra = a.extra.as_ref().map_or(String::new(), |ms| format!("   +{ms} ms"));
         return vec![
             Line::styled(first, a.style),
-            Line::from(vec![share, Span::styled(format!("  {}", a.extra), dim)]),
+            Line::from(vec![share, Span::styled(extra, dim)]),
         ];
     }
-    let extra = format!(" {}", a.extra);
-    let mut rest = format!(" {}", a.confidence);
-    let mut late = extra.clone();
+    let mut rest = format!(" {:.0}%", a.confidence.parse::<f32>().unwrap_or(0.0).floor());
+    let mut late = a.extra.as_ref().map_or(String::new(), |ms| format!(" +{ms}ms"));
     if 2 + columns(&a.label) + columns(&rest) + columns(&late) > width {
         late.clear();
     }
@@ -163,6 +171,9 @@ fn rows(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
         buf.set_stringn(area.x, y, shorten(&cell.name, names), names, theme.strong);
         let x = area.x + names as u16 + 2;
         let room = area.right().saturating_sub(x);
+        if cell.answer.is_none() {
+            buf.set_stringn(x, y, missing(app), room.into(), theme.dim);
+        }
         if let Some(a) = &cell.answer {
             let place = Rect { x, y, width: room, height: 2 };
             if let Some(line) = spread(a, place, theme.dim).first() {

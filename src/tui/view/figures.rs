@@ -15,7 +15,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let heading = Line::styled("how visible, how dear", theme.title);
+    let heading = Line::styled("size, likeness, cost", theme.title);
     let inner = panel(heading, Line::styled("n = 1", theme.dim), area, theme, buf);
     let Some((run, live)) = app.display() else { return };
     let Some(report) = run.report.as_ref().filter(|_| !live) else { return };

@@ -2,13 +2,14 @@
 
 use super::layout::{self, Size};
 use super::wording;
-use crate::tui::app::App;
+use crate::tui::app::{App, Message};
 use crate::tui::keymap::{self, Context};
 use crate::tui::update::context;
 use crate::tui::widgets::text::{columns, shorten, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
 
 /// Program, model and device.
 pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
@@ -26,7 +27,7 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
         }
     };
     let loading = app.loading.last().map(|(_, name)| format!("loading {name} …"));
-    let model = app.model.as_ref().map(|m| m.id.clone());
+    let model = app.model.as_ref().map(|m| m.card.name.clone());
     add(&mut left, loading.or(model).unwrap_or_else(|| "no model".into()), theme.strong, &mut room);
     let (device, note) = wording::device(app);
     let short = app.device.as_ref().map_or_else(|| "…".to_string(), |(d, _)| d.kind.to_uppercase());
@@ -142,16 +143,7 @@ pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
 pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     if let Some(message) = app.messages.last().filter(|_| app.message_shown) {
-        let style = if message.failure { theme.alarm } else { theme.selected };
-        buf.set_style(area, style);
-        let more = if message.failure { "  (! lists messages)" } else { "" };
-        let width = usize::from(area.width).saturating_sub(2);
-        let text = match columns(&message.text) + columns(more) <= width {
-            true => format!(" {}{more}", message.text),
-            false => format!(" {}", shorten(&message.text, width)),
-        };
-        buf.set_stringn(area.x, area.y, text, area.width.into(), style);
-        return;
+        return say(app, message, area, buf);
     }
     if let Some((_, looked)) = app.searching {
         let text = format!(" looking for a mistake of the model: {looked} samples so far …");
@@ -181,5 +173,20 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     for (key, hint) in shown {
         x = buf.set_stringn(x, area.y, key, area.right().saturating_sub(x).into(), theme.key).0 + 1;
         x = buf.set_stringn(x, area.y, hint, area.right().saturating_sub(x).into(), theme.dim).0 + 2;
+    }
+}
+
+/// The last message, over as many rows as it needs: nobody shall miss what to do.
+fn say(app: &App, message: &Message, area: Rect, buf: &mut Buffer) {
+    let style = if message.failure { app.theme.alarm } else { app.theme.selected };
+    let more = if message.failure { "  (! lists messages)" } else { "" };
+    let width = usize::from(area.width).saturating_sub(2);
+    let lines = wrap(&format!("{}{more}", message.text), width);
+    let rows = (lines.len() as u16).clamp(1, area.y.min(4));
+    let place = Rect { y: area.bottom() - rows, height: rows, ..area };
+    Clear.render(place, buf);
+    buf.set_style(place, style);
+    for (line, y) in lines.iter().zip(place.y..place.bottom()) {
+        buf.set_stringn(place.x + 1, y, line, width, style);
     }
 }

@@ -1,6 +1,6 @@
 //! Help: how to read the screen, and every key from the keymap.
 
-use crate::tui::keymap::{self, BINDINGS, Binding, Context};
+use crate::tui::keymap::{self, BINDINGS, Binding};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text::{columns, wrap};
 use ratatui::layout::Rect;
@@ -73,25 +73,17 @@ fn groups() -> Vec<Vec<&'static Binding>> {
 }
 
 fn block(group: &[&'static Binding], theme: &Theme, width: u16) -> Vec<Line<'static>> {
-    let mut out = vec![Line::styled(group[0].group, theme.title)];
-    let mut told: Vec<String> = Vec::new();
+    let mut out = vec![Line::from(Span::styled(group[0].group, theme.title))];
+    let mut told: Vec<&str> = Vec::new();
     for binding in group {
-        let what = binding.action.description();
-        let place = match binding.context {
-            Context::List => " (list)",
-            Context::Editor => " (editor)",
-            Context::Prompt => " (input)",
-            Context::Reader => " (text)",
-            Context::Any | Context::Explore => "",
-        };
+        let text = binding.action.description();
         let keys = keymap::keys_text(binding);
-        let text = format!("{what}{place}");
         if told.contains(&text) {
             continue;
         }
-        told.push(text.clone());
+        told.push(text);
         let room = usize::from(width).saturating_sub(19);
-        for (i, line) in wrap(&text, room.max(8)).into_iter().enumerate() {
+        for (i, line) in wrap(text, room.max(8)).into_iter().enumerate() {
             let head = if i == 0 { keys.clone() } else { String::new() };
             let pad = " ".repeat(18usize.saturating_sub(columns(&head)).max(1));
             out.push(Line::from(vec![

@@ -162,6 +162,8 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     const GAP: u16 = 2;
     let header = top(&mut area, 1);
     let footer = bottom(&mut area, 1);
+    let sides = Rect { x: area.x + 1, width: area.width - 2, ..area };
+    let mut area = sides;
     let tall = area.height >= 40;
     let sentence = bottom(&mut area, if tall { 2 } else { 1 });
     let defences = bottom(&mut area, 4);
@@ -170,6 +172,7 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     if tall {
         bottom(&mut area, 1);
     }
+    let inside = |r: Rect| Rect { x: r.x - 1, width: r.width + 2, ..r };
     // Pictures as large as possible; below them at least ten rows and a heading.
     let widest = (area.width - 20 - 3 * GAP) / 3;
     let highest = area.height.saturating_sub(11 + 2);
@@ -194,10 +197,11 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
         shift,
         course,
         figures: area,
-        attack,
-        slider,
+        // These three bring their own margin.
+        attack: inside(attack),
+        slider: inside(slider),
+        sentence: inside(sentence),
         defences,
-        sentence,
         footer,
         tabs: Rect::ZERO,
     }
@@ -241,7 +245,7 @@ fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
 fn small(mut area: Rect, page: usize) -> Places {
     let mut out = Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
     out.footer = bottom(&mut area, 1);
-    let lines = if area.height >= 12 { 2 } else { 1 };
+    let lines = if area.height >= 17 { 2 } else { 1 };
     out.sentence = bottom(&mut area, lines);
     out.slider = bottom(&mut area, 1);
     let shown = pages((40, 12));

@@ -110,7 +110,7 @@ pub fn draw(app: &App, places: &Places, buf: &mut Buffer) {
         if let (Some(from), Some(to)) = (&before, &after) {
             let full = full_scale(app);
             HeatmapView { from, to, full, look }.render(room.picture, buf);
-            legend(app, full, look, room.caption, buf);
+            legend(app, full, look, room, buf);
         }
     }
     let (heading, note) = adversarial_heading(app);
@@ -224,7 +224,11 @@ fn caption(words: Words, room: Room, app: &App, buf: &mut Buffer) {
     buf.set_line(x, area.y, &line, area.width);
 }
 
-fn legend(app: &App, full: f32, look: Look<'_>, area: Rect, buf: &mut Buffer) {
+fn legend(app: &App, full: f32, look: Look<'_>, room: Room, buf: &mut Buffer) {
+    // As wide as the picture above it, or a little wider where that is narrow.
+    let width = room.picture.width.max(24).min(room.caption.width);
+    let x = room.caption.x + (room.caption.width - width) / 2;
+    let area = Rect { x, width, ..room.caption };
     let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
     let by_epsilon = AMPLIFICATIONS[app.amplification].is_none() && plan.norm == Norm::Linf;
     let number = wording::epsilon_short(Norm::Linf, f64::from(full));

@@ -42,9 +42,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let heading = Line::styled("prediction shift", theme.title);
+    let heading = Line::styled("prediction shift %", theme.title);
     let wide = area.width >= 42;
-    let note = if wide { "% before → after    Δ" } else { "% before → after" };
+    let note = if wide { "▀ before → ▄ after    Δ" } else { "▀ before → ▄ after" };
     let inner = panel(heading, Line::styled(note, theme.dim), area, theme, buf);
     let Some((run, live)) = app.display() else { return };
     let Some(clean) = &run.clean else { return };
@@ -83,12 +83,15 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         let place = Rect { x: inner.x + names + 3, y, width: bar, height: 1 };
         let plain = if class == answer || is_truth { style } else { theme.dim };
         Bars { before: before[class], after: then.unwrap_or(0.0), style: plain, theme }.render(place, buf);
+        // Classes that nobody believes in stay in the background.
+        let nothing = before[class].max(then.unwrap_or(0.0)) < 0.0005;
+        let quiet = if nothing || app.faded() { theme.dim } else { theme.base };
         let first = format!("{:>5}", percent(before[class]));
         let mut x = inner.right().saturating_sub(numbers - 1);
-        x = buf.set_string_at(x, y, &first, theme.base);
+        x = buf.set_string_at(x, y, &first, quiet);
         if let Some(then) = then {
             x = buf.set_string_at(x, y, " → ", theme.dim);
-            x = buf.set_string_at(x, y, &format!("{:>5}", percent(then)), style);
+            x = buf.set_string_at(x, y, &format!("{:>5}", percent(then)), if nothing { quiet } else { style });
             if wide {
                 let change = (then - before[class]) * 100.0;
                 let text = match change.abs() < 0.05 {

@@ -1,7 +1,8 @@
 //! Results and settings in words.
 
 use crate::attack::{Aim, Norm, Plan};
-use crate::experiment::{DefenceRow, Outcome};
+use crate::defence::DEFENCES;
+use crate::experiment::Outcome;
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::text::first_name;
 
@@ -46,9 +47,12 @@ pub fn attack(plan: &Plan) -> String {
 pub fn sentences(run: &Run) -> Vec<String> {
     let Some(report) = &run.report else { return Vec::new() };
     let sentence = report.sentence();
+    // ε stands on the slider too, where there is no room for saying it again.
+    let at = format!(" at {} ε = {}", report.norm, crate::experiment::epsilon_text(report.epsilon));
+    let brief = sentence.replace(&at, "");
     match defence_clause(run) {
-        Some(clause) => vec![format!("{sentence}; {clause}"), sentence],
-        None => vec![sentence],
+        Some(clause) => vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief],
+        None => vec![sentence, brief],
     }
 }
 
@@ -58,9 +62,9 @@ fn defence_clause(run: &Run) -> Option<String> {
     if !report.success || !report.attacked || run.rows.is_empty() {
         return None;
     }
-    let of = |stance: &'static str, outcome: Outcome| -> Vec<&DefenceRow> {
-        let rows = run.rows.iter().map(AsRef::as_ref);
-        rows.filter(move |row| row.stance == stance && row.outcome == outcome).collect()
+    let of = |stance: &str, outcome: Outcome| -> Vec<&'static str> {
+        let rows = run.rows.iter().filter(|row| row.stance == stance && row.outcome == outcome);
+        rows.map(|row| row.defence).collect()
     };
     let naive = of("naive", Outcome::Right);
     let truth = first_name(&report.label_name);
@@ -68,35 +72,25 @@ fn defence_clause(run: &Run) -> Option<String> {
     if naive.is_empty() {
         return run.done.then(|| format!("no defence brings back {truth}"));
     }
-    let with = |rows: Vec<&DefenceRow>| -> Vec<String> {
-        let also = rows.into_iter().filter(|row| naive.iter().any(|n| n.defence == row.defence));
-        also.map(|row| row.name.clone()).collect()
-    };
-    let (held, broken) = (with(of("adaptive", Outcome::Right)), with(of("adaptive", Outcome::Fooled)));
-    let names: Vec<String> = naive.iter().map(|row| row.name.clone()).collect();
-    Some(match (held.as_slice(), broken.as_slice()) {
-        ([], []) => format!("{} {} back {truth}", list(&names), verb(&names, "bring")),
-        ([], broken) => {
-            let them = if broken.len() == 1 { "it" } else { "them" };
-            let (names, brings) = (list(broken), verb(broken, "bring"));
-            format!("{names} {brings} back {truth}, but adaptive {attack} breaks {them}")
-        }
-        (held, []) => format!("{} {} back {truth}, adaptive {attack} included", list(held), verb(held, "bring")),
-        (held, broken) => format!(
-            "{} {} back {truth}; adaptive {attack} breaks {}",
-            list(held),
-            verb(held, "bring"),
-            list(broken)
-        ),
+    let among = |ids: Vec<&'static str>| ids.into_iter().filter(|id| naive.contains(id)).collect::<Vec<_>>();
+    let held = among(of("adaptive", Outcome::Right));
+    let broken = among(of("adaptive", Outcome::Fooled));
+    let (s, them) = if broken.len() == 1 { ("s", "it") } else { ("", "them") };
+    let but = format!("{} bring{s} back {truth}, but adaptive {attack} breaks {them}", list(&broken));
+    let hold = format!("{} hold{}", list(&held), if held.len() == 1 { "s" } else { "" });
+    Some(match (held.is_empty(), broken.is_empty()) {
+        (true, true) => format!("{} bring{} back {truth}", list(&naive), if naive.len() == 1 { "s" } else { "" }),
+        (true, false) => but,
+        (false, true) => format!("{hold} against adaptive {attack} too"),
+        (false, false) => format!("{but}; {hold}"),
     })
 }
 
-fn verb(names: &[String], word: &str) -> String {
-    format!("{word}{}", if names.len() == 1 { "s" } else { "" })
-}
-
-fn list(names: &[String]) -> String {
-    match names {
+/// The names of defences in a row.
+fn list(ids: &[&str]) -> String {
+    let name = |id: &&str| DEFENCES.iter().find(|d| d.id == *id).map_or(id.to_string(), |d| d.name.to_string());
+    let names: Vec<String> = ids.iter().map(name).collect();
+    match names.as_slice() {
         [] => String::new(),
         [one] => one.clone(),
         [head @ .., last] => format!("{} and {last}", head.join(", ")),

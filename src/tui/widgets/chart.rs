@@ -19,6 +19,8 @@ pub struct Chart<'a> {
     pub cursor: Option<usize>,
     /// A level worth a line: 0 for the margin.
     pub level: Option<f32>,
+    /// Whether the axis begins at 0.
+    pub from_zero: bool,
     /// The style of values at or above the level.
     pub above: Style,
     /// The style of values below it.
@@ -48,7 +50,7 @@ impl Chart<'_> {
     /// Lowest and highest value, the level included.
     fn range(&self) -> (f32, f32) {
         let finite = self.values.iter().copied().filter(|v| v.is_finite());
-        let all = finite.chain(self.level);
+        let all = finite.chain(self.level).chain(self.from_zero.then_some(0.0));
         let (low, high) = all.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
         match low < high {
             true => (low, high),
@@ -151,6 +153,7 @@ mod tests {
             expected: 4,
             cursor: None,
             level: None,
+            from_zero: false,
             above: style,
             below: style,
             theme: &theme,

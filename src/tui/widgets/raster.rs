@@ -76,7 +76,11 @@ pub fn change(from: &Picture, to: &Picture, width: usize, height: usize) -> Vec<
         let changes = (0..channels).map(|c| (c * h + y) * w + x).map(|i| b[i] - a[i]);
         changes.fold(0.0, extreme)
     };
-    let ends = |(from, to): (f64, f64), size: usize| (from as usize)..(to.ceil() as usize).min(size);
+    // Whole pixels, each in exactly one pool: pools that overlap would blow strong changes up.
+    let ends = |(from, to): (f64, f64), size: usize| {
+        let first = from as usize;
+        first..(to as usize).max(first + 1).min(size)
+    };
     let mut out = Vec::with_capacity(width * height);
     for y in 0..height {
         for x in 0..width {
@@ -125,6 +129,18 @@ mod tests {
         let bar = Picture::new([1, 1, 3], vec![0.0, 0.0, 1.0]);
         let two = scale(&bar, 2, 1);
         assert!((two[0][0] - 0.0).abs() < 1e-6 && (two[1][0] - 2.0 / 3.0).abs() < 1e-6, "{two:?}");
+    }
+
+    #[test]
+    fn every_pixel_is_pooled_exactly_once() {
+        for (from, to) in [(28, 26), (224, 43), (32, 31), (28, 7)] {
+            let ends = |at: usize| {
+                let (first, end) = span(at, to, from);
+                (first as usize)..(end as usize).max(first as usize + 1).min(from)
+            };
+            let all: Vec<usize> = (0..to).flat_map(ends).collect();
+            assert_eq!(all, (0..from).collect::<Vec<_>>(), "{from} to {to}");
+        }
     }
 
     #[test]

@@ -1,0 +1,9 @@
+//! Tests of the core through its public interface: agreement with the reference implementations,
+//! properties that every registry row must have, the worker, the shipped models.
+
+mod conformance;
+mod engine;
+mod models;
+mod nets;
+mod registry;
+mod wgpu;

@@ -1,0 +1,81 @@
+//! The shipped models are what their cards say.
+
+use burn::tensor::Device;
+use epsiloscope::attack::{Flow, Norm, Plan, find};
+use epsiloscope::data::{Dataset, Sample};
+use epsiloscope::experiment::{self, Evaluation, Experiment};
+use epsiloscope::model::{Model, catalogue, sha256};
+use epsiloscope::parameter::Value;
+use std::path::PathBuf;
+
+fn cpu() -> experiment::Device {
+    experiment::Device { kind: "cpu".into(), name: "test".into() }
+}
+
+#[test]
+fn every_card_has_its_weights_licence_and_checksum() {
+    for card in catalogue() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample_models").join(&card.name);
+        let bytes = std::fs::read(folder.join(&card.weights)).unwrap();
+        assert_eq!(card.sha256.as_deref(), Some(sha256(&bytes).as_str()), "{}", card.name);
+        assert!(!card.licence.is_empty() && !card.shown().is_empty());
+        if let Some(twin) = &card.twin {
+            assert!(catalogue().iter().any(|c| c.name == *twin), "{twin}");
+        }
+        Model::load(&card.name, &Device::flex()).unwrap();
+    }
+}
+
+/// Clean accuracy on the first 2,000 samples and robust accuracy on the first 200 must lie where the
+/// card's numbers, measured on more, put them: within four standard errors.
+#[test]
+fn cards_tell_the_truth_about_accuracy() {
+    for card in catalogue().into_iter().filter(|c| c.accuracy.is_some()) {
+        let said = card.accuracy.clone().unwrap();
+        let model = Model::load(&card.name, &Device::flex()).unwrap();
+        let measure = |n: usize, plan: Plan| {
+            let dataset = Dataset::load(&card.data).unwrap();
+            let task =
+                Evaluation { model: model.clone(), dataset, n, plan, batch_size: 100, device: cpu() };
+            experiment::evaluate(&task, &mut |_, _| Flow::Continue).unwrap()
+        };
+        let close = |found: f64, said: f64, n: f64| {
+            let error = (said * (1.0 - said) / n).sqrt().max(0.5 / n);
+            assert!((found - said).abs() < 4.0 * error, "{}: {found}, card {said}", card.name);
+        };
+        let clean = measure(2000, Plan::new(find("fgsm").unwrap(), 0.0));
+        close(clean.clean_accuracy, said.clean, 2000.0);
+        assert_eq!(clean.clean_accuracy, clean.robust_accuracy, "ε = 0 breaks nothing");
+        for robust in &said.robust {
+            let plan = Plan::new(find(&robust.attack).unwrap(), robust.epsilon);
+            assert_eq!(plan.resolved().to_string(), robust.parameters, "{}", card.name);
+            let found = measure(200, plan);
+            close(found.robust_accuracy, robust.accuracy, 200.0);
+        }
+    }
+}
+
+#[test]
+fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
+    let model = Model::load("photo-efficientnet-lite0", &Device::flex()).unwrap();
+    let photos = Dataset::load("photos").unwrap();
+    let mut flipped = 0;
+    for index in 0..photos.len() {
+        let sample: Sample = photos.sample(index);
+        let mut plan = Plan::new(find("pgd").unwrap(), 2.0 / 255.0);
+        plan.settings.set("steps", Value::Int(5));
+        let task = Experiment {
+            model: model.clone(),
+            twin: None,
+            sample,
+            plan,
+            device: cpu(),
+        };
+        let report = experiment::run(&task, &mut epsiloscope::attack::Unobserved).unwrap();
+        assert!(report.label_is_truth);
+        assert_eq!(report.clean.label, report.label, "{} is {}", report.sample.name, report.clean.name);
+        assert!(report.norms.size(Norm::Linf) <= 2.0 / 255.0 + 1e-6);
+        flipped += usize::from(report.success);
+    }
+    assert!(flipped >= 7, "only {flipped} of 8 flipped");
+}

@@ -1,0 +1,216 @@
+//! One table over every attack, every norm it works in, with and without a target: what must hold
+//! for each of them.
+
+use crate::nets::{network, pictures, problem, values};
+use burn::tensor::{Device, Tensor};
+use epsiloscope::attack::{
+    ATTACKS, AttackSpec, Decision, Flow, Norm, Plan, Problem, Score, Step, Unobserved, Verdict,
+    Victim, launch,
+};
+use epsiloscope::model::Network;
+use epsiloscope::parameter::Value;
+
+/// A plan that is quick enough to be run many times.
+fn plan(spec: &'static AttackSpec, norm: Norm, epsilon: f64) -> Plan {
+    let mut plan = Plan::new(spec, epsilon);
+    plan.norm = norm;
+    for param in spec.params {
+        match param.id {
+            "steps" => plan.settings.set("steps", Value::Int(6)),
+            "restarts" => plan.settings.set("restarts", Value::Int(2)),
+            "repeats" => plan.settings.set("repeats", Value::Int(5)),
+            _ => {}
+        }
+    }
+    plan
+}
+
+fn attack(plan: &Plan, net: &Network, problem: &Problem) -> Verdict {
+    launch(plan.attack, &plan.resolved(), &mut Victim::new(net), problem, &mut Unobserved).unwrap()
+}
+
+/// Every (attack, norm, targeted) that the registry offers.
+fn every_row() -> Vec<(&'static AttackSpec, Norm, bool)> {
+    let mut rows = Vec::new();
+    for spec in ATTACKS {
+        for norm in spec.norms {
+            rows.push((spec, *norm, false));
+            if spec.targeted {
+                rows.push((spec, *norm, true));
+            }
+        }
+    }
+    rows
+}
+
+fn epsilon(norm: Norm) -> f64 {
+    if norm == Norm::Linf { 0.2 } else { 1.5 }
+}
+
+const SHAPES: [([usize; 3], usize); 3] = [([1, 8, 8], 10), ([3, 8, 6], 2), ([3, 6, 6], 1000)];
+
+#[test]
+fn results_stay_in_the_ball_and_in_the_box() {
+    let device = Device::flex();
+    for (shape, classes) in SHAPES {
+        // Logits all negative, too.
+        for bias in [0.0, -50.0] {
+            let net = network(shape, classes, 1.0, bias, &device);
+            for (spec, norm, targeted) in every_row() {
+                let problem = problem(&net, pictures(4, shape, &device), norm, epsilon(norm), targeted);
+                let verdict = attack(&plan(spec, norm, epsilon(norm)), &net, &problem);
+                let (before, after) = (values(&problem.images), values(&verdict.images));
+                let size = shape.iter().product();
+                for (a, b) in before.chunks(size).zip(after.chunks(size)) {
+                    assert!(b.iter().all(|p| (0.0..=1.0).contains(p)), "{} leaves the box", spec.id);
+                    let found = epsiloscope::metrics::norms(a, b).size(norm);
+                    let bound = epsilon(norm) as f32 + 1e-6;
+                    assert!(found <= bound, "{} {norm}: {found} > {bound}", spec.id);
+                }
+                let goals = verdict.scores.labels().into_iter().zip(&problem.goals);
+                let reached: Vec<bool> = goals.map(|(label, goal)| goal.reached(label)).collect();
+                assert_eq!(reached, verdict.success, "{}: success is what the victim says", spec.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn epsilon_zero_is_the_identity() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
+    for (spec, norm, targeted) in every_row() {
+        let problem = problem(&net, pictures(3, [1, 8, 8], &device), norm, 0.0, targeted);
+        let verdict = attack(&plan(spec, norm, 0.0), &net, &problem);
+        assert_eq!(values(&verdict.images), values(&problem.images), "{} {norm}", spec.id);
+        assert!(verdict.success.iter().all(|s| !s));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_does_not() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
+    for (spec, norm, targeted) in every_row() {
+        let mut problem =
+            problem(&net, pictures(3, [1, 8, 8], &device), norm, epsilon(norm), targeted);
+        let plan = plan(spec, norm, epsilon(norm));
+        let first = values(&attack(&plan, &net, &problem).images);
+        assert_eq!(first, values(&attack(&plan, &net, &problem).images), "{} {norm}", spec.id);
+        problem.seed += 1;
+        let random = matches!(spec.id, "pgd" | "noise");
+        assert_eq!(first != values(&attack(&plan, &net, &problem).images), random, "{}", spec.id);
+    }
+}
+
+#[test]
+fn a_batch_of_one_equals_a_batch_of_many() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
+    for (spec, norm, targeted) in every_row() {
+        let whole = problem(&net, pictures(5, [1, 8, 8], &device), norm, epsilon(norm), targeted);
+        let plan = plan(spec, norm, epsilon(norm));
+        let together = values(&attack(&plan, &net, &whole).images);
+        for i in 0..whole.len() {
+            let alone = Problem {
+                images: whole.images.clone().slice(i..i + 1),
+                goals: vec![whole.goals[i]],
+                samples: vec![whole.samples[i]],
+                ..whole.clone()
+            };
+            let one = values(&attack(&plan, &net, &alone).images);
+            let worst = one.iter().zip(&together[i * 64..]).map(|(a, b)| (a - b).abs());
+            let worst = worst.fold(0.0, f32::max);
+            assert!(worst < 1e-4, "{} {norm} picture {i}: {worst}", spec.id);
+        }
+    }
+}
+
+#[test]
+fn a_stop_takes_effect_within_one_step() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
+    for (spec, norm, targeted) in every_row() {
+        let problem = problem(&net, pictures(2, [1, 8, 8], &device), norm, 1e-4, targeted);
+        let plan = plan(spec, norm, 1e-4);
+        let mut events = 0;
+        let mut stop = |_: &Step<'_>| {
+            events += 1;
+            Flow::Stop
+        };
+        let result = launch(plan.attack, &plan.resolved(), &mut Victim::new(&net), &problem, &mut stop);
+        assert!(result.is_err_and(|e| e.is_cancelled()), "{}", spec.id);
+        assert_eq!(events, 1, "{}", spec.id);
+    }
+}
+
+#[test]
+fn the_answer_is_never_worse_than_the_last_iterate() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 3.0, 0.0, &device);
+    let mut lost_on_the_way = 0;
+    for (spec, norm, targeted) in every_row() {
+        // Steps far too large, so that iterates jump in and out of success.
+        let problem = problem(&net, pictures(6, [1, 8, 8], &device), norm, epsilon(norm), targeted);
+        let mut plan = plan(spec, norm, epsilon(norm));
+        if spec.params.iter().any(|p| p.id == "step-size") {
+            plan.settings.set("step-size", Value::Float(2.0 * epsilon(norm)));
+        }
+        let mut ever = vec![false; problem.len()];
+        let mut last = vec![false; problem.len()];
+        let goals = problem.goals.clone();
+        let mut watch = |step: &Step<'_>| {
+            // A later restart holds only the pictures that are still standing.
+            if step.restart == 0 {
+                for (i, label) in step.labels.iter().enumerate() {
+                    last[i] = goals[i].reached(*label);
+                    ever[i] |= last[i];
+                }
+            }
+            Flow::Continue
+        };
+        let settings = plan.resolved();
+        let verdict =
+            launch(plan.attack, &settings, &mut Victim::new(&net), &problem, &mut watch).unwrap();
+        for (i, success) in verdict.success.iter().enumerate() {
+            assert!(*success || !ever[i], "{} {norm}: picture {i} threw its success away", spec.id);
+            lost_on_the_way += usize::from(ever[i] && !last[i]);
+        }
+    }
+    assert!(lost_on_the_way > 0, "the test never saw an iterate that lost its success");
+}
+
+#[test]
+fn a_dead_network_gives_no_nan() {
+    let device = Device::flex();
+    // A negative gain with a bias of −0.1 on non-negative pixels: every unit is dead.
+    let text = "name = 'dead'\nnum_classes = 3\n[input]\nshape = [1, 4, 4]\n\
+                [[layers]]\nop = 'linear'\nparam = 'a'\nin = 16\nout = 5\n[[layers]]\nop = 'relu'\n\
+                [[layers]]\nop = 'linear'\nparam = 'b'\nin = 5\nout = 3\n";
+    let card = epsiloscope::model::Card::parse(text, std::path::Path::new("dead")).unwrap();
+    let net = Network::build(&card, &device, &mut |_, shape| {
+        Ok(Tensor::full([shape.iter().product::<usize>()], -0.5, &device))
+    })
+    .unwrap();
+    for (spec, norm, targeted) in every_row() {
+        let problem = problem(&net, pictures(2, [1, 4, 4], &device), norm, epsilon(norm), targeted);
+        let verdict = attack(&plan(spec, norm, epsilon(norm)), &net, &problem);
+        assert!(values(&verdict.images).iter().all(|p| p.is_finite()), "{} {norm}", spec.id);
+    }
+}
+
+#[test]
+fn noise_uses_no_gradient_and_oracles_count() {
+    let device = Device::flex();
+    let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
+    let problem = problem(&net, pictures(2, [1, 8, 8], &device), Norm::Linf, 1e-5, false);
+    for (id, forward, backward) in [("fgsm", 2 * 3, 2), ("bim", 2 * 8, 2 * 6), ("noise", 2 * 6, 0)] {
+        let plan = plan(epsiloscope::attack::find(id).unwrap(), Norm::Linf, 1e-5);
+        let mut victim = Victim::new(&net);
+        launch(plan.attack, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();
+        assert_eq!(victim.passes(), (forward, backward), "{id}");
+    }
+    let mut victim = Victim::new(&net);
+    victim.scores(&problem.images).unwrap();
+    assert_eq!(victim.passes(), (2, 0));
+}
