@@ -1,8 +1,8 @@
 //! Attacks: what they may know, what they may change, and how they are judged.
 //!
 //! Everything that makes the classic mistakes possible is a type here: pixels are in 0..1 and the
-//! model normalises; losses work on logits and bring their own exact gradient ([`objective`]); what
-//! an attack may see is its oracle's type ([`oracle`]); the budget and the goal each exist once; and
+//! model normalises; losses work on logits and bring their own exact gradient ([`Objective`]); what
+//! an attack may see is its oracle's type ([`Decision`], [`Score`], [`Gradient`]); the budget and the goal each exist once; and
 //! no attack is believed: [`judge`] looks again.
 
 mod budgets;

@@ -37,7 +37,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     };
     let plan = plan::plan(&args.method, data, &model.labels, context.config.seed)?;
     let twin = match defences.iter().any(|d| matches!(d.defence.build, Build::Twin)) {
-        true => model.card.twin.as_deref().map(|t| Model::load(t, &chosen.device)).transpose()?,
+        true => model.load_twin(&chosen.device)?,
         false => None,
     };
     let experiment = Experiment { model, twin, sample, plan, device: chosen.info };

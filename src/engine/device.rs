@@ -81,7 +81,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 pub fn adapters() -> Vec<Adapter> {
     let list = catch_unwind(|| {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        wait(instance.enumerate_adapters(wgpu::Backends::all()))
+        wait(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
             .iter()
             .map(|adapter| describe(&adapter.get_info()))
             .collect::<Vec<_>>()

@@ -84,7 +84,7 @@ pub enum Update {
     /// A data set is there.
     Data(Arc<Dataset>),
     /// A model is there, warmed up, and is now the current one.
-    Model(ModelInfo),
+    Model(Arc<ModelInfo>),
     /// A job began.
     Started(JobId),
     /// The model's answer to the clean picture.

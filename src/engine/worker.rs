@@ -186,12 +186,12 @@ impl Worker {
             Request::Model(name) => {
                 let model = self.model(name)?;
                 self.current = Some(name.clone());
-                self.say(Update::Model(ModelInfo {
+                self.say(Update::Model(Arc::new(ModelInfo {
                     id: name.clone(),
                     card: model.card.clone(),
                     labels: model.labels.clone(),
                     parameters: model.parameters(),
-                }));
+                })));
                 Ok(())
             }
             Request::Run(job) => self.run(id, job),

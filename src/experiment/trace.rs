@@ -73,7 +73,7 @@ impl Observer for Recorder<'_> {
         };
         let picture = Picture::new(self.original.shape(), pixels);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
-        let keep = step.iteration % every == 0 || step.iteration == step.iterations;
+        let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
         let point = Point {
             restart: step.restart,
             iteration: step.iteration,

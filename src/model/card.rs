@@ -336,10 +336,11 @@ impl Card {
         if self.input.range != [0.0, 1.0] {
             return Err("input.range must be [0.0, 1.0]; put scaling into input.normalisation".into());
         }
-        if let Some(n) = &self.input.normalisation {
-            if n.mean.len() != c || n.std.len() != c || n.std.iter().any(|s| *s <= 0.0) {
-                return Err(format!("input.normalisation needs {c} means and {c} positive stds"));
-            }
+        let normal = |n: &Normalisation| {
+            n.mean.len() == c && n.std.len() == c && n.std.iter().all(|s| *s > 0.0)
+        };
+        if !self.input.normalisation.as_ref().is_none_or(normal) {
+            return Err(format!("input.normalisation needs {c} means and {c} positive stds"));
         }
         if self.num_classes < 2 {
             return Err("num_classes must be at least 2".into());

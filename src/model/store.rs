@@ -21,7 +21,7 @@ macro_rules! embedded {
 }
 
 /// Path of the card (for messages), the card, the weights.
-static EMBEDDED: &[(&str, &str, &[u8])] = embedded!["mnist-cnn", "photo-efficientnet-lite0"];
+static EMBEDDED: &[(&str, &str, &[u8])] = embedded!["mnist-cnn", "mnist-cnn-at", "photo-efficientnet-lite0"];
 
 /// The cards of the embedded models, in the order of menus.
 pub fn catalogue() -> Vec<Card> {
@@ -106,6 +106,18 @@ impl Model {
         let model = Self { card, labels, network, parameters: used };
         model.check_logits()?;
         Ok(model)
+    }
+
+    /// The adversarially trained twin that the card names; none where it names none.
+    ///
+    /// # Errors
+    /// As [`Model::load`], saying whose twin it is.
+    pub fn load_twin(&self, device: &Device) -> Result<Option<Arc<Self>>> {
+        let Some(name) = &self.card.twin else { return Ok(None) };
+        Self::load(name, device).map(Some).map_err(|e| {
+            let place = format!("twin '{name}' of '{}'", self.card.name);
+            Error { place, ..e }
+        })
     }
 
     /// How many weights it has.

@@ -182,7 +182,7 @@ fn fail(app: &mut App, id: JobId) {
     forget(app, id);
 }
 
-fn take_model(app: &mut App, info: ModelInfo) -> Vec<Effect> {
+fn take_model(app: &mut App, info: Arc<ModelInfo>) -> Vec<Effect> {
     app.loading.retain(|(_, name)| *name != info.id);
     if info.id != app.model_wanted {
         return Vec::new();

@@ -15,6 +15,7 @@ use crate::experiment::Device;
 use crate::model::{self, Card};
 use crate::show::Graphics;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that is on the screen.
@@ -33,7 +34,7 @@ pub struct App {
     /// The embedded models' cards.
     pub cards: Vec<Card>,
     /// The current model.
-    pub model: Option<ModelInfo>,
+    pub model: Option<Arc<ModelInfo>>,
     /// The model asked for; differs from the current one while it loads.
     pub model_wanted: String,
     /// The samples.

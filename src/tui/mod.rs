@@ -160,9 +160,12 @@ impl Shell {
             let now = self.began.elapsed();
             changed |= self.app.tick(now);
             let mut effects = Vec::new();
+            // What the user did is shown at once; what the worker says waits for its frame.
+            let mut at_once = false;
             while let Some(next) = event.take().or_else(|| events.try_recv().ok()) {
-                changed |= self.take_event(next, &mut effects)?;
+                at_once |= self.take_event(next, &mut effects)?;
             }
+            changed |= at_once;
             while let Some(next) = update.take().or_else(|| updates.try_recv().ok()) {
                 changed |= visible(&self.app, &next);
                 effects.extend(self.app.absorb(next));
@@ -171,7 +174,7 @@ impl Shell {
             if self.app.quit {
                 return Ok(());
             }
-            if changed && !self.zoomed && now >= drawn + FRAME {
+            if changed && !self.zoomed && (at_once || now >= drawn + FRAME) {
                 self.draw()?;
                 (drawn, changed) = (now, false);
             }

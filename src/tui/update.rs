@@ -150,6 +150,10 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
 /// Goes to the sample so many places on in the list.
 fn walk(app: &mut App, by: isize) -> Vec<Effect> {
     if app.listed.is_empty() {
+        // Before the data are there, the wish is kept.
+        if app.source.is_none() {
+            app.sample = app.sample.saturating_add_signed(by);
+        }
         return Vec::new();
     }
     let here = app.listed.partition_point(|i| *i < app.sample);

@@ -306,3 +306,11 @@ fn every_listed_action_can_be_done_at_any_time() {
         }
     }
 }
+
+#[test]
+fn a_key_before_the_data_are_there_is_not_lost() {
+    let (mut app, _) = App::new(fake::start(Kind::Dark));
+    update(&mut app, NextSample);
+    app.absorb(Update::Data(fake::dataset()));
+    assert_eq!(app.sample, 1);
+}

@@ -193,7 +193,7 @@ pub fn app(theme: Kind, size: (u16, u16)) -> App {
     app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });
     let effects = app.absorb(Update::Data(dataset()));
     send(&mut app, &mut next, effects);
-    let effects = app.absorb(Update::Model(model()));
+    let effects = app.absorb(Update::Model(std::sync::Arc::new(model())));
     let runs = send(&mut app, &mut next, effects);
     let (id, job) = runs.into_iter().next_back().expect("data and model are there: a run is asked for");
     assert_eq!((job.plan.attack.id, job.plan.norm), ("pgd", Norm::Linf));

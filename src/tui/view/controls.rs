@@ -82,7 +82,7 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     let word = |text: &'static str| if wide { text } else { "" };
     add(Action::ChooseAttack, word("attack"), wording::attack(&app.plan), theme.strong);
     add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.aim), theme.base);
-    let room = add(Action::NextSeed, "seed", app.plan.seed.to_string(), theme.base);
+    let room = add(Action::NextSeed, "seed", format!("{}, n = 1", app.plan.seed), theme.base);
     let listed = some(&parameters, room.saturating_sub(2));
     if !listed.is_empty() {
         add(Action::EditAttack, "", listed, theme.base);

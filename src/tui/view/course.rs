@@ -46,9 +46,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let norm = shown.map_or(app.plan.norm, |(run, _)| run.job.plan.norm);
     let size = format!("‖δ‖ {norm}");
     let (loss, margin, sizes) = (column(|p| p.loss), column(|p| p.margin), column(|p| p.size));
-    let below = if app.faded() { theme.dim } else { theme.fooled };
-    let plain = if app.faded() { theme.dim } else { theme.base };
-    let above = if app.faded() { theme.dim } else { theme.right };
+    // Without colours the line of the level alone tells above from below.
+    let style = |coloured| match (app.faded(), theme.is_mono()) {
+        (true, _) => theme.dim,
+        (false, true) => theme.base,
+        (false, false) => coloured,
+    };
+    let (below, plain, above) = (style(theme.fooled), style(theme.base), style(theme.right));
     let chart = |name, values, level, from_zero, above, below| Chart {
         name,
         values,

@@ -15,8 +15,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let heading = Line::styled("size, likeness, cost", theme.title);
-    let inner = panel(heading, Line::styled("n = 1", theme.dim), area, theme, buf);
+    let heading = Line::styled("figures", theme.title);
+    let inner = panel(heading, Line::styled(format!("n = 1, seed {}", app.plan.seed), theme.dim), area, theme, buf);
     let Some((run, live)) = app.display() else { return };
     let Some(report) = run.report.as_ref().filter(|_| !live) else { return };
     let (n, s, cost) = (&report.norms, &report.similarity, &report.cost);
@@ -36,7 +36,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         ("L∞ largest change", short(n.linf), number),
         ("L2 length", short(n.l2), number),
         ("L1 sum", short(n.l1), number),
-        ("L0 values changed", format!("{} ({:.0} %)", n.l0, s.changed * 100.0), number),
+        ("L0 changed", format!("{} ({:.0} %)", n.l0, s.changed * 100.0), number),
         ("PSNR", decibel, number),
         ("SSIM", format!("{:.3}", s.ssim), number),
         ("survives 8 bit (PNG)", eight.0.into(), eight.1),

