@@ -55,6 +55,7 @@ fn print(report: &EvaluationReport, context: &mut Context) -> Result<()> {
         vec!["robust".into(), percent(report.robust_accuracy), between(report.interval)],
     ];
     out.table(&rows)?;
+    out.line("robust against this one attack: an upper bound, which a stronger attack may lower")?;
     let eps = experiment::epsilon_text(report.epsilon);
     out.line(&out.paint(
         Style::Faint,

@@ -96,11 +96,10 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             }
         }
         Update::Failed(id, error) => {
-            fail(app, id);
             if !error.is_cancelled() {
                 app.say(error.to_string(), true);
             }
-            Vec::new()
+            fail(app, id)
         }
         Update::Notice(text) => {
             app.say(text, false);
@@ -156,7 +155,8 @@ fn forget(app: &mut App, id: JobId) {
     app.sent.retain(|(sent, _)| *sent > id);
 }
 
-fn fail(app: &mut App, id: JobId) {
+/// A job failed: what was there before stays the current one.
+fn fail(app: &mut App, id: JobId) -> Vec<Effect> {
     if app.current.as_ref().is_some_and(|run| run.id == id) {
         app.current = None;
     }
@@ -166,20 +166,25 @@ fn fail(app: &mut App, id: JobId) {
     if app.searching.is_some_and(|(search, _)| search == id) {
         app.searching = None;
     }
-    if let Some(at) = app.loading.iter().position(|(load, _)| *load == id) {
-        let (_, name) = app.loading.swap_remove(at);
-        // What was there before stays the current one.
-        if name == app.model_wanted {
-            if let Some(model) = &app.model {
-                app.model_wanted = model.id.clone();
-            }
-        } else if name == app.data_wanted {
-            if let Some(source) = &app.source {
-                app.data_wanted = source.id().to_string();
-            }
+    forget(app, id);
+    let Some(at) = app.loading.iter().position(|(load, _)| *load == id) else { return Vec::new() };
+    let (_, name) = app.loading.swap_remove(at);
+    if name == app.data_wanted
+        && let Some(source) = &app.source
+    {
+        app.data_wanted = source.id().to_string();
+    }
+    if name == app.model_wanted
+        && let Some(model) = &app.model
+    {
+        app.model_wanted = model.id.clone();
+        // The data may have been changed for the model that did not come.
+        let data = model.card.data.clone();
+        if !data.is_empty() && !fits(&model.card, app.data_id()) {
+            return app.load_data(data);
         }
     }
-    forget(app, id);
+    Vec::new()
 }
 
 fn take_model(app: &mut App, info: Arc<ModelInfo>) -> Vec<Effect> {

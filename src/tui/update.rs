@@ -32,10 +32,10 @@ pub fn key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
     match keymap::lookup(context(app), key) {
         Some(action) => {
             effects.extend(update(app, action));
-            if let (Action::JumpToSample, KeyCode::Char(digit @ '0'..='9')) = (action, key.code) {
-                if let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut() {
-                    prompt.input = Input::new(digit.to_string());
-                }
+            if let (Action::JumpToSample, KeyCode::Char(digit @ '0'..='9')) = (action, key.code)
+                && let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut()
+            {
+                prompt.input = Input::new(digit.to_string());
             }
         }
         None => typed(app, event),

@@ -17,9 +17,8 @@ use tui_input::backend::crossterm::EventHandler;
 pub(super) fn typed(app: &mut App, event: KeyEvent) {
     match app.overlays.last_mut() {
         Some(Overlay::List(list)) => {
-            if list.input.handle_event(&Event::Key(event)).is_some_and(|change| change.value) {
-                list.at = 0;
-            }
+            let change = list.input.handle_event(&Event::Key(event));
+            list.at = if change.is_some_and(|change| change.value) { 0 } else { list.at };
         }
         Some(Overlay::Prompt(prompt)) => {
             prompt.input.handle_event(&Event::Key(event));

@@ -88,9 +88,9 @@ fn the_latest_request_wins_and_the_running_one_stops() {
 fn dragging_epsilon_shows_results_instead_of_cancelling_all_of_them() {
     let (engine, updates) = start("mnist-cnn");
     until(&updates, |u| matches!(u, Update::Model(_)));
-    engine.request(Request::Run(job(0, 0.10, 5)));
+    engine.request(Request::Run(job(0, 0.10, 1)));
     until(&updates, |u| matches!(u, Update::Started(_)));
-    let last = engine.request(Request::Run(job(0, 0.11, 5)));
+    let last = engine.request(Request::Run(job(0, 0.11, 1)));
     let seen = until(&updates, |u| matches!(u, Update::Done(id) if *id == last));
     let finished = seen.iter().filter(|u| matches!(u, Update::Finished(..))).count();
     assert_eq!(finished, 2, "the first short run was allowed to finish");

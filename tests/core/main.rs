@@ -6,4 +6,5 @@ mod engine;
 mod models;
 mod nets;
 mod registry;
+mod training;
 mod wgpu;

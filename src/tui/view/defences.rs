@@ -1,5 +1,6 @@
 //! The defence strip: one cell for the bare network and one for each defence.
 
+use crate::defence::Build;
 use crate::experiment::{Outcome, Prediction};
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::panel::panel;
@@ -13,6 +14,8 @@ use ratatui::text::{Line, Span};
 struct Cell {
     name: String,
     answer: Option<Answer>,
+    /// Why there may never be an answer.
+    missing: &'static str,
 }
 
 struct Answer {
@@ -60,7 +63,7 @@ fn cells(app: &App) -> Vec<Cell> {
     // A running attack has no answers yet: those of the last result stay, faded.
     let run = app.shown.as_ref();
     let stance = if app.adaptive { "adaptive" } else { "naive" };
-    let mut out = vec![Cell { name: "no defence".into(), answer: run.and_then(|run| bare(app, run)) }];
+    let mut out = vec![Cell { name: "no defence".into(), answer: run.and_then(|run| bare(app, run)), missing: "–" }];
     for (plan, _) in app.defences.iter().filter(|(_, on)| *on) {
         let row = run.and_then(|run| run.row(plan, stance));
         out.push(Cell {
@@ -68,6 +71,7 @@ fn cells(app: &App) -> Vec<Cell> {
             answer: row.map(|(row, old)| {
                 answer(app, &row.adversarial, row.outcome, Some(row.extra_ms), old)
             }),
+            missing: if matches!(plan.defence.build, Build::Twin) { "no twin" } else { "not here" },
         });
     }
     out
@@ -117,7 +121,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         buf.set_stringn(place.x, place.y, shorten(&cell.name, place.width.into()), place.width.into(), theme.strong);
         let lines = match &cell.answer {
             Some(a) => spread(a, place, theme.dim),
-            None => vec![Line::styled(missing(app), theme.dim)],
+            None => vec![Line::styled(missing(app, cell), theme.dim)],
         };
         for (line, y) in lines.iter().zip(place.y + 1..place.bottom()) {
             buf.set_line(place.x, y, line, place.width);
@@ -126,9 +130,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 /// What stands where there is no answer.
-fn missing(app: &App) -> &'static str {
+fn missing(app: &App, cell: &Cell) -> &'static str {
     match &app.shown {
-        Some(run) if run.done && !app.busy() => "not here",
+        Some(run) if run.done && !app.busy() => cell.missing,
         _ if app.busy() => "…",
         _ => "–",
     }
@@ -172,7 +176,7 @@ fn rows(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
         let x = area.x + names as u16 + 2;
         let room = area.right().saturating_sub(x);
         if cell.answer.is_none() {
-            buf.set_stringn(x, y, missing(app), room.into(), theme.dim);
+            buf.set_stringn(x, y, missing(app, cell), room.into(), theme.dim);
         }
         if let Some(a) = &cell.answer {
             let place = Rect { x, y, width: room, height: 2 };

@@ -127,9 +127,9 @@ pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
     let style = if app.faded() { theme.dim } else { theme.outcome(!fooled) };
     let width = usize::from(area.width).saturating_sub(4);
     let options = wording::sentences(run);
-    let wrapped = options.iter().map(|text| wrap(text, width));
+    let mut wrapped = options.iter().map(|text| wrap(text, width));
     let fitting = wrapped.clone().find(|lines| lines.len() <= usize::from(area.height));
-    let mut lines = fitting.or_else(|| wrapped.last()).unwrap_or_default();
+    let mut lines = fitting.or_else(|| wrapped.next_back()).unwrap_or_default();
     if lines.len() > usize::from(area.height) {
         lines = vec![shorten(options.last().map_or("", |s| s), width)];
     }

@@ -106,12 +106,12 @@ pub fn draw(app: &App, places: &Places, buf: &mut Buffer) {
         caption(original_caption(app), room, app, buf);
     }
     let note = if after.is_some() { times(app) } else { String::new() };
-    if let Some(room) = pane(app, "perturbation", note, places.perturbation, buf) {
-        if let (Some(from), Some(to)) = (&before, &after) {
-            let full = full_scale(app);
-            HeatmapView { from, to, full, look }.render(room.picture, buf);
-            legend(app, full, look, room, buf);
-        }
+    if let Some(room) = pane(app, "perturbation", note, places.perturbation, buf)
+        && let (Some(from), Some(to)) = (&before, &after)
+    {
+        let full = full_scale(app);
+        HeatmapView { from, to, full, look }.render(room.picture, buf);
+        legend(app, full, look, room, buf);
     }
     let (heading, note) = adversarial_heading(app);
     if let Some(room) = pane(app, heading, note, places.adversarial, buf) {

@@ -1,0 +1,89 @@
+//! Training is repeatable to the last bit, interrupted or not.
+
+use burn::tensor::Device;
+use epsiloscope::attack::Flow;
+use epsiloscope::data::Dataset;
+use epsiloscope::experiment;
+use epsiloscope::training::{self, RECIPES, TrainOptions};
+use std::path::Path;
+
+/// The first 300 test digits as a training set in IDX files.
+fn write_data(folder: &Path) {
+    let digits = Dataset::load("mnist").unwrap();
+    let mut images = vec![0, 0, 8, 3, 0, 0, 1, 44, 0, 0, 0, 28, 0, 0, 0, 28];
+    let mut labels = vec![0, 0, 8, 1, 0, 0, 1, 44];
+    for i in 0..300 {
+        images.extend_from_slice(digits.bytes(i).unwrap());
+        labels.push(digits.label(i).unwrap() as u8);
+    }
+    std::fs::write(folder.join("train-images-idx3-ubyte"), images).unwrap();
+    std::fs::write(folder.join("train-labels-idx1-ubyte"), labels).unwrap();
+}
+
+/// Trains until `steps` steps are done in all, and hands back the checkpoint.
+fn train(recipe: &str, data: &Path, out: &Path, seed: u64, steps: usize) -> Vec<u8> {
+    let options = TrainOptions {
+        recipe: recipe.into(),
+        data: data.into(),
+        out: out.into(),
+        seed,
+        epochs: Some(2),
+    };
+    let info = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let stopped = training::run(&options, &Device::flex(), &info, &mut |progress| {
+        match progress.epoch * progress.batches + progress.batch >= steps {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        }
+    });
+    assert!(stopped.is_err_and(|e| e.is_cancelled()));
+    std::fs::read(out.join("checkpoint.safetensors")).unwrap()
+}
+
+#[test]
+fn a_resumed_training_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    for recipe in ["mnist-cnn", "mnist-cnn-at"] {
+        let out = |name: &str| folder.path().join(format!("{recipe}-{name}"));
+        let whole = train(recipe, folder.path(), &out("whole"), 5, 5);
+        for steps in [1, 4, 5] {
+            let part = train(recipe, folder.path(), &out("parts"), 5, steps);
+            assert_eq!(part == whole, steps == 5, "{recipe} after {steps} steps");
+        }
+        assert!(train(recipe, folder.path(), &out("other"), 6, 5) != whole, "another seed");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let out = folder.path().join("out");
+    train("mnist-cnn-at", folder.path(), &out, 5, 1);
+    let mut options = TrainOptions {
+        recipe: "mnist-cnn-at".into(),
+        data: folder.path().into(),
+        out: out.clone(),
+        seed: 6,
+        epochs: Some(2),
+    };
+    let info = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let run = |options: &TrainOptions| {
+        training::run(options, &Device::flex(), &info, &mut |_| Flow::Stop).unwrap_err()
+    };
+    assert!(run(&options).to_string().contains("another run"));
+    options.seed = 5;
+    options.recipe = "mnist-cnn".into();
+    assert!(run(&options).to_string().contains("another run"));
+    std::fs::write(out.join("checkpoint.safetensors"), b"rubbish").unwrap();
+    assert!(run(&options).to_string().contains("checkpoint.safetensors"));
+}
+
+#[test]
+fn every_recipe_builds() {
+    for recipe in RECIPES {
+        assert!(Dataset::load(recipe.dataset).is_ok());
+        assert!(recipe.twin.is_none_or(|twin| RECIPES.iter().any(|r| r.id == twin)));
+    }
+}
