@@ -21,7 +21,13 @@ macro_rules! embedded {
 }
 
 /// Path of the card (for messages), the card, the weights.
-static EMBEDDED: &[(&str, &str, &[u8])] = embedded!["mnist-cnn", "mnist-cnn-at", "photo-efficientnet-lite0"];
+static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
+    "mnist-cnn",
+    "mnist-cnn-at",
+    "fashion-cnn",
+    "fashion-cnn-at",
+    "photo-efficientnet-lite0",
+];
 
 /// The cards of the embedded models, in the order of menus.
 pub fn catalogue() -> Vec<Card> {
