@@ -200,7 +200,11 @@ fn put(strip: &Strip, protocol: Protocol, at: Option<(u16, u16)>) -> Result<()> 
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
-    Error::failure(format!("cannot print the picture: {error}"), "terminal", "try --graphics blocks")
+    Error::failure(
+        format!("cannot print the picture: {error}"),
+        "terminal",
+        "try --graphics blocks",
+    )
 }
 
 /// Two pixel rows a line, as characters.
@@ -211,7 +215,9 @@ fn characters(image: &RgbImage, at: Option<(u16, u16)>) -> std::io::Result<()> {
     let mut out = stdout().lock();
     for row in 0..image.height() / 2 {
         let line: String = (0..image.width())
-            .map(|x| (grey(image.get_pixel(x, 2 * row)) + grey(image.get_pixel(x, 2 * row + 1))) / 2)
+            .map(|x| {
+                (grey(image.get_pixel(x, 2 * row)) + grey(image.get_pixel(x, 2 * row + 1))) / 2
+            })
             .map(|v| char::from(RAMP[(v as usize * (RAMP.len() - 1) + 127) / 255]))
             .collect();
         match at {
@@ -291,7 +297,12 @@ pub fn zoom(pictures: &[(String, Picture)], words: &[String], graphics: Graphics
     let top = 1 + (room.rows.saturating_sub(strip.rows) / 2) as u16;
     // The longest words that fit.
     let fitting = words.iter().find(|text| text.chars().count() + 2 <= whole.columns as usize);
-    let words: String = fitting.or(words.last()).map_or("", |text| text).chars().take(whole.columns as usize).collect();
+    let words: String = fitting
+        .or(words.last())
+        .map_or("", |text| text)
+        .chars()
+        .take(whole.columns as usize)
+        .collect();
     execute!(
         stdout(),
         Clear(ClearType::All),
@@ -332,7 +343,10 @@ mod tests {
 
     #[test]
     fn large_pictures_shrink_into_the_room() {
-        let strip = compose(&[grey(224, 224), grey(224, 224)], Room { columns: 80, rows: 20, cell: (1, 2) });
+        let strip = compose(
+            &[grey(224, 224), grey(224, 224)],
+            Room { columns: 80, rows: 20, cell: (1, 2) },
+        );
         assert!(strip.columns <= 80 && strip.rows <= 20, "{}×{}", strip.columns, strip.rows);
         let sharp = compose(&[grey(224, 224)], Room { columns: 80, rows: 24, cell: (10, 20) });
         assert_eq!(sharp.image.dimensions(), (450, 460));
@@ -340,7 +354,8 @@ mod tests {
 
     #[test]
     fn coarse_pixels_go_to_original_and_adversarial_alone() {
-        let pictures: Vec<(String, Picture)> = (0..3).map(|i| (i.to_string(), grey(28, 28))).collect();
+        let pictures: Vec<(String, Picture)> =
+            (0..3).map(|i| (i.to_string(), grey(28, 28))).collect();
         let blocks = Room { columns: 120, rows: 33, cell: (1, 2) };
         let (shown, strip) = arrange(&pictures, blocks);
         assert_eq!((shown.len(), strip.slot), (2, 56));

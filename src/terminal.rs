@@ -100,7 +100,11 @@ impl Drop for Screen {
 }
 
 fn lost(error: &std::io::Error) -> Error {
-    Error::failure(format!("the terminal cannot be used: {error}"), "standard output", "run it in a terminal")
+    Error::failure(
+        format!("the terminal cannot be used: {error}"),
+        "standard output",
+        "run it in a terminal",
+    )
 }
 
 fn take(log: &Path) -> Result<()> {
@@ -122,7 +126,13 @@ pub fn restore() {
     show::erase();
     let mut out = stdout();
     // Whatever fails here: the rest is still worth trying.
-    let _ = execute!(out, EndSynchronizedUpdate, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
     let _ = disable_raw_mode();
     let saved = STDERR.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(saved) = saved {

@@ -1,6 +1,6 @@
 //! What the worker says, brought into the state.
 
-use super::app::{App, Effect, Playback, Run, Source, fits, model_for};
+use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -11,6 +11,10 @@ use std::sync::Arc;
 pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
     match update {
         Update::Device { device, note } => {
+            // Where the header has no room for the reason, the messages have.
+            let text =
+                |why: &String| format!("computing on {} ({}): {why}", device.kind, device.name);
+            app.messages.extend(note.iter().map(text).map(|text| Message { text, failure: false }));
             app.device = Some((device, note));
             Vec::new()
         }
@@ -211,7 +215,8 @@ fn take_model(app: &mut App, info: Arc<ModelInfo>) -> Vec<Effect> {
 pub fn match_model(app: &mut App) -> Vec<Effect> {
     let data = app.data_id().to_string();
     let embedded = app.cards.iter().find(|card| card.name == app.model_wanted);
-    let loaded = app.model.as_ref().filter(|model| model.id == app.model_wanted).map(|model| &model.card);
+    let loaded =
+        app.model.as_ref().filter(|model| model.id == app.model_wanted).map(|model| &model.card);
     // A card that names no data set takes whatever comes.
     let stranger = |card: &&Card| !card.data.is_empty() && !fits(card, &data);
     if embedded.or(loaded).is_some_and(|card| stranger(&card)) {

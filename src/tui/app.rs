@@ -3,8 +3,8 @@
 
 use super::dialogs::Overlay;
 pub use super::parts::{
-    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source, Start, fits,
-    model_for,
+    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source, Start,
+    fits, model_for,
 };
 use super::theme::Theme;
 use crate::attack::{self, Aim, Norm, Plan};

@@ -88,8 +88,22 @@ const WINDOW: &str = "In windows";
 pub static BINDINGS: &[Binding] = &[
     row(Explore, EPS, EpsilonDown, 1, "ε", &[k(LEFT), c('h')]),
     row(Explore, EPS, EpsilonUp, 1, "ε", &[k(RIGHT), c('l')]),
-    row(Explore, EPS, EpsilonDownFast, 0, "ε −−", &[with(LEFT, SHIFT), with(LEFT, CTRL), c('['), c('H')]),
-    row(Explore, EPS, EpsilonUpFast, 0, "ε ++", &[with(RIGHT, SHIFT), with(RIGHT, CTRL), c(']'), c('L')]),
+    row(
+        Explore,
+        EPS,
+        EpsilonDownFast,
+        0,
+        "ε −−",
+        &[with(LEFT, SHIFT), with(LEFT, CTRL), c('['), c('H')],
+    ),
+    row(
+        Explore,
+        EPS,
+        EpsilonUpFast,
+        0,
+        "ε ++",
+        &[with(RIGHT, SHIFT), with(RIGHT, CTRL), c(']'), c('L')],
+    ),
     row(Explore, EPS, TypeEpsilon, 14, "type ε", &[c('e')]),
     row(Explore, EPS, ResetEpsilon, 0, "usual ε", &[c('x')]),
     row(Explore, SAMPLE, PreviousSample, 2, "sample", &[k(KeyCode::Up), c('k')]),
@@ -119,7 +133,14 @@ pub static BINDINGS: &[Binding] = &[
     row(Explore, LOOK, AmplifyMore, 0, "amplify", &[c('+'), c('=')]),
     row(Explore, LOOK, AmplifyLess, 0, "amplify less", &[c('-'), c('_')]),
     row(Explore, LOOK, NextPane, 0, "next pane", &[k(KeyCode::Tab)]),
-    row(Explore, LOOK, PreviousPane, 0, "previous pane", &[k(KeyCode::BackTab), with(KeyCode::BackTab, SHIFT)]),
+    row(
+        Explore,
+        LOOK,
+        PreviousPane,
+        0,
+        "previous pane",
+        &[k(KeyCode::BackTab), with(KeyCode::BackTab, SHIFT)],
+    ),
     row(Explore, LOOK, NextTheme, 18, "theme", &[c('T')]),
     row(Explore, PROGRAM, Help, 0, "all keys", &[c('?'), k(KeyCode::F(1))]),
     row(Explore, PROGRAM, Palette, 17, "find", &[c(':')]),
@@ -140,7 +161,14 @@ pub static BINDINGS: &[Binding] = &[
     row(Editor, WINDOW, More, 1, "change", &[k(RIGHT), c('l'), c('+'), c('=')]),
     row(Editor, WINDOW, Toggle, 3, "on/off", &[c(' ')]),
     row(Editor, WINDOW, Accept, 4, "type a value", &[k(KeyCode::Enter), c('e')]),
-    row(Editor, WINDOW, ResetRow, 5, "default", &[c('x'), k(KeyCode::Backspace), k(KeyCode::Delete)]),
+    row(
+        Editor,
+        WINDOW,
+        ResetRow,
+        5,
+        "default",
+        &[c('x'), k(KeyCode::Backspace), k(KeyCode::Delete)],
+    ),
     row(Editor, WINDOW, ToggleStance, 6, "naive/adaptive", &[c('v')]),
     row(Editor, WINDOW, Back, 7, "close", &[k(KeyCode::Esc), c('q'), c('p'), c('d')]),
     row(Prompt, WINDOW, Accept, 1, "accept", &[k(KeyCode::Enter)]),
@@ -149,7 +177,14 @@ pub static BINDINGS: &[Binding] = &[
     row(Reader, WINDOW, Down, 1, "scroll", &[k(KeyCode::Down), c('j')]),
     row(Reader, WINDOW, PageUp, 0, "page up", &[k(KeyCode::PageUp)]),
     row(Reader, WINDOW, PageDown, 0, "page down", &[k(KeyCode::PageDown), c(' ')]),
-    row(Reader, WINDOW, Back, 2, "close", &[k(KeyCode::Esc), c('q'), c('?'), c('!'), k(KeyCode::F(1)), k(KeyCode::Enter)]),
+    row(
+        Reader,
+        WINDOW,
+        Back,
+        2,
+        "close",
+        &[k(KeyCode::Esc), c('q'), c('?'), c('!'), k(KeyCode::F(1)), k(KeyCode::Enter)],
+    ),
 ];
 
 impl Key {
@@ -190,10 +225,8 @@ pub fn keys_of(action: Action) -> Option<String> {
 
 /// The footer's hints in a context, the most important first: neighbours with the same hint are joined.
 pub fn hints(context: Context) -> Vec<(String, &'static str)> {
-    let mut rows: Vec<&Binding> = BINDINGS
-        .iter()
-        .filter(|b| b.context == context && b.rank > 0)
-        .collect();
+    let mut rows: Vec<&Binding> =
+        BINDINGS.iter().filter(|b| b.context == context && b.rank > 0).collect();
     rows.sort_by_key(|b| b.rank);
     let mut out: Vec<(String, &'static str)> = Vec::new();
     for row in rows {
@@ -246,7 +279,9 @@ impl fmt::Display for Key {
         }
         match self.code {
             KeyCode::Char(' ') => f.write_str("Space"),
-            KeyCode::Char(c) if self.modifiers.contains(CTRL) => write!(f, "{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) if self.modifiers.contains(CTRL) => {
+                write!(f, "{}", c.to_ascii_uppercase())
+            }
             KeyCode::Char(c) => write!(f, "{c}"),
             KeyCode::Left => f.write_str("←"),
             KeyCode::Right => f.write_str("→"),
@@ -269,7 +304,8 @@ mod tests {
     fn no_key_is_bound_twice_in_a_context() {
         for (i, one) in BINDINGS.iter().enumerate() {
             for other in &BINDINGS[i..] {
-                let meet = one.context == other.context || one.context == Any || other.context == Any;
+                let meet =
+                    one.context == other.context || one.context == Any || other.context == Any;
                 for key in one.keys.iter().filter(|_| meet && !std::ptr::eq(one, other)) {
                     assert!(!other.keys.contains(key), "{key} in {:?}", one.context);
                 }

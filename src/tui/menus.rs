@@ -47,9 +47,15 @@ fn palette(typed: &str) -> Vec<Item> {
         out.push(item("", text, "", Choice::Do(Action::SetEpsilon(value))));
     }
     if let Some(index) = second.filter(|_| first == "sample").and_then(|n| n.parse().ok()) {
-        out.push(item("", format!("Go to sample {index}"), "", Choice::Do(Action::SelectSample(index))));
+        out.push(item(
+            "",
+            format!("Go to sample {index}"),
+            "",
+            Choice::Do(Action::SelectSample(index)),
+        ));
     }
-    let listed = Action::LISTED.iter().filter(|a| !a.only_inside_windows() && **a != Action::Palette);
+    let listed =
+        Action::LISTED.iter().filter(|a| !a.only_inside_windows() && **a != Action::Palette);
     out.extend(listed.map(|action| {
         let keys = keymap::keys_of(*action).unwrap_or_default();
         item("", action.description(), keys, Choice::Do(*action))
@@ -67,7 +73,8 @@ fn data_sets(app: &App) -> Vec<Item> {
     out.extend(DATASETS.iter().map(|row| {
         let mut set = item("", row.title, format!("{}", row.len), Choice::Data(row.id.into()));
         set.about.push(row.about.into());
-        let models: Vec<_> = app.cards.iter().filter(|c| fits(c, row.id)).map(|c| &*c.name).collect();
+        let models: Vec<_> =
+            app.cards.iter().filter(|c| fits(c, row.id)).map(|c| &*c.name).collect();
         set.about.push(format!("Models: {}", models.join(", ")));
         set
     }));
@@ -109,7 +116,9 @@ pub fn card_text(card: &Card) -> Vec<String> {
 fn models(app: &App) -> Vec<Item> {
     let mut cards: Vec<&Card> = app.cards.iter().collect();
     let own = app.model.as_ref().filter(|m| app.cards.iter().all(|c| c.name != m.id));
-    let here = |card: &Card| if fits(card, app.data_id()) { "for these pictures" } else { "other pictures" };
+    let here = |card: &Card| {
+        if fits(card, app.data_id()) { "for these pictures" } else { "other pictures" }
+    };
     let mut out = Vec::new();
     if let Some(model) = own {
         let mut row = item("yours", model.id.clone(), "", Choice::Model(model.id.clone()));
@@ -133,7 +142,11 @@ fn attacks() -> Vec<Item> {
         let mut row = item(attack.family, attack.name, norms.join(" "), Choice::Attack(attack));
         row.about = vec![
             attack.summary.into(),
-            format!("{}{}", attack.knowledge(), if attack.targeted { ", can aim at a class" } else { "" }),
+            format!(
+                "{}{}",
+                attack.knowledge(),
+                if attack.targeted { ", can aim at a class" } else { "" }
+            ),
             attack.about.into(),
             attack.paper.into(),
         ];
@@ -154,7 +167,9 @@ fn targets(app: &App) -> Vec<Item> {
     let labels = app.model.as_ref().map_or(&[][..], |m| &m.labels);
     let others = labels.iter().enumerate().filter(|(class, _)| Some(*class) != truth);
     out.extend(others.map(|(class, name)| {
-        item("", first_name(name), class.to_string(), Choice::Target(Aim::Class(class)))
+        let number = class.to_string();
+        let note = if number == *name { String::new() } else { number };
+        item("", first_name(name), note, Choice::Target(Aim::Class(class)))
     }));
     out
 }
@@ -179,7 +194,10 @@ mod tests {
     fn the_palette_finds_actions_by_a_few_letters_and_takes_values() {
         let find = |text: &str| {
             let all = palette(text);
-            all.into_iter().filter(|i| fuzzy(text, &i.text).is_some()).map(|i| i.text).collect::<Vec<_>>()
+            all.into_iter()
+                .filter(|i| fuzzy(text, &i.text).is_some())
+                .map(|i| i.text)
+                .collect::<Vec<_>>()
         };
         assert!(find("blink").iter().any(|t| t.starts_with("Blink")));
         assert!(palette("eps 8/255")[0].text.contains("8/255"));
@@ -191,7 +209,11 @@ mod tests {
         let listed = palette("");
         for action in Action::LISTED {
             let found = listed.iter().any(|i| matches!(i.choice, Choice::Do(a) if a == *action));
-            assert_eq!(found, !action.only_inside_windows() && *action != Action::Palette, "{action:?}");
+            assert_eq!(
+                found,
+                !action.only_inside_windows() && *action != Action::Palette,
+                "{action:?}"
+            );
         }
     }
 }

@@ -95,7 +95,11 @@ async fn dashboard(options: Options) -> Result<()> {
     let (event_sender, events) = unbounded_channel();
     let (update_sender, updates) = unbounded_channel();
     let reader = Reader::start(event_sender).map_err(|e| {
-        Error::failure(format!("cannot read the keyboard: {e}"), "dashboard", "close other programs")
+        Error::failure(
+            format!("cannot read the keyboard: {e}"),
+            "dashboard",
+            "close other programs",
+        )
     })?;
     let mut shell = Shell {
         app,
@@ -115,6 +119,8 @@ async fn dashboard(options: Options) -> Result<()> {
     shell.engine = Some(Engine::start(options.device, sink));
     shell.perform(effects)?;
     let ended = shell.run(events, updates).await;
+    // What is typed from here on belongs to the shell.
+    shell.reader.pause();
     // The terminal first: the worker may need a moment to stop.
     let Shell { screen, engine, reader, .. } = shell;
     drop(screen);
@@ -276,7 +282,9 @@ impl Shell {
 /// Whether an update shows at all: the steps of a run that will be over in a moment do not.
 fn visible(app: &App, update: &Update) -> bool {
     match update {
-        Update::Started(_) | Update::Clean(..) | Update::Step(..) => app.late() || app.shown.is_none(),
+        Update::Started(_) | Update::Clean(..) | Update::Step(..) => {
+            app.late() || app.shown.is_none()
+        }
         _ => true,
     }
 }

@@ -31,7 +31,13 @@ pub fn mouse(app: &mut App, event: MouseEvent) -> Option<Vec<Effect>> {
     Some(effects)
 }
 
-fn in_window(app: &App, overlay: &Overlay, event: MouseEvent, at: Position, area: Rect) -> Option<Action> {
+fn in_window(
+    app: &App,
+    overlay: &Overlay,
+    event: MouseEvent,
+    at: Position,
+    area: Rect,
+) -> Option<Action> {
     match event.kind {
         MouseEventKind::ScrollUp => Some(Action::Up),
         MouseEventKind::ScrollDown => Some(Action::Down),
@@ -67,7 +73,10 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
             }
             if p.tabs.contains(at) {
                 let tabs = frame::tab_places(app.size, app.pane, p.tabs);
-                return tabs.into_iter().find(|(_, r)| r.contains(at)).map(|(i, _)| Action::ShowPane(i));
+                return tabs
+                    .into_iter()
+                    .find(|(_, r)| r.contains(at))
+                    .map(|(i, _)| Action::ShowPane(i));
             }
             if p.defences.contains(at) {
                 let on_heading = at.y == p.defences.y;

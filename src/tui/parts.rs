@@ -156,7 +156,9 @@ impl Run {
     /// The row of a defence under a stance: the new one, or a faded one of the run before.
     pub fn row(&self, plan: &DefencePlan, stance: &str) -> Option<(&DefenceRow, bool)> {
         let same = |row: &&Arc<DefenceRow>| {
-            row.stance == stance && row.defence == plan.defence.id && row.parameters == plan.settings
+            row.stance == stance
+                && row.defence == plan.defence.id
+                && row.parameters == plan.settings
         };
         let new = self.rows.iter().find(same).map(|row| (row.as_ref(), false));
         new.or_else(|| self.old_rows.iter().find(same).map(|row| (row.as_ref(), true)))

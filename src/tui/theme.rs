@@ -86,8 +86,9 @@ impl Kind {
             Choice::Mono => Self::Mono,
             Choice::Auto if env("NO_COLOR").is_some_and(|v| !v.is_empty()) => Self::Mono,
             Choice::Auto => {
-                let ground = env("COLORFGBG")
-                    .and_then(|v| v.rsplit(';').next().and_then(|last| last.trim().parse::<u8>().ok()));
+                let ground = env("COLORFGBG").and_then(|v| {
+                    v.rsplit(';').next().and_then(|last| last.trim().parse::<u8>().ok())
+                });
                 match ground {
                     Some(7 | 9..=15) => Self::Light,
                     _ => Self::Dark,
@@ -123,32 +124,38 @@ impl Theme {
     /// The styles of a theme.
     pub fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Dark => Self::coloured(kind, Palette {
-                ground: [13, 17, 23],
-                text: [236, 240, 244],
-                dim: [150, 160, 172],
-                rule: [62, 72, 84],
-                accent: [250, 216, 92],
-                right: [96, 190, 245],
-                fooled: [255, 160, 66],
-                bright: [255, 255, 255],
-                selected: [38, 62, 92],
-                before: [112, 122, 136],
-                zero: [24, 29, 36],
-            }),
-            Kind::Light => Self::coloured(kind, Palette {
-                ground: [255, 255, 255],
-                text: [20, 24, 30],
-                dim: [86, 94, 106],
-                rule: [186, 194, 204],
-                accent: [112, 44, 150],
-                right: [0, 92, 168],
-                fooled: [184, 72, 0],
-                bright: [0, 0, 0],
-                selected: [208, 226, 246],
-                before: [160, 168, 180],
-                zero: [255, 255, 255],
-            }),
+            Kind::Dark => Self::coloured(
+                kind,
+                Palette {
+                    ground: [13, 17, 23],
+                    text: [236, 240, 244],
+                    dim: [150, 160, 172],
+                    rule: [62, 72, 84],
+                    accent: [250, 216, 92],
+                    right: [96, 190, 245],
+                    fooled: [255, 160, 66],
+                    bright: [255, 255, 255],
+                    selected: [38, 62, 92],
+                    before: [112, 122, 136],
+                    zero: [24, 29, 36],
+                },
+            ),
+            Kind::Light => Self::coloured(
+                kind,
+                Palette {
+                    ground: [255, 255, 255],
+                    text: [20, 24, 30],
+                    dim: [86, 94, 106],
+                    rule: [186, 194, 204],
+                    accent: [112, 44, 150],
+                    right: [0, 92, 168],
+                    fooled: [184, 72, 0],
+                    bright: [0, 0, 0],
+                    selected: [208, 226, 246],
+                    before: [160, 168, 180],
+                    zero: [255, 255, 255],
+                },
+            ),
             Kind::Mono => Self::mono(),
         }
     }

@@ -7,7 +7,9 @@ use super::dialogs::{Asked, Editor, Overlay, Subject, Topic};
 use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
-use super::windows::{accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed};
+use super::windows::{
+    accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed,
+};
 use crate::attack::{Aim, AttackSpec, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
@@ -292,7 +294,8 @@ fn pane(app: &mut App, by: isize) -> Vec<Effect> {
 }
 
 fn zoom(app: &mut App) -> Vec<Effect> {
-    let (Some(original), Some(adversarial)) = (view::pictures::original(app), view::pictures::adversarial(app))
+    let (Some(original), Some(adversarial)) =
+        (view::pictures::original(app), view::pictures::adversarial(app))
     else {
         app.say("there is no picture to show yet".into(), false);
         return Vec::new();

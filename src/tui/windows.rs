@@ -213,7 +213,10 @@ fn answer(app: &mut App, prompt: &Prompt) -> Vec<Effect> {
             let largest = if app.plan.norm == Norm::Linf { 1.0 } else { f64::MAX };
             match parse_epsilon(text).filter(|value| *value <= largest) {
                 Some(value) => Ok(set_epsilon(app, value)),
-                None => Err("give a number like 0.1 or 8/255, in pixel units of 0..1".to_string()),
+                None if app.plan.norm == Norm::Linf => {
+                    Err("give a number 0..1, like 0.1 or 8/255".to_string())
+                }
+                None => Err("give a number, like 1.5".to_string()),
             }
         }
         Asked::Sample => match text.parse::<usize>().ok().filter(|index| *index < app.len()) {

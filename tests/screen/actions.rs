@@ -46,7 +46,9 @@ fn press(app: &mut App, text: &str) -> Vec<Effect> {
 fn the_first_result_is_on_the_screen_and_nothing_is_awaited() {
     let app = app();
     let (run, live) = app.display().expect("a run");
-    assert!(!live && run.done && run.rows.len() == 2 * app.defences.len() && run.points.len() == 41);
+    assert!(
+        !live && run.done && run.rows.len() == 2 * app.defences.len() && run.points.len() == 41
+    );
     assert!(!app.busy() && !app.faded() && app.next_change().is_none());
 }
 
@@ -214,7 +216,11 @@ fn while_dragging_results_come_through_and_only_late_ones_fade() {
     let (run, live) = app.display().expect("a run");
     assert!(live && run.points.len() == 10, "late: the iterations are shown as they come");
     said.for_each(|update| drop(app.absorb(update)));
-    assert!(!app.busy() && app.sent.is_empty() && app.display().is_some_and(|(run, live)| !live && run.id == *id));
+    assert!(
+        !app.busy()
+            && app.sent.is_empty()
+            && app.display().is_some_and(|(run, live)| !live && run.id == *id)
+    );
 }
 
 #[test]
@@ -239,9 +245,10 @@ fn failures_are_shown_and_kept() {
     app.absorb(Update::Failed(1, Error::device("out of memory", "wgpu", "--device cpu")));
     app.absorb(Update::Notice("the worker was restarted".into()));
     app.absorb(Update::Failed(2, Error::cancelled()));
-    assert!(app.message_shown && app.messages.len() == 2 && app.messages[0].failure);
+    // The first message says why this device was taken.
+    assert!(app.message_shown && app.messages.len() == 3 && app.messages[1].failure);
     press(&mut app, "b");
-    assert!(!app.message_shown && app.messages.len() == 2);
+    assert!(!app.message_shown && app.messages.len() == 3);
     press(&mut app, "!");
     assert!(matches!(app.overlays.last(), Some(Overlay::Messages(_))));
 }

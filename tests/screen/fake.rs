@@ -4,7 +4,8 @@ use epsiloscope::attack::{self, Norm};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
-    Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef, Similarity,
+    Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef,
+    Similarity,
 };
 use epsiloscope::model::Card;
 use epsiloscope::show::Graphics;
@@ -64,6 +65,22 @@ pub fn model() -> ModelInfo {
     }
 }
 
+/// The embedded models, in name only.
+fn cards() -> Vec<Card> {
+    let card = |name: &str, data: &str, shape: [usize; 3], classes: usize| {
+        let text = format!(
+            "name = '{name}'\ndata = '{data}'\nnum_classes = {classes}\narchitecture = 'made-up'\n\
+             licence = 'MIT'\n[input]\nshape = {shape:?}\n[accuracy]\nclean = 0.97\nclean_n = 1000\n"
+        );
+        Card::parse(&text, Path::new("card.toml")).expect("a good card")
+    };
+    vec![
+        card("mnist-cnn", "mnist", [1, 28, 28], 10),
+        card("fashion-cnn", "fashion", [1, 28, 28], 10),
+        card("photo-efficientnet-lite0", "photos", [3, 224, 224], 1000),
+    ]
+}
+
 fn prediction(label: usize, confidence: f32) -> Prediction {
     let rest = (1.0 - confidence) / 9.0;
     let probabilities = (0..10).map(|i| if i == label { confidence } else { rest }).collect();
@@ -71,10 +88,15 @@ fn prediction(label: usize, confidence: f32) -> Prediction {
 }
 
 fn attacked(picture: &Picture, share: f32) -> Picture {
-    let pixels: Vec<f32> = picture.pixels().iter().enumerate().map(|(i, p)| {
-        let sign = if (i / 3 + i / 28) % 2 == 0 { 1.0 } else { -1.0 };
-        (p + sign * 0.3 * share).clamp(0.0, 1.0)
-    }).collect();
+    let pixels: Vec<f32> = picture
+        .pixels()
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let sign = if (i / 3 + i / 28) % 2 == 0 { 1.0 } else { -1.0 };
+            (p + sign * 0.3 * share).clamp(0.0, 1.0)
+        })
+        .collect();
     Picture::new(picture.shape(), pixels)
 }
 
@@ -188,6 +210,7 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
 pub fn app(theme: Kind, size: (u16, u16)) -> App {
     let (mut app, effects) = App::new(start(theme));
     app.size = size;
+    app.cards = cards();
     let mut next = 0;
     send(&mut app, &mut next, effects);
     app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });
@@ -195,7 +218,8 @@ pub fn app(theme: Kind, size: (u16, u16)) -> App {
     send(&mut app, &mut next, effects);
     let effects = app.absorb(Update::Model(std::sync::Arc::new(model())));
     let runs = send(&mut app, &mut next, effects);
-    let (id, job) = runs.into_iter().next_back().expect("data and model are there: a run is asked for");
+    let (id, job) =
+        runs.into_iter().next_back().expect("data and model are there: a run is asked for");
     assert_eq!((job.plan.attack.id, job.plan.norm), ("pgd", Norm::Linf));
     assert_eq!(job.plan.epsilon, attack::suggested("mnist", Norm::Linf));
     app.tick(Duration::from_millis(10));

@@ -21,7 +21,8 @@ fn render(app: &App) -> Buffer {
 
 fn text(buffer: &Buffer) -> String {
     let rows = buffer.content.chunks(buffer.area.width.into());
-    let line = |row: &[ratatui::buffer::Cell]| -> String { row.iter().map(|c| c.symbol()).collect() };
+    let line =
+        |row: &[ratatui::buffer::Cell]| -> String { row.iter().map(|c| c.symbol()).collect() };
     rows.map(|row| format!("{}\n", line(row).trim_end())).collect()
 }
 
@@ -39,7 +40,8 @@ fn colour_of(buffer: &Buffer, needle: &str) -> Option<Color> {
     let wanted: Vec<String> = needle.chars().map(String::from).collect();
     let symbols: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
     let at = (0..symbols.len()).find(|at| {
-        at % width + wanted.len() <= width && wanted.iter().zip(&symbols[*at..]).all(|(a, b)| a == b)
+        at % width + wanted.len() <= width
+            && wanted.iter().zip(&symbols[*at..]).all(|(a, b)| a == b)
     })?;
     Some(buffer.content[at].fg)
 }
@@ -50,8 +52,15 @@ fn explore_in_every_size_and_theme() {
         let name = format!("{}x{}", size.0, size.1);
         let dark = text(&render(&fake::app(Kind::Dark, size)));
         insta::assert_snapshot!(format!("explore_{name}"), dark);
-        assert_eq!(dark, text(&render(&fake::app(Kind::Light, size))), "themes differ in colours only");
-        insta::assert_snapshot!(format!("explore_{name}_mono"), text(&render(&fake::app(Kind::Mono, size))));
+        assert_eq!(
+            dark,
+            text(&render(&fake::app(Kind::Light, size))),
+            "themes differ in colours only"
+        );
+        insta::assert_snapshot!(
+            format!("explore_{name}_mono"),
+            text(&render(&fake::app(Kind::Mono, size)))
+        );
     }
 }
 
@@ -64,9 +73,14 @@ fn right_is_blue_fooled_is_orange_and_mono_has_no_colours() {
         assert_eq!(colour_of(&buffer, "✗ 2  91.3 %"), theme.fooled.fg);
         assert_eq!(colour_of(&buffer, "naive: this is not robustness"), theme.accent.fg);
         // Three pictures of exactly 28×14 cells.
-let pictures = &buffer.content[2 * 120..16 * 120];
+        let pictures = &buffer.content[2 * 120..16 * 120];
         assert_eq!(pictures.iter().filter(|c| c.symbol() == "▀").count(), 3 * 28 * 14);
-        assert!(buffer.content.iter().all(|c| matches!(c.fg, Color::Rgb(..)) && matches!(c.bg, Color::Rgb(..))));
+        assert!(
+            buffer
+                .content
+                .iter()
+                .all(|c| matches!(c.fg, Color::Rgb(..)) && matches!(c.bg, Color::Rgb(..)))
+        );
     }
     for size in SIZES {
         let buffer = render(&fake::app(Kind::Mono, size));
@@ -93,7 +107,10 @@ fn every_pane_of_small_windows() {
         for pane in 1..panes {
             let mut app = fake::app(Kind::Dark, size);
             app.pane = pane;
-            insta::assert_snapshot!(format!("pane_{}x{}_{pane}", size.0, size.1), text(&render(&app)));
+            insta::assert_snapshot!(
+                format!("pane_{}x{}_{pane}", size.0, size.1),
+                text(&render(&app))
+            );
         }
     }
 }
@@ -115,19 +132,21 @@ fn windows() {
         ("messages_60x18", (60, 18), &[Messages]),
     ];
     for (name, size, actions) in cases {
-        let mut app = after(size, actions);
-        if name.starts_with("models") {
-            // The embedded cards' figures are not this test's business.
-            app.cards.iter_mut().for_each(|card| card.accuracy = None);
-        }
+        let app = after(size, actions);
         insta::assert_snapshot!(name, text(&render(&app)));
     }
 }
 
 #[test]
 fn playback_blinking_amplification_and_stance() {
-    insta::assert_snapshot!("step_120x36", text(&render(&after((120, 36), &[Rewind, StepForward, StepForward]))));
-    insta::assert_snapshot!("blink_adaptive_80x24", text(&render(&after((80, 24), &[Blink, ToggleStance, AmplifyMore]))));
+    insta::assert_snapshot!(
+        "step_120x36",
+        text(&render(&after((120, 36), &[Rewind, StepForward, StepForward])))
+    );
+    insta::assert_snapshot!(
+        "blink_adaptive_80x24",
+        text(&render(&after((80, 24), &[Blink, ToggleStance, AmplifyMore])))
+    );
 }
 
 #[test]
@@ -141,7 +160,11 @@ fn the_start_the_greeting_and_a_late_result() {
     let mut app = fake::app(Kind::Dark, (120, 36));
     let before = render(&app);
     app.awaited = Some((99, app.now));
-    assert_eq!(render(&app).content[130..1200], before.content[130..1200], "no flicker before patience ends");
+    assert_eq!(
+        render(&app).content[130..1200],
+        before.content[130..1200],
+        "no flicker before patience ends"
+    );
     app.tick(app.now + PATIENCE);
     let late = render(&app);
     assert_eq!(colour_of(&late, "✗ 2  91.3 %"), app.theme.dim.fg);
@@ -157,7 +180,9 @@ fn any_size_can_be_drawn() {
                 app.pane = pane;
                 render(&app);
             }
-            for action in [Help, Messages, Palette, ChooseAttack, EditAttack, EditDefences, TypeEpsilon] {
+            for action in
+                [Help, Messages, Palette, ChooseAttack, EditAttack, EditDefences, TypeEpsilon]
+            {
                 update(&mut app, action);
                 render(&app);
                 app.overlays.clear();

@@ -17,7 +17,12 @@ use ratatui::widgets::Widget;
 pub fn track(app: &App, area: Rect) -> Rect {
     let value = columns(&value_text(app, area.width)) as u16;
     let left = 4;
-    Rect { x: area.x + left, width: area.width.saturating_sub(left + value + 2), height: area.height.min(1), ..area }
+    Rect {
+        x: area.x + left,
+        width: area.width.saturating_sub(left + value + 2),
+        height: area.height.min(1),
+        ..area
+    }
 }
 
 fn value_text(app: &App, width: u16) -> String {
@@ -57,14 +62,17 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let same = |plan: &crate::attack::Plan| plan.attack == app.plan.attack && plan.settings == app.plan.settings;
+    let same = |plan: &crate::attack::Plan| {
+        plan.attack == app.plan.attack && plan.settings == app.plan.settings
+    };
     // What `auto` came to, where the result on the screen says so.
-    let report = app.shown.as_ref().filter(|run| same(&run.job.plan)).and_then(|run| run.report.as_ref());
+    let report =
+        app.shown.as_ref().filter(|run| same(&run.job.plan)).and_then(|run| run.report.as_ref());
     let settings = report.map_or(&app.plan.settings, |report| &report.parameters);
     let parameters: Vec<String> = settings.iter().map(|(id, value)| parameter(id, value)).collect();
     let gap = if area.width >= 150 { "    " } else { "  " };
     let mut spans = vec![Span::raw(" ")];
-    let mut room = usize::from(area.width) - 1;
+    let mut room = usize::from(area.width).saturating_sub(2);
     let mut add = |action: Action, word: &str, value: String, style| {
         let key = keymap::keys_of(action).unwrap_or_default();
         let word = if word.is_empty() { String::new() } else { format!("{word} ") };
@@ -82,7 +90,10 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     let word = |text: &'static str| if wide { text } else { "" };
     add(Action::ChooseAttack, word("attack"), wording::attack(&app.plan), theme.strong);
     add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.aim), theme.base);
-    let room = add(Action::NextSeed, "seed", format!("{}, n = 1", app.plan.seed), theme.base);
+    // In large windows n stands over the figures.
+    let seed = app.plan.seed;
+    let seed = if area.width >= 120 { seed.to_string() } else { format!("{seed}, n = 1") };
+    let room = add(Action::NextSeed, "seed", seed, theme.base);
     let listed = some(&parameters, room.saturating_sub(2));
     if !listed.is_empty() {
         add(Action::EditAttack, "", listed, theme.base);

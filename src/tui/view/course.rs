@@ -41,8 +41,10 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         theme,
         buf,
     );
-    let expected = shown.map_or(0, |(run, live)| if live { run.expected } else { run.points.len() });
-    let column = |value: fn(&crate::experiment::Point) -> f32| points.iter().map(value).collect::<Vec<_>>();
+    let expected =
+        shown.map_or(0, |(run, live)| if live { run.expected } else { run.points.len() });
+    let column =
+        |value: fn(&crate::experiment::Point) -> f32| points.iter().map(value).collect::<Vec<_>>();
     let norm = shown.map_or(app.plan.norm, |(run, _)| run.job.plan.norm);
     let size = format!("‖δ‖ {norm}");
     let (loss, margin, sizes) = (column(|p| p.loss), column(|p| p.margin), column(|p| p.size));

@@ -27,7 +27,13 @@ struct Answer {
     style: Style,
 }
 
-fn answer(app: &App, prediction: &Prediction, outcome: Outcome, extra: Option<f64>, old: bool) -> Answer {
+fn answer(
+    app: &App,
+    prediction: &Prediction,
+    outcome: Outcome,
+    extra: Option<f64>,
+    old: bool,
+) -> Answer {
     let theme = &app.theme;
     let (glyph, word, style) = match outcome {
         Outcome::Right => ("✓", "right", theme.right),
@@ -63,7 +69,11 @@ fn cells(app: &App) -> Vec<Cell> {
     // A running attack has no answers yet: those of the last result stay, faded.
     let run = app.shown.as_ref();
     let stance = if app.adaptive { "adaptive" } else { "naive" };
-    let mut out = vec![Cell { name: "no defence".into(), answer: run.and_then(|run| bare(app, run)), missing: "–" }];
+    let mut out = vec![Cell {
+        name: "no defence".into(),
+        answer: run.and_then(|run| bare(app, run)),
+        missing: "–",
+    }];
     for (plan, _) in app.defences.iter().filter(|(_, on)| *on) {
         let row = run.and_then(|run| run.row(plan, stance));
         out.push(Cell {
@@ -105,7 +115,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         true => format!("adaptive: {attack} differentiates through each defence"),
         false => "naive: this is not robustness (the attack does not know the defence)".into(),
     };
-    let brief = if app.adaptive { "attacked through the defence" } else { "naive: this is not robustness" };
+    let brief =
+        if app.adaptive { "attacked through the defence" } else { "naive: this is not robustness" };
     let room = usize::from(area.width).saturating_sub(heading.width() + 4);
     let note = if columns(&longer) <= room { longer } else { brief.to_string() };
     let style = if app.adaptive { theme.dim } else { theme.accent };
@@ -118,7 +129,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     for (cell, width) in cells.iter().zip(widths(&cells, inner.width)) {
         let place = Rect { x, width: width - 1, ..inner };
         x += width;
-        buf.set_stringn(place.x, place.y, shorten(&cell.name, place.width.into()), place.width.into(), theme.strong);
+        buf.set_stringn(
+            place.x,
+            place.y,
+            shorten(&cell.name, place.width.into()),
+            place.width.into(),
+            theme.strong,
+        );
         let lines = match &cell.answer {
             Some(a) => spread(a, place, theme.dim),
             None => vec![Line::styled(missing(app, cell), theme.dim)],
@@ -132,6 +149,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
 /// What stands where there is no answer.
 fn missing(app: &App, cell: &Cell) -> &'static str {
     match &app.shown {
+        Some(run) if run.report.as_ref().is_some_and(|report| !report.attacked) => "–",
         Some(run) if run.done && !app.busy() => cell.missing,
         _ if app.busy() => "…",
         _ => "–",
@@ -170,7 +188,8 @@ fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
 /// The cells as rows of a list.
 fn rows(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    let names = cells.iter().map(|c| columns(&c.name)).max().unwrap_or(0).min(usize::from(area.width) / 2);
+    let names =
+        cells.iter().map(|c| columns(&c.name)).max().unwrap_or(0).min(usize::from(area.width) / 2);
     for (cell, y) in cells.iter().zip(area.y..area.bottom()) {
         buf.set_stringn(area.x, y, shorten(&cell.name, names), names, theme.strong);
         let x = area.x + names as u16 + 2;

@@ -16,7 +16,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let heading = Line::styled("figures", theme.title);
-    let inner = panel(heading, Line::styled(format!("n = 1, seed {}", app.plan.seed), theme.dim), area, theme, buf);
+    let inner = panel(
+        heading,
+        Line::styled(format!("n = 1, seed {}", app.plan.seed), theme.dim),
+        area,
+        theme,
+        buf,
+    );
     let Some((run, live)) = app.display() else { return };
     let Some(report) = run.report.as_ref().filter(|_| !live) else { return };
     let (n, s, cost) = (&report.norms, &report.similarity, &report.cost);
@@ -46,7 +52,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     ];
     let spacing = if usize::from(inner.height) >= 2 * rows.len() { 2 } else { 1 };
     let width = inner.width.min(44);
-    for ((name, value, style), y) in rows.into_iter().zip((inner.y..inner.bottom()).step_by(spacing)) {
+    for ((name, value, style), y) in
+        rows.into_iter().zip((inner.y..inner.bottom()).step_by(spacing))
+    {
         buf.set_stringn(inner.x, y, name, width.into(), theme.dim);
         let x = inner.x + width.saturating_sub(columns(&value) as u16);
         buf.set_string(x, y, value, style);

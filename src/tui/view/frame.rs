@@ -11,53 +11,53 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-/// Program, model and device.
+/// Program, model and device. Where there is little room, why this device was taken matters more
+/// than the model's figures.
 pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    buf.set_style(area, theme.base);
-    let wide = usize::from(area.width);
-    let mut left = vec![Span::styled(" epsiloscope", theme.accent)];
-    let mut room = wide.saturating_sub(12);
-    let add = |spans: &mut Vec<Span<'_>>, text: String, style, room: &mut usize| {
-        let needed = columns(&text) + 3;
-        if needed <= *room {
-            spans.push(Span::styled(" │ ", theme.rule));
-            spans.push(Span::styled(text, style));
-            *room -= needed;
-        }
-    };
     let loading = app.loading.last().map(|(_, name)| format!("loading {name} …"));
     let model = app.model.as_ref().map(|m| m.card.name.clone());
-    add(&mut left, loading.or(model).unwrap_or_else(|| "no model".into()), theme.strong, &mut room);
-    let (device, note) = wording::device(app);
-    let short = app.device.as_ref().map_or_else(|| "…".to_string(), |(d, _)| d.kind.to_uppercase());
+    let model = loading.or(model).unwrap_or_else(|| "no model".into());
     let busy = if app.busy() { "● working " } else { "" };
-    let unread = app.messages.iter().filter(|m| m.failure).count();
-    let alarm = if unread > 0 { format!(" ! {unread} ") } else { String::new() };
-    // The device stands at the right, in the longest words that fit beside the model's accuracy.
+    let failures = app.messages.iter().filter(|m| m.failure).count();
+    let alarm = if failures > 0 { format!(" ! {failures} ") } else { String::new() };
+
     let accuracy = app.model.as_ref().and_then(|m| m.card.accuracy.as_ref());
+    let brief = accuracy.map(|a| format!("{:.1} %", a.clean * 100.0));
     let clean = accuracy.map(|a| format!("{:.1} % right, n = {}", a.clean * 100.0, a.clean_n));
-    let briefly = accuracy.map(|a| format!("{:.1} %", a.clean * 100.0));
     let robust = accuracy.and_then(|a| a.robust.first()).map(|r| {
         let percent = r.accuracy * 100.0;
         format!("{percent:.1} % under {} ε {}", r.attack.to_uppercase(), trim(r.epsilon))
     });
-    let reserve = columns(busy) + columns(&alarm) + 1;
-    room = room.saturating_sub(reserve + columns(&short) + 3);
-    let before = room;
-    clean.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
-    if room == before {
-        briefly.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
+    let figures: [Vec<String>; 4] = [
+        clean.iter().cloned().chain(robust).collect(),
+        clean.into_iter().collect(),
+        brief.into_iter().collect(),
+        Vec::new(),
+    ];
+    let (device, note) = wording::device(app);
+    let long = note.map_or_else(|| device.clone(), |note| format!("{device} · {note}"));
+    let kind = app.device.as_ref().map_or_else(|| "…".to_string(), |(d, _)| d.kind.to_uppercase());
+
+    let fixed =
+        1 + "epsiloscope".len() + 3 + columns(&model) + 2 + columns(busy) + columns(&alarm) + 1;
+    let room = usize::from(area.width).saturating_sub(fixed);
+    let needed = |texts: &[String]| texts.iter().map(|t| columns(t) + 3).sum::<usize>();
+    let choices =
+        [&long, &device, &kind].into_iter().flat_map(|d| figures.iter().map(move |f| (f, d)));
+    let fitting =
+        choices.into_iter().find(|(figures, device)| needed(figures) + columns(device) <= room);
+    let (figures, device) = fitting.unwrap_or((&figures[3], &kind));
+
+    let mut left = vec![Span::styled(" epsiloscope", theme.accent)];
+    let texts = figures.iter().map(|text| Span::styled(text.clone(), theme.dim));
+    for text in std::iter::once(Span::styled(model, theme.strong)).chain(texts) {
+        left.extend([Span::styled(" │ ", theme.rule), text]);
     }
-    robust.into_iter().for_each(|text| add(&mut left, text, theme.dim, &mut room));
-    room += columns(&short);
-    let long = note.map(|note| format!("{device} · {note}"));
-    let device = [long, Some(device), Some(short)];
-    let device = device.into_iter().flatten().find(|text| columns(text) <= room).unwrap_or_default();
     buf.set_line(area.x, area.y, &Line::from(left), area.width);
     let right = Line::from(vec![
         Span::styled(busy, theme.accent),
-        Span::styled(device, theme.dim),
+        Span::styled(device.clone(), theme.dim),
         Span::styled(" ", theme.base),
         Span::styled(alarm, theme.alarm),
     ]);
@@ -114,7 +114,8 @@ pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let Some((run, live)) = app.display() else {
-        let text = if app.loading.is_empty() { "" } else { " one moment: model and pictures are loading" };
+        let text =
+            if app.loading.is_empty() { "" } else { " one moment: model and pictures are loading" };
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.dim);
         return;
     };
@@ -154,12 +155,14 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     let mut ends = Vec::new();
     if context == Context::Explore {
         ends = vec![("?".to_string(), "all keys"), ("q".to_string(), "quit")];
-        if matches!(layout::size_of((buf.area.width, buf.area.height)), Size::Medium | Size::Small) {
+        if matches!(layout::size_of((buf.area.width, buf.area.height)), Size::Medium | Size::Small)
+        {
             ends.insert(0, ("Tab".to_string(), "next"));
         }
     }
     let width = |(key, hint): &(String, &str)| columns(key) + columns(hint) + 3;
-    let mut room = usize::from(area.width).saturating_sub(ends.iter().map(width).sum::<usize>() + 1);
+    let mut room =
+        usize::from(area.width).saturating_sub(ends.iter().map(width).sum::<usize>() + 1);
     let mut shown = Vec::new();
     for hint in keymap::hints(context) {
         if width(&hint) > room {
@@ -172,7 +175,8 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     let mut x = area.x + 1;
     for (key, hint) in shown {
         x = buf.set_stringn(x, area.y, key, area.right().saturating_sub(x).into(), theme.key).0 + 1;
-        x = buf.set_stringn(x, area.y, hint, area.right().saturating_sub(x).into(), theme.dim).0 + 2;
+        x = buf.set_stringn(x, area.y, hint, area.right().saturating_sub(x).into(), theme.dim).0
+            + 2;
     }
 }
 

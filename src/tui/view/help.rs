@@ -9,7 +9,8 @@ use ratatui::text::{Line, Span};
 /// How the screen is read.
 const READING: &[&str] = &[
     "The same picture three times: as it is, what the attack adds, and the sum. ε bounds what may be added.",
-    "✓ the answer holds. ✗ the attack reached its goal: the network is fooled.",
+    "✓ the answer holds. ✗ the attack reached its goal: the network is fooled. ? the truth is not known: \
+     the network's own answer is attacked.",
     "naive: the attack does not know the defence. That it fails then is not robustness. adaptive: it \
      differentiates through the defence.",
     "margin: how far the right answer is ahead; below 0 the network is fooled.",
@@ -48,7 +49,11 @@ pub fn lines(theme: &Theme, width: u16) -> Vec<Line<'static>> {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for block in blocks {
         // Down the left column until it holds half of all, then down the right one.
-        let side = if right.is_empty() && left.len() + block.len() / 2 < all.div_ceil(2) { &mut left } else { &mut right };
+        let side = if right.is_empty() && left.len() + block.len() / 2 < all.div_ceil(2) {
+            &mut left
+        } else {
+            &mut right
+        };
         side.extend(block);
     }
     for i in 0..left.len().max(right.len()) {

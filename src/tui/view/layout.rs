@@ -181,7 +181,8 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     let mut row = top(&mut area, raster::cell_rows(high).max(12) + 2);
     let room = row.width - 3 * (pane + GAP);
     let beside = room >= 20 + GAP + 42;
-    let gallery = left(&mut row, if beside { room - GAP - 44.min(room - 22 - GAP) } else { room }, GAP);
+    let gallery =
+        left(&mut row, if beside { room - GAP - 44.min(room - 22 - GAP) } else { room }, GAP);
     let original = left(&mut row, pane, GAP);
     let perturbation = left(&mut row, pane, GAP);
     let adversarial = left(&mut row, pane, GAP);
@@ -208,7 +209,8 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
 }
 
 fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
-    let mut out = Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
+    let mut out =
+        Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
     out.footer = bottom(&mut area, 1);
     let lines = if area.height >= 26 { 2 } else { 1 };
     out.sentence = bottom(&mut area, lines);
@@ -243,7 +245,8 @@ fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
 }
 
 fn small(mut area: Rect, page: usize) -> Places {
-    let mut out = Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
+    let mut out =
+        Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
     out.footer = bottom(&mut area, 1);
     let lines = if area.height >= 17 { 2 } else { 1 };
     out.sentence = bottom(&mut area, lines);
@@ -269,14 +272,28 @@ mod tests {
 
     #[test]
     fn nothing_overlaps_and_everything_is_inside() {
-        for (width, height) in [(160, 48), (120, 36), (220, 70), (119, 36), (80, 24), (60, 18), (40, 12)] {
+        for (width, height) in
+            [(160, 48), (120, 36), (220, 70), (119, 36), (80, 24), (60, 18), (40, 12)]
+        {
             let area = Rect::new(0, 0, width, height);
             for picture in [(28, 28), (32, 32), (224, 224)] {
                 for page in 0..pages((width, height)).len().max(1) {
                     let p = places(area, picture, page);
                     let all = [
-                        p.header, p.tabs, p.gallery, p.original, p.perturbation, p.adversarial, p.shift,
-                        p.course, p.figures, p.attack, p.slider, p.defences, p.sentence, p.footer,
+                        p.header,
+                        p.tabs,
+                        p.gallery,
+                        p.original,
+                        p.perturbation,
+                        p.adversarial,
+                        p.shift,
+                        p.course,
+                        p.figures,
+                        p.attack,
+                        p.slider,
+                        p.defences,
+                        p.sentence,
+                        p.footer,
                     ];
                     let there: Vec<Rect> = all.into_iter().filter(|r| !r.is_empty()).collect();
                     for (i, one) in there.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Windows on top: lists, editors, inputs, texts, and the greeting.
 
 use super::help;
+use crate::attack::Norm;
 use crate::tui::app::App;
 use crate::tui::dialogs::{self, Asked, Editor, List, Overlay, Prompt, Row, Subject};
 use crate::tui::widgets::panel::window;
@@ -89,7 +90,9 @@ fn messages(app: &App, from: usize, place: Rect, buf: &mut Buffer) {
     for message in app.messages.iter().rev() {
         let style = if message.failure { app.theme.fooled } else { app.theme.base };
         let glyph = if message.failure { "! " } else { "· " };
-        for (i, part) in wrap(&message.text, usize::from(inner.width).saturating_sub(2)).into_iter().enumerate() {
+        for (i, part) in
+            wrap(&message.text, usize::from(inner.width).saturating_sub(2)).into_iter().enumerate()
+        {
             lines.push(Line::styled(format!("{}{part}", if i == 0 { glyph } else { "  " }), style));
         }
     }
@@ -205,8 +208,18 @@ fn draw_editor(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
         buf.set_string(inner.x, y, if here { "▸" } else { " " }, style);
         buf.set_stringn(inner.x + 2, y, &left, 28, style);
         if !matches!(row, Row::Defence(_)) {
-            let text = format!("{} {value} {}", if here { "◂" } else { " " }, if here { "▸" } else { " " });
-            buf.set_stringn(inner.x + 32, y, text, usize::from(inner.width).saturating_sub(32), style);
+            let text = format!(
+                "{} {value} {}",
+                if here { "◂" } else { " " },
+                if here { "▸" } else { " " }
+            );
+            buf.set_stringn(
+                inner.x + 32,
+                y,
+                text,
+                usize::from(inner.width).saturating_sub(32),
+                style,
+            );
         }
     }
     let mut y = inner.y + rows.len() as u16 + 1;
@@ -226,8 +239,13 @@ fn draw_prompt(app: &App, prompt: &Prompt, place: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let (heading, help) = match prompt.asked {
         Asked::Epsilon => (
-            format!("ε, the largest {} change", app.plan.norm),
-            "a number like 0.1 or 8/255, in pixel units of 0..1".to_string(),
+            format!("ε, the largest {} size of the change", app.plan.norm),
+            match app.plan.norm {
+                Norm::Linf => "a number like 0.1 or 8/255, in pixel units of 0..1".to_string(),
+                norm => {
+                    format!("a number like 1.5: the {norm} length of the change, pixels in 0..1")
+                }
+            },
         ),
         Asked::Sample => ("Go to sample".into(), format!("0..{}", app.len().saturating_sub(1))),
         Asked::Row(row) => {
@@ -259,7 +277,10 @@ fn greeting(app: &App, area: Rect, buf: &mut Buffer) {
     let place = centred(area, 52.min(area.width), 11.min(area.height));
     let inner = window("An oscilloscope for ε", place, theme, buf);
     let mut y = inner.y;
-    for text in wrap("A network looks at a picture; an attack changes it a little. Watch what it then sees.", inner.width.into()) {
+    for text in wrap(
+        "A network looks at a picture; an attack changes it a little. Watch what it then sees.",
+        inner.width.into(),
+    ) {
         buf.set_string(inner.x, y, text, theme.base);
         y += 1;
     }
@@ -267,10 +288,21 @@ fn greeting(app: &App, area: Rect, buf: &mut Buffer) {
     for (key, what) in rows {
         if y < inner.bottom() {
             buf.set_string(inner.x + 1, y, key, theme.key);
-            buf.set_stringn(inner.x + 8, y, what, usize::from(inner.width).saturating_sub(8), theme.base);
+            buf.set_stringn(
+                inner.x + 8,
+                y,
+                what,
+                usize::from(inner.width).saturating_sub(8),
+                theme.base,
+            );
         }
         y += 1;
     }
     let more = " any key goes on ";
-    buf.set_string(inner.right().saturating_sub(more.len() as u16), place.bottom() - 1, more, theme.dim);
+    buf.set_string(
+        inner.right().saturating_sub(more.len() as u16),
+        place.bottom() - 1,
+        more,
+        theme.dim,
+    );
 }

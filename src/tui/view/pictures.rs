@@ -62,7 +62,10 @@ pub fn full_scale(app: &App) -> f32 {
     let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
     match (plan.norm, original(app), adversarial(app)) {
         (Norm::Linf, ..) if plan.epsilon > 0.0 => plan.epsilon as f32,
-        (_, Some(from), Some(to)) => raster::largest_change(&from, &to).max(1e-6),
+        (_, Some(from), Some(to)) => match raster::largest_change(&from, &to) {
+            change @ 1e-6.. => change,
+            _ => 1.0,
+        },
         _ => 1.0,
     }
 }
@@ -166,8 +169,10 @@ fn adversarial_heading(app: &App) -> (&'static str, String) {
     let Some((run, live)) = app.display() else { return ("adversarial", String::new()) };
     let step = |at: usize| {
         let point = &run.points[at];
-        let all = run.points.iter().filter(|p| p.restart == point.restart).map(|p| p.iteration).max();
-        let all = if live { run.job.plan.settings.int("steps", 1) as usize } else { all.unwrap_or(0) };
+        let all =
+            run.points.iter().filter(|p| p.restart == point.restart).map(|p| p.iteration).max();
+        let all =
+            if live { run.job.plan.settings.int("steps", 1) as usize } else { all.unwrap_or(0) };
         format!("step {}/{all}", point.iteration)
     };
     let note = match iteration(app, run, live) {
@@ -187,8 +192,12 @@ type Words = Option<(&'static str, String, String, Style)>;
 fn original_caption(app: &App) -> Words {
     let clean = app.display()?.0.clean.as_ref()?;
     let right = clean.prediction.label == clean.label;
-    let style = app.theme.outcome(right);
     let share = format!("{} %", percent(clean.prediction.confidence));
+    if !clean.label_is_truth {
+        // Nobody knows whether it is right.
+        return Some(("?", clean.prediction.name.clone(), share, app.theme.strong));
+    }
+    let style = app.theme.outcome(right);
     Some((if right { "✓" } else { "✗" }, clean.prediction.name.clone(), share, style))
 }
 

@@ -85,7 +85,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         buf.set_string(x, y, text, style);
         let place = Rect { x: inner.x + names + 3, y, width: bar, height: 1 };
         let plain = if class == answer || is_truth { style } else { theme.dim };
-        Bars { before: before[class], after: then.unwrap_or(0.0), style: plain, theme }.render(place, buf);
+        Bars { before: before[class], after: then.unwrap_or(0.0), style: plain, theme }
+            .render(place, buf);
         // Classes that nobody believes in stay in the background.
         let nothing = before[class].max(then.unwrap_or(0.0)) < 0.0005;
         let quiet = if nothing || app.faded() { theme.dim } else { theme.base };
@@ -94,7 +95,12 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         x = buf.set_string_at(x, y, &first, quiet);
         if let Some(then) = then {
             x = buf.set_string_at(x, y, " → ", theme.dim);
-            x = buf.set_string_at(x, y, &format!("{:>5}", percent(then)), if nothing { quiet } else { style });
+            x = buf.set_string_at(
+                x,
+                y,
+                &format!("{:>5}", percent(then)),
+                if nothing { quiet } else { style },
+            );
             if wide {
                 let change = (then - before[class]) * 100.0;
                 let text = match change.abs() < 0.05 {

@@ -17,7 +17,11 @@ pub fn epsilon(norm: Norm, epsilon: f64) -> String {
 /// ε in few columns: "8/255" or "0.3".
 pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
     let steps = epsilon * 255.0;
-    if norm == Norm::Linf && epsilon > 0.0 && epsilon < 0.13 && (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6 {
+    if norm == Norm::Linf
+        && epsilon > 0.0
+        && epsilon < 0.13
+        && (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6
+    {
         return format!("{}/255", (steps * 10.0).round() / 10.0);
     }
     let text = format!("{epsilon:.3}");
@@ -51,7 +55,9 @@ pub fn sentences(run: &Run) -> Vec<String> {
     let at = format!(" at {} ε = {}", report.norm, crate::experiment::epsilon_text(report.epsilon));
     let brief = sentence.replace(&at, "");
     match defence_clause(run) {
-        Some(clause) => vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief],
+        Some(clause) => {
+            vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief]
+        }
         None => vec![sentence, brief],
     }
 }
@@ -72,14 +78,21 @@ fn defence_clause(run: &Run) -> Option<String> {
     if naive.is_empty() {
         return run.done.then(|| format!("no defence brings back {truth}"));
     }
-    let among = |ids: Vec<&'static str>| ids.into_iter().filter(|id| naive.contains(id)).collect::<Vec<_>>();
+    let among = |ids: Vec<&'static str>| {
+        ids.into_iter().filter(|id| naive.contains(id)).collect::<Vec<_>>()
+    };
     let held = among(of("adaptive", Outcome::Right));
     let broken = among(of("adaptive", Outcome::Fooled));
     let (s, them) = if broken.len() == 1 { ("s", "it") } else { ("", "them") };
-    let but = format!("{} bring{s} back {truth}, but adaptive {attack} breaks {them}", list(&broken));
+    let but =
+        format!("{} bring{s} back {truth}, but adaptive {attack} breaks {them}", list(&broken));
     let hold = format!("{} hold{}", list(&held), if held.len() == 1 { "s" } else { "" });
     Some(match (held.is_empty(), broken.is_empty()) {
-        (true, true) => format!("{} bring{} back {truth}", list(&naive), if naive.len() == 1 { "s" } else { "" }),
+        (true, true) => format!(
+            "{} bring{} back {truth}",
+            list(&naive),
+            if naive.len() == 1 { "s" } else { "" }
+        ),
         (true, false) => but,
         (false, true) => format!("{hold} against adaptive {attack} too"),
         (false, false) => format!("{but}; {hold}"),
@@ -88,7 +101,9 @@ fn defence_clause(run: &Run) -> Option<String> {
 
 /// The names of defences in a row.
 fn list(ids: &[&str]) -> String {
-    let name = |id: &&str| DEFENCES.iter().find(|d| d.id == *id).map_or(id.to_string(), |d| d.name.to_string());
+    let name = |id: &&str| {
+        DEFENCES.iter().find(|d| d.id == *id).map_or(id.to_string(), |d| d.name.to_string())
+    };
     let names: Vec<String> = ids.iter().map(name).collect();
     match names.as_slice() {
         [] => String::new(),

@@ -103,7 +103,8 @@ impl Widget for Chart<'_> {
                 continue;
             }
             let y = row(value);
-            let from = previous.map_or(y, |p| if p < y { p + 1 } else { p.saturating_sub(1).max(y) });
+            let from =
+                previous.map_or(y, |p| if p < y { p + 1 } else { p.saturating_sub(1).max(y) });
             for dot in from.min(y)..=from.max(y) {
                 cells[dot / 4 * usize::from(plot.width) + x / 2] |= DOTS[dot % 4][x % 2];
             }
@@ -160,7 +161,9 @@ mod tests {
         }
         .render(buf.area, &mut buf);
         let line = |y: u16| -> String { (0..GUTTER + 4).map(|x| buf[(x, y)].symbol()).collect() };
-        assert!(line(0).contains("3.00") && line(2).contains("0.00") && line(1).starts_with("loss"));
+        assert!(
+            line(0).contains("3.00") && line(2).contains("0.00") && line(1).starts_with("loss")
+        );
         assert_ne!(buf[(GUTTER, 2)].symbol(), " ");
         assert_ne!(buf[(GUTTER + 3, 0)].symbol(), " ");
         assert_eq!(buf[(GUTTER, 0)].symbol(), " ");

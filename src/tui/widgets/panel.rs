@@ -6,7 +6,13 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 /// Draws the heading; answers with the room below it.
-pub fn panel(heading: Line<'_>, note: Line<'_>, area: Rect, theme: &Theme, buf: &mut Buffer) -> Rect {
+pub fn panel(
+    heading: Line<'_>,
+    note: Line<'_>,
+    area: Rect,
+    theme: &Theme,
+    buf: &mut Buffer,
+) -> Rect {
     if area.is_empty() {
         return area;
     }
@@ -15,7 +21,12 @@ pub fn panel(heading: Line<'_>, note: Line<'_>, area: Rect, theme: &Theme, buf: 
     }
     let width = heading.width() as u16;
     if width > 0 && area.width > 4 {
-        buf.set_string(area.x, area.y, " ".repeat(usize::from((width + 1).min(area.width))), theme.base);
+        buf.set_string(
+            area.x,
+            area.y,
+            " ".repeat(usize::from((width + 1).min(area.width))),
+            theme.base,
+        );
         buf.set_line(area.x, area.y, &heading, area.width);
     }
     let room = area.width.saturating_sub(width + 2);

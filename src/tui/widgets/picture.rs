@@ -96,10 +96,8 @@ impl Widget for HeatmapView<'_> {
             });
             return;
         }
-        let colours: Vec<[u8; 3]> = strengths
-            .into_iter()
-            .map(|s| self.look.shade(self.look.theme.diverging(s)))
-            .collect();
+        let colours: Vec<[u8; 3]> =
+            strengths.into_iter().map(|s| self.look.shade(self.look.theme.diverging(s))).collect();
         half_blocks(&colours, wide, place, self.look, buf);
     }
 }

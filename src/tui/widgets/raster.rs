@@ -48,7 +48,8 @@ pub fn scale(picture: &Picture, width: usize, height: usize) -> Vec<[f32; 3]> {
 /// The mean over an area with fractional edges.
 fn mean(picture: &Picture, rows: (f64, f64), columns: (f64, f64)) -> [f32; 3] {
     let weight = |i: usize, (from, to): (f64, f64)| ((i + 1) as f64).min(to) - (i as f64).max(from);
-    let ends = |(from, to): (f64, f64), size: usize| (from as usize, (to.ceil() as usize).min(size));
+    let ends =
+        |(from, to): (f64, f64), size: usize| (from as usize, (to.ceil() as usize).min(size));
     let (top, bottom) = ends(rows, picture.height());
     let (left, right) = ends(columns, picture.width());
     let (mut sum, mut total) = ([0.0f64; 3], 0.0);

@@ -1,7 +1,7 @@
 //! Numbers and words brought to the room that they have.
 
-use ratatui::text::{Line, Span};
 use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 use tui_input::Input;
 
 /// A number in three or four characters that matter.
@@ -109,9 +109,13 @@ mod tests {
 
     #[test]
     fn numbers_stay_short() {
-        for (value, text) in
-            [(0.0, "0.00"), (-1.234, "−1.23"), (123.46, "123.5"), (12345.6, "12346"), (0.00123, "0.0012")]
-        {
+        for (value, text) in [
+            (0.0, "0.00"),
+            (-1.234, "−1.23"),
+            (123.46, "123.5"),
+            (12345.6, "12346"),
+            (0.00123, "0.0012"),
+        ] {
             assert_eq!(short(value), text);
         }
         assert_eq!(percent(0.9984), "99.8");
