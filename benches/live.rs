@@ -66,9 +66,7 @@ fn step(criterion: &mut Criterion) {
     });
     let problem = Problem {
         images: images.clone(),
-        goals: vec![Goal::Untargeted {
-            truth: sample.label.expect("a digit has a label"),
-        }],
+        goals: vec![Goal::Untargeted { truth: sample.label.expect("a digit has a label") }],
         budget: Budget::new(Norm::Linf, EPSILON, c * h * w).expect("ε is in range"),
         seed: 0,
         samples: vec![0],
@@ -79,13 +77,7 @@ fn step(criterion: &mut Criterion) {
     group.bench_function("pgd", |bencher| {
         bencher.iter(|| {
             let mut victim = Victim::new(network);
-            let verdict = launch(
-                plan.attack,
-                &settings,
-                &mut victim,
-                &problem,
-                &mut Unobserved,
-            );
+            let verdict = launch(plan.attack, &settings, &mut victim, &problem, &mut Unobserved);
             black_box(verdict.expect("the attack runs").success)
         })
     });
@@ -94,13 +86,7 @@ fn step(criterion: &mut Criterion) {
 
 fn attack(criterion: &mut Criterion) {
     let (sample, model, chosen) = setting();
-    let experiment = Experiment {
-        model,
-        twin: None,
-        sample,
-        plan: pgd(),
-        device: chosen.info,
-    };
+    let experiment = Experiment { model, twin: None, sample, plan: pgd(), device: chosen.info };
     criterion.bench_function("attack/pgd-40", |bencher| {
         bencher.iter(|| {
             let report = experiment::run(&experiment, &mut Unobserved);

@@ -22,19 +22,12 @@ pub enum Color {
 }
 
 /// Names of the values of `device`.
-pub const DEVICES: &[(&str, DeviceChoice)] = &[
-    ("auto", DeviceChoice::Auto),
-    ("wgpu", DeviceChoice::Wgpu),
-    ("cpu", DeviceChoice::Cpu),
-];
+pub const DEVICES: &[(&str, DeviceChoice)] =
+    &[("auto", DeviceChoice::Auto), ("wgpu", DeviceChoice::Wgpu), ("cpu", DeviceChoice::Cpu)];
 
 /// Names of the values of `theme`.
-pub const THEMES: &[(&str, Theme)] = &[
-    ("auto", Theme::Auto),
-    ("dark", Theme::Dark),
-    ("light", Theme::Light),
-    ("mono", Theme::Mono),
-];
+pub const THEMES: &[(&str, Theme)] =
+    &[("auto", Theme::Auto), ("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
 
 /// Names of the values of `graphics`.
 pub const GRAPHICS: &[(&str, Graphics)] = &[
@@ -47,11 +40,8 @@ pub const GRAPHICS: &[(&str, Graphics)] = &[
 ];
 
 /// Names of the values of `color`.
-pub const COLORS: &[(&str, Color)] = &[
-    ("auto", Color::Auto),
-    ("always", Color::Always),
-    ("never", Color::Never),
-];
+pub const COLORS: &[(&str, Color)] =
+    &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
 
 /// The names in one of the tables above.
 pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
@@ -144,11 +134,7 @@ impl Config {
             .iter()
             .filter_map(|(key, name)| {
                 let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
-                Some(Entry {
-                    key,
-                    text,
-                    origin: Origin::Environment(name),
-                })
+                Some(Entry { key, text, origin: Origin::Environment(name) })
             })
             .chain(no_color.then(|| Entry {
                 key: "color",
@@ -158,11 +144,7 @@ impl Config {
             .collect();
         let flags = flags
             .into_iter()
-            .map(|(key, text)| Entry {
-                key,
-                text,
-                origin: Origin::Flag,
-            })
+            .map(|(key, text)| Entry { key, text, origin: Origin::Flag })
             .collect();
         Self::from_layers([file, environment, flags])
     }
@@ -173,17 +155,10 @@ impl Config {
                 ("log", Some(state)) => {
                     state.join("epsiloscope.log").to_string_lossy().into_owned()
                 }
-                ("log", None) => std::env::temp_dir()
-                    .join("epsiloscope.log")
-                    .display()
-                    .to_string(),
+                ("log", None) => std::env::temp_dir().join("epsiloscope.log").display().to_string(),
                 _ => text.to_string(),
             };
-            Entry {
-                key,
-                text,
-                origin: Origin::Default,
-            }
+            Entry { key, text, origin: Origin::Default }
         };
         let mut entries: Vec<Entry> = KEYS.into_iter().map(default).collect();
         for entry in layers.into_iter().flatten() {
@@ -195,10 +170,7 @@ impl Config {
             [0, 1, 2, 3, 4, 5, 6].map(|i| &entries[i]);
         Ok(Self {
             device: device.one_of(DEVICES)?,
-            seed: seed
-                .text
-                .parse()
-                .map_err(|_| seed.bad("a whole number, 0 or more"))?,
+            seed: seed.text.parse().map_err(|_| seed.bad("a whole number, 0 or more"))?,
             theme: theme.one_of(THEMES)?,
             graphics: graphics.one_of(GRAPHICS)?,
             color: color.one_of(COLORS)?,
@@ -225,20 +197,13 @@ impl Config {
 
     /// Whether the command line itself says what `key` is.
     pub fn demands(&self, key: &str) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.key == key && entry.origin == Origin::Flag)
+        self.entries.iter().any(|entry| entry.key == key && entry.origin == Origin::Flag)
     }
 
     /// The configuration as TOML, each line with its origin; can be used as `config.toml`.
     pub fn describe(&self) -> String {
         let mut text = String::new();
-        for Entry {
-            key,
-            text: value,
-            origin,
-        } in &self.entries
-        {
+        for Entry { key, text: value, origin } in &self.entries {
             let value = match *key {
                 "seed" => value.clone(),
                 _ => toml::Value::String(value.clone()).to_string(),
@@ -252,9 +217,7 @@ impl Config {
 impl Entry {
     fn one_of<T: Copy>(&self, table: &[(&'static str, T)]) -> Result<T> {
         let found = table.iter().find(|(name, _)| *name == self.text);
-        found
-            .map(|(_, value)| *value)
-            .ok_or_else(|| self.bad(&names(table).join(", ")))
+        found.map(|(_, value)| *value).ok_or_else(|| self.bad(&names(table).join(", ")))
     }
 
     fn bad(&self, allowed: &str) -> Error {
@@ -283,9 +246,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (key, value) in table.get_ref() {
         let at = line(key.span().start);
-        let Some((known, _)) = KEYS
-            .iter()
-            .find(|(known, _)| *known == key.get_ref().as_ref())
+        let Some((known, _)) = KEYS.iter().find(|(known, _)| *known == key.get_ref().as_ref())
         else {
             let known = KEYS.iter().map(|(known, _)| *known);
             return Err(Error::unknown(
@@ -300,26 +261,12 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => number.to_string(),
             other => {
-                let what = format!(
-                    "'{known}' is a {}, not a text or a number",
-                    other.type_str()
-                );
-                return Err(Error::usage(
-                    what,
-                    place(at),
-                    "see `epsiloscope --print-config`",
-                ));
+                let what = format!("'{known}' is a {}, not a text or a number", other.type_str());
+                return Err(Error::usage(what, place(at), "see `epsiloscope --print-config`"));
             }
         };
-        let origin = Origin::File {
-            path: path.into(),
-            line: at,
-        };
-        entries.push(Entry {
-            key: known,
-            text,
-            origin,
-        });
+        let origin = Origin::File { path: path.into(), line: at };
+        entries.push(Entry { key: known, text, origin });
     }
     Ok(entries)
 }
@@ -348,11 +295,7 @@ mod tests {
     use super::*;
 
     fn entry(key: &'static str, text: &str, origin: Origin) -> Entry {
-        Entry {
-            key,
-            text: text.into(),
-            origin,
-        }
+        Entry { key, text: text.into(), origin }
     }
 
     #[test]
@@ -366,10 +309,7 @@ mod tests {
         assert_eq!(config.device, DeviceChoice::Cpu);
         let text = config.describe();
         assert!(text.contains("device = \"cpu\"  # config.toml:1"), "{text}");
-        assert!(
-            text.contains("seed = 8  # environment variable EPSILOSCOPE_SEED"),
-            "{text}"
-        );
+        assert!(text.contains("seed = 8  # environment variable EPSILOSCOPE_SEED"), "{text}");
         let again = parse(&text, path).unwrap();
         assert_eq!(again.len(), KEYS.len());
     }
@@ -378,10 +318,7 @@ mod tests {
     fn a_bad_file_is_told_in_one_line_with_file_line_and_key() {
         let bad = |text: &str| {
             let layers = |file| Config::from_layers([file, Vec::new(), Vec::new()]);
-            parse(text, Path::new("c.toml"))
-                .and_then(layers)
-                .unwrap_err()
-                .to_string()
+            parse(text, Path::new("c.toml")).and_then(layers).unwrap_err().to_string()
         };
         for (text, parts) in [
             ("# x\ndevise = 'cpu'", ["c.toml:2", "devise", "'device'"]),
@@ -400,9 +337,6 @@ mod tests {
     fn no_colour_reaches_pictures_and_dashboard() {
         let never = || vec![entry("color", "never", Origin::Flag)];
         let config = Config::from_layers([Vec::new(), Vec::new(), never()]).unwrap();
-        assert_eq!(
-            (config.theme, config.graphics),
-            (Theme::Mono, Graphics::Ascii)
-        );
+        assert_eq!((config.theme, config.graphics), (Theme::Mono, Graphics::Ascii));
     }
 }

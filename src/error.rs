@@ -94,11 +94,7 @@ impl Error {
             K::IsADirectory => "name a file, not a folder",
             _ => "check the file and try again",
         };
-        Self::failure(
-            format!("cannot {doing}: {}", cause(error)),
-            path.display(),
-            remedy,
-        )
+        Self::failure(format!("cannot {doing}: {}", cause(error)), path.display(), remedy)
     }
 
     /// An unknown name: suggests the nearest of `known`, and the command that lists them.

@@ -30,10 +30,7 @@ pub fn start(path: &Path, demanded: bool) -> Result<()> {
     if demanded {
         open(path).map_err(|e| Error::io("write the log", path, &e))?;
     }
-    let log = LOG.get_or_init(|| FileLog {
-        path: path.into(),
-        file: Mutex::new(None),
-    });
+    let log = LOG.get_or_init(|| FileLog { path: path.into(), file: Mutex::new(None) });
     if log::set_logger(log).is_ok() {
         log::set_max_level(LevelFilter::Info);
         // A panic is told by whoever catches it, in one line; where it happened stands in the log.
@@ -94,9 +91,7 @@ impl Log for FileLog {
         let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = slot.get_or_insert_with(|| open(&self.path).ok());
         if let Some(file) = file {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let (id, level) = (std::process::id(), record.level());
             let (target, text) = (record.target(), record.args());
             // One write a record, so that the lines of two processes do not mix.
@@ -116,10 +111,7 @@ mod tests {
     fn a_long_log_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/a.log");
-        open(&path)
-            .unwrap()
-            .write_all(&vec![b'x'; LARGEST as usize + 1])
-            .unwrap();
+        open(&path).unwrap().write_all(&vec![b'x'; LARGEST as usize + 1]).unwrap();
         open(&path).unwrap().write_all(b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert!(folder.path().join("state/a.log.old").exists());

@@ -69,16 +69,12 @@ impl Param {
             return Ok(Value::Auto);
         }
         let value = match self.kind {
-            Kind::Int { min, max } => text
-                .parse()
-                .ok()
-                .filter(|v| (min..=max).contains(v))
-                .map(Value::Int),
-            Kind::Float { min, max } => text
-                .parse()
-                .ok()
-                .filter(|v| (min..=max).contains(v))
-                .map(Value::Float),
+            Kind::Int { min, max } => {
+                text.parse().ok().filter(|v| (min..=max).contains(v)).map(Value::Int)
+            }
+            Kind::Float { min, max } => {
+                text.parse().ok().filter(|v| (min..=max).contains(v)).map(Value::Float)
+            }
             Kind::Bool => match text {
                 "true" | "on" | "yes" | "1" => Some(Value::Bool(true)),
                 "false" | "off" | "no" | "0" => Some(Value::Bool(false)),

@@ -58,11 +58,7 @@ struct Source {
 impl Source {
     /// The top-level module it belongs to.
     fn module(&self) -> &str {
-        self.path
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(".rs")
+        self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
     /// The top-level modules that a line names, as `crate::x` or in `use crate::{x, y::z}`.
@@ -84,9 +80,7 @@ impl Source {
 }
 
 fn first_word(text: &str) -> &str {
-    let end = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     &text[..end]
 }
 
@@ -121,17 +115,8 @@ fn sources() -> Vec<Source> {
         let text = fs::read_to_string(path).unwrap();
         let code = |line: &str| line.split("//").next().unwrap_or_default().to_string();
         Source {
-            path: path
-                .strip_prefix(&root)
-                .unwrap()
-                .to_string_lossy()
-                .replace('\\', "/"),
-            lines: text
-                .lines()
-                .map(code)
-                .enumerate()
-                .map(|(n, l)| (n + 1, l))
-                .collect(),
+            path: path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"),
+            lines: text.lines().map(code).enumerate().map(|(n, l)| (n + 1, l)).collect(),
             length: text.lines().count(),
         }
     };
@@ -155,10 +140,8 @@ fn every_module_has_its_place() {
         let known =
             layer(module).is_some() || EDGES.contains(&module) || ["lib", "main"].contains(&module);
         if !known {
-            complaints.push(format!(
-                "src/{}: '{module}' stands in no table of this test",
-                source.path
-            ));
+            complaints
+                .push(format!("src/{}: '{module}' stands in no table of this test", source.path));
         }
     }
     report(complaints);
@@ -177,16 +160,12 @@ fn the_core_looks_down_only() {
                 if EDGES.contains(&name) || layer(name).is_some_and(|other| other > own) && !excused
                 {
                     let (place, module) = (source.place(*number), source.module());
-                    complaints.push(format!(
-                        "{place}: '{module}' names '{name}', which is above it"
-                    ));
+                    complaints
+                        .push(format!("{place}: '{module}' names '{name}', which is above it"));
                 }
             }
             for krate in EDGE_CRATES.iter().filter(|krate| names_crate(line, krate)) {
-                complaints.push(format!(
-                    "{}: the core names '{krate}'",
-                    source.place(*number)
-                ));
+                complaints.push(format!("{}: the core names '{krate}'", source.place(*number)));
             }
         }
     }
@@ -198,29 +177,18 @@ fn the_edges_keep_apart() {
     let mut complaints = Vec::new();
     for source in sources() {
         let own = source.module();
-        let never = NEVER
-            .iter()
-            .find(|(module, _)| *module == own)
-            .map_or(&[][..], |(_, names)| names);
+        let never =
+            NEVER.iter().find(|(module, _)| *module == own).map_or(&[][..], |(_, names)| names);
         let in_test = |number: usize| {
-            let tests = source
-                .lines
-                .iter()
-                .find(|(_, line)| line.trim() == "#[cfg(test)]");
+            let tests = source.lines.iter().find(|(_, line)| line.trim() == "#[cfg(test)]");
             tests.is_some_and(|(start, _)| number > *start)
         };
         for (number, line) in source.lines.iter().filter(|(number, _)| !in_test(*number)) {
-            for name in Source::names(line)
-                .into_iter()
-                .filter(|name| never.contains(name))
-            {
+            for name in Source::names(line).into_iter().filter(|name| never.contains(name)) {
                 complaints.push(format!("{}: '{own}' names '{name}'", source.place(*number)));
             }
             if own != "show" && names_crate(line, "viuer") {
-                complaints.push(format!(
-                    "{}: only show.rs names viuer",
-                    source.place(*number)
-                ));
+                complaints.push(format!("{}: only show.rs names viuer", source.place(*number)));
             }
             if source.path.starts_with("tui/widgets/")
                 && (line.contains("tui::app") || line.contains("super::super::app"))
@@ -237,32 +205,23 @@ fn the_edges_keep_apart() {
 
 #[test]
 fn no_file_does_more_than_one_thing() {
-    let long = sources()
-        .into_iter()
-        .filter(|source| source.length > LONGEST);
+    let long = sources().into_iter().filter(|source| source.length > LONGEST);
     report(
-        long.map(|s| format!("src/{}: {} lines, more than {LONGEST}", s.path, s.length))
-            .collect(),
+        long.map(|s| format!("src/{}: {} lines, more than {LONGEST}", s.path, s.length)).collect(),
     );
 }
 
 #[test]
 fn the_binary_is_thin() {
     let sources = sources();
-    let main = sources
-        .iter()
-        .find(|source| source.path == "main.rs")
-        .unwrap();
+    let main = sources.iter().find(|source| source.path == "main.rs").unwrap();
     assert!(main.length <= 30, "src/main.rs has {} lines", main.length);
 }
 
 #[test]
 fn the_reader_of_lines_sees_what_it_should() {
     assert_eq!(Source::names("use crate::tui::app;"), ["tui"]);
-    assert_eq!(
-        Source::names("use crate::{cli, data::Sample};"),
-        ["cli", "data", ""]
-    );
+    assert_eq!(Source::names("use crate::{cli, data::Sample};"), ["cli", "data", ""]);
     assert!(
         names_crate("use viuer::print;", "viuer") && names_crate("let x = viuer::y();", "viuer")
     );

@@ -109,16 +109,31 @@ pub const PGD: AttackSpec = AttackSpec {
 type Oracle<'a> = &'a mut dyn Gradient;
 type Watcher<'a> = &'a mut dyn Observer;
 
-fn fgsm(oracle: Oracle<'_>, problem: &Problem, _: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+fn fgsm(
+    oracle: Oracle<'_>,
+    problem: &Problem,
+    _: &Settings,
+    watcher: Watcher<'_>,
+) -> Result<Attempt> {
     let step = problem.budget.epsilon;
     descend(oracle, problem, Course { steps: 1, step, random: false, restarts: 1 }, watcher)
 }
 
-fn bim(oracle: Oracle<'_>, problem: &Problem, settings: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+fn bim(
+    oracle: Oracle<'_>,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: Watcher<'_>,
+) -> Result<Attempt> {
     descend(oracle, problem, Course::new(problem, settings, false), watcher)
 }
 
-fn pgd(oracle: Oracle<'_>, problem: &Problem, settings: &Settings, watcher: Watcher<'_>) -> Result<Attempt> {
+fn pgd(
+    oracle: Oracle<'_>,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: Watcher<'_>,
+) -> Result<Attempt> {
     descend(oracle, problem, Course::new(problem, settings, settings.flag("random-start")), watcher)
 }
 
@@ -154,7 +169,12 @@ struct Keeper {
     loss: Vec<f32>,
 }
 
-fn descend(oracle: Oracle<'_>, problem: &Problem, course: Course, watcher: Watcher<'_>) -> Result<Attempt> {
+fn descend(
+    oracle: Oracle<'_>,
+    problem: &Problem,
+    course: Course,
+    watcher: Watcher<'_>,
+) -> Result<Attempt> {
     let n = problem.len();
     let mut best = Keeper {
         images: problem.images.clone(),

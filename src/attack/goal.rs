@@ -74,7 +74,9 @@ impl Aim {
             Self::LeastLikely => others().min_by(|a, b| logits[*a].total_cmp(&logits[*b])),
         };
         match target {
-            Some(target) if target < logits.len() && target != truth => Ok(Goal::Targeted { target }),
+            Some(target) if target < logits.len() && target != truth => {
+                Ok(Goal::Targeted { target })
+            }
             Some(target) if target == truth => Err(Error::usage(
                 format!("target class {target} is the picture's own class"),
                 "--target",
@@ -105,7 +107,10 @@ impl Aim {
             Error::usage(
                 format!("unknown target class '{text}'"),
                 "--target",
-                format!("give 0..{}, a class name, second or least", labels.len().saturating_sub(1)),
+                format!(
+                    "give 0..{}, a class name, second or least",
+                    labels.len().saturating_sub(1)
+                ),
             )
         })
     }
@@ -123,6 +128,8 @@ mod tests {
         assert_eq!(goal(Aim::SecondMostLikely), Ok(Goal::Targeted { target: 2 }));
         assert_eq!(goal(Aim::LeastLikely), Ok(Goal::Targeted { target: 3 }));
         assert!(goal(Aim::Class(0)).is_err() && goal(Aim::Class(4)).is_err());
-        assert!(Goal::Targeted { target: 2 }.reached(2) && !Goal::Untargeted { truth: 2 }.reached(2));
+        assert!(
+            Goal::Targeted { target: 2 }.reached(2) && !Goal::Untargeted { truth: 2 }.reached(2)
+        );
     }
 }

@@ -40,7 +40,8 @@ pub fn judge(attempt: Attempt, victim: &mut Victim<'_>, problem: &Problem) -> Re
         }
         Norm::L0 | Norm::L1 => {}
     }
-    let finite = images.clone().is_finite().all().try_into_scalar::<bool>().map_err(|e| lost(&e))?;
+    let finite =
+        images.clone().is_finite().all().try_into_scalar::<bool>().map_err(|e| lost(&e))?;
     if !finite {
         images = images.clone().mask_where(images.is_nan(), problem.images.clone());
     }

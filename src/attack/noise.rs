@@ -1,8 +1,8 @@
 //! Random noise of equal norm: the baseline that every attack must beat.
 
 use crate::attack::norm::Norm;
-use crate::attack::observer::{Flow, Observer, Step};
 use crate::attack::objective::margin;
+use crate::attack::observer::{Flow, Observer, Step};
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Run};
@@ -68,7 +68,8 @@ fn noise(
                 best[i] = margins[i];
             }
         }
-        let mask: Tensor<1, Bool> = Tensor::from_data(TensorData::from(better.as_slice()), &x.device());
+        let mask: Tensor<1, Bool> =
+            Tensor::from_data(TensorData::from(better.as_slice()), &x.device());
         kept = kept.mask_where(mask.reshape([dims[0], 1, 1, 1]).expand(dims), images.clone());
         let loss: Vec<f32> = margins.iter().map(|m| -m).collect();
         let step = Step {

@@ -1,7 +1,7 @@
 //! What an attack is given and what it hands back.
 
-use crate::attack::draws::Draws;
 use crate::attack::descent::{STEP_SIZE, step_size};
+use crate::attack::draws::Draws;
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::registry::AttackSpec;

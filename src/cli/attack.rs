@@ -106,7 +106,9 @@ fn store(report: &Report, path: &Path, format: Format) -> Result<()> {
         Format::Png => {
             save_png(&report.picture, path)?;
             if report.success && !report.similarity.survives_8_bit {
-                note("a PNG has 8 bits a channel, and this attack does not survive them: save .npy");
+                note(
+                    "a PNG has 8 bits a channel, and this attack does not survive them: save .npy",
+                );
             }
             Ok(())
         }
@@ -171,7 +173,12 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
         ("size", format!("L0 {}  L1 {:.3}  L2 {:.4}  L∞ {:.4}", n.l0, n.l1, n.l2, n.linf)),
         (
             "likeness",
-            format!("PSNR {:.1} dB  SSIM {:.4}  changed {:.1} %", seen.psnr, seen.ssim, seen.changed * 100.0),
+            format!(
+                "PSNR {:.1} dB  SSIM {:.4}  changed {:.1} %",
+                seen.psnr,
+                seen.ssim,
+                seen.changed * 100.0
+            ),
         ),
         (
             "survives",

@@ -52,7 +52,17 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     })?;
     bar.finish_and_clear();
     save(&report, inputs.shape, to)?;
-    print(&Summary { name: &batch.model.card.name, plan: &plan, n, report: &report, device: &chosen.info }, args, context)
+    print(
+        &Summary {
+            name: &batch.model.card.name,
+            plan: &plan,
+            n,
+            report: &report,
+            device: &chosen.info,
+        },
+        args,
+        context,
+    )
 }
 
 impl Inputs {
@@ -145,11 +155,17 @@ fn print(summary: &Summary<'_>, args: &AttackArgs, context: &mut Context) -> Res
     }
     let out = &mut context.out;
     let eps = experiment::epsilon_text(plan.epsilon);
-    let head = format!("of {n} pictures {correct} were answered rightly, and {fooled} of them reach the goal");
+    let head = format!(
+        "of {n} pictures {correct} were answered rightly, and {fooled} of them reach the goal"
+    );
     out.line(&out.paint(Style::Strong, &head))?;
     out.line(&format!(
         "{name}: {} {} ε = {eps}  {}  seed {}  {:.1} s",
-        plan.attack.id, plan.norm, plan.resolved(), plan.seed, report.cost.seconds
+        plan.attack.id,
+        plan.norm,
+        plan.resolved(),
+        plan.seed,
+        report.cost.seconds
     ))
 }
 

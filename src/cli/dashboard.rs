@@ -46,7 +46,13 @@ pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
     } else if let Some(id) = args.pick.dataset.as_deref() {
         let known = || DATASETS.iter().map(|row| row.id);
         if !known().any(|row| row == id) {
-            return Err(Error::unknown("data set", id, "--dataset", known(), "`epsiloscope samples`"));
+            return Err(Error::unknown(
+                "data set",
+                id,
+                "--dataset",
+                known(),
+                "`epsiloscope samples`",
+            ));
         }
     }
     let plan = match (&args.attack, &args.eps) {

@@ -29,11 +29,7 @@ pub fn man(command: Option<&str>, context: &mut Context) -> Result<()> {
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(page).render(&mut text).map_err(|e| {
-        Error::failure(
-            format!("cannot make the manual page: {e}"),
-            "man",
-            "report this",
-        )
+        Error::failure(format!("cannot make the manual page: {e}"), "man", "report this")
     })?;
     context.out.bytes(&text)
 }

@@ -35,7 +35,8 @@ pub fn models(list: &List, context: &mut Context) -> Result<()> {
 fn model_row(card: &Card) -> Vec<String> {
     let [c, h, w] = card.input.shape;
     let accuracy = card.accuracy.as_ref();
-    let clean = accuracy.map_or("—".into(), |a| format!("{} (n={})", percent(a.clean), a.clean_n));
+    let clean =
+        accuracy.map_or("—".into(), |a| format!("{} (n={})", percent(a.clean), a.clean_n));
     let robust = accuracy.and_then(|a| a.robust.first()).map_or("—".into(), |r| {
         let share = percent(r.accuracy);
         format!("{share} ({} {} ε={} n={})", r.attack, r.norm, r.epsilon, r.n)
@@ -110,9 +111,11 @@ pub fn attacks(id: Option<&str>, list: &List, context: &mut Context) -> Result<(
         return explain(head, &facts, attack.params, "--set NAME=VALUE", context);
     }
     let mut rows = vec![row(["attack", "family", "knowledge", "norms", "what it does"])];
-    rows.extend(wanted.iter().map(|a| {
-        row([a.id, a.family, &a.knowledge().to_string(), &norms(a), a.summary])
-    }));
+    rows.extend(
+        wanted
+            .iter()
+            .map(|a| row([a.id, a.family, &a.knowledge().to_string(), &norms(a), a.summary])),
+    );
     context.out.table(&rows)
 }
 
@@ -184,9 +187,7 @@ fn defence_json(defence: &DefenceSpec) -> Value {
 }
 
 fn parameters(params: &[Param]) -> Vec<Value> {
-    let one = |p: &Param| {
-        json!({ "id": p.id, "default": p.default, "allowed": p.allowed(), "help": p.help })
-    };
+    let one = |p: &Param| json!({ "id": p.id, "default": p.default, "allowed": p.allowed(), "help": p.help });
     params.iter().map(one).collect()
 }
 

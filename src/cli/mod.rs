@@ -68,9 +68,7 @@ pub fn main(
     let run = catch_unwind(AssertUnwindSafe(|| run(cli, dashboard)));
     let result = run.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("panic");
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
         Err(Error::failure(
             format!("internal error: {text}"),
             "",
@@ -89,9 +87,7 @@ pub fn main(
 /// Parses the arguments, in colour only where that is wanted.
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     let wanted = |flag: &str, value: &str| {
-        let pair = args
-            .windows(2)
-            .any(|pair| pair[0] == *flag && pair[1] == *value);
+        let pair = args.windows(2).any(|pair| pair[0] == *flag && pair[1] == *value);
         pair || args.iter().any(|arg| *arg == *format!("{flag}={value}"))
     };
     let color = match () {

@@ -64,10 +64,7 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         return context.out.json(&card);
     }
     let out = &mut context.out;
-    out.line(&out.paint(
-        Style::Strong,
-        &format!("{} is in {}", card.name, args.out.display()),
-    ))?;
+    out.line(&out.paint(Style::Strong, &format!("{} is in {}", card.name, args.out.display())))?;
     if let Some(accuracy) = &card.accuracy {
         out.line(&format!(
             "clean accuracy {:.2} % (n={})",

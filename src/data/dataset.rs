@@ -268,9 +268,8 @@ fn fashion() -> Result<Store> {
     )
 }
 
-const CIFAR10: &[&str] = &[
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-];
+const CIFAR10: &[&str] =
+    &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 fn cifar10() -> Result<Store> {
     let bytes = inflate(asset!("cifar10/test-100.bin.gz"), "cifar10")?;

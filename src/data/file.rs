@@ -26,7 +26,11 @@ pub fn read_picture(path: &Path) -> Result<Picture> {
         .read_to_end(&mut bytes)
         .map_err(|e| Error::io("read the picture", path, &e))?;
     if bytes.is_empty() {
-        return Err(Error::failure("the file is empty", path.display(), "give a PNG or JPEG picture"));
+        return Err(Error::failure(
+            "the file is empty",
+            path.display(),
+            "give a PNG or JPEG picture",
+        ));
     }
     if bytes.len() as u64 > LARGEST_FILE {
         let what = format!("the file is larger than {} MiB", LARGEST_FILE >> 20);
@@ -43,7 +47,9 @@ pub(super) fn decode(bytes: &[u8], place: &Path) -> Result<Picture> {
             E::Limits(_) => ("the picture is too large to decode".to_string(), "make it smaller"),
             E::Unsupported(_) => ("not a PNG or JPEG picture".into(), "convert it to PNG or JPEG"),
             E::IoError(_) => ("the picture is cut short".into(), "get the whole file"),
-            other => (format!("the picture is damaged: {other}"), "convert it to PNG or JPEG again"),
+            other => {
+                (format!("the picture is damaged: {other}"), "convert it to PNG or JPEG again")
+            }
         };
         Error::failure(what, place.display(), remedy)
     };

@@ -11,7 +11,16 @@ pub const MNIST: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Names of Fashion-MNIST's classes.
 pub const FASHION: &[&str] = &[
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
 ];
 
 /// Which half of a data set.
@@ -31,7 +40,8 @@ fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
     if bytes.len() < 4 + 4 * dims || bytes[..4] != [0, 0, 8, dims as u8] {
         return Err(damaged("wrong header", place));
     }
-    let word = |i: usize| u32::from_be_bytes(bytes[4 + 4 * i..8 + 4 * i].try_into().unwrap_or([0; 4]));
+    let word =
+        |i: usize| u32::from_be_bytes(bytes[4 + 4 * i..8 + 4 * i].try_into().unwrap_or([0; 4]));
     let sizes: Vec<usize> = (0..dims).map(|i| word(i) as usize).collect();
     let total = sizes.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
     match total.is_some_and(|t| t == bytes.len() - 4 - 4 * dims) {

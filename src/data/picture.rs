@@ -123,13 +123,15 @@ impl Picture {
             Some(short) => short as f64 / self.height().min(self.width()) as f64,
             None => (h as f64 / self.height() as f64).max(w as f64 / self.width() as f64),
         };
-        let scaled = |side: usize, least: usize| ((side as f64 * scale).round() as usize).max(least);
+        let scaled =
+            |side: usize, least: usize| ((side as f64 * scale).round() as usize).max(least);
         let (new_h, new_w) = (scaled(self.height(), h), scaled(self.width(), w));
         if (new_h, new_w) != (self.height(), self.width()) {
             image = imageops::resize(&image, new_w as u32, new_h as u32, filter.kind());
         }
         let (top, left) = ((new_h - h) / 2, (new_w - w) / 2);
-        let cut = imageops::crop_imm(&image, left as u32, top as u32, w as u32, h as u32).to_image();
+        let cut =
+            imageops::crop_imm(&image, left as u32, top as u32, w as u32, h as u32).to_image();
         let fitted = from_rgb32f(&cut);
         match c {
             1 => fitted.grey(),

@@ -24,7 +24,8 @@ pub fn atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<
     if path.is_dir() {
         return Err(fail(io::ErrorKind::IsADirectory.into()));
     }
-    let mut file = tempfile::Builder::new().prefix(".epsiloscope-").tempfile_in(&folder).map_err(fail)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".epsiloscope-").tempfile_in(&folder).map_err(fail)?;
     {
         let mut buffered = BufWriter::new(file.as_file_mut());
         write(&mut buffered).and_then(|()| buffered.flush()).map_err(fail)?;
@@ -73,10 +74,8 @@ pub fn save_png(picture: &Picture, path: &Path) -> Result<()> {
 /// As [`atomically`].
 pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
     let sizes: Vec<String> = shape.iter().map(|s| format!("{s},")).collect();
-    let mut header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}",
-        sizes.join(" ")
-    );
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sizes.join(" "));
     let padding = 64 - (10 + header.len() + 1) % 64;
     header.push_str(&" ".repeat(padding % 64));
     header.push('\n');

@@ -61,12 +61,8 @@ impl PartialEq for DefenceSpec {
 }
 
 /// Every defence, in the order of the strip.
-pub static DEFENCES: &[DefenceSpec] = &[
-    transform::BIT_DEPTH,
-    transform::MEDIAN,
-    transform::JPEG,
-    super::twin::ADVERSARIAL_TRAINING,
-];
+pub static DEFENCES: &[DefenceSpec] =
+    &[transform::BIT_DEPTH, transform::MEDIAN, transform::JPEG, super::twin::ADVERSARIAL_TRAINING];
 
 /// A defence with its settings.
 #[derive(Clone, Debug, PartialEq)]

@@ -165,7 +165,8 @@ impl Transform for Jpeg {
 /// # Errors
 /// Failure, when the codec fails.
 pub fn jpeg(picture: &Picture, quality: u8) -> Result<Picture> {
-    let bad = |e: image::ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
+    let bad =
+        |e: image::ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
     let rgb = DynamicImage::ImageRgb8(picture.to_rgb());
     let grey = picture.shape()[0] == 1;
     let image = if grey { DynamicImage::ImageLuma8(rgb.to_luma8()) } else { rgb };
@@ -215,7 +216,8 @@ mod tests {
     fn the_median_is_scipys() {
         // scipy.ndimage.median_filter([[1,2,3],[4,5,6],[7,8,9]], size=2 and 3), over 10.
         let picture = Picture::new([1, 3, 3], (1..10).map(|v| v as f32 / 10.0).collect::<Vec<_>>());
-        let ten = |p: Picture| p.pixels().iter().map(|v| (v * 10.0).round() as u8).collect::<Vec<_>>();
+        let ten =
+            |p: Picture| p.pixels().iter().map(|v| (v * 10.0).round() as u8).collect::<Vec<_>>();
         assert_eq!(ten(Median { size: 2 }.apply(&picture).unwrap()), [1, 2, 3, 4, 4, 5, 7, 7, 8]);
         assert_eq!(ten(Median { size: 3 }.apply(&picture).unwrap()), [2, 3, 3, 4, 5, 6, 7, 7, 8]);
     }

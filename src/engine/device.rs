@@ -139,7 +139,8 @@ pub fn choose(choice: DeviceChoice) -> Chosen {
         Ok(device) => {
             let name = format!("{} ({})", short(&adapter.name), adapter.backend);
             let info = DeviceInfo { kind: "wgpu".into(), name };
-            let note = (!adapter.hardware).then(|| "software adapter, slower than --device cpu".into());
+            let note =
+                (!adapter.hardware).then(|| "software adapter, slower than --device cpu".into());
             Chosen { device, info, note }
         }
         Err(why) => cpu(Some(format!("{} failed: {why}", short(&adapter.name)))),
@@ -164,7 +165,8 @@ fn open(adapter: &Adapter) -> Result<Device, String> {
     };
     let set_up = || {
         let tried = catch_unwind(AssertUnwindSafe(|| -> Result<Device, String> {
-            let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| e.to_string())?;
+            let device =
+                Device::wgpu_options().device_kind(kind).init().map_err(|e| e.to_string())?;
             let probe: Tensor<1> = Tensor::from_floats([1.0, 2.0], &device);
             let sum = probe.sum().try_into_scalar::<f32>().map_err(|e| e.to_string())?;
             match sum == 3.0 {

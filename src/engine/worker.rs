@@ -211,9 +211,10 @@ impl Worker {
     }
 
     fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
-        let name = self.current.clone().ok_or_else(|| {
-            Error::usage("no model is loaded", "engine", "choose a model first")
-        })?;
+        let name = self
+            .current
+            .clone()
+            .ok_or_else(|| Error::usage("no model is loaded", "engine", "choose a model first"))?;
         let model = self.model(&name)?;
         // A twin that does not load is no reason not to attack.
         let twin = model.card.twin.clone().and_then(|twin| self.model(&twin).ok());
@@ -223,7 +224,8 @@ impl Worker {
             twin,
             sample: job.sample.clone(),
             plan: job.plan.clone(),
-            device: device.unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() }),
+            device: device
+                .unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() }),
         })
     }
 
@@ -290,7 +292,8 @@ impl Worker {
             }
             if looked % 16 == 0 {
                 let queue = self.shared.lock();
-                if queue.cancel || queue.quit || queue.waiting.is_some() || !queue.loads.is_empty() {
+                if queue.cancel || queue.quit || queue.waiting.is_some() || !queue.loads.is_empty()
+                {
                     return Err(Error::cancelled());
                 }
                 drop(queue);
@@ -308,4 +311,3 @@ impl Worker {
         Ok(())
     }
 }
-

@@ -1,8 +1,6 @@
 //! Many samples: attacking a batch of the user's own, and evaluating robust accuracy.
 
-use crate::attack::{
-    Budget, Decision, Flow, Observer, Plan, Problem, Score, Step, Victim, launch,
-};
+use crate::attack::{Budget, Decision, Flow, Observer, Plan, Problem, Score, Step, Victim, launch};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::report::{Cost, Device, VERSION};
@@ -116,7 +114,8 @@ pub fn attack_batch(batch: &Batch, mut progress: Progress<'_>) -> Result<BatchRe
                 Error::device(format!("the device failed: {e}"), "compute", "use --device cpu")
             })?;
             for (row, i) in open.iter().enumerate() {
-                images[i * size..(i + 1) * size].copy_from_slice(&found[row * size..(row + 1) * size]);
+                images[i * size..(i + 1) * size]
+                    .copy_from_slice(&found[row * size..(row + 1) * size]);
                 success[*i] = verdict.success[row];
             }
         }

@@ -6,10 +6,11 @@ mod report;
 mod single;
 mod trace;
 
+pub use crate::metrics::Norms;
 pub use batch::{Batch, BatchReport, Evaluation, EvaluationReport, attack_batch, evaluate};
 pub use report::{
-    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION, epsilon_text,
+    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
+    epsilon_text,
 };
-pub use crate::metrics::Norms;
 pub use single::{Clean, Experiment, clean, defend_adaptive, defend_naive, run};
 pub use trace::{Point, Recorder, Trace};

@@ -173,11 +173,15 @@ impl Report {
         let share = self.adversarial.confidence * 100.0;
         if !self.attacked {
             let truth = &self.label_name;
-            return format!("{before} is wrong already (the truth is {truth}): nothing was attacked");
+            return format!(
+                "{before} is wrong already (the truth is {truth}): nothing was attacked"
+            );
         }
         match (self.success, self.target) {
             (true, None) => format!("{before} becomes {after} ({share:.0} %) at {eps}"),
-            (true, Some(_)) => format!("{before} becomes the chosen {after} ({share:.0} %) at {eps}"),
+            (true, Some(_)) => {
+                format!("{before} becomes the chosen {after} ({share:.0} %) at {eps}")
+            }
             (false, Some(_)) if self.adversarial.label != self.clean.label => {
                 format!("{before} becomes {after} ({share:.0} %) at {eps}, not the chosen target")
             }

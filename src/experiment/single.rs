@@ -79,7 +79,11 @@ fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
     Ok(Picture::new(shape, pixels))
 }
 
-fn answer(model: &Model, victim: &mut Victim<'_>, images: &Tensor<4>) -> Result<(Prediction, Vec<f32>)> {
+fn answer(
+    model: &Model,
+    victim: &mut Victim<'_>,
+    images: &Tensor<4>,
+) -> Result<(Prediction, Vec<f32>)> {
     let scores = victim.scores(images)?;
     let row = scores.rows().next().unwrap_or_default().to_vec();
     Ok((prediction(model, &row), row))
@@ -178,7 +182,11 @@ pub fn run(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Repor
     })
 }
 
-fn finish(model: &Model, verdict: Verdict, shape: [usize; 3]) -> Result<(Picture, Prediction, bool)> {
+fn finish(
+    model: &Model,
+    verdict: Verdict,
+    shape: [usize; 3],
+) -> Result<(Picture, Prediction, bool)> {
     let row = verdict.scores.rows().next().unwrap_or_default();
     let after = prediction(model, row);
     Ok((picture(verdict.images, shape)?, after, verdict.success[0]))
@@ -279,7 +287,8 @@ impl<'a> Defended<'a> {
         attacked: Option<(Picture, Cost)>,
     ) -> Result<DefenceRow> {
         let clean = self.answer(&report.original)?.0;
-        let (picture, cost) = attacked.unwrap_or_else(|| (report.original.clone(), Cost::default()));
+        let (picture, cost) =
+            attacked.unwrap_or_else(|| (report.original.clone(), Cost::default()));
         let adversarial = self.answer(&picture)?.0;
         let goal = goal(report);
         let outcome = match (clean.label == report.label, goal.reached(adversarial.label)) {

@@ -48,9 +48,10 @@ fn blur(f: &dyn Fn(usize) -> f32, h: usize, w: usize, window: &[f32]) -> Vec<f32
     let mut rows = Vec::with_capacity(h * out_w);
     for y in 0..h {
         let row: Vec<f32> = (0..w).map(|x| f(y * w + x)).collect();
-        rows.extend(row.windows(window.len()).map(|part| {
-            part.iter().zip(window).map(|(p, q)| p * q).sum::<f32>()
-        }));
+        rows.extend(
+            row.windows(window.len())
+                .map(|part| part.iter().zip(window).map(|(p, q)| p * q).sum::<f32>()),
+        );
     }
     let mut out = Vec::with_capacity(out_h * out_w);
     for y in 0..out_h {
@@ -69,7 +70,10 @@ mod tests {
     #[test]
     fn equal_pictures_are_alike_and_noise_is_not() {
         let ramp = |k: f32| {
-            let at = |i: usize| ((i % 32) as f32 / 31.0 + k * ((i * 7919 % 101) as f32 / 100.0 - 0.5)).clamp(0.0, 1.0);
+            let at = |i: usize| {
+                ((i % 32) as f32 / 31.0 + k * ((i * 7919 % 101) as f32 / 100.0 - 0.5))
+                    .clamp(0.0, 1.0)
+            };
             Picture::new([3, 32, 32], (0..3072).map(|i| at(i % 1024)).collect::<Vec<_>>())
         };
         let (clean, little, much) = (ramp(0.0), ramp(0.05), ramp(0.5));

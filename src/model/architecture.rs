@@ -77,7 +77,12 @@ fn efficientnet_lite0() -> Vec<Layer> {
             conv_norm(&mut body, name("_expand_conv"), name("_bn0"), [inputs, mid, 1, 1, 1]);
             body.push(Layer::Relu6);
         }
-        conv_norm(&mut body, name("_depthwise_conv"), name("_bn1"), [mid, mid, kernel, stride, mid]);
+        conv_norm(
+            &mut body,
+            name("_depthwise_conv"),
+            name("_bn1"),
+            [mid, mid, kernel, stride, mid],
+        );
         body.push(Layer::Relu6);
         conv_norm(&mut body, name("_project_conv"), name("_bn2"), [mid, out, 1, 1, 1]);
         match stride == 1 && inputs == out {

@@ -334,7 +334,9 @@ impl Card {
             return Err(format!("input.shape [{c}, {h}, {w}] must be [1 or 3, height, width]"));
         }
         if self.input.range != [0.0, 1.0] {
-            return Err("input.range must be [0.0, 1.0]; put scaling into input.normalisation".into());
+            return Err(
+                "input.range must be [0.0, 1.0]; put scaling into input.normalisation".into()
+            );
         }
         let normal = |n: &Normalisation| {
             n.mean.len() == c && n.std.len() == c && n.std.iter().all(|s| *s > 0.0)

@@ -72,7 +72,8 @@ impl Network {
             Size::Map([c, h, w]) => c * h * w,
         };
         if answers != card.num_classes {
-            let what = format!("the last layer gives {answers} values for {} classes", card.num_classes);
+            let what =
+                format!("the last layer gives {answers} values for {} classes", card.num_classes);
             return Err(builder.misfit(what));
         }
         let normalisation = card.input.normalisation.as_ref().map(|n| {
@@ -132,14 +133,20 @@ fn run(ops: &[Op], mut flow: Flow) -> Flow {
             (Op::Conv { weight, bias, options }, Flow::Map(x)) => {
                 Flow::Map(module::conv2d(x, weight.clone(), bias.clone(), options.clone()))
             }
-            (Op::Affine { scale, shift }, Flow::Map(x)) => Flow::Map(x * scale.clone() + shift.clone()),
+            (Op::Affine { scale, shift }, Flow::Map(x)) => {
+                Flow::Map(x * scale.clone() + shift.clone())
+            }
             (Op::Linear { weight, bias }, x) => {
                 Flow::Flat(module::linear(flat(x), weight.clone(), bias.clone()))
             }
             (Op::Activation(kind), Flow::Map(x)) => Flow::Map(activate(kind, x)),
             (Op::Activation(kind), Flow::Flat(x)) => Flow::Flat(activate(kind, x)),
-            (Op::MaxPool(options), Flow::Map(x)) => Flow::Map(module::max_pool2d(x, options.clone())),
-            (Op::AvgPool(options), Flow::Map(x)) => Flow::Map(module::avg_pool2d(x, options.clone())),
+            (Op::MaxPool(options), Flow::Map(x)) => {
+                Flow::Map(module::max_pool2d(x, options.clone()))
+            }
+            (Op::AvgPool(options), Flow::Map(x)) => {
+                Flow::Map(module::avg_pool2d(x, options.clone()))
+            }
             (Op::GlobalAvgPool, Flow::Map(x)) => Flow::Map(x.mean_dims(&[2, 3])),
             (Op::Flatten, x) => Flow::Flat(flat(x)),
             (Op::Residual(body), Flow::Map(x)) => match run(body, Flow::Map(x.clone())) {
@@ -192,8 +199,10 @@ impl Builder<'_, '_> {
         let mut rest = layers.iter().peekable();
         while let Some(layer) = rest.next() {
             let (mut op, next) = self.layer(layer, size)?;
-            if let (Op::Conv { weight, bias, .. }, Some(Layer::BatchNorm2d { param, features, eps })) =
-                (&mut op, rest.peek())
+            if let (
+                Op::Conv { weight, bias, .. },
+                Some(Layer::BatchNorm2d { param, features, eps }),
+            ) = (&mut op, rest.peek())
             {
                 let (scale, shift) = self.norm(param, *features, *eps, next)?;
                 let old = weight.clone();
@@ -230,12 +239,13 @@ impl Builder<'_, '_> {
     }
 
     fn layer(&mut self, layer: &Layer, size: Size) -> Result<(Op, Size)> {
-        let windowed = |[c, h, w]: [usize; 3], kernel: usize, stride: usize, pad: [(usize, usize); 2]| {
-            let side = |n: usize, (a, b): (usize, usize)| {
-                (n + a + b).checked_sub(kernel).map(|r| r / stride.max(1) + 1)
+        let windowed =
+            |[c, h, w]: [usize; 3], kernel: usize, stride: usize, pad: [(usize, usize); 2]| {
+                let side = |n: usize, (a, b): (usize, usize)| {
+                    (n + a + b).checked_sub(kernel).map(|r| r / stride.max(1) + 1)
+                };
+                Some([c, side(h, pad[0])?, side(w, pad[1])?])
             };
-            Some([c, side(h, pad[0])?, side(w, pad[1])?])
-        };
         match (layer, size) {
             (
                 Layer::Conv2d { param, inputs, out, kernel, stride, padding, groups, bias },
@@ -251,8 +261,7 @@ impl Builder<'_, '_> {
                 let shape = [*out, inputs / groups, *kernel, *kernel];
                 let weight = self.take(param, "weight", &shape)?.reshape(shape);
                 let bias = self.maybe(*bias, param, *out)?;
-                let options =
-                    ConvOptions::new_with_padding([*stride; 2], pads, [1; 2], *groups);
+                let options = ConvOptions::new_with_padding([*stride; 2], pads, [1; 2], *groups);
                 Ok((Op::Conv { weight, bias, options }, Size::Map([*out, h, w])))
             }
             (Layer::BatchNorm2d { param, features, eps }, Size::Map(_)) => {
@@ -305,7 +314,9 @@ impl Builder<'_, '_> {
                 let (ops, after) = self.stack(body, size)?;
                 match after == size {
                     true => Ok((Op::Residual(ops), size)),
-                    false => Err(self.misfit(format!("a residual body turns {size:?} into {after:?}"))),
+                    false => {
+                        Err(self.misfit(format!("a residual body turns {size:?} into {after:?}")))
+                    }
                 }
             }
             (other, Size::Flat(n)) if needs_map(other) => {

@@ -2,10 +2,10 @@
 
 use crate::data::{self, DATASETS, Dataset};
 use crate::error::{Error, Result};
+use crate::model::Classifier;
 use crate::model::card::Card;
 use crate::model::network::Network;
 use crate::model::weights::{Weights, sha256};
-use crate::model::Classifier;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -49,7 +49,9 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
         let cards = catalogue();
         let known = cards.iter().map(|c| c.name.as_str());
         return Err(match name.contains(std::path::MAIN_SEPARATOR) {
-            true => Error::failure("no such model", path.display(), "name a folder with a card.toml"),
+            true => {
+                Error::failure("no such model", path.display(), "name a folder with a card.toml")
+            }
             false => Error::unknown("model", name, "--model", known, "`epsiloscope models`"),
         });
     }
@@ -84,7 +86,8 @@ impl Model {
         let (card, path) = find_card(name)?;
         let weights = match &path {
             Some(path) => {
-                let bytes = std::fs::read(path).map_err(|e| Error::io("read the weights", path, &e))?;
+                let bytes =
+                    std::fs::read(path).map_err(|e| Error::io("read the weights", path, &e))?;
                 check_sha(&card, &bytes, path)?;
                 Weights::parse(&bytes, &path.display().to_string())?
             }
@@ -139,11 +142,16 @@ impl Model {
         let ramp: Tensor<1> = Tensor::from_floats([0.0, 0.5, 1.0], device);
         let images = ramp.reshape([3, 1, 1, 1]).expand([3, c, h, w]);
         let answers = self.network.forward(images).try_into_vec_as::<f32>().map_err(|e| {
-            Error::device(format!("the network does not run: {e}"), &self.card.name, "try --device cpu")
+            Error::device(
+                format!("the network does not run: {e}"),
+                &self.card.name,
+                "try --device cpu",
+            )
         })?;
         let rows = answers.chunks(self.card.num_classes);
         let probabilities = rows.clone().all(|row| {
-            row.iter().all(|v| (0.0..=1.0).contains(v)) && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4
+            row.iter().all(|v| (0.0..=1.0).contains(v))
+                && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4
         });
         match probabilities {
             false => Ok(()),
@@ -162,7 +170,11 @@ fn check_sha(card: &Card, bytes: &[u8], path: &Path) -> Result<()> {
     match found.eq_ignore_ascii_case(wanted) {
         true => Ok(()),
         false => Err(Error::failure(
-            format!("the weights' sha256 is {}…, the card says {}…", &found[..12], wanted.get(..12).unwrap_or(wanted)),
+            format!(
+                "the weights' sha256 is {}…, the card says {}…",
+                &found[..12],
+                wanted.get(..12).unwrap_or(wanted)
+            ),
             path.display(),
             "get the right weights, or correct or leave out the card's sha256",
         )),

@@ -72,7 +72,11 @@ impl Weights {
 /// Failure, when it is not such a file.
 pub fn read_tensors<'a>(bytes: &'a [u8], place: &str) -> Result<Vec<(String, TensorView<'a>)>> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
-        Error::failure(format!("not a safetensors file: {e}"), place, "save it again by safetensors")
+        Error::failure(
+            format!("not a safetensors file: {e}"),
+            place,
+            "save it again by safetensors",
+        )
     })?;
     Ok(file.tensors())
 }

@@ -30,7 +30,12 @@ pub fn save(path: &Path, parameters: &[Parameter], position: Position) -> Result
     let mut tensors = vec![(POSITION.to_string(), vec![3], bytes, Dtype::I64)];
     for p in parameters {
         for (suffix, tensor) in [("", &p.value), (".mean", &p.mean), (".square", &p.square)] {
-            tensors.push((format!("{}{suffix}", p.name), p.shape.clone(), bytes_of(tensor)?, Dtype::F32));
+            tensors.push((
+                format!("{}{suffix}", p.name),
+                p.shape.clone(),
+                bytes_of(tensor)?,
+                Dtype::F32,
+            ));
         }
     }
     write_tensors(path, &tensors)
@@ -79,7 +84,8 @@ pub fn load(
         for (suffix, tensor) in
             [("", &mut p.value), (".mean", &mut p.mean), (".square", &mut p.square)]
         {
-            let values = weights.get(&format!("{}{suffix}", p.name), &p.shape).map_err(|_| other())?;
+            let values =
+                weights.get(&format!("{}{suffix}", p.name), &p.shape).map_err(|_| other())?;
             let data = TensorData::new(values.to_vec(), [values.len()]);
             *tensor = Tensor::from_data(data, device);
         }

@@ -116,7 +116,14 @@ impl Recipe {
     }
 }
 
-fn conv(param: &str, inputs: usize, out: usize, kernel: usize, stride: usize, padding: usize) -> Layer {
+fn conv(
+    param: &str,
+    inputs: usize,
+    out: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Layer {
     Layer::Conv2d {
         param: param.into(),
         inputs,

@@ -1,7 +1,7 @@
 //! The training loop.
 
-use crate::attack::{self, Draws, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
 use crate::attack::Budget;
+use crate::attack::{self, Draws, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
 use crate::data::{Dataset, Filter, Split, read_folder};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
@@ -87,7 +87,9 @@ pub fn run(
     trainer.parameters = initialise(&trainer.card, options.seed, device)?;
     let checkpoint = out.join("checkpoint.safetensors");
     let first = match checkpoint.exists() {
-        true => checkpoint::load(&checkpoint, &mut trainer.parameters, options.seed, epochs, device)?,
+        true => {
+            checkpoint::load(&checkpoint, &mut trainer.parameters, options.seed, epochs, device)?
+        }
         false => 0,
     };
     trainer.train(first, &checkpoint, watch)?;
@@ -151,7 +153,8 @@ impl Trainer<'_> {
             }
             let picked = &order[batch * self.recipe.batch..(batch + 1) * self.recipe.batch];
             let (l, a) = self.step(picked, step, total)?;
-            let blend = |old: f32, new: f32| if old.is_nan() { new } else { 0.98 * old + 0.02 * new };
+            let blend =
+                |old: f32, new: f32| if old.is_nan() { new } else { 0.98 * old + 0.02 * new };
             (loss, accuracy) = (blend(loss, l), blend(accuracy, a));
             let progress = Progress {
                 phase: "training",
@@ -310,7 +313,8 @@ impl Trainer<'_> {
         let mut measure = |n: usize, plan: Plan| -> Result<EvaluationReport> {
             let dataset = Dataset::load(self.recipe.dataset)?;
             let device = info.clone();
-            let task = Evaluation { model: model.clone(), dataset, n, plan, batch_size: 100, device };
+            let task =
+                Evaluation { model: model.clone(), dataset, n, plan, batch_size: 100, device };
             experiment::evaluate(&task, &mut |batch, batches| {
                 let nan = f32::NAN;
                 let (epoch, epochs) = (self.epochs, self.epochs);
@@ -336,8 +340,9 @@ impl Trainer<'_> {
             }],
         });
         self.card.training = self.record(info);
-        let text = toml::to_string(&self.card)
-            .map_err(|e| Error::failure(format!("cannot write the card: {e}"), out.display(), ""))?;
+        let text = toml::to_string(&self.card).map_err(|e| {
+            Error::failure(format!("cannot write the card: {e}"), out.display(), "")
+        })?;
         crate::data::atomically(&out.join("card.toml"), |file| file.write_all(text.as_bytes()))?;
         Ok(self.card)
     }

@@ -29,10 +29,7 @@ fn the_help_is_as_it_was() {
     let global = text[begin..end].to_string();
     for command in COMMANDS {
         let help = user.succeeds(&format!("{command} --help"));
-        assert!(
-            help.contains(global.trim_end()),
-            "{command} lacks the global options"
-        );
+        assert!(help.contains(global.trim_end()), "{command} lacks the global options");
         let own = help.replace(global.trim_end(), "(the global options)");
         text.push_str(&format!("\n──── {command} ────\n{own}"));
     }
@@ -42,37 +39,19 @@ fn the_help_is_as_it_was() {
 #[test]
 fn the_readme_has_the_keys() {
     let text = readme();
-    let (_, rest) = text
-        .split_once("<!-- keys -->")
-        .expect("a start of the keys");
-    let (table, _) = rest
-        .split_once("<!-- /keys -->")
-        .expect("an end of the keys");
+    let (_, rest) = text.split_once("<!-- keys -->").expect("a start of the keys");
+    let (table, _) = rest.split_once("<!-- /keys -->").expect("an end of the keys");
     let keys = epsiloscope::tui::key_table();
-    assert!(
-        table.trim() == keys.trim(),
-        "the README's keys should be:\n\n{keys}"
-    );
+    assert!(table.trim() == keys.trim(), "the README's keys should be:\n\n{keys}");
 }
 
 /// Every command line in the README's shell blocks.
 fn readme_commands() -> Vec<String> {
     let text = readme();
-    let blocks = text
-        .split("```sh")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next());
-    let lines = blocks
-        .flat_map(str::lines)
-        .filter_map(|line| line.strip_prefix("epsiloscope "));
+    let blocks = text.split("```sh").skip(1).filter_map(|rest| rest.split("```").next());
+    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("epsiloscope "));
     lines
-        .map(|line| {
-            line.split(['|', '>', '#'])
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_string()
-        })
+        .map(|line| line.split(['|', '>', '#']).next().unwrap_or_default().trim().to_string())
         .collect()
 }
 
@@ -85,9 +64,8 @@ fn the_readme_names_what_there_is() {
     for line in &commands {
         let name = line.split(' ').next().unwrap();
         assert!(COMMANDS.contains(&name), "{line}");
-        let text = help
-            .entry(name.into())
-            .or_insert_with(|| user.succeeds(&format!("{name} --help")));
+        let text =
+            help.entry(name.into()).or_insert_with(|| user.succeeds(&format!("{name} --help")));
         for flag in line.split(' ').filter(|word| word.starts_with("--")) {
             assert!(text.contains(flag), "{line}: {flag}");
         }
@@ -105,10 +83,7 @@ fn the_readme_points_at_files_that_are_there() {
     let text = readme();
     for (at, _) in text.match_indices("](") {
         let target = text[at + 2..].split(')').next().unwrap();
-        assert!(
-            target.contains("://") || root().join(target).exists(),
-            "{target}"
-        );
+        assert!(target.contains("://") || root().join(target).exists(), "{target}");
     }
 }
 
@@ -117,10 +92,7 @@ fn completions_and_manual_are_made() {
     let user = User::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = user.succeeds(&format!("completions {shell}"));
-        assert!(
-            script.contains("evaluate") && script.contains("batch-size"),
-            "{shell}"
-        );
+        assert!(script.contains("evaluate") && script.contains("batch-size"), "{shell}");
     }
     let page = user.succeeds("man");
     assert!(
@@ -129,8 +101,5 @@ fn completions_and_manual_are_made() {
         "{page}"
     );
     let page = user.succeeds("man attack");
-    assert!(
-        page.contains("epsiloscope\\-attack") && page.contains("inputs"),
-        "{page}"
-    );
+    assert!(page.contains("epsiloscope\\-attack") && page.contains("inputs"), "{page}");
 }

@@ -8,90 +8,30 @@ use std::io::Cursor;
 fn wrong_requests() {
     let user = User::new();
     for (line, words) in [
-        (
-            "attack --model lite0",
-            &["lite0", "--model", "epsiloscope models"][..],
-        ),
-        (
-            "attack --model photo-efficientnet-lite",
-            &["did you mean 'photo-efficientnet-lite0'"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnsit",
-            &["mnsit", "--dataset", "'mnist'"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --sample 10000",
-            &["10000", "--sample", "0..9999"],
-        ),
+        ("attack --model lite0", &["lite0", "--model", "epsiloscope models"][..]),
+        ("attack --model photo-efficientnet-lite", &["did you mean 'photo-efficientnet-lite0'"]),
+        ("attack --model {mlp} --dataset mnsit", &["mnsit", "--dataset", "'mnist'"]),
+        ("attack --model {mlp} --dataset mnist --sample 10000", &["10000", "--sample", "0..9999"]),
         ("attack --model {mlp}", &["names no data set", "--dataset"]),
-        (
-            "attack --model {mlp} --dataset mnist --attack pdg",
-            &["pdg", "--attack", "'pgd'"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --eps -0.1",
-            &["-0.1", "--eps", "0..1"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --eps 1.5",
-            &["1.5", "--eps", "0..1"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --eps nan",
-            &["nan", "--eps", "8/255"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --eps 0,3",
-            &["0,3", "--eps", "8/255"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --norm l0",
-            &["L0", "--norm", "linf"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --set steps=0",
-            &["steps", "1..10000"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --set step=1",
-            &["step", "--set", "steps"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --target 7",
-            &["7", "--target", "own class"],
-        ),
-        (
-            "attack --model {mlp} --dataset mnist --target cat",
-            &["cat", "--target", "0..9"],
-        ),
-        (
-            "attack --model {mlp} --defence jpg",
-            &["jpg", "--defence", "'jpeg'"],
-        ),
-        (
-            "attack --save out.gif",
-            &["out.gif", "--save", ".png or .npy"],
-        ),
-        (
-            "attack --inputs a.safetensors --save b.npy",
-            &["b.npy", "--save", ".safetensors"],
-        ),
-        (
-            "evaluate --model {mlp} --dataset mnist --n 0",
-            &["0", "--n", "1..10000"],
-        ),
-        (
-            "evaluate --model {mlp} --dataset mnist --n 10001",
-            &["10001", "--n", "1..10000"],
-        ),
+        ("attack --model {mlp} --dataset mnist --attack pdg", &["pdg", "--attack", "'pgd'"]),
+        ("attack --model {mlp} --dataset mnist --eps -0.1", &["-0.1", "--eps", "0..1"]),
+        ("attack --model {mlp} --dataset mnist --eps 1.5", &["1.5", "--eps", "0..1"]),
+        ("attack --model {mlp} --dataset mnist --eps nan", &["nan", "--eps", "8/255"]),
+        ("attack --model {mlp} --dataset mnist --eps 0,3", &["0,3", "--eps", "8/255"]),
+        ("attack --model {mlp} --dataset mnist --norm l0", &["L0", "--norm", "linf"]),
+        ("attack --model {mlp} --dataset mnist --set steps=0", &["steps", "1..10000"]),
+        ("attack --model {mlp} --dataset mnist --set step=1", &["step", "--set", "steps"]),
+        ("attack --model {mlp} --dataset mnist --target 7", &["7", "--target", "own class"]),
+        ("attack --model {mlp} --dataset mnist --target cat", &["cat", "--target", "0..9"]),
+        ("attack --model {mlp} --defence jpg", &["jpg", "--defence", "'jpeg'"]),
+        ("attack --save out.gif", &["out.gif", "--save", ".png or .npy"]),
+        ("attack --inputs a.safetensors --save b.npy", &["b.npy", "--save", ".safetensors"]),
+        ("evaluate --model {mlp} --dataset mnist --n 0", &["0", "--n", "1..10000"]),
+        ("evaluate --model {mlp} --dataset mnist --n 10001", &["10001", "--n", "1..10000"]),
         ("samples --dataset mnits", &["mnits", "'mnist'"]),
         ("attacks fgms", &["fgms", "'fgsm'"]),
         ("defences medain", &["medain", "'median'"]),
-        (
-            "train --recipe nope --data . --out out",
-            &["nope", "--recipe", "train --help"],
-        ),
+        ("train --recipe nope --data . --out out", &["nope", "--recipe", "train --help"]),
         ("man atack", &["atack", "'attack'"]),
     ] {
         user.fails(line, 2, words);
@@ -114,10 +54,7 @@ fn usage_errors_of_the_command_line_itself() {
     ] {
         let output = user.run(line);
         assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(
-            output.stdout.is_empty() && output.stderr.starts_with(b"error: "),
-            "{line}"
-        );
+        assert!(output.stdout.is_empty() && output.stderr.starts_with(b"error: "), "{line}");
     }
 }
 
@@ -132,9 +69,7 @@ fn pictures_that_are_none() {
     let mut png = Vec::new();
     let picture =
         image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
-    picture
-        .write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png)
-        .unwrap();
+    picture.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
     let mut giant = png.clone();
     giant[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
     user.write("empty.png", "");
@@ -150,11 +85,7 @@ fn pictures_that_are_none() {
         ("none.png", "check the path"),
         ("folder", "name a file"),
     ] {
-        user.fails(
-            &format!("attack --model {{mlp}} --image {name}"),
-            1,
-            &[name, word],
-        );
+        user.fails(&format!("attack --model {{mlp}} --image {name}"), 1, &[name, word]);
     }
 }
 
@@ -171,22 +102,12 @@ fn models_that_are_none() {
     model("cut", &card, Some(&weights[..1000]));
     model(
         "shape",
-        &card
-            .replace("out = 256", "out = 255")
-            .replace("in = 256", "in = 255"),
+        &card.replace("out = 256", "out = 255").replace("in = 256", "in = 255"),
         Some(&weights),
     );
     model("name", &card.replace("\"fc2\"", "\"fc9\""), Some(&weights));
-    model(
-        "line",
-        &card.replace("op = \"relu\"", "op = \"rleu\""),
-        Some(&weights),
-    );
-    model(
-        "sum",
-        &card.replace("[input]", "sha256 = '00'\n[input]"),
-        Some(&weights),
-    );
+    model("line", &card.replace("op = \"relu\"", "op = \"rleu\""), Some(&weights));
+    model("sum", &card.replace("[input]", "sha256 = '00'\n[input]"), Some(&weights));
     user.write("no-card/x", "");
     for (name, words) in [
         ("no-weights", &["weights.safetensors", "check the path"][..]),
@@ -206,26 +127,14 @@ fn models_that_are_none() {
 fn places_that_cannot_be_saved_to() {
     let user = User::new();
     let attack = "attack --model {mlp} --dataset mnist --attack fgsm --eps 0.1 --save";
-    user.fails(
-        &format!("{attack} none/a.png"),
-        1,
-        &["none/a.png", "check the path"],
-    );
+    user.fails(&format!("{attack} none/a.png"), 1, &["none/a.png", "check the path"]);
     fs::create_dir(user.path("folder.npy")).unwrap();
-    user.fails(
-        &format!("{attack} folder.npy"),
-        1,
-        &["folder.npy", "name a file"],
-    );
+    user.fails(&format!("{attack} folder.npy"), 1, &["folder.npy", "name a file"]);
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::fs::{PermissionsExt, symlink};
         symlink("/dev/full", user.path("full.png")).unwrap();
-        user.fails(
-            &format!("{attack} full.png"),
-            1,
-            &["full.png", "free some space"],
-        );
+        user.fails(&format!("{attack} full.png"), 1, &["full.png", "free some space"]);
         fs::create_dir(user.path("locked")).unwrap();
         fs::set_permissions(user.path("locked"), fs::Permissions::from_mode(0o555)).unwrap();
         // Nothing is locked to root.
@@ -247,29 +156,18 @@ fn standard_output_that_is_full_or_closed() {
     let user = User::new();
     let program = |line: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
-        command
-            .args(line.split(' '))
-            .env("HOME", user.path(""))
-            .stderr(Stdio::piped());
+        command.args(line.split(' ')).env("HOME", user.path("")).stderr(Stdio::piped());
         command
     };
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let output = program("samples").stdout(full).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(
-        errors.contains("standard output") && errors.lines().count() == 1,
-        "{errors}"
-    );
+    assert!(errors.contains("standard output") && errors.lines().count() == 1, "{errors}");
 
-    let mut child = program("samples --dataset mnist")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = program("samples --dataset mnist").stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::with_capacity(16, child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(line.starts_with("sample"), "{line}");
     assert_eq!(output.status.code(), Some(0));
@@ -279,25 +177,15 @@ fn standard_output_that_is_full_or_closed() {
 #[test]
 fn configurations_that_are_wrong() {
     let user = User::new();
-    user.write(
-        "config/epsiloscope/config.toml",
-        "seed = 3\ndevize = 'cpu'\n",
-    );
+    user.write("config/epsiloscope/config.toml", "seed = 3\ndevize = 'cpu'\n");
     user.fails("models", 2, &["config.toml:2", "devize", "'device'"]);
     user.write("config/epsiloscope/config.toml", "graphics = 'crt'\n");
     user.fails("models", 2, &["config.toml:1", "graphics", "crt", "kitty"]);
     user.write("config/epsiloscope/config.toml", "seed = 3\n");
-    let output = user
-        .command("models")
-        .env("EPSILOSCOPE_SEED", "x")
-        .output()
-        .unwrap();
+    let output = user.command("models").env("EPSILOSCOPE_SEED", "x").output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(
-        errors.contains("EPSILOSCOPE_SEED") && errors.lines().count() == 1,
-        "{errors}"
-    );
+    assert!(errors.contains("EPSILOSCOPE_SEED") && errors.lines().count() == 1, "{errors}");
     user.write("plain", "");
     user.fails("models --log plain/a.log", 1, &["plain/a.log", "log"]);
 }
@@ -308,14 +196,8 @@ fn batches_that_are_none() {
     user.write("text.safetensors", "this is no batch");
     let weights = data("peers/mlp/weights.safetensors");
     for (inputs, words) in [
-        (
-            "none.safetensors",
-            &["none.safetensors", "check the path"][..],
-        ),
-        (
-            "text.safetensors",
-            &["text.safetensors", "not a safetensors file"],
-        ),
+        ("none.safetensors", &["none.safetensors", "check the path"][..]),
+        ("text.safetensors", &["text.safetensors", "not a safetensors file"]),
         (&weights, &["weights.safetensors", "'x' is missing"]),
     ] {
         let line =

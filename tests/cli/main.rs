@@ -17,9 +17,7 @@ struct User {
 
 impl User {
     fn new() -> Self {
-        Self {
-            home: tempfile::tempdir().unwrap(),
-        }
+        Self { home: tempfile::tempdir().unwrap() }
     }
 
     /// A path in the home.
@@ -39,10 +37,7 @@ impl User {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
         let mlp = data("peers/mlp");
-        command.args(
-            line.split_whitespace()
-                .map(|word| word.replace("{mlp}", &mlp)),
-        );
+        command.args(line.split_whitespace().map(|word| word.replace("{mlp}", &mlp)));
         for name in ["SEED", "THEME", "GRAPHICS"] {
             command.env_remove(format!("EPSILOSCOPE_{name}"));
         }
@@ -66,11 +61,7 @@ impl User {
     fn succeeds(&self, line: &str) -> String {
         let output = self.run(line);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{line}: {:?} {errors}",
-            output.status
-        );
+        assert!(output.status.success(), "{line}: {:?} {errors}", output.status);
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -85,31 +76,17 @@ impl User {
         let output = self.run(line);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{line}: {errors}");
-        assert!(
-            output.stdout.is_empty(),
-            "{line}: {}",
-            String::from_utf8_lossy(&output.stdout)
-        );
-        assert!(
-            errors.starts_with("error: ") && errors.lines().count() == 1,
-            "{line}: {errors}"
-        );
+        assert!(output.stdout.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(errors.starts_with("error: ") && errors.lines().count() == 1, "{line}: {errors}");
         for word in words {
-            assert!(
-                errors.contains(word),
-                "{line}: '{word}' is not in: {errors}"
-            );
+            assert!(errors.contains(word), "{line}: '{word}' is not in: {errors}");
         }
     }
 }
 
 /// A file or folder of the tests' data.
 fn data(name: &str) -> String {
-    root()
-        .join("tests/data")
-        .join(name)
-        .to_string_lossy()
-        .into_owned()
+    root().join("tests/data").join(name).to_string_lossy().into_owned()
 }
 
 /// The repository.

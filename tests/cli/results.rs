@@ -24,10 +24,7 @@ fn timeless(mut value: Value) -> String {
 
 fn has(value: &Value, keys: &[&str]) {
     for key in keys {
-        assert!(
-            value.pointer(key).is_some(),
-            "{key} is missing in {value:#}"
-        );
+        assert!(value.pointer(key).is_some(), "{key} is missing in {value:#}");
     }
 }
 
@@ -81,10 +78,7 @@ fn the_same_seed_gives_the_same_bytes() {
 fn a_failed_attack_is_a_result() {
     let user = User::new();
     let report = user.json("attack --model {mlp} --dataset mnist --eps 0 --json");
-    assert_eq!(
-        (&report["success"], &report["norms"]["l0"]),
-        (&false.into(), &0.into())
-    );
+    assert_eq!((&report["success"], &report["norms"]["l0"]), (&false.into(), &0.into()));
     let text = user.succeeds("attack --model {mlp} --dataset mnist --attack noise --eps 0.01");
     assert!(text.contains("holds") && text.contains("seed 0"), "{text}");
     assert!(!text.contains('\x1b'), "no colours in a pipe: {text:?}");
@@ -96,10 +90,7 @@ fn pictures_are_printed_where_they_are_asked_for() {
     let line = "attack --model {mlp} --dataset mnist --attack fgsm --eps 0.2";
     let plain = user.succeeds(line);
     let printed = user.succeeds(&format!("{line} --graphics ascii"));
-    assert!(
-        printed.lines().count() > plain.lines().count() + 5,
-        "{printed}"
-    );
+    assert!(printed.lines().count() > plain.lines().count() + 5, "{printed}");
 }
 
 #[test]
@@ -108,10 +99,7 @@ fn fractions_targets_and_parameters_are_understood() {
     let report = user.json(
         "attack --model {mlp} --dataset mnist --eps 51/255 --target 3 --norm linf --set steps=20 --set step-size=0.02 --json",
     );
-    assert_eq!(
-        (&report["epsilon"], &report["target"]),
-        (&0.2.into(), &3.into())
-    );
+    assert_eq!((&report["epsilon"], &report["target"]), (&0.2.into(), &3.into()));
     assert_eq!(report["parameters"]["steps"], 20);
     assert_eq!(report["parameters"]["step-size"], 0.02);
 }
@@ -143,64 +131,34 @@ fn a_batch_stays_in_its_ball() {
     );
     let summary = user.json(&line);
     assert_eq!(summary["n"], 16);
-    let (before, after) = (
-        fs::read(inputs).unwrap(),
-        fs::read(user.path("out.safetensors")).unwrap(),
-    );
-    let (before, after) = (
-        SafeTensors::deserialize(&before).unwrap(),
-        SafeTensors::deserialize(&after).unwrap(),
-    );
+    let (before, after) =
+        (fs::read(inputs).unwrap(), fs::read(user.path("out.safetensors")).unwrap());
+    let (before, after) =
+        (SafeTensors::deserialize(&before).unwrap(), SafeTensors::deserialize(&after).unwrap());
     let floats = |file: &SafeTensors<'_>, name: &str| -> Vec<f32> {
         let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f32::from_le_bytes(*b))
-            .collect()
+        bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
     };
     let (x, adv) = (floats(&before, "x"), floats(&after, "adv"));
     assert_eq!(after.tensor("adv").unwrap().shape(), [16, 1, 28, 28]);
     let linf = floats(&after, "linf");
     assert_eq!((linf.len(), floats(&after, "l2").len()), (16, 16));
     for (picture, (x, adv)) in x.chunks(784).zip(adv.chunks(784)).enumerate() {
-        let largest = x
-            .iter()
-            .zip(adv)
-            .fold(0.0_f32, |top, (a, b)| top.max((a - b).abs()));
+        let largest = x.iter().zip(adv).fold(0.0_f32, |top, (a, b)| top.max((a - b).abs()));
         assert!(
             largest <= 0.300_001 && (largest - linf[picture]).abs() < 1e-6,
             "{picture}: {largest}"
         );
         assert!(adv.iter().all(|v| (0.0..=1.0).contains(v)));
     }
-    let success = after
-        .tensor("success")
-        .unwrap()
-        .data()
-        .iter()
-        .filter(|s| **s != 0)
-        .count();
+    let success = after.tensor("success").unwrap().data().iter().filter(|s| **s != 0).count();
     assert_eq!(summary["success"], success);
     // The size of the pieces changes nothing but rounding.
-    user.succeeds(
-        &line
-            .replace("--batch-size 5", "--batch-size 16")
-            .replace("out.", "other."),
-    );
+    user.succeeds(&line.replace("--batch-size 5", "--batch-size 16").replace("out.", "other."));
     let other = fs::read(user.path("other.safetensors")).unwrap();
     let other = floats(&SafeTensors::deserialize(&other).unwrap(), "adv");
-    let far = adv
-        .iter()
-        .zip(&other)
-        .filter(|(a, b)| (*a - *b).abs() > 1e-3)
-        .count();
-    assert!(
-        far * 100 < adv.len(),
-        "{far} of {} pixels differ",
-        adv.len()
-    );
+    let far = adv.iter().zip(&other).filter(|(a, b)| (*a - *b).abs() > 1e-3).count();
+    assert!(far * 100 < adv.len(), "{far} of {} pixels differ", adv.len());
 }
 
 #[test]
@@ -210,33 +168,16 @@ fn accuracies_come_with_their_interval() {
     let report = user.json(line);
     has(
         &report,
-        &[
-            "/version",
-            "/model",
-            "/attack",
-            "/parameters",
-            "/seed",
-            "/device",
-            "/cost/seconds",
-        ],
+        &["/version", "/model", "/attack", "/parameters", "/seed", "/device", "/cost/seconds"],
     );
     let share = |key: &str| report[key].as_f64().unwrap();
     let (clean, robust) = (share("clean_accuracy"), share("robust_accuracy"));
-    assert!(
-        report["n"] == 40 && robust <= clean && clean > 0.9,
-        "{report}"
-    );
+    assert!(report["n"] == 40 && robust <= clean && clean > 0.9, "{report}");
     let [low, high] = [0, 1].map(|side| report["interval"][side].as_f64().unwrap());
-    assert!(
-        0.0 <= low && low <= robust && robust <= high && high <= 1.0,
-        "{report}"
-    );
+    assert!(0.0 <= low && low <= robust && robust <= high && high <= 1.0, "{report}");
     assert_eq!(timeless(report.clone()), timeless(user.json(line)));
     let text = user.succeeds(&line.replace(" --json", ""));
-    assert!(
-        text.contains("robust") && text.contains("n=40") && text.contains("seed 3"),
-        "{text}"
-    );
+    assert!(text.contains("robust") && text.contains("n=40") && text.contains("seed 3"), "{text}");
 }
 
 #[test]
@@ -275,27 +216,17 @@ fn settings_come_from_file_environment_and_flags() {
     ] {
         assert!(text.contains(line), "{text}");
     }
-    assert!(
-        text.contains("graphics = \"blocks\"") && text.contains("config.toml:3"),
-        "{text}"
-    );
+    assert!(text.contains("graphics = \"blocks\"") && text.contains("config.toml:3"), "{text}");
 }
 
 #[test]
 fn the_software_adapter_agrees_and_keeps_quiet() {
     let user = User::new();
     let adapters = user.json("devices --json");
-    let found = adapters["devices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|d| d["device"] == "wgpu");
+    let found = adapters["devices"].as_array().unwrap().iter().any(|d| d["device"] == "wgpu");
     if !found {
         let required = std::env::var_os("EPSILOSCOPE_REQUIRE_WGPU").is_some();
-        assert!(
-            !required,
-            "an adapter is required here, and there is none: {adapters}"
-        );
+        assert!(!required, "an adapter is required here, and there is none: {adapters}");
         eprintln!("left out: no adapter");
         return;
     }
@@ -303,10 +234,7 @@ fn the_software_adapter_agrees_and_keeps_quiet() {
     let cpu = user.json(line);
     let output = user.run(&format!("{line} --device wgpu"));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        errors.lines().all(|line| line.starts_with("note: ")),
-        "{errors}"
-    );
+    assert!(errors.lines().all(|line| line.starts_with("note: ")), "{errors}");
     let wgpu: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(wgpu["device"]["kind"], "wgpu");
     assert_eq!(cpu["adversarial"]["label"], wgpu["adversarial"]["label"]);

@@ -17,13 +17,7 @@ fn digits(user: &User, n: u32) {
     for index in 0..n {
         let class = index % 10;
         labels.push(class as u8);
-        pictures.extend((0..784).map(|at| {
-            if at / 28 / 2 == class {
-                255
-            } else {
-                (at % 7) as u8
-            }
-        }));
+        pictures.extend((0..784).map(|at| if at / 28 / 2 == class { 255 } else { (at % 7) as u8 }));
     }
     user.write("digits/train-images-idx3-ubyte", pictures);
     user.write("digits/train-labels-idx1-ubyte", labels);
@@ -34,23 +28,10 @@ fn digits(user: &User, n: u32) {
 fn ctrl_c_keeps_what_was_learnt() {
     let user = User::new();
     digits(&user, 200);
-    let size = PtySize {
-        rows: 24,
-        cols: 100,
-        pixel_width: 0,
-        pixel_height: 0,
-    };
+    let size = PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 };
     let pty = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_epsiloscope"));
-    command.args([
-        "train",
-        "--recipe",
-        "mnist-cnn",
-        "--device",
-        "cpu",
-        "--epochs",
-        "9999",
-    ]);
+    command.args(["train", "--recipe", "mnist-cnn", "--device", "cpu", "--epochs", "9999"]);
     command.args(["--data", "digits", "--out", "out"]);
     command.cwd(user.path(""));
     command.env("HOME", user.path(""));

@@ -3,11 +3,9 @@
 
 use crate::nets::values;
 use burn::tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{
-    CrossEntropy, Goal, Gradient, Norm, Plan, Score, Victim, find, margin,
-};
-use epsiloscope::experiment::{Batch, attack_batch};
 use epsiloscope::attack::Flow;
+use epsiloscope::attack::{CrossEntropy, Goal, Gradient, Norm, Plan, Score, Victim, find, margin};
+use epsiloscope::experiment::{Batch, attack_batch};
 use epsiloscope::model::{Classifier, Model, floats, read_tensors};
 use epsiloscope::parameter::Value;
 use std::collections::HashMap;
@@ -39,7 +37,13 @@ fn golden(name: &str) -> Golden {
 }
 
 /// The attack's pictures and successes with the parameters of the golden file.
-fn ours(golden: &Golden, id: &str, norm: Norm, epsilon: f64, step: Option<f64>) -> (Vec<f32>, Vec<bool>) {
+fn ours(
+    golden: &Golden,
+    id: &str,
+    norm: Norm,
+    epsilon: f64,
+    step: Option<f64>,
+) -> (Vec<f32>, Vec<bool>) {
     let mut plan = Plan::new(find(id).unwrap(), epsilon);
     plan.norm = norm;
     if let Some(step) = step {
@@ -97,7 +101,8 @@ fn logits_and_gradients_agree_with_float64() {
         let device = Device::flex();
         let data = TensorData::new(golden.tensors["x"].clone(), [PICTURES, 1, 28, 28]);
         let images = Tensor::from_data(data, &device);
-        let goals: Vec<Goal> = golden.labels.iter().map(|t| Goal::Untargeted { truth: *t }).collect();
+        let goals: Vec<Goal> =
+            golden.labels.iter().map(|t| Goal::Untargeted { truth: *t }).collect();
         let mut victim = Victim::new(&golden.model.network);
         let slope = victim.slope(&images, &goals, &CrossEntropy).unwrap();
         let logits: Vec<f32> = slope.scores.rows().flatten().copied().collect();
@@ -127,8 +132,7 @@ fn lite0_agrees_with_pytorch() {
         let words = tensors[name].data().as_chunks().0;
         words.iter().map(|b| i64::from_le_bytes(*b) as usize).collect()
     };
-    let pixels: Vec<f32> =
-        tensors["x_u8"].data().iter().map(|b| f32::from(*b) / 255.0).collect();
+    let pixels: Vec<f32> = tensors["x_u8"].data().iter().map(|b| f32::from(*b) / 255.0).collect();
     let data = TensorData::new(pixels, [2, 3, 224, 224]);
     let images = Tensor::from_data(data, model.network.device());
     let goals: Vec<Goal> =

@@ -15,7 +15,8 @@ fn cpu() -> experiment::Device {
 #[test]
 fn every_card_has_its_weights_licence_and_checksum() {
     for card in catalogue() {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample_models").join(&card.name);
+        let folder =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample_models").join(&card.name);
         let bytes = std::fs::read(folder.join(&card.weights)).unwrap();
         assert_eq!(card.sha256.as_deref(), Some(sha256(&bytes).as_str()), "{}", card.name);
         assert!(!card.licence.is_empty() && !card.shown().is_empty());
@@ -35,8 +36,14 @@ fn cards_tell_the_truth_about_accuracy() {
         let model = Model::load(&card.name, &Device::flex()).unwrap();
         let measure = |n: usize, plan: Plan| {
             let dataset = Dataset::load(&card.data).unwrap();
-            let task =
-                Evaluation { model: model.clone(), dataset, n, plan, batch_size: 100, device: cpu() };
+            let task = Evaluation {
+                model: model.clone(),
+                dataset,
+                n,
+                plan,
+                batch_size: 100,
+                device: cpu(),
+            };
             experiment::evaluate(&task, &mut |_, _| Flow::Continue).unwrap()
         };
         let close = |found: f64, said: f64, n: f64| {
@@ -64,16 +71,14 @@ fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
         let sample: Sample = photos.sample(index);
         let mut plan = Plan::new(find("pgd").unwrap(), 2.0 / 255.0);
         plan.settings.set("steps", Value::Int(5));
-        let task = Experiment {
-            model: model.clone(),
-            twin: None,
-            sample,
-            plan,
-            device: cpu(),
-        };
+        let task = Experiment { model: model.clone(), twin: None, sample, plan, device: cpu() };
         let report = experiment::run(&task, &mut epsiloscope::attack::Unobserved).unwrap();
         assert!(report.label_is_truth);
-        assert_eq!(report.clean.label, report.label, "{} is {}", report.sample.name, report.clean.name);
+        assert_eq!(
+            report.clean.label, report.label,
+            "{} is {}",
+            report.sample.name, report.clean.name
+        );
         assert!(report.norms.size(Norm::Linf) <= 2.0 / 255.0 + 1e-6);
         flipped += usize::from(report.success);
     }

@@ -6,7 +6,13 @@ use epsiloscope::model::{Card, Classifier, Network};
 use std::path::Path;
 
 /// A two-layer network with weights from a fixed formula, times `gain`, plus `bias` on the logits.
-pub fn network(shape: [usize; 3], classes: usize, gain: f32, bias: f32, device: &Device) -> Network {
+pub fn network(
+    shape: [usize; 3],
+    classes: usize,
+    gain: f32,
+    bias: f32,
+    device: &Device,
+) -> Network {
     let [c, h, w] = shape;
     let text = format!(
         "name = 'test'\nnum_classes = {classes}\n[input]\nshape = [{c}, {h}, {w}]\n\
@@ -45,7 +51,13 @@ pub fn pictures(n: usize, [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
 }
 
 /// The problem of attacking these pictures away from the network's own answers.
-pub fn problem(net: &Network, images: Tensor<4>, norm: Norm, epsilon: f64, targeted: bool) -> Problem {
+pub fn problem(
+    net: &Network,
+    images: Tensor<4>,
+    norm: Norm,
+    epsilon: f64,
+    targeted: bool,
+) -> Problem {
     let size: usize = images.dims()[1..].iter().product();
     let logits = values(&net.forward(images.clone()));
     let classes = net.classes();

@@ -57,19 +57,28 @@ fn results_stay_in_the_ball_and_in_the_box() {
         for bias in [0.0, -50.0] {
             let net = network(shape, classes, 1.0, bias, &device);
             for (spec, norm, targeted) in every_row() {
-                let problem = problem(&net, pictures(4, shape, &device), norm, epsilon(norm), targeted);
+                let problem =
+                    problem(&net, pictures(4, shape, &device), norm, epsilon(norm), targeted);
                 let verdict = attack(&plan(spec, norm, epsilon(norm)), &net, &problem);
                 let (before, after) = (values(&problem.images), values(&verdict.images));
                 let size = shape.iter().product();
                 for (a, b) in before.chunks(size).zip(after.chunks(size)) {
-                    assert!(b.iter().all(|p| (0.0..=1.0).contains(p)), "{} leaves the box", spec.id);
+                    assert!(
+                        b.iter().all(|p| (0.0..=1.0).contains(p)),
+                        "{} leaves the box",
+                        spec.id
+                    );
                     let found = epsiloscope::metrics::norms(a, b).size(norm);
                     let bound = epsilon(norm) as f32 + 1e-6;
                     assert!(found <= bound, "{} {norm}: {found} > {bound}", spec.id);
                 }
                 let goals = verdict.scores.labels().into_iter().zip(&problem.goals);
                 let reached: Vec<bool> = goals.map(|(label, goal)| goal.reached(label)).collect();
-                assert_eq!(reached, verdict.success, "{}: success is what the victim says", spec.id);
+                assert_eq!(
+                    reached, verdict.success,
+                    "{}: success is what the victim says",
+                    spec.id
+                );
             }
         }
     }
@@ -138,7 +147,8 @@ fn a_stop_takes_effect_within_one_step() {
             events += 1;
             Flow::Stop
         };
-        let result = launch(plan.attack, &plan.resolved(), &mut Victim::new(&net), &problem, &mut stop);
+        let result =
+            launch(plan.attack, &plan.resolved(), &mut Victim::new(&net), &problem, &mut stop);
         assert!(result.is_err_and(|e| e.is_cancelled()), "{}", spec.id);
         assert_eq!(events, 1, "{}", spec.id);
     }
@@ -204,7 +214,8 @@ fn noise_uses_no_gradient_and_oracles_count() {
     let device = Device::flex();
     let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
     let problem = problem(&net, pictures(2, [1, 8, 8], &device), Norm::Linf, 1e-5, false);
-    for (id, forward, backward) in [("fgsm", 2 * 3, 2), ("bim", 2 * 8, 2 * 6), ("noise", 2 * 6, 0)] {
+    for (id, forward, backward) in [("fgsm", 2 * 3, 2), ("bim", 2 * 8, 2 * 6), ("noise", 2 * 6, 0)]
+    {
         let plan = plan(epsiloscope::attack::find(id).unwrap(), Norm::Linf, 1e-5);
         let mut victim = Victim::new(&net);
         launch(plan.attack, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();

@@ -30,11 +30,14 @@ fn train(recipe: &str, data: &Path, out: &Path, seed: u64, steps: usize) -> Vec<
         epochs: Some(2),
     };
     let info = experiment::Device { kind: "cpu".into(), name: "test".into() };
-    let stopped = training::run(&options, &Device::flex(), &info, &mut |progress| {
-        match progress.epoch * progress.batches + progress.batch >= steps {
-            true => Flow::Stop,
-            false => Flow::Continue,
-        }
+    let stopped = training::run(&options, &Device::flex(), &info, &mut |progress| match progress
+        .epoch
+        * progress.batches
+        + progress.batch
+        >= steps
+    {
+        true => Flow::Stop,
+        false => Flow::Continue,
     });
     assert!(stopped.is_err_and(|e| e.is_cancelled()));
     std::fs::read(out.join("checkpoint.safetensors")).unwrap()
