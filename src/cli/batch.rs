@@ -4,7 +4,7 @@ use super::Context;
 use super::args::AttackArgs;
 use super::output::Style;
 use super::{plan, progress};
-use crate::attack::{Flow, Plan};
+use crate::attack::Plan;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
 use crate::model::{Card, Model, read_tensors, write_tensors};
@@ -45,11 +45,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         batch_size: args.batch_size as usize,
     };
     let bar = progress::bar(n as u64, "pictures");
-    let report = experiment::attack_batch(&batch, &mut |done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        Flow::Continue
-    })?;
+    let report = experiment::attack_batch(&batch, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
     save(&report, inputs.shape, to)?;
     print(

@@ -4,7 +4,6 @@ use super::Context;
 use super::args::EvaluateArgs;
 use super::output::Style;
 use super::{plan, progress};
-use crate::attack::Flow;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
@@ -33,11 +32,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     let batch_size = args.batch_size as usize;
     let evaluation = Evaluation { model, dataset, n, plan, batch_size, device: chosen.info };
     let bar = progress::bar(n as u64, "samples");
-    let report = experiment::evaluate(&evaluation, &mut |done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        Flow::Continue
-    })?;
+    let report = experiment::evaluate(&evaluation, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
     match args.list.json {
         true => context.out.json(&report),

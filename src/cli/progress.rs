@@ -1,5 +1,6 @@
 //! Progress on standard error, only where that is a terminal.
 
+use crate::attack::Flow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -21,6 +22,15 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
     match ProgressStyle::with_template(&template) {
         Ok(style) => bar.with_style(style.with_key("left", left)),
         Err(_) => bar,
+    }
+}
+
+/// Moves `bar` along; never stops the work.
+pub fn follow(bar: &ProgressBar) -> impl FnMut(usize, usize) -> Flow {
+    |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        Flow::Continue
     }
 }
 

@@ -64,16 +64,7 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             Vec::new()
         }
         Update::Cancelled(id) => {
-            if app.current.as_ref().is_some_and(|run| run.id == id) {
-                app.current = None;
-            }
-            if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
-                run.done = true;
-            }
-            if app.searching.is_some_and(|(search, _)| search == id) {
-                app.searching = None;
-            }
-            forget(app, id);
+            give_up(app, id);
             Vec::new()
         }
         Update::Searching(id, looked) => {
@@ -159,8 +150,8 @@ fn forget(app: &mut App, id: JobId) {
     app.sent.retain(|(sent, _)| *sent > id);
 }
 
-/// A job failed: what was there before stays the current one.
-fn fail(app: &mut App, id: JobId) -> Vec<Effect> {
+/// A job ended without having come to its end.
+fn give_up(app: &mut App, id: JobId) {
     if app.current.as_ref().is_some_and(|run| run.id == id) {
         app.current = None;
     }
@@ -171,6 +162,11 @@ fn fail(app: &mut App, id: JobId) -> Vec<Effect> {
         app.searching = None;
     }
     forget(app, id);
+}
+
+/// A job failed: what was there before stays the current one.
+fn fail(app: &mut App, id: JobId) -> Vec<Effect> {
+    give_up(app, id);
     let Some(at) = app.loading.iter().position(|(load, _)| *load == id) else { return Vec::new() };
     let (_, name) = app.loading.swap_remove(at);
     if name == app.data_wanted
