@@ -78,6 +78,18 @@ impl Error {
         Self::new(Kind::Device, what, place, remedy)
     }
 
+    /// The device does not answer (it is lost, or out of memory): burn's and wgpu's report of many
+    /// lines, brought down to its root cause.
+    pub fn lost(report: &dyn fmt::Display) -> Self {
+        let text = report.to_string();
+        let tells = |line: &&str| {
+            !line.is_empty()
+                && !["Caused by:", "Asked at:", "No backtrace available"].contains(line)
+        };
+        let cause = text.lines().map(str::trim).rfind(tells).unwrap_or("no reason given");
+        Self::device(format!("the device failed: {cause}"), "compute", "use --device cpu")
+    }
+
     /// The work was stopped on request.
     pub fn cancelled() -> Self {
         Self::new(Kind::Cancelled, "cancelled", "", "")
@@ -162,6 +174,14 @@ mod tests {
     fn a_message_is_one_line_with_what_where_and_what_to_do() {
         let error = Error::failure("bad\n  thing", "a.png", "give\nanother");
         assert_eq!(error.to_string(), "bad thing (a.png): give another");
+    }
+
+    #[test]
+    fn a_report_of_many_lines_comes_down_to_its_root() {
+        let report =
+            "An error\n\nCaused by:\n  cannot allocate\nNo backtrace available\nAsked at:\n";
+        let told = Error::lost(&report).to_string();
+        assert_eq!(told, "the device failed: cannot allocate (compute): use --device cpu");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::attack::goal::Goal;
 use crate::attack::norm::Norm;
 use crate::attack::objective::{CrossEntropy, Scores, margin};
 use crate::attack::observer::{Flow, Observer, Step};
-use crate::attack::oracle::{Gradient, lost};
+use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Run};
 use crate::error::{Error, Result};
@@ -318,7 +318,7 @@ fn one_restart(
         images = (x.clone() + delta).clamp(0.0, 1.0);
     }
     // Surfaces a device failure here rather than in whoever reads the pictures first.
-    kept.images.device().sync().map_err(|e| lost(&e))?;
+    kept.images.device().sync().map_err(|e| Error::lost(&e))?;
     Ok(kept)
 }
 

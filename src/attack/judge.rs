@@ -8,10 +8,10 @@
 use crate::attack::norm::Norm;
 use crate::attack::objective::Scores;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::{Score, Victim, lost};
+use crate::attack::oracle::{Score, Victim};
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Run};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parameter::Settings;
 use burn::tensor::Tensor;
 
@@ -41,7 +41,7 @@ pub fn judge(attempt: Attempt, victim: &mut Victim<'_>, problem: &Problem) -> Re
         Norm::L0 | Norm::L1 => {}
     }
     let finite =
-        images.clone().is_finite().all().try_into_scalar::<bool>().map_err(|e| lost(&e))?;
+        images.clone().is_finite().all().try_into_scalar::<bool>().map_err(|e| Error::lost(&e))?;
     if !finite {
         images = images.clone().mask_where(images.is_nan(), problem.images.clone());
     }

@@ -87,15 +87,8 @@ impl<'a> Victim<'a> {
 /// Reads logits, turning a device failure into our error.
 fn read(logits: Tensor<2>) -> Result<Scores> {
     let classes = logits.dims()[1];
-    let values = logits.try_into_vec_as::<f32>().map_err(|e| lost(&e))?;
+    let values = logits.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
     Ok(Scores::new(values, classes))
-}
-
-/// The error for a device that does not answer.
-pub(crate) fn lost(error: &dyn std::fmt::Display) -> Error {
-    let text = error.to_string();
-    let cause = text.lines().next().unwrap_or_default();
-    Error::device(format!("the device failed: {cause}"), "compute", "use --device cpu")
 }
 
 impl Decision for Victim<'_> {

@@ -17,27 +17,30 @@ mod train;
 pub use dashboard::Wanted;
 
 use crate::config::Config;
-use crate::engine::{self, Chosen};
-use crate::error::{Error, Result};
+use crate::engine::{self, Chosen, DeviceChoice};
+use crate::error::{Error, Kind, Result};
 use crate::logging;
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use output::{Output, complain, note};
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 
 /// What every command needs.
 struct Context {
     config: Config,
     out: Output,
+    /// Whether the work was given to a graphics adapter.
+    on_adapter: bool,
 }
 
 impl Context {
     /// The device that the configuration asks for; a fallback is told on standard error.
-    fn device(&self) -> Chosen {
+    fn device(&mut self) -> Chosen {
         let chosen = self.quietly(|| engine::choose(self.config.device));
+        self.on_adapter = chosen.info.kind == "wgpu";
         if let Some(text) = &chosen.note {
             note(text);
         }
@@ -84,6 +87,25 @@ pub fn main(
     }
 }
 
+/// Does what computes. Where a graphics adapter fails on the way (burn may panic then, too), one
+/// line says so and the CPU does it from the beginning; nothing was printed before.
+fn compute(context: &mut Context, work: impl Fn(&mut Context) -> Result<()>) -> Result<()> {
+    let done = catch_unwind(AssertUnwindSafe(|| work(context)));
+    let failure = match &done {
+        Err(_) => Some("the device failed"),
+        Ok(Err(error)) if error.kind == Kind::Device => Some(error.what.as_str()),
+        Ok(_) => None,
+    };
+    match (failure, context.on_adapter) {
+        (Some(what), true) => {
+            note(&format!("{what}; going on with the CPU"));
+            context.config.device = DeviceChoice::Cpu;
+            work(context)
+        }
+        _ => done.unwrap_or_else(|panic| resume_unwind(panic)),
+    }
+}
+
 /// Parses the arguments, in colour only where that is wanted.
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     let wanted = |flag: &str, value: &str| {
@@ -116,15 +138,17 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         return out.text(&config.describe());
     }
     logging::start(&config.log, config.log_demanded)?;
-    let mut context = Context { config, out };
+    let mut context = Context { config, out, on_adapter: false };
     let Some(command) = cli.command else {
         return dashboard(dashboard::wanted(cli.dashboard, context.config)?);
     };
     match command {
-        Command::Attack(args) if args.inputs.is_some() => batch::run(&args, &mut context),
-        Command::Attack(args) => attack::run(&args, &mut context),
-        Command::Evaluate(args) => evaluate::run(&args, &mut context),
-        Command::Train(args) => train::run(&args, &mut context),
+        Command::Attack(args) if args.inputs.is_some() => {
+            compute(&mut context, |context| batch::run(&args, context))
+        }
+        Command::Attack(args) => compute(&mut context, |context| attack::run(&args, context)),
+        Command::Evaluate(args) => compute(&mut context, |context| evaluate::run(&args, context)),
+        Command::Train(args) => compute(&mut context, |context| train::run(&args, context)),
         Command::Models(list) => list::models(&list, &mut context),
         Command::Samples { dataset, list } => {
             list::samples(dataset.as_deref(), &list, &mut context)

@@ -25,9 +25,7 @@ pub trait Transform: Send + Sync {
 pub fn apply(transform: &dyn Transform, images: &Tensor<4>) -> Result<Tensor<4>> {
     let dims = images.dims();
     let shape = [dims[1], dims[2], dims[3]];
-    let values = images.clone().try_into_vec_as::<f32>().map_err(|e| {
-        Error::device(format!("the device failed: {e}"), "compute", "use --device cpu")
-    })?;
+    let values = images.clone().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
     let mut out = Vec::with_capacity(values.len());
     for picture in values.chunks(shape.iter().product()) {
         let done = transform.apply(&Picture::new(shape, picture))?;

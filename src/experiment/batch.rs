@@ -110,9 +110,7 @@ pub fn attack_batch(batch: &Batch, mut progress: Progress<'_>) -> Result<BatchRe
         if !problem.is_empty() {
             let mut ticker = Ticker { done: first, total: n, progress: &mut progress };
             let verdict = launch(batch.plan.attack, &settings, &mut victim, &problem, &mut ticker)?;
-            let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| {
-                Error::device(format!("the device failed: {e}"), "compute", "use --device cpu")
-            })?;
+            let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
             for (row, i) in open.iter().enumerate() {
                 images[i * size..(i + 1) * size]
                     .copy_from_slice(&found[row * size..(row + 1) * size]);

@@ -71,11 +71,7 @@ fn tensor(model: &Model, picture: &Picture) -> Tensor<4> {
 }
 
 fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
-    let pixels = images.try_into_vec_as::<f32>().map_err(|e| {
-        let text = e.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        Error::device(format!("the device failed: {line}"), "compute", "use --device cpu")
-    })?;
+    let pixels = images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
     Ok(Picture::new(shape, pixels))
 }
 

@@ -142,11 +142,8 @@ impl Model {
         let ramp: Tensor<1> = Tensor::from_floats([0.0, 0.5, 1.0], device);
         let images = ramp.reshape([3, 1, 1, 1]).expand([3, c, h, w]);
         let answers = self.network.forward(images).try_into_vec_as::<f32>().map_err(|e| {
-            Error::device(
-                format!("the network does not run: {e}"),
-                &self.card.name,
-                "try --device cpu",
-            )
+            let place = format!("model '{}'", self.card.name);
+            Error { place, ..Error::lost(&e) }
         })?;
         let rows = answers.chunks(self.card.num_classes);
         let probabilities = rows.clone().all(|row| {

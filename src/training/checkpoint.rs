@@ -46,9 +46,7 @@ pub fn save(path: &Path, parameters: &[Parameter], position: Position) -> Result
 /// # Errors
 /// Device failures.
 pub fn bytes_of(tensor: &Tensor<1>) -> Result<Vec<u8>> {
-    let values = tensor.clone().try_into_vec_as::<f32>().map_err(|e| {
-        Error::device(format!("the device failed: {e}"), "training", "use --device cpu")
-    })?;
+    let values = tensor.clone().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
     Ok(values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 

@@ -216,13 +216,10 @@ impl Trainer<'_> {
                 update(parameter, gradient, step + 1, rate);
             }
         }
-        let failed = |e: &dyn std::fmt::Display| {
-            Error::device(format!("the device failed: {e}"), "training", "use --device cpu")
-        };
-        let rows = logits.inner().try_into_vec_as::<f32>().map_err(|e| failed(&e))?;
+        let rows = logits.inner().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         let scores = attack::Scores::new(rows, classes);
         let right = scores.labels().iter().zip(&labels).filter(|(a, b)| a == b).count();
-        let loss = loss.inner().try_into_scalar::<f32>().map_err(|e| failed(&e))?;
+        let loss = loss.inner().try_into_scalar::<f32>().map_err(|e| Error::lost(&e))?;
         if !loss.is_finite() {
             let what = format!("the training diverged at step {step} (loss {loss})");
             return Err(Error::failure(what, self.recipe.id, "try another --seed"));
