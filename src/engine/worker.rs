@@ -111,7 +111,7 @@ impl Worker {
     }
 
     fn live(mut self) {
-        self.settle(self.choice);
+        self.settle(self.choice, None);
         while let Some((id, request)) = self.next() {
             let worked = catch_unwind(AssertUnwindSafe(|| self.work(id, &request)));
             let result = worked.unwrap_or_else(|panic| {
@@ -150,8 +150,9 @@ impl Worker {
         }
     }
 
-    fn settle(&mut self, choice: DeviceChoice) {
-        let chosen = choose(choice);
+    fn settle(&mut self, choice: DeviceChoice, why: Option<String>) {
+        let mut chosen = choose(choice);
+        chosen.note = why.or(chosen.note);
         self.say(Update::Device { device: chosen.info.clone(), note: chosen.note.clone() });
         self.device = Some(chosen);
     }
@@ -165,7 +166,7 @@ impl Worker {
             return self.say(Update::Failed(id, error));
         }
         self.say(Update::Notice(format!("{}; going on with the CPU", error.what)));
-        self.settle(DeviceChoice::Cpu);
+        self.settle(DeviceChoice::Cpu, Some(error.what));
         let mut queue = self.shared.lock();
         if queue.waiting.is_none() || matches!(request, Request::Data(_) | Request::Model(_)) {
             queue.loads.push_front((id, request));

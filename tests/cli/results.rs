@@ -241,3 +241,30 @@ fn the_software_adapter_agrees_and_keeps_quiet() {
     let confidence = |report: &Value| report["adversarial"]["confidence"].as_f64().unwrap();
     assert!((confidence(&cpu) - confidence(&wgpu)).abs() < 1e-3);
 }
+
+#[test]
+fn the_dashboards_worker_and_the_command_line_say_the_same() {
+    use epsiloscope::attack::{Plan, find};
+    use epsiloscope::data::Dataset;
+    use epsiloscope::engine::{DeviceChoice, Engine, Request, RunJob, Update};
+    let user = User::new();
+    let line = "attack --model mnist-cnn --sample 0 --attack pgd --eps 0.3 --seed 1 --json";
+    let headless = user.json(&format!("{line} --device cpu"));
+    let (sender, updates) = std::sync::mpsc::channel();
+    let engine = Engine::start(DeviceChoice::Cpu, move |update| {
+        let _ = sender.send(update);
+    });
+    engine.request(Request::Model("mnist-cnn".into()));
+    let mut plan = Plan::new(find("pgd").unwrap(), 0.3);
+    plan.seed = 1;
+    let sample = Dataset::load("mnist").unwrap().sample(0);
+    engine.request(Request::Run(RunJob { sample, plan, defences: Vec::new() }));
+    let wait = std::time::Duration::from_secs(60);
+    let report = loop {
+        if let Update::Finished(_, report) = updates.recv_timeout(wait).unwrap() {
+            break report;
+        }
+    };
+    let shown = serde_json::to_string(&*report).unwrap();
+    assert_eq!(timeless(serde_json::from_str(&shown).unwrap()), timeless(headless));
+}
