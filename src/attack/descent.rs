@@ -305,6 +305,7 @@ fn one_restart(
             iterations: course.steps,
             loss: &loss,
             margin: &margins,
+            scores: &scores,
             labels: &labels,
             step_size: course.step,
             images: &images,

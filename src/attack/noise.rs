@@ -79,6 +79,7 @@ fn noise(
             iterations: repeats - 1,
             loss: &loss,
             margin: &margins,
+            scores: &scores,
             labels: &labels,
             step_size: epsilon,
             images: &images,

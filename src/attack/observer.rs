@@ -1,6 +1,7 @@
 //! Step events: an attack reports every iteration, and the answer may be "stop". This one stream
 //! feeds the live view, the trajectory, progress bars and cancellation.
 
+use crate::attack::objective::Scores;
 use burn::tensor::Tensor;
 
 /// What the observer wants.
@@ -26,6 +27,8 @@ pub struct Step<'a> {
     pub loss: &'a [f32],
     /// The margin for each picture (below 0: misclassified, or the target reached), `[N]`.
     pub margin: &'a [f32],
+    /// The logits of each picture, `[N, K]`.
+    pub scores: &'a Scores,
     /// The answer for each picture, `[N]`.
     pub labels: &'a [usize],
     /// The step size in use, in pixel units; 0 where there is none.

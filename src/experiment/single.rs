@@ -1,7 +1,7 @@
 //! One sample, one attack, and the defences against it.
 
 use crate::attack::{
-    Budget, Goal, Observer, Plan, Problem, Score, Scores, Verdict, Victim, launch, softmax,
+    Budget, Goal, Observer, Plan, Problem, Score, Scores, Verdict, Victim, launch,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::{Build, DefencePlan, Transform, apply, jpeg};
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
 };
+use crate::experiment::trace::probabilities;
 use crate::metrics::{Norms, norms, psnr, ssim};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
@@ -53,7 +54,7 @@ pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
 
 /// The answer behind a row of logits.
 pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
-    let probabilities: Vec<f32> = softmax(row).into_iter().map(|p| p as f32).collect();
+    let probabilities = probabilities(row);
     let label = Scores::new(row.to_vec(), row.len()).labels()[0];
     Prediction {
         label,

@@ -1,6 +1,6 @@
 //! The recorded course of one attack on one picture: what the trajectory view plays back.
 
-use crate::attack::{Flow, Norm, Observer, Step};
+use crate::attack::{Flow, Norm, Observer, Step, softmax};
 use crate::data::Picture;
 use crate::metrics::norms;
 
@@ -19,6 +19,8 @@ pub struct Point {
     pub size: f32,
     /// The model's answer.
     pub label: usize,
+    /// The softmax probabilities of every class.
+    pub probabilities: Vec<f32>,
     /// The picture; none where it was thinned out to save memory.
     pub picture: Option<Picture>,
 }
@@ -38,6 +40,11 @@ impl Trace {
         let upto = &self.points[..self.points.len().min(at + 1)];
         upto.iter().rev().find_map(|p| p.picture.as_ref())
     }
+}
+
+/// Softmax in single precision.
+pub(super) fn probabilities(row: &[f32]) -> Vec<f32> {
+    softmax(row).into_iter().map(|p| p as f32).collect()
 }
 
 /// The most memory a trace's pictures may take, in bytes.
@@ -74,6 +81,7 @@ impl Observer for Recorder<'_> {
         let picture = Picture::new(self.original.shape(), pixels);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
         let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
+        let row = step.scores.rows().next();
         let point = Point {
             restart: step.restart,
             iteration: step.iteration,
@@ -81,6 +89,7 @@ impl Observer for Recorder<'_> {
             margin: step.margin[0],
             size,
             label: step.labels[0],
+            probabilities: row.map_or(Vec::new(), probabilities),
             picture: keep.then_some(picture),
         };
         (self.sink)(point, self.expected)

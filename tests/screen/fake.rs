@@ -100,6 +100,13 @@ fn attacked(picture: &Picture, share: f32) -> Picture {
     Picture::new(picture.shape(), pixels)
 }
 
+/// The answer on the way: the one before, or not quite the one after.
+fn mixed(before: &Prediction, after: &Prediction, fooled: bool) -> Vec<f32> {
+    let share = if fooled { 0.8 } else { 0.2 };
+    let pairs = before.probabilities.iter().zip(&after.probabilities);
+    pairs.map(|(a, b)| a * (1.0 - share) + b * share).collect()
+}
+
 /// What a worker would say to this run: 7 becomes 2, and some defences help.
 pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let original = job.sample.picture.clone();
@@ -122,6 +129,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
             margin: 6.0 - 11.0 * share,
             size: 0.3 * share.sqrt(),
             label: if i > 22 { wrong } else { truth },
+            probabilities: mixed(&before, &after, i > 22),
             picture: Some(attacked(&original, share)),
         };
         out.push(Update::Step(id, point, 41));

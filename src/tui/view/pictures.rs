@@ -31,7 +31,7 @@ pub fn original(app: &App) -> Option<Picture> {
 }
 
 /// The iteration shown, if it is one and not the result.
-fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
+pub fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
     let last = run.points.len().checked_sub(1);
     if live || run.report.is_none() { last } else { app.playback.at.filter(|at| Some(*at) <= last) }
 }
@@ -209,7 +209,8 @@ fn adversarial_caption(app: &App) -> Words {
             let point = &run.points[at];
             let labels = app.model.as_ref().map(|m| m.labels.clone())?;
             let name = labels.get(point.label).cloned().unwrap_or_default();
-            (point.label, name, format!("margin {}", short(point.margin)))
+            let share = point.probabilities.get(point.label).copied().unwrap_or_default();
+            (point.label, name, format!("{} %", percent(share)))
         }
         None => {
             let answer = &run.report.as_ref()?.adversarial;

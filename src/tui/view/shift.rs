@@ -1,5 +1,6 @@
 //! The prediction before and after: a row a class, two bars, before → after, Δ.
 
+use super::pictures;
 use crate::tui::app::App;
 use crate::tui::widgets::bars::Bars;
 use crate::tui::widgets::panel::panel;
@@ -43,13 +44,20 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let heading = Line::styled("prediction shift %", theme.title);
+    // The iteration on show, or the result; the rows stay those of the result, so that none jumps.
     let shown = app.display().and_then(|(run, live)| {
-        let report = run.report.as_ref().filter(|_| !live);
-        run.clean.as_ref().map(|clean| (clean, report))
+        let result = run.report.as_ref().map(|r| &r.adversarial);
+        let result = result.map(|answer| (answer.label, &answer.probabilities[..]));
+        let after = match pictures::iteration(app, run, live) {
+            Some(at) => Some((run.points[at].label, &run.points[at].probabilities[..])),
+            None => result,
+        };
+        run.clean.as_ref().map(|clean| (clean, after, result.or(after)))
     });
-    let before = shown.map_or(&[][..], |(clean, _)| &clean.prediction.probabilities);
-    let after = shown.and_then(|(_, report)| report).map(|r| &r.adversarial.probabilities);
-    let listed = classes(before, after.map(|a| &a[..]), usize::from(area.height - 1));
+    let before = shown.map_or(&[][..], |(clean, ..)| &clean.prediction.probabilities);
+    let after = shown.and_then(|(_, after, _)| after).map(|(_, after)| after);
+    let by = shown.and_then(|(.., by)| by).map(|(_, by)| by);
+    let listed = classes(before, by, usize::from(area.height - 1));
     let labels = app.model.as_ref().map(|m| m.labels.clone());
     let name = |class: usize| {
         let name = labels.as_ref().and_then(|l| l.get(class));
@@ -60,7 +68,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let wide = area.width >= longest.min(area.width / 3) + 3 + 22 + 10;
     let note = if wide { "▀ before → ▄ after    Δ" } else { "▀ before → ▄ after" };
     let inner = panel(heading, Line::styled(note, theme.dim), area, theme, buf);
-    let Some((clean, report)) = shown else { return };
+    let Some((clean, answered, _)) = shown else { return };
     let numbers: u16 = if wide { 22 } else { 15 };
     let names = longest.min((inner.width / 3).max(inner.width.saturating_sub(numbers + 8)));
     let bar = inner.width.saturating_sub(names + numbers + 3);
@@ -69,7 +77,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     for (class, y) in listed.into_iter().zip((inner.y..inner.bottom()).step_by(spacing)) {
         let then = after.map(|a| a[class]);
         let is_truth = class == clean.label;
-        let answer = report.map_or(clean.prediction.label, |r| r.adversarial.label);
+        let answer = answered.map_or(clean.prediction.label, |(label, _)| label);
         let style = match class == answer {
             _ if app.faded() => theme.dim,
             true if is_truth => theme.right,
