@@ -141,7 +141,7 @@ fn a_visit_from_start_to_quit() {
     pty.wait_for("0.0550");
     // Defences.
     pty.keys("v");
-    pty.wait_for("differentiates through");
+    pty.wait_for("attacks through");
     pty.keys("v");
     pty.wait_for("this is not robustness");
     // Blink.

@@ -112,7 +112,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         Span::styled(" adaptive ", if app.adaptive { theme.selected } else { theme.dim }),
     ]);
     let longer = match app.adaptive {
-        true => format!("adaptive: {attack} differentiates through each defence"),
+        true => format!("adaptive: {attack} attacks through each defence"),
         false => "naive: this is not robustness (the attack does not know the defence)".into(),
     };
     let brief =

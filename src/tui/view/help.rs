@@ -12,7 +12,7 @@ const READING: &[&str] = &[
     "✓ the answer holds. ✗ the attack reached its goal: the network is fooled. ? the truth is not known: \
      the network's own answer is attacked.",
     "naive: the attack does not know the defence. That it fails then is not robustness. adaptive: it \
-     differentiates through the defence.",
+     attacks through the defence, straight through where that has no gradient (BPDA).",
     "margin: how far the right answer is ahead; below 0 the network is fooled.",
     "Mouse: click a sample, drag the slider, click or drag in the iterations, click a defence; the wheel \
      works on samples, ε and amplification.",
