@@ -125,8 +125,7 @@ impl Picture {
         };
         // As torchvision does it: the long side is cut off, the offset rounded half to even. The
         // photographs' answers depend on it: by one pixel a confidence changes by up to 0.1.
-        let scaled =
-            |side: usize, least: usize| ((side as f64 * scale + 1e-6) as usize).max(least);
+        let scaled = |side: usize, least: usize| ((side as f64 * scale + 1e-6) as usize).max(least);
         let (new_h, new_w) = (scaled(self.height(), h), scaled(self.width(), w));
         if (new_h, new_w) != (self.height(), self.width()) {
             image = imageops::resize(&image, new_w as u32, new_h as u32, filter.kind());
