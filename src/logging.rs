@@ -61,10 +61,11 @@ pub fn quietly<T>(path: &Path, work: impl FnOnce() -> T) -> T {
 }
 
 /// Standard error as it was; comes back when this is dropped.
-struct Diverted(OwnedFd);
+pub struct Diverted(OwnedFd);
 
 impl Diverted {
-    fn begin(path: &Path) -> Option<Self> {
+    /// Sends standard error to the log at `path`, or nowhere where that cannot be written.
+    pub fn begin(path: &Path) -> Option<Self> {
         let before = stderr().as_fd().try_clone_to_owned().ok()?;
         let file = open(path).or_else(|_| File::options().write(true).open("/dev/null")).ok()?;
         rustix::stdio::dup2_stderr(file).ok()?;

@@ -3,6 +3,7 @@
 //! questions cannot make the program hang.
 
 use crate::error::{Error, Result};
+use crate::logging::Diverted;
 use crate::show;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -14,17 +15,16 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::{Rect, Size};
-use std::fs::OpenOptions;
 use std::io::{BufWriter, Stdout, Write, stdout};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Whether the terminal is ours now.
 static OWNED: AtomicBool = AtomicBool::new(false);
-/// Standard error as it was, while it goes to the log.
-static STDERR: Mutex<Option<OwnedFd>> = Mutex::new(None);
+/// Standard error as it was, while it goes to the log: whatever a driver prints there may not reach
+/// the screen.
+static STDERR: Mutex<Option<Diverted>> = Mutex::new(None);
 
 /// The terminal in our hands; dropping it brings it back as it was.
 pub struct Screen {
@@ -110,7 +110,7 @@ fn lost(error: &std::io::Error) -> Error {
 fn take(log: &Path) -> Result<()> {
     enable_raw_mode().map_err(|e| lost(&e))?;
     OWNED.store(true, Ordering::SeqCst);
-    redirect(log);
+    *STDERR.lock().unwrap_or_else(PoisonError::into_inner) = Diverted::begin(log);
     let entered = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, cursor::Hide);
     entered.map_err(|e| {
         restore();
@@ -134,23 +134,7 @@ pub fn restore() {
         cursor::Show
     );
     let _ = disable_raw_mode();
-    let saved = STDERR.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(saved) = saved {
-        let _ = rustix::stdio::dup2_stderr(saved);
-    }
-}
-
-/// Sends standard error to the log: whatever a driver prints there may not reach the screen.
-fn redirect(log: &Path) {
-    let open = |path: &Path| OpenOptions::new().append(true).create(true).open(path);
-    if let Some(folder) = log.parent() {
-        let _ = std::fs::create_dir_all(folder);
-    }
-    let Ok(file) = open(log).or_else(|_| open(Path::new("/dev/null"))) else { return };
-    let Ok(saved) = std::io::stderr().as_fd().try_clone_to_owned() else { return };
-    if rustix::stdio::dup2_stderr(file).is_ok() {
-        *STDERR.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved);
-    }
+    drop(STDERR.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// A panic on this thread brings the terminal back before it is told. The worker's panics are its

@@ -20,6 +20,17 @@ fn row(data: &str, norm: Norm) -> (f64, f64) {
     found.map_or((1.0, 10.0), |(_, _, suggested, largest)| (*suggested, *largest))
 }
 
+/// ε as typed: `0.1` or `8/255`. Whether it is in range depends on the norm and is checked by
+/// [`Budget::new`](crate::attack::Budget::new). None for what is no finite number.
+pub fn parse_epsilon(text: &str) -> Option<f64> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above)? / number(below)?,
+        None => number(text)?,
+    };
+    value.is_finite().then_some(value)
+}
+
 /// The ε to begin with, for models of this data set.
 pub fn suggested(data: &str, norm: Norm) -> f64 {
     row(data, norm).0

@@ -12,14 +12,14 @@
 
 use crate::attack::goal::Goal;
 use crate::attack::norm::Norm;
-use crate::attack::objective::{CrossEntropy, Scores, margin};
+use crate::attack::objective::{CrossEntropy, Scores};
 use crate::attack::observer::{Flow, Observer, Step};
 use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
+use crate::attack::problem::{Attempt, Problem, choose};
 use crate::attack::registry::{AttackSpec, Run};
 use crate::error::{Error, Result};
 use crate::parameter::{Kind, Param, Settings, Value};
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 const STEPS: Param = Param {
     id: "steps",
@@ -186,14 +186,16 @@ fn descend(
         if open.is_empty() {
             break;
         }
-        if open.len() == n {
-            let found = one_restart(oracle, problem, &course, restart, watcher)?;
-            best = merge(best, found, &open);
-        } else {
-            let part = select(problem, &open);
-            let found = one_restart(oracle, &part, &course, restart, watcher)?;
-            best = merge(best, found, &open);
-        }
+        let part;
+        let standing = match open.len() == n {
+            true => problem,
+            false => {
+                part = select(problem, &open);
+                &part
+            }
+        };
+        let found = one_restart(oracle, standing, &course, restart, watcher)?;
+        best = merge(best, found, &open);
     }
     Ok(Attempt { images: best.images })
 }
@@ -232,20 +234,6 @@ fn merge(best: Keeper, found: Keeper, open: &[usize]) -> Keeper {
     Keeper { images, success, loss }
 }
 
-/// `other` where `mask` is true, else `images`.
-fn choose(images: Tensor<4>, other: Tensor<4>, mask: &[bool]) -> Tensor<4> {
-    if mask.iter().all(|m| !m) {
-        return images;
-    }
-    if mask.iter().all(|m| *m) {
-        return other;
-    }
-    let dims = images.dims();
-    let mask: Tensor<1, Bool> = Tensor::from_data(TensorData::from(mask), &images.device());
-    let mask = mask.reshape([dims[0], 1, 1, 1]).expand(dims);
-    images.mask_where(mask, other)
-}
-
 fn one_restart(
     oracle: Oracle<'_>,
     problem: &Problem,
@@ -280,8 +268,7 @@ fn one_restart(
             }
         };
         let labels = scores.labels();
-        let margins: Vec<f32> =
-            scores.rows().zip(&problem.goals).map(|(row, goal)| margin(row, *goal)).collect();
+        let margins = scores.margins(&problem.goals);
         let mut better = vec![false; n];
         for i in 0..n {
             let hit = problem.goals[i].reached(labels[i]);

@@ -2,8 +2,8 @@
 //!
 //! Everything that makes the classic mistakes possible is a type here: pixels are in 0..1 and the
 //! model normalises; losses work on logits and bring their own exact gradient ([`Objective`]); what
-//! an attack may see is its oracle's type ([`Decision`], [`Score`], [`Gradient`]); the budget and the goal each exist once; and
-//! no attack is believed: [`judge`] looks again.
+//! an attack may see is its oracle's type ([`Decision`], [`Score`], [`Gradient`]); the budget and the
+//! goal each exist once; and no attack is believed: [`judge`] looks again.
 
 mod budgets;
 mod descent;
@@ -18,7 +18,7 @@ mod oracle;
 mod problem;
 mod registry;
 
-pub use budgets::{largest, suggested};
+pub use budgets::{largest, parse_epsilon, suggested};
 pub use draws::Draws;
 pub use goal::{Aim, Goal};
 pub use judge::{Verdict, judge, launch};

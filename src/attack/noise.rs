@@ -1,14 +1,13 @@
 //! Random noise of equal norm: the baseline that every attack must beat.
 
 use crate::attack::norm::Norm;
-use crate::attack::objective::margin;
 use crate::attack::observer::{Flow, Observer, Step};
 use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
+use crate::attack::problem::{Attempt, Problem, choose};
 use crate::attack::registry::{AttackSpec, Run};
 use crate::error::{Error, Result};
 use crate::parameter::{Kind, Param, Settings, Value};
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 /// Noise of norm ε, repeated.
 pub const NOISE: AttackSpec = AttackSpec {
@@ -58,8 +57,7 @@ fn noise(
         let images = (x.clone() + noise).clamp(0.0, 1.0);
         let scores = oracle.scores(&images)?;
         let labels = scores.labels();
-        let margins: Vec<f32> =
-            scores.rows().zip(&problem.goals).map(|(row, goal)| margin(row, *goal)).collect();
+        let margins = scores.margins(&problem.goals);
         // A success stays; until there is one, the draw with the smallest margin does.
         let better: Vec<bool> =
             best.iter().zip(&margins).map(|(best, margin)| *best >= 0.0 && margin < best).collect();
@@ -68,9 +66,7 @@ fn noise(
                 best[i] = margins[i];
             }
         }
-        let mask: Tensor<1, Bool> =
-            Tensor::from_data(TensorData::from(better.as_slice()), &x.device());
-        kept = kept.mask_where(mask.reshape([dims[0], 1, 1, 1]).expand(dims), images.clone());
+        kept = choose(kept, images.clone(), &better);
         let loss: Vec<f32> = margins.iter().map(|m| -m).collect();
         let step = Step {
             restart: 0,

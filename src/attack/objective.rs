@@ -29,6 +29,11 @@ impl Scores {
         self.values.chunks(self.classes)
     }
 
+    /// The margin of each picture towards its goal; see [`margin`].
+    pub fn margins(&self, goals: &[Goal]) -> Vec<f32> {
+        self.rows().zip(goals).map(|(row, goal)| margin(row, *goal)).collect()
+    }
+
     /// The answer to each picture: the class of the largest logit, the first of equals.
     pub fn labels(&self) -> Vec<usize> {
         self.rows().map(largest).collect()

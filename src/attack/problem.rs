@@ -7,7 +7,7 @@ use crate::attack::norm::{Budget, Norm};
 use crate::attack::registry::AttackSpec;
 use crate::error::{Error, Result};
 use crate::parameter::{Settings, Value};
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor, TensorData};
 
 /// A batch of pictures to attack, each with its own goal and its own stream of random numbers.
 #[derive(Clone, Debug)]
@@ -48,6 +48,20 @@ impl Problem {
 pub struct Attempt {
     /// The pictures.
     pub images: Tensor<4>,
+}
+
+/// For each picture of `[N, C, H, W]`: `other`'s where `mask` is true, else that of `images`.
+pub(super) fn choose(images: Tensor<4>, other: Tensor<4>, mask: &[bool]) -> Tensor<4> {
+    if mask.iter().all(|m| !m) {
+        return images;
+    }
+    if mask.iter().all(|m| *m) {
+        return other;
+    }
+    let dims = images.dims();
+    let mask: Tensor<1, Bool> = Tensor::from_data(TensorData::from(mask), &images.device());
+    let mask = mask.reshape([dims[0], 1, 1, 1]).expand(dims);
+    images.mask_where(mask, other)
 }
 
 /// An attack with its settings: everything that is needed to run it again.

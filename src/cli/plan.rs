@@ -72,14 +72,9 @@ pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Res
     Ok(plan)
 }
 
-/// ε as typed: `0.1` or `8/255`. Whether it is in range depends on the norm, and is checked there.
+/// `--eps`.
 pub fn epsilon(text: &str) -> Result<f64> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
-    let value = match text.split_once('/') {
-        Some((above, below)) => number(above).zip(number(below)).map(|(a, b)| a / b),
-        None => number(text),
-    };
-    value.filter(|v| v.is_finite()).ok_or_else(|| {
+    attack::parse_epsilon(text).ok_or_else(|| {
         Error::usage(
             format!("'{text}' is not a size of a perturbation"),
             "--eps",

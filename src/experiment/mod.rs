@@ -13,4 +13,4 @@ pub use report::{
     epsilon_text,
 };
 pub use single::{Clean, Experiment, clean, defend_adaptive, defend_naive, run};
-pub use trace::{Point, Recorder, Trace};
+pub use trace::{Point, Recorder};

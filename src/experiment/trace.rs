@@ -25,23 +25,6 @@ pub struct Point {
     pub picture: Option<Picture>,
 }
 
-/// The course of an attack.
-#[derive(Clone, Debug, Default)]
-pub struct Trace {
-    /// Every iteration, in order, restarts one after the other.
-    pub points: Vec<Point>,
-    /// How many iterations there will be at most, restarts included.
-    pub expected: usize,
-}
-
-impl Trace {
-    /// The picture at point `at`, or at the last one before it that was kept.
-    pub fn picture(&self, at: usize) -> Option<&Picture> {
-        let upto = &self.points[..self.points.len().min(at + 1)];
-        upto.iter().rev().find_map(|p| p.picture.as_ref())
-    }
-}
-
 /// Softmax in single precision.
 pub(super) fn probabilities(row: &[f32]) -> Vec<f32> {
     softmax(row).into_iter().map(|p| p as f32).collect()

@@ -5,7 +5,7 @@ use super::action::Action;
 use super::app::App;
 use super::keymap::Context;
 pub use super::menus::items;
-use crate::attack::{Aim, AttackSpec};
+use crate::attack::{self, Aim, AttackSpec};
 use crate::parameter::{Param, Value};
 use tui_input::Input;
 
@@ -244,14 +244,9 @@ impl Row {
     }
 }
 
-/// ε as typed: "0.1" or "8/255".
+/// ε as typed at the keyboard, where a comma is as good as a point and a sign means nothing.
 pub fn parse_epsilon(text: &str) -> Option<f64> {
-    let number = |t: &str| t.trim().replace(',', ".").parse::<f64>().ok();
-    let value = match text.split_once('/') {
-        Some((above, below)) => number(above)? / number(below).filter(|b| *b > 0.0)?,
-        None => number(text)?,
-    };
-    (value.is_finite() && value >= 0.0).then_some(value)
+    attack::parse_epsilon(&text.replace(',', ".")).filter(|value| *value >= 0.0)
 }
 
 #[cfg(test)]
