@@ -92,8 +92,9 @@ fn attack(experiment: &Experiment, defences: &[DefencePlan]) -> Result<Report> {
             note(&format!("defence '{}' does not apply to '{name}': left out", defence.defence.id));
             continue;
         };
+        let adaptive =
+            experiment::defend_adaptive(experiment, &report, defence, &naive, &mut watch)?;
         report.defences.push(naive);
-        let adaptive = experiment::defend_adaptive(experiment, &report, defence, &mut watch)?;
         report.defences.extend(adaptive);
     }
     bar.finish_and_clear();

@@ -256,21 +256,26 @@ impl Worker {
             self.say(Update::Step(id, point, expected));
             if stop() { Flow::Stop } else { Flow::Continue }
         };
-        let mut recorder = Recorder::new(clean.picture, job.plan.norm, &mut sink);
-        let report = Arc::new(experiment::run(&experiment, &mut recorder)?);
+        let mut recorder = Recorder::new(clean.picture.clone(), job.plan.norm, &mut sink);
+        let report = Arc::new(experiment::run_from(&experiment, clean, &mut recorder)?);
         self.say(Update::Finished(id, report.clone()));
         if report.attacked {
+            // All naive rows first: they are quick.
+            let mut naive = Vec::new();
             for plan in &job.defences {
                 if stop() {
                     return Err(Error::cancelled());
                 }
                 if let Some(row) = experiment::defend_naive(&experiment, &report, plan)? {
-                    self.say(Update::Defended(id, Arc::new(row)));
+                    let row = Arc::new(row);
+                    self.say(Update::Defended(id, row.clone()));
+                    naive.push((plan, row));
                 }
             }
-            for plan in &job.defences {
+            for (plan, row) in naive {
                 let mut watch = halt;
-                let row = experiment::defend_adaptive(&experiment, &report, plan, &mut watch)?;
+                let row =
+                    experiment::defend_adaptive(&experiment, &report, plan, &row, &mut watch)?;
                 if let Some(row) = row {
                     self.say(Update::Defended(id, Arc::new(row)));
                 }

@@ -12,5 +12,5 @@ pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
     epsilon_text,
 };
-pub use single::{Clean, Experiment, clean, defend_adaptive, defend_naive, run};
+pub use single::{Clean, Experiment, clean, defend_adaptive, defend_naive, run, run_from};
 pub use trace::{Point, Recorder};

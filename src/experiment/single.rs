@@ -10,7 +10,7 @@ use crate::experiment::report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
 };
 use crate::experiment::trace::probabilities;
-use crate::metrics::{Norms, norms, psnr, ssim};
+use crate::metrics::{norms, psnr, ssim};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct Clean {
     pub label: usize,
     /// Whether `label` is the truth.
     pub label_is_truth: bool,
+    /// The logits behind the answer, from which targets are chosen.
+    pub logits: Vec<f32>,
 }
 
 /// The class of `sample` in the model's own numbering, where the two agree on what classes are.
@@ -91,18 +93,14 @@ fn answer(
 /// # Errors
 /// Device failures.
 pub fn clean(experiment: &Experiment) -> Result<Clean> {
-    Ok(prepare(experiment)?.0)
-}
-
-fn prepare(experiment: &Experiment) -> Result<(Clean, Vec<f32>)> {
     let model = &experiment.model;
     let picture = model.card.input.fit(&experiment.sample.picture);
     picture.check(&experiment.sample.name)?;
     let images = tensor(model, &picture);
-    let (prediction, row) = answer(model, &mut Victim::new(&model.network), &images)?;
+    let (prediction, logits) = answer(model, &mut Victim::new(&model.network), &images)?;
     let known = truth(model, &experiment.sample);
     let label = known.unwrap_or(prediction.label);
-    Ok((Clean { picture, prediction, label, label_is_truth: known.is_some() }, row))
+    Ok(Clean { picture, prediction, label, label_is_truth: known.is_some(), logits })
 }
 
 fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
@@ -125,10 +123,21 @@ fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Pro
 /// Cancelled, when the observer stops it; usage, for an ε, a norm or a target that does not fit;
 /// device failures.
 pub fn run(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Report> {
+    run_from(experiment, clean(experiment)?, observer)
+}
+
+/// As [`run`], for who has asked for the [`clean`] answer already.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_from(
+    experiment: &Experiment,
+    clean: Clean,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
     let (model, plan) = (&experiment.model, &experiment.plan);
     plan.check()?;
-    let (clean, row) = prepare(experiment)?;
-    let goal = plan.aim.goal(clean.label, &row)?;
+    let goal = plan.aim.goal(clean.label, &clean.logits)?;
     let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
     let attacked = clean.prediction.label == clean.label;
     let begin = Instant::now();
@@ -142,7 +151,14 @@ pub fn run(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Repor
         false => (clean.picture.clone(), clean.prediction.clone(), false),
     };
     let cost = cost(&victim, begin);
-    let similarity = similarity(model, &clean.picture, &adversarial, goal, success)?;
+    let norms = norms(clean.picture.pixels(), adversarial.pixels());
+    let similarity = Similarity {
+        psnr: psnr(&clean.picture, &adversarial),
+        ssim: ssim(&clean.picture, &adversarial),
+        changed: norms.l0 as f32 / adversarial.pixels().len() as f32,
+        survives_8_bit: success && reached(model, &adversarial.rounded_to_8_bits(), goal)?,
+        survives_jpeg: success && reached(model, &jpeg(&adversarial, 90)?, goal)?,
+    };
     let sample = &experiment.sample;
     Ok(Report {
         version: VERSION,
@@ -169,7 +185,7 @@ pub fn run(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Repor
         adversarial: after,
         success,
         attacked,
-        norms: measure(&clean.picture, &adversarial),
+        norms,
         similarity,
         cost,
         defences: Vec::new(),
@@ -195,29 +211,10 @@ fn cost(victim: &Victim<'_>, begin: Instant) -> Cost {
     Cost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
 }
 
-fn measure(a: &Picture, b: &Picture) -> Norms {
-    norms(a.pixels(), b.pixels())
-}
-
-fn similarity(
-    model: &Model,
-    original: &Picture,
-    adversarial: &Picture,
-    goal: Goal,
-    success: bool,
-) -> Result<Similarity> {
-    let survives = |picture: Picture| -> Result<bool> {
-        let mut victim = Victim::new(&model.network);
-        Ok(success && goal.reached(answer(model, &mut victim, &tensor(model, &picture))?.0.label))
-    };
-    let values = original.pixels().len() as f32;
-    Ok(Similarity {
-        psnr: psnr(original, adversarial),
-        ssim: ssim(original, adversarial),
-        changed: measure(original, adversarial).l0 as f32 / values,
-        survives_8_bit: survives(adversarial.rounded_to_8_bits())?,
-        survives_jpeg: survives(jpeg(adversarial, 90)?)?,
-    })
+/// Whether the model's answer to a picture reaches the goal.
+fn reached(model: &Model, picture: &Picture, goal: Goal) -> Result<bool> {
+    let mut victim = Victim::new(&model.network);
+    Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
 }
 
 /// A defended model: stages before a network.
@@ -249,9 +246,9 @@ impl<'a> Defended<'a> {
         }
     }
 
-    fn answer(&self, picture: &Picture) -> Result<(Prediction, Vec<f32>)> {
+    fn answer(&self, picture: &Picture) -> Result<Prediction> {
         let images = tensor(self.model, picture);
-        self.with(|victim| answer(self.model, victim, &images))
+        self.with(|victim| Ok(answer(self.model, victim, &images)?.0))
     }
 
     /// What it takes longer than the bare network for one picture: median of five, in ms.
@@ -264,7 +261,7 @@ impl<'a> Defended<'a> {
                     true => self.answer(picture)?,
                     false => {
                         let mut victim = Victim::new(&bare.network);
-                        answer(bare, &mut victim, &tensor(bare, picture))?
+                        answer(bare, &mut victim, &tensor(bare, picture))?.0
                     }
                 };
                 laps.push(begin.elapsed().as_secs_f64() * 1e3);
@@ -275,20 +272,18 @@ impl<'a> Defended<'a> {
         Ok(times(true)? - times(false)?)
     }
 
+    /// The row for `picture`, which cost that much to find. `known` is what was measured before of
+    /// the defence alone: its answer to the clean picture and what it takes longer.
     fn row(
         &self,
-        experiment: &Experiment,
         plan: &DefencePlan,
         report: &Report,
         stance: &'static str,
-        attacked: Option<(Picture, Cost)>,
+        (picture, cost): (Picture, Cost),
+        (clean, extra_ms): (Prediction, f64),
     ) -> Result<DefenceRow> {
-        let clean = self.answer(&report.original)?.0;
-        let (picture, cost) =
-            attacked.unwrap_or_else(|| (report.original.clone(), Cost::default()));
-        let adversarial = self.answer(&picture)?.0;
-        let goal = goal(report);
-        let outcome = match (clean.label == report.label, goal.reached(adversarial.label)) {
+        let adversarial = self.answer(&picture)?;
+        let outcome = match (clean.label == report.label, goal(report).reached(adversarial.label)) {
             (false, _) => Outcome::Wrong,
             (true, true) => Outcome::Fooled,
             (true, false) => Outcome::Right,
@@ -301,7 +296,7 @@ impl<'a> Defended<'a> {
             clean,
             adversarial,
             outcome,
-            extra_ms: self.extra_ms(&experiment.model, &report.original)?,
+            extra_ms,
             cost,
             picture,
         })
@@ -326,12 +321,15 @@ pub fn defend_naive(
     plan: &DefencePlan,
 ) -> Result<Option<DefenceRow>> {
     let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let attacked = Some((report.picture.clone(), Cost::default()));
-    defended.row(experiment, plan, report, "naive", attacked).map(Some)
+    let clean = defended.answer(&report.original)?;
+    let extra_ms = defended.extra_ms(&experiment.model, &report.original)?;
+    let attacked = (report.picture.clone(), Cost::default());
+    defended.row(plan, report, "naive", attacked, (clean, extra_ms)).map(Some)
 }
 
 /// The defence's answer to an attack that knows it: the same attack, run through the defence (the
-/// gradient passes straight through stages that have none). None where the defence does not apply.
+/// gradient passes straight through stages that have none). `naive` is the same defence's row from
+/// [`defend_naive`]. None where the defence does not apply.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; device failures.
@@ -339,12 +337,14 @@ pub fn defend_adaptive(
     experiment: &Experiment,
     report: &Report,
     plan: &DefencePlan,
+    naive: &DefenceRow,
     observer: &mut dyn Observer,
 ) -> Result<Option<DefenceRow>> {
     let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let clean = defended.answer(&report.original)?.0;
-    if clean.label != report.label {
-        return defended.row(experiment, plan, report, "adaptive", None).map(Some);
+    let known = (naive.clean.clone(), naive.extra_ms);
+    if naive.clean.label != report.label {
+        let nothing = (report.original.clone(), Cost::default());
+        return defended.row(plan, report, "adaptive", nothing, known).map(Some);
     }
     let images = tensor(defended.model, &report.original);
     let problem = problem(experiment, images, goal(report))?;
@@ -355,5 +355,5 @@ pub fn defend_adaptive(
         Ok((verdict, cost(victim, begin)))
     })?;
     let found = picture(verdict.images, report.original.shape())?;
-    defended.row(experiment, plan, report, "adaptive", Some((found, cost))).map(Some)
+    defended.row(plan, report, "adaptive", (found, cost), known).map(Some)
 }

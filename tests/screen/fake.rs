@@ -118,6 +118,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         prediction: before.clone(),
         label: truth,
         label_is_truth: true,
+        logits: Vec::new(),
     };
     let mut out = vec![Update::Started(id), Update::Clean(id, Arc::new(clean))];
     for i in 0..=40usize {
