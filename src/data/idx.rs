@@ -23,15 +23,6 @@ pub const FASHION: &[&str] = &[
     "ankle boot",
 ];
 
-/// Which half of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// For training.
-    Train,
-    /// For measuring.
-    Test,
-}
-
 fn damaged(what: &str, place: &str) -> Error {
     Error::failure(format!("not an IDX file: {what}"), place, "fetch the data set again")
 }
@@ -68,17 +59,14 @@ pub fn labels(bytes: &[u8], place: &str) -> Result<Vec<u8>> {
     Ok(bytes[8..].to_vec())
 }
 
-/// Reads `train-images-idx3-ubyte[.gz]` and its kin from a folder.
+/// Reads a training set, `train-images-idx3-ubyte[.gz]` and `train-labels-idx1-ubyte[.gz]`, from a
+/// folder.
 ///
 /// # Errors
 /// Failure, naming the file that is missing or damaged.
-pub fn read_folder(id: &str, folder: &Path, split: Split) -> Result<Dataset> {
-    let stem = match split {
-        Split::Train => "train",
-        Split::Test => "t10k",
-    };
-    let (pictures, place) = read(folder, &format!("{stem}-images-idx3-ubyte"))?;
-    let (classes, label_place) = read(folder, &format!("{stem}-labels-idx1-ubyte"))?;
+pub fn read_training_set(id: &str, folder: &Path) -> Result<Dataset> {
+    let (pictures, place) = read(folder, "train-images-idx3-ubyte")?;
+    let (classes, label_place) = read(folder, "train-labels-idx1-ubyte")?;
     let (shape, pixels) = images(&pictures, &place)?;
     let labels = labels(&classes, &label_place)?;
     let names = if id == "fashion" { FASHION } else { MNIST };
@@ -100,7 +88,7 @@ fn read(folder: &Path, name: &str) -> Result<(Vec<u8>, String)> {
         std::io::ErrorKind::NotFound => Error::failure(
             format!("no {name} or {name}.gz"),
             folder.display(),
-            "point --data at a folder with the data set's four IDX files (README: 'Training data')",
+            "point --data at a folder with the data set's IDX files (README: 'Training data')",
         ),
         _ => Error::io("read the data set", &path, &e),
     })?;

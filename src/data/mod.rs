@@ -8,6 +8,6 @@ mod save;
 
 pub use dataset::{DATASETS, Dataset, DatasetRow, Sample, imagenet_labels};
 pub use file::read_picture;
-pub use idx::{Split, read_folder};
+pub use idx::read_training_set;
 pub use picture::{Filter, Picture};
 pub use save::{atomically, save_npy, save_png};

@@ -2,7 +2,7 @@
 
 use crate::attack::Budget;
 use crate::attack::{self, Draws, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
-use crate::data::{Dataset, Filter, Split, read_folder};
+use crate::data::{Dataset, Filter, read_training_set};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
 use crate::model::{
@@ -72,7 +72,7 @@ pub fn run(
     let recipe = Recipe::find(&options.recipe)?;
     let out = &options.out;
     std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, &e))?;
-    let data = read_folder(recipe.dataset, &options.data, Split::Train)?;
+    let data = read_training_set(recipe.dataset, &options.data)?;
     let epochs = options.epochs.unwrap_or(recipe.epochs).max(1);
     let mut trainer = Trainer {
         recipe,
