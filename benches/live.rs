@@ -70,6 +70,7 @@ fn step(criterion: &mut Criterion) {
         budget: Budget::new(Norm::Linf, EPSILON, c * h * w).expect("ε is in range"),
         seed: 0,
         samples: vec![0],
+        crowd: None,
     };
     let plan = pgd();
     let settings = plan.resolved();

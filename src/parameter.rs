@@ -53,12 +53,66 @@ pub struct Param {
     /// The value it has when nobody says otherwise.
     pub default: Value,
     /// What `auto` means here, if `auto` is allowed.
-    pub auto: Option<&'static str>,
+    pub auto: Option<Auto>,
     /// One line of help, with the unit.
     pub help: &'static str,
 }
 
+/// A value that follows from the other settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Auto {
+    /// The rule, in words: `2.5·ε/steps`.
+    pub text: &'static str,
+    /// The rule: from ε (pixel units) and the other settings.
+    pub value: fn(f64, &Settings) -> f64,
+}
+
 impl Param {
+    /// A whole number in `min..=max`.
+    pub const fn int(
+        id: &'static str,
+        (min, max): (i64, i64),
+        default: i64,
+        help: &'static str,
+    ) -> Self {
+        Self { id, kind: Kind::Int { min, max }, default: Value::Int(default), auto: None, help }
+    }
+
+    /// A real number in `min..=max`.
+    pub const fn float(
+        id: &'static str,
+        (min, max): (f64, f64),
+        default: f64,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            kind: Kind::Float { min, max },
+            default: Value::Float(default),
+            auto: None,
+            help,
+        }
+    }
+
+    /// A switch.
+    pub const fn flag(id: &'static str, default: bool, help: &'static str) -> Self {
+        Self { id, kind: Kind::Bool, default: Value::Bool(default), auto: None, help }
+    }
+
+    /// One of `names`, the first by default.
+    pub const fn choice(
+        id: &'static str,
+        names: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { id, kind: Kind::Choice(names), default: Value::Choice(names[0]), auto: None, help }
+    }
+
+    /// The same parameter, which by default follows from the other settings.
+    pub const fn automatic(self, text: &'static str, value: fn(f64, &Settings) -> f64) -> Self {
+        Self { default: Value::Auto, auto: Some(Auto { text, value }), ..self }
+    }
+
     /// Parses `text` for this parameter.
     ///
     /// # Errors
@@ -100,7 +154,7 @@ impl Param {
             Kind::Choice(names) => format!("one of {}", names.join(", ")),
         };
         match self.auto {
-            Some(meaning) => format!("{range}, or auto ({meaning})"),
+            Some(auto) => format!("{range}, or auto ({})", auto.text),
             None => range,
         }
     }
@@ -183,6 +237,30 @@ impl Settings {
     pub fn get(&self, id: &str) -> Value {
         let found = self.0.iter().find(|(k, _)| *k == id);
         found.map_or(Value::Auto, |(_, v)| *v)
+    }
+
+    /// The same settings with every `auto` written out as the number it stands for at this ε.
+    pub fn resolved(&self, params: &[Param], epsilon: f64) -> Self {
+        let mut settings = self.clone();
+        for param in params {
+            if let (Value::Auto, Some(auto)) = (self.get(param.id), param.auto) {
+                let number = (auto.value)(epsilon, self);
+                let value = match param.kind {
+                    Kind::Int { .. } => Value::Int(number.round() as i64),
+                    _ => Value::Float(number),
+                };
+                settings.set(param.id, value);
+            }
+        }
+        settings
+    }
+
+    /// The name chosen for `id`; empty where it is not declared.
+    pub fn choice(&self, id: &str) -> &'static str {
+        match self.get(id) {
+            Value::Choice(name) => name,
+            _ => "",
+        }
     }
 
     /// A whole number, or `fallback` where it is `auto`.
@@ -273,20 +351,9 @@ mod tests {
     use super::*;
 
     const PARAMS: &[Param] = &[
-        Param {
-            id: "steps",
-            kind: Kind::Int { min: 1, max: 100 },
-            default: Value::Int(40),
-            auto: None,
-            help: "",
-        },
-        Param {
-            id: "step-size",
-            kind: Kind::Float { min: 0.0, max: 1.0 },
-            default: Value::Auto,
-            auto: Some("2.5·ε/steps"),
-            help: "",
-        },
+        Param::int("steps", (1, 100), 40, ""),
+        Param::float("step-size", (0.0, 1.0), 0.0, "")
+            .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
     ];
 
     #[test]
@@ -296,6 +363,8 @@ mod tests {
         settings.assign(PARAMS, "pgd", "steps=7").unwrap();
         settings.assign(PARAMS, "pgd", "step-size=0.01").unwrap();
         assert_eq!(settings.to_string(), "steps=7 step-size=0.01");
+        let auto = Settings::defaults(PARAMS).resolved(PARAMS, 0.4);
+        assert_eq!(auto.get("step-size"), Value::Float(0.025));
         for bad in ["steps=0", "steps=1.5", "steps=x", "step-size=2", "nope=1", "steps"] {
             assert!(settings.assign(PARAMS, "pgd", bad).is_err(), "{bad}");
         }

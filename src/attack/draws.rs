@@ -47,6 +47,16 @@ impl Draws {
         direction.iter().map(|v| (f64::from(*v) * scale) as f32).collect()
     }
 
+    /// A point drawn uniformly from the L1 ball of this radius in `d` dimensions: exponential
+    /// variables, one more than dimensions, normalised by their sum.
+    pub fn in_l1_ball(&mut self, d: usize, radius: f32) -> Vec<f32> {
+        let mut exponential = || -f64::from(1.0 - self.unit()).max(1e-12).ln();
+        let sizes: Vec<f64> = (0..=d).map(|_| exponential()).collect();
+        let sum: f64 = sizes.iter().sum();
+        let value = |size: &f64| (size / sum * f64::from(radius)) as f32;
+        sizes[..d].iter().map(|size| value(size).copysign(self.signed())).collect()
+    }
+
     /// A point drawn uniformly from the L2 ball of this radius in `d` dimensions.
     pub fn in_l2_ball(&mut self, d: usize, radius: f32) -> Vec<f32> {
         let share = f64::from(self.unit()).powf(1.0 / d as f64);

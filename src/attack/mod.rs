@@ -6,25 +6,27 @@
 //! goal each exist once; and no attack is believed: [`judge`] looks again.
 
 mod budgets;
-mod descent;
 mod draws;
 mod goal;
 mod judge;
-mod noise;
+mod methods;
 mod norm;
 mod objective;
 mod observer;
 mod oracle;
 mod problem;
 mod registry;
+mod rows;
+mod trial;
 
 pub use budgets::{largest, parse_epsilon, suggested};
 pub use draws::Draws;
 pub use goal::{Aim, Goal};
-pub use judge::{Verdict, judge, launch};
+pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
-pub use objective::{CrossEntropy, Objective, Scores, margin, softmax};
-pub use observer::{Flow, Observer, Step, Unobserved};
-pub use oracle::{Decision, Gradient, Score, Slope, Stage, Victim};
-pub use problem::{Attempt, Plan, Problem};
-pub use registry::{ATTACKS, AttackSpec, Knowledge, Run, find};
+pub use objective::{CrossEntropy, Margin, Objective, Scores, best_other, margin, softmax};
+pub use observer::{Flow, Halt, Images, Observer, Stage, Step, Unobserved};
+pub use oracle::{Decision, Gradient, InputStage, Score, Slope, Victim};
+pub use problem::{Attempt, Crowd, Plan, Problem};
+pub use registry::{ATTACKS, AttackSpec, Extent, Knowledge, Run, find};
+pub use rows::Rows;

@@ -4,6 +4,7 @@
 //! so a batch of 1 and a batch of N give the same answer.
 
 use crate::attack::draws::Draws;
+use crate::attack::rows::Rows;
 use crate::error::{Error, Result};
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
@@ -51,6 +52,29 @@ impl Norm {
     }
 }
 
+impl Norm {
+    /// The distance between two pictures. L0 counts the values that differ by more than 1e-6.
+    pub fn distance(self, a: &[f32], b: &[f32]) -> f32 {
+        let gaps = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
+        let size = match self {
+            Self::L0 => gaps.filter(|gap| *gap > 1e-6).count() as f64,
+            Self::L1 => gaps.sum(),
+            Self::L2 => gaps.map(|gap| gap * gap).sum::<f64>().sqrt(),
+            Self::Linf => gaps.fold(0.0, f64::max),
+        };
+        size as f32
+    }
+
+    /// The largest distance between two pictures of this many values in 0..1.
+    pub fn widest(self, values: usize) -> f64 {
+        match self {
+            Self::Linf => 1.0,
+            Self::L2 => (values as f64).sqrt(),
+            Self::L1 | Self::L0 => values as f64,
+        }
+    }
+}
+
 impl fmt::Display for Norm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,11 +104,7 @@ impl Budget {
     /// # Errors
     /// Usage, when ε is not a number, negative, or larger than the largest distance in the box.
     pub fn new(norm: Norm, epsilon: f64, values: usize) -> Result<Self> {
-        let largest = match norm {
-            Norm::Linf => 1.0,
-            Norm::L2 => (values as f64).sqrt(),
-            Norm::L1 | Norm::L0 => values as f64,
-        };
+        let largest = norm.widest(values);
         if !epsilon.is_finite() || !(0.0..=largest).contains(&epsilon) {
             return Err(Error::usage(
                 format!("ε = {epsilon} is out of range for {norm}"),
@@ -96,13 +116,14 @@ impl Budget {
         Ok(Self { norm, epsilon })
     }
 
-    /// Projects δ onto the ball of this budget. Scaling for L2; clamping for L∞.
+    /// Projects δ onto the ball of this budget: clamping for L∞, scaling for L2, soft thresholding
+    /// for L1, keeping the largest values for L0.
     ///
-    /// L2 is followed by clipping to the box in the attack: x is in the box, so clipping only
+    /// It is followed by clipping to the box in the attack: x is in the box, so clipping only
     /// shrinks |δ|, and both constraints hold.
     ///
     /// # Errors
-    /// Failure, for a norm that no attack offers yet.
+    /// Device failures.
     pub fn project(&self, delta: Tensor<4>) -> Result<Tensor<4>> {
         match self.norm {
             Norm::Linf => Ok(delta.clamp(-self.epsilon, self.epsilon)),
@@ -111,15 +132,39 @@ impl Budget {
                 let factor = (size.clamp_min(TINY).recip() * self.epsilon).clamp_max(1.0);
                 Ok(delta * factor)
             }
-            Norm::L0 | Norm::L1 => Err(self.unsupported()),
+            Norm::L0 | Norm::L1 => on_rows(&delta, |row| self.project_row(row)),
+        }
+    }
+
+    /// As [`Self::project`], for one picture's δ on the host.
+    pub fn project_row(&self, delta: &mut [f32]) {
+        match self.norm {
+            Norm::Linf => {
+                delta.iter_mut().for_each(|d| *d = d.clamp(-self.epsilon, self.epsilon));
+            }
+            Norm::L2 => {
+                let size = delta.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>().sqrt();
+                if size > f64::from(self.epsilon) {
+                    let factor = f64::from(self.epsilon) / size;
+                    delta.iter_mut().for_each(|d| *d = (f64::from(*d) * factor) as f32);
+                }
+            }
+            Norm::L1 => project_l1(delta, f64::from(self.epsilon)),
+            Norm::L0 => {
+                let keep = self.epsilon.max(0.0) as usize;
+                let mut order: Vec<usize> = (0..delta.len()).collect();
+                order.sort_by(|a, b| delta[*b].abs().total_cmp(&delta[*a].abs()));
+                order.iter().skip(keep).for_each(|i| delta[*i] = 0.0);
+            }
         }
     }
 
     /// The direction of unit size in this norm along which a linear loss of gradient `g` grows
-    /// fastest: sign(g) for L∞, g/‖g‖₂ for L2. A zero gradient gives a zero step, never NaN.
+    /// fastest: sign(g) for L∞, g/‖g‖₂ for L2, the one steepest coordinate for L1 and L0 (shared
+    /// among equals). A zero gradient gives a zero step, never NaN.
     ///
     /// # Errors
-    /// Failure, for a norm that no attack offers yet.
+    /// Device failures.
     pub fn steepest(&self, g: Tensor<4>) -> Result<Tensor<4>> {
         match self.norm {
             Norm::Linf => Ok(g.sign()),
@@ -130,7 +175,13 @@ impl Budget {
                 let size = l2(&g).clamp_min(TINY);
                 Ok(g / size)
             }
-            Norm::L0 | Norm::L1 => Err(self.unsupported()),
+            Norm::L0 | Norm::L1 => on_rows(&g, |row| {
+                let top = row.iter().fold(0.0_f32, |top, g| top.max(g.abs()));
+                let equals = row.iter().filter(|g| g.abs() == top).count() as f32;
+                let step =
+                    |g: f32| if top > 0.0 && g.abs() == top { g.signum() / equals } else { 0.0 };
+                row.iter_mut().for_each(|g| *g = step(*g));
+            }),
         }
     }
 
@@ -138,7 +189,7 @@ impl Budget {
     /// is ε·u^(1/d), which is uniform in volume.
     ///
     /// # Errors
-    /// Failure, for a norm that no attack offers yet.
+    /// Failure, for L0, whose ball is no body to draw from.
     pub fn random_start(&self, like: &Tensor<4>, draws: &[Draws]) -> Result<Tensor<4>> {
         let shape = like.dims();
         let values = shape[1] * shape[2] * shape[3];
@@ -148,19 +199,80 @@ impl Budget {
             match self.norm {
                 Norm::Linf => start.extend((0..values).map(|_| draw.signed() * self.epsilon)),
                 Norm::L2 => start.extend(draw.in_l2_ball(values, self.epsilon)),
-                Norm::L0 | Norm::L1 => return Err(self.unsupported()),
+                Norm::L1 => start.extend(draw.in_l1_ball(values, self.epsilon)),
+                Norm::L0 => {
+                    let what = "no random start in the L0 ball";
+                    return Err(Error::failure(what, "attack", "choose l1, l2 or linf"));
+                }
             }
         }
         Ok(Tensor::from_data(TensorData::new(start, shape), &like.device()))
     }
+}
 
-    fn unsupported(&self) -> Error {
-        let what = format!("no projection onto the {} ball", self.norm);
-        Error::failure(what, "attack", "choose linf or l2")
+/// Does something to each picture's values on the host.
+fn on_rows(values: &Tensor<4>, each: impl Fn(&mut [f32])) -> Result<Tensor<4>> {
+    let mut rows = Rows::read(values)?;
+    (0..rows.len()).for_each(|i| each(rows.row_mut(i)));
+    Ok(rows.tensor(&values.device()))
+}
+
+/// The Euclidean projection onto the L1 ball (Duchi et al. 2008): every value shrinks by the same
+/// threshold θ. (Dividing by the norm is no projection.)
+fn project_l1(delta: &mut [f32], radius: f64) {
+    let size: f64 = delta.iter().map(|d| f64::from(d.abs())).sum();
+    if size <= radius {
+        return;
+    }
+    let mut sorted: Vec<f64> = delta.iter().map(|d| f64::from(d.abs())).collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let (mut sum, mut threshold) = (0.0, 0.0);
+    for (j, value) in sorted.iter().enumerate() {
+        sum += value;
+        let candidate = (sum - radius) / (j + 1) as f64;
+        if value - candidate <= 0.0 {
+            break;
+        }
+        threshold = candidate;
+    }
+    for d in delta {
+        let left = (f64::from(d.abs()) - threshold).max(0.0);
+        *d = (left as f32).copysign(*d);
     }
 }
 
 /// ‖δ‖₂ of each picture, `[N, 1, 1, 1]`.
 fn l2(delta: &Tensor<4>) -> Tensor<4> {
     delta.clone().square().sum_dims(&[1, 2, 3]).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn projections_reach_the_ball_and_are_the_nearest_point_of_it(
+            delta in proptest::collection::vec(-2.0_f32..2.0, 1..30),
+            other in proptest::collection::vec(-1.0_f32..1.0, 30),
+            epsilon in 0.1_f32..3.0,
+        ) {
+            let zero = vec![0.0; delta.len()];
+            for norm in Norm::ALL {
+                let budget = Budget { norm, epsilon };
+                let mut near = delta.clone();
+                budget.project_row(&mut near);
+                prop_assert!(norm.distance(&near, &zero) <= epsilon + 1e-5);
+                if norm.distance(&delta, &zero) <= epsilon {
+                    prop_assert_eq!(&near, &delta);
+                }
+                // No other point of the ball is nearer.
+                let mut rival = other[..delta.len()].to_vec();
+                budget.project_row(&mut rival);
+                let l2 = |a: &[f32]| Norm::L2.distance(a, &delta);
+                prop_assert!(l2(&near) <= l2(&rival) + 1e-4, "{norm}");
+            }
+        }
+    }
 }

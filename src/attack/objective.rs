@@ -24,6 +24,16 @@ impl Scores {
         self.classes
     }
 
+    /// Appends the logits of more pictures.
+    pub fn append(&mut self, mut other: Self) {
+        self.values.append(&mut other.values);
+    }
+
+    /// The logits of one picture.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.classes..(i + 1) * self.classes]
+    }
+
     /// The logits of each picture.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks(self.classes)
@@ -73,15 +83,42 @@ pub fn margin(row: &[f32], goal: Goal) -> f32 {
 /// A loss that an attack climbs.
 pub trait Objective: Sync {
     /// The value for one picture's logits, and its gradient with respect to them added to `slope`
-    /// (K values, zero at first). Climbing it brings the goal nearer.
-    fn evaluate(&self, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
+    /// (K values, zero at first). Climbing it brings the goal nearer. `at` is the picture's number
+    /// in the batch that was asked about, for objectives with constants of each picture's own.
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
+}
+
+impl<F: Fn(usize, &[f32], Goal, &mut [f64]) -> f64 + Sync> Objective for F {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self(at, row, goal, slope)
+    }
+}
+
+/// The margin, negated: climbing it brings the goal nearer at the same pace however confident the
+/// answer is.
+pub struct Margin;
+
+impl Objective for Margin {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let class = goal.class();
+        let other = best_other(row, class);
+        slope[class] -= goal.sign();
+        slope[other] += goal.sign();
+        -f64::from(margin(row, goal))
+    }
+}
+
+/// The class other than `class` with the largest logit, the first of equals.
+pub fn best_other(row: &[f32], class: usize) -> usize {
+    let others = (0..row.len()).filter(|k| *k != class);
+    others.reduce(|best, k| if row[k] > row[best] { k } else { best }).unwrap_or(class)
 }
 
 /// Cross-entropy, by log-sum-exp: −log p of the true class, or +log p of the target.
 pub struct CrossEntropy;
 
 impl Objective for CrossEntropy {
-    fn evaluate(&self, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
         let class = goal.class();
         let p = softmax(row);
         // p_class − 1 = −Σ of the others, without the cancellation.
@@ -119,14 +156,14 @@ mod tests {
         ) {
             for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
                 let mut slope = vec![0.0; row.len()];
-                CrossEntropy.evaluate(&row, goal, &mut slope);
+                CrossEntropy.evaluate(0, &row, goal, &mut slope);
                 prop_assert!(slope.iter().sum::<f64>().abs() < 1e-12);
                 for k in 0..row.len() {
                     let at = |by: f32| {
                         let mut moved = row.clone();
                         moved[k] += by;
                         let step = f64::from(moved[k]) - f64::from(row[k]);
-                        (CrossEntropy.evaluate(&moved, goal, &mut vec![0.0; row.len()]), step)
+                        (CrossEntropy.evaluate(0, &moved, goal, &mut vec![0.0; row.len()]), step)
                     };
                     let ((up, a), (down, b)) = (at(1e-2), at(-1e-2));
                     prop_assert!(((up - down) / (a - b) - slope[k]).abs() < 1e-3);
@@ -139,7 +176,7 @@ mod tests {
     fn a_confident_answer_still_has_a_gradient_and_a_loss() {
         let row = [60.0, 0.0, 1.0];
         let mut slope = vec![0.0; 3];
-        let loss = CrossEntropy.evaluate(&row, Goal::Untargeted { truth: 0 }, &mut slope);
+        let loss = CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut slope);
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
         assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);

@@ -1,7 +1,10 @@
 //! Step events: an attack reports every iteration, and the answer may be "stop". This one stream
 //! feeds the live view, the trajectory, progress bars and cancellation.
 
+use crate::attack::goal::Goal;
 use crate::attack::objective::Scores;
+use crate::attack::rows::Rows;
+use crate::error::Result;
 use burn::tensor::Tensor;
 
 /// What the observer wants.
@@ -13,34 +16,86 @@ pub enum Flow {
     Stop,
 }
 
-/// One iteration of an attack on a batch of N pictures.
+/// The pictures of an iteration, wherever the attack keeps them.
+#[derive(Clone, Copy)]
+pub enum Images<'a> {
+    /// On the device, `[N, C, H, W]`.
+    Tensor(&'a Tensor<4>),
+    /// On the host.
+    Rows(&'a Rows),
+}
+
+impl Images<'_> {
+    /// The pixels of the first picture.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub fn first(&self) -> Result<Vec<f32>> {
+        match self {
+            Self::Tensor(images) => {
+                let first = Tensor::clone(images).slice(0..1);
+                Ok(Rows::read(&first)?.row(0).to_vec())
+            }
+            Self::Rows(rows) => Ok(rows.row(0).to_vec()),
+        }
+    }
+}
+
+/// Which part of an attack of several parts is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Its name: `apgd-ce`.
+    pub name: &'static str,
+    /// Its number, from 0.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// One iteration of an attack on those pictures of its problem that are still worked on.
 pub struct Step<'a> {
+    /// Which pictures of the problem the lists speak of, `[N]`.
+    pub open: &'a [usize],
+    /// Their goals, `[N]`.
+    pub goals: &'a [Goal],
     /// Which restart, from 0.
     pub restart: usize,
     /// How many restarts there will be at most.
     pub restarts: usize,
-    /// Gradient steps taken to reach `images`: 0 is the start.
+    /// Iterations done to reach `images`: 0 is the start.
     pub iteration: usize,
-    /// How many iterations a restart has.
+    /// How many iterations a restart has at most.
     pub iterations: usize,
     /// The objective's value for each picture (what the attack climbs), `[N]`.
     pub loss: &'a [f32],
-    /// The margin for each picture (below 0: misclassified, or the target reached), `[N]`.
+    /// The margin for each picture (below 0: misclassified, or the target reached), `[N]`; empty
+    /// where the attack sees labels only.
     pub margin: &'a [f32],
-    /// The logits of each picture, `[N, K]`.
-    pub scores: &'a Scores,
+    /// The logits of each picture, `[N, K]`; none where the attack sees labels only.
+    pub scores: Option<&'a Scores>,
     /// The answer for each picture, `[N]`.
     pub labels: &'a [usize],
     /// The step size in use, in pixel units; 0 where there is none.
     pub step_size: f32,
-    /// The pictures at this iteration, `[N, C, H, W]`.
-    pub images: &'a Tensor<4>,
+    /// The pictures at this iteration.
+    pub images: Images<'a>,
+    /// How often the model was asked about the first of them so far.
+    pub queries: u64,
+    /// Which part is running, for an attack of several.
+    pub stage: Option<Stage>,
+    /// An event of the attack's own at this iteration: a halved step, a new constant, a window.
+    pub mark: Option<&'a str>,
 }
 
 /// Somebody who watches an attack.
 pub trait Observer {
     /// Called once an iteration; the answer may stop the attack.
     fn step(&mut self, step: &Step<'_>) -> Flow;
+
+    /// Called between pieces of work inside an iteration; the answer may stop the attack.
+    fn pulse(&mut self) -> Flow {
+        Flow::Continue
+    }
 }
 
 /// Watches nothing and never stops.
@@ -49,6 +104,19 @@ pub struct Unobserved;
 impl Observer for Unobserved {
     fn step(&mut self, _: &Step<'_>) -> Flow {
         Flow::Continue
+    }
+}
+
+/// Shows nothing and stops when the question is answered with [`Flow::Stop`].
+pub struct Halt<F>(pub F);
+
+impl<F: FnMut() -> Flow> Observer for Halt<F> {
+    fn step(&mut self, _: &Step<'_>) -> Flow {
+        (self.0)()
+    }
+
+    fn pulse(&mut self) -> Flow {
+        (self.0)()
     }
 }
 

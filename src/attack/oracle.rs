@@ -42,6 +42,9 @@ pub struct Slope {
     pub loss: Vec<f32>,
     /// Its gradient with respect to the pixels, `[N, C, H, W]`; each picture's own, not a mean.
     pub gradient: Tensor<4>,
+    /// By what each picture's gradient was multiplied to keep it from underflowing (1 nearly
+    /// always).
+    pub scale: Vec<f64>,
 }
 
 /// Answers with gradients too.
@@ -54,13 +57,13 @@ pub trait Gradient: Score {
 }
 
 /// A stage before the network whose gradient counts as the identity: rounding, JPEG, a median …
-pub type Stage<'a> = &'a (dyn Fn(&Tensor<4>) -> Result<Tensor<4>> + 'a);
+pub type InputStage<'a> = &'a (dyn Fn(&Tensor<4>) -> Result<Tensor<4>> + 'a);
 
 /// A network, perhaps behind input stages, as an oracle of every kind. Forward passes that need no
 /// gradient run on plain tensors: a tracked graph that is never consumed would leak.
 pub struct Victim<'a> {
     network: &'a dyn Classifier,
-    stage: Option<Stage<'a>>,
+    stage: Option<InputStage<'a>>,
     forward: u64,
     backward: u64,
 }
@@ -72,7 +75,7 @@ impl<'a> Victim<'a> {
     }
 
     /// The network behind `stage`, whose backward pass is the identity (BPDA, straight-through).
-    pub fn behind(network: &'a dyn Classifier, stage: Stage<'a>) -> Self {
+    pub fn behind(network: &'a dyn Classifier, stage: InputStage<'a>) -> Self {
         Self { stage: Some(stage), ..Self::new(network) }
     }
 
@@ -122,10 +125,11 @@ impl Gradient for Victim<'_> {
         let scores = read(logits.clone().inner())?;
         let classes = scores.classes();
         let mut slopes = vec![0.0; n * classes];
-        let mut loss = Vec::with_capacity(n);
-        for ((row, goal), slope) in scores.rows().zip(goals).zip(slopes.chunks_mut(classes)) {
-            loss.push(what.evaluate(row, *goal, slope) as f32);
-            rescale(slope);
+        let (mut loss, mut scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let rows = scores.rows().zip(goals).zip(slopes.chunks_mut(classes));
+        for (at, ((row, goal), slope)) in rows.enumerate() {
+            loss.push(what.evaluate(at, row, *goal, slope) as f32);
+            scale.push(rescale(slope));
         }
         let start: Vec<f32> = slopes.iter().map(|s| *s as f32).collect();
         let start = TensorData::new(start, [n, classes]);
@@ -133,18 +137,18 @@ impl Gradient for Victim<'_> {
         let mut gradients = (logits * start).sum().backward();
         // A network that is constant in its input (all units dead) has a zero gradient.
         let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
-        Ok(Slope { scores, loss, gradient })
+        Ok(Slope { scores, loss, gradient, scale })
     }
 }
 
 /// Keeps a confident picture's slope (as small as e⁻¹⁰⁰) from underflowing in `f32` on its way back
-/// through the network. Only the direction of the gradient of one picture is used by attacks that
-/// take normalised steps; its length is restored by nobody, so scale by a power of two only when
-/// it is needed.
-fn rescale(slope: &mut [f64]) {
+/// through the network: scaled by a power of two, only where it is needed; says by which.
+fn rescale(slope: &mut [f64]) -> f64 {
     let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
-    if top > 0.0 && top < 1e-12 {
-        let factor = (1e-3 / top).log2().floor().exp2();
-        slope.iter_mut().for_each(|s| *s *= factor);
+    if top == 0.0 || top >= 1e-12 {
+        return 1.0;
     }
+    let factor = (1e-3 / top).log2().floor().exp2();
+    slope.iter_mut().for_each(|s| *s *= factor);
+    factor
 }

@@ -1,13 +1,13 @@
 //! What an attack is given and what it hands back.
 
-use crate::attack::descent::{STEP_SIZE, step_size};
 use crate::attack::draws::Draws;
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::registry::AttackSpec;
 use crate::error::{Error, Result};
-use crate::parameter::{Settings, Value};
+use crate::parameter::Settings;
 use burn::tensor::{Bool, Tensor, TensorData};
+use std::sync::Arc;
 
 /// A batch of pictures to attack, each with its own goal and its own stream of random numbers.
 #[derive(Clone, Debug)]
@@ -22,6 +22,18 @@ pub struct Problem {
     pub seed: u64,
     /// A number for each picture that keys its random numbers (its index in the data set).
     pub samples: Vec<u64>,
+    /// The pictures that an attack on everything at once learns from; none where it is to learn
+    /// from the attacked pictures themselves.
+    pub crowd: Option<Arc<Crowd>>,
+}
+
+/// Pictures that a universal attack learns from.
+#[derive(Clone, Debug)]
+pub struct Crowd {
+    /// The pictures, `[M, C, H, W]`, in 0..1.
+    pub images: Tensor<4>,
+    /// Their true classes, M of them.
+    pub labels: Vec<usize>,
 }
 
 impl Problem {
@@ -42,12 +54,25 @@ impl Problem {
     }
 }
 
-/// What an attack claims to have found, `[N, C, H, W]`. It is never believed: see
-/// [`crate::attack::judge`].
+/// What an attack claims to have found. It is never believed: see [`crate::attack::judge`].
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The pictures.
+    /// The pictures, `[N, C, H, W]`.
     pub images: Tensor<4>,
+    /// How often the model was asked about each picture (a gradient's forward pass counts too);
+    /// N of them.
+    pub queries: Vec<u64>,
+    /// What else is worth telling: a fooling rate, a flag. One line each.
+    pub notes: Vec<String>,
+    /// For an attack of several stages, which one broke each picture; else empty.
+    pub stages: Vec<Option<&'static str>>,
+}
+
+impl Attempt {
+    /// Pictures and how often each was asked about.
+    pub fn new(images: Tensor<4>, queries: Vec<u64>) -> Self {
+        Self { images, queries, notes: Vec::new(), stages: Vec::new() }
+    }
 }
 
 /// For each picture of `[N, C, H, W]`: `other`'s where `mask` is true, else that of `images`.
@@ -96,13 +121,7 @@ impl Plan {
 
     /// The parameters with every `auto` written out as the number it stands for.
     pub fn resolved(&self) -> Settings {
-        let mut settings = self.settings.clone();
-        let automatic = settings.iter().find(|(id, _)| *id == STEP_SIZE.id);
-        if let Some((id, Value::Auto)) = automatic {
-            let steps = settings.int("steps", 1).max(1) as usize;
-            settings.set(id, Value::Float(step_size(self.epsilon, steps)));
-        }
-        settings
+        self.settings.resolved(self.attack.params, self.epsilon)
     }
 
     /// Checks that norm and aim are among what the attack can do.

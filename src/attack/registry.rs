@@ -1,8 +1,7 @@
 //! The one place where every attack is declared. Menus, flags, help, reports and the conformance
 //! tests are made from these rows.
 
-use crate::attack::descent;
-use crate::attack::noise;
+use crate::attack::methods::{descent, noise};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -46,6 +45,20 @@ pub enum Run {
     Gradient(fn(&mut dyn Gradient, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
 }
 
+/// What bounds an attack's perturbation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// The ε-ball: the attack uses it up, and succeeds where it reaches its goal inside.
+    Budget,
+    /// Nothing: the attack looks for the least perturbation that reaches its goal, and succeeds at
+    /// ε where that is no larger. Where it finds none it returns the original.
+    Least,
+    /// Its own parameters (an angle, a patch's size): its pictures are not in any ε-ball, and it
+    /// succeeds where it reaches its goal.
+    Own,
+}
+
 /// An attack's row.
 pub struct AttackSpec {
     /// The name used on the command line and in reports.
@@ -56,8 +69,15 @@ pub struct AttackSpec {
     pub family: &'static str,
     /// The norms it works in; the first is the default.
     pub norms: &'static [Norm],
+    /// What bounds its perturbation.
+    pub extent: Extent,
     /// Whether it can aim at a chosen class.
     pub targeted: bool,
+    /// Whether it draws random numbers, so that another seed gives another result.
+    pub random: bool,
+    /// Whether it learns from many pictures at once ([`Problem::crowd`]), so that one picture's
+    /// result depends on the others.
+    pub crowd: bool,
     /// Its parameters.
     pub params: &'static [Param],
     /// One line: what it does.

@@ -1,6 +1,6 @@
 //! The worker thread.
 
-use crate::attack::{Flow, Step};
+use crate::attack::{Flow, Halt};
 use crate::data::Dataset;
 use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
@@ -248,15 +248,18 @@ impl Worker {
                 queue.cancel || queue.quit || replaced || !queue.loads.is_empty()
             }
         };
-        let halt = |_: &Step<'_>| if stop() { Flow::Stop } else { Flow::Continue };
+        let halt = || if stop() { Flow::Stop } else { Flow::Continue };
         self.say(Update::Started(id));
         let clean = experiment::clean(&experiment)?;
         self.say(Update::Clean(id, Arc::new(clean.clone())));
-        let mut sink = |point: Point, expected: usize| {
-            self.say(Update::Step(id, point, expected));
-            if stop() { Flow::Stop } else { Flow::Continue }
+        let mut sink = |point: Option<Point>, expected: usize| {
+            if let Some(point) = point {
+                self.say(Update::Step(id, point, expected));
+            }
+            halt()
         };
-        let mut recorder = Recorder::new(clean.picture.clone(), job.plan.norm, &mut sink);
+        let network = &experiment.model.network;
+        let mut recorder = Recorder::new(clean.picture.clone(), job.plan.norm, network, &mut sink);
         let report = Arc::new(experiment::run_from(&experiment, clean, &mut recorder)?);
         self.say(Update::Finished(id, report.clone()));
         if report.attacked {
@@ -273,7 +276,7 @@ impl Worker {
                 }
             }
             for (plan, row) in naive {
-                let mut watch = halt;
+                let mut watch = Halt(halt);
                 let row =
                     experiment::defend_adaptive(&experiment, &report, plan, &row, &mut watch)?;
                 if let Some(row) = row {

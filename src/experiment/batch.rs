@@ -59,6 +59,10 @@ impl Observer for Ticker<'_, '_> {
     fn step(&mut self, _: &Step<'_>) -> Flow {
         (self.progress)(self.done, self.total)
     }
+
+    fn pulse(&mut self) -> Flow {
+        (self.progress)(self.done, self.total)
+    }
 }
 
 /// Attacks every picture of a batch that the model answers rightly.
@@ -106,6 +110,7 @@ pub fn attack_batch(batch: &Batch, mut progress: Progress<'_>) -> Result<BatchRe
             goals,
             seed: batch.plan.seed,
             samples: open.iter().map(|i| (first + i) as u64).collect(),
+            crowd: None,
         };
         if !problem.is_empty() {
             let mut ticker = Ticker { done: first, total: n, progress: &mut progress };

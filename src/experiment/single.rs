@@ -112,6 +112,7 @@ fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Pro
         goals: vec![goal],
         seed,
         samples: vec![experiment.sample.index as u64],
+        crowd: None,
     })
 }
 

@@ -1,8 +1,10 @@
 //! The recorded course of one attack on one picture: what the trajectory view plays back.
 
-use crate::attack::{Flow, Norm, Observer, Step, softmax};
+use crate::attack::{Flow, Norm, Observer, Score, Stage, Step, Victim, margin, softmax};
 use crate::data::Picture;
 use crate::metrics::norms;
+use crate::model::Classifier;
+use burn::tensor::{Tensor, TensorData};
 
 /// One iteration.
 #[derive(Clone, Debug)]
@@ -13,7 +15,8 @@ pub struct Point {
     pub iteration: usize,
     /// The objective's value.
     pub loss: f32,
-    /// The margin: below 0 the goal is reached.
+    /// The margin: below 0 the goal is reached. Where the attack saw labels only, it was measured
+    /// for the screen alone.
     pub margin: f32,
     /// Size of the perturbation in the budget's norm.
     pub size: f32,
@@ -21,6 +24,14 @@ pub struct Point {
     pub label: usize,
     /// The softmax probabilities of every class.
     pub probabilities: Vec<f32>,
+    /// The step size in use, in pixel units; 0 where there is none.
+    pub step_size: f32,
+    /// How often the attack has asked the model so far.
+    pub queries: u64,
+    /// Which part is running, for an attack of several.
+    pub stage: Option<Stage>,
+    /// An event of the attack's own: a halved step, a new constant, a window.
+    pub mark: Option<String>,
     /// The picture; none where it was thinned out to save memory.
     pub picture: Option<Picture>,
 }
@@ -37,18 +48,29 @@ const PICTURE_BUDGET: usize = 48 << 20;
 pub struct Recorder<'a> {
     original: Picture,
     norm: Norm,
+    network: &'a dyn Classifier,
     expected: usize,
-    sink: &'a mut dyn FnMut(Point, usize) -> Flow,
+    sink: &'a mut dyn FnMut(Option<Point>, usize) -> Flow,
 }
 
 impl<'a> Recorder<'a> {
-    /// Records an attack on `original`, handing each point and the number of points to expect to `sink`.
+    /// Records an attack on `original`, handing each point and the number of points to expect to
+    /// `sink` (and no point between two pieces of work of one iteration). `network` answers for
+    /// the screen what an attack that sees labels only does not ask.
     pub fn new(
         original: Picture,
         norm: Norm,
-        sink: &'a mut dyn FnMut(Point, usize) -> Flow,
+        network: &'a dyn Classifier,
+        sink: &'a mut dyn FnMut(Option<Point>, usize) -> Flow,
     ) -> Self {
-        Self { original, norm, expected: 0, sink }
+        Self { original, norm, network, expected: 0, sink }
+    }
+
+    fn logits(&self, picture: &Picture) -> Vec<f32> {
+        let [c, h, w] = picture.shape();
+        let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
+        let images = Tensor::from_data(data, self.network.device());
+        Victim::new(self.network).scores(&images).map_or(Vec::new(), |s| s.row(0).to_vec())
     }
 }
 
@@ -57,24 +79,35 @@ impl Observer for Recorder<'_> {
         self.expected = step.restarts * (step.iterations + 1);
         let bytes = std::mem::size_of_val(self.original.pixels());
         let every = (self.expected * bytes).div_ceil(PICTURE_BUDGET).max(1);
-        let Ok(pixels) = step.images.clone().try_into_vec_as::<f32>() else {
+        let Ok(pixels) = step.images.first() else {
             // A device that cannot be read fails the attack itself at its next read.
             return Flow::Continue;
         };
         let picture = Picture::new(self.original.shape(), pixels);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
         let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
-        let row = step.scores.rows().next();
+        let row = match step.scores {
+            Some(scores) => scores.row(0).to_vec(),
+            None => self.logits(&picture),
+        };
         let point = Point {
             restart: step.restart,
             iteration: step.iteration,
             loss: step.loss[0],
-            margin: step.margin[0],
+            margin: if row.is_empty() { 0.0 } else { margin(&row, step.goals[0]) },
             size,
             label: step.labels[0],
-            probabilities: row.map_or(Vec::new(), probabilities),
+            probabilities: probabilities(&row),
+            step_size: step.step_size,
+            queries: step.queries,
+            stage: step.stage,
+            mark: step.mark.map(str::to_string),
             picture: keep.then_some(picture),
         };
-        (self.sink)(point, self.expected)
+        (self.sink)(Some(point), self.expected)
+    }
+
+    fn pulse(&mut self) -> Flow {
+        (self.sink)(None, self.expected)
     }
 }

@@ -285,6 +285,7 @@ impl Trainer<'_> {
             goals: labels.iter().map(|truth| Goal::Untargeted { truth: *truth }).collect(),
             seed: self.seed ^ ((step as u64 + 1) << 20),
             samples: picked.iter().map(|i| *i as u64).collect(),
+            crowd: None,
         };
         let mut victim = Victim::new(&network);
         Ok(launch(plan.attack, &plan.settings, &mut victim, &problem, &mut Unobserved)?.images)

@@ -131,6 +131,10 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
             size: 0.3 * share.sqrt(),
             label: if i > 22 { wrong } else { truth },
             probabilities: mixed(&before, &after, i > 22),
+            step_size: 0.01,
+            queries: i as u64 + 1,
+            stage: None,
+            mark: None,
             picture: Some(attacked(&original, share)),
         };
         out.push(Update::Step(id, point, 41));

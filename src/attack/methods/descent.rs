@@ -13,30 +13,31 @@
 use crate::attack::goal::Goal;
 use crate::attack::norm::Norm;
 use crate::attack::objective::{CrossEntropy, Scores};
-use crate::attack::observer::{Flow, Observer, Step};
+use crate::attack::observer::{Flow, Images, Observer, Step};
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem, choose};
-use crate::attack::registry::{AttackSpec, Run};
+use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::error::{Error, Result};
-use crate::parameter::{Kind, Param, Settings, Value};
+use crate::parameter::{Param, Settings};
 use burn::tensor::{Int, Tensor, TensorData};
 
-const STEPS: Param = Param {
-    id: "steps",
-    kind: Kind::Int { min: 1, max: 10_000 },
-    default: Value::Int(40),
-    auto: None,
-    help: "number of gradient steps",
-};
+/// Number of gradient steps.
+pub(super) const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient steps");
 
-/// The step size; `auto` follows [`step_size`].
-pub const STEP_SIZE: Param = Param {
-    id: "step-size",
-    kind: Kind::Float { min: 0.0, max: 100.0 },
-    default: Value::Auto,
-    auto: Some("2.5·ε/steps"),
-    help: "length α of one step, in pixel units",
-};
+/// The step size; `auto` is what Madry et al. recommend.
+pub(super) const STEP_SIZE: Param =
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .automatic("2.5·ε/steps", |epsilon, settings| {
+            2.5 * epsilon / settings.int("steps", 40).max(1) as f64
+        });
+
+/// Number of starts.
+pub(super) const RESTARTS: Param = Param::int(
+    "restarts",
+    (1, 100),
+    1,
+    "number of starts; a picture leaves as soon as one succeeds",
+);
 
 /// The one-step attack.
 pub const FGSM: AttackSpec = AttackSpec {
@@ -44,7 +45,10 @@ pub const FGSM: AttackSpec = AttackSpec {
     name: "FGSM",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2],
+    extent: Extent::Budget,
     targeted: true,
+    random: false,
+    crowd: false,
     params: &[],
     summary: "one step of length ε along the gradient's sign",
     about: "The fast gradient sign method computes the loss gradient with respect to the pixels once \
@@ -62,7 +66,10 @@ pub const BIM: AttackSpec = AttackSpec {
     name: "BIM",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2],
+    extent: Extent::Budget,
     targeted: true,
+    random: false,
+    crowd: false,
     params: &[STEPS, STEP_SIZE],
     summary: "many small FGSM steps, each projected back into the ball",
     about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
@@ -78,24 +85,15 @@ pub const PGD: AttackSpec = AttackSpec {
     name: "PGD",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2],
+    extent: Extent::Budget,
     targeted: true,
+    random: true,
+    crowd: false,
     params: &[
         STEPS,
         STEP_SIZE,
-        Param {
-            id: "random-start",
-            kind: Kind::Bool,
-            default: Value::Bool(true),
-            auto: None,
-            help: "begin at a point drawn uniformly from the ball",
-        },
-        Param {
-            id: "restarts",
-            kind: Kind::Int { min: 1, max: 100 },
-            default: Value::Int(1),
-            auto: None,
-            help: "number of starts; a picture leaves as soon as one succeeds",
-        },
+        Param::flag("random-start", true, "begin at a point drawn uniformly from the ball"),
+        RESTARTS,
     ],
     summary: "BIM from random starts: the standard white-box attack",
     about: "Projected gradient descent is BIM begun at a random point of the ε-ball, repeated from new \
@@ -125,7 +123,7 @@ fn bim(
     settings: &Settings,
     watcher: Watcher<'_>,
 ) -> Result<Attempt> {
-    descend(oracle, problem, Course::new(problem, settings, false), watcher)
+    descend(oracle, problem, Course::new(settings, false), watcher)
 }
 
 fn pgd(
@@ -134,7 +132,7 @@ fn pgd(
     settings: &Settings,
     watcher: Watcher<'_>,
 ) -> Result<Attempt> {
-    descend(oracle, problem, Course::new(problem, settings, settings.flag("random-start")), watcher)
+    descend(oracle, problem, Course::new(settings, settings.flag("random-start")), watcher)
 }
 
 /// How the loop is to run.
@@ -147,19 +145,13 @@ struct Course {
 }
 
 impl Course {
-    fn new(problem: &Problem, settings: &Settings, random: bool) -> Self {
+    fn new(settings: &Settings, random: bool) -> Self {
         let steps = settings.int("steps", 40).max(1) as usize;
-        let epsilon = f64::from(problem.budget.epsilon);
-        let step = settings.float("step-size", step_size(epsilon, steps)) as f32;
+        let step = settings.float("step-size", 0.0) as f32;
         // Without a random start every restart would be the same.
         let restarts = if random { settings.int("restarts", 1).max(1) as usize } else { 1 };
         Self { steps, step, random, restarts }
     }
-}
-
-/// The step size that `auto` stands for: 2.5·ε/steps, as Madry et al. recommend.
-pub fn step_size(epsilon: f64, steps: usize) -> f64 {
-    2.5 * epsilon / steps as f64
 }
 
 /// What is kept for each picture.
@@ -167,6 +159,7 @@ struct Keeper {
     images: Tensor<4>,
     success: Vec<bool>,
     loss: Vec<f32>,
+    queries: Vec<u64>,
 }
 
 fn descend(
@@ -180,6 +173,7 @@ fn descend(
         images: problem.images.clone(),
         success: vec![false; n],
         loss: vec![f32::NEG_INFINITY; n],
+        queries: vec![0; n],
     };
     for restart in 0..course.restarts {
         let open: Vec<usize> = (0..n).filter(|i| !best.success[*i]).collect();
@@ -194,10 +188,10 @@ fn descend(
                 &part
             }
         };
-        let found = one_restart(oracle, standing, &course, restart, watcher)?;
+        let found = one_restart(oracle, standing, &open, &course, restart, watcher)?;
         best = merge(best, found, &open);
     }
-    Ok(Attempt { images: best.images })
+    Ok(Attempt::new(best.images, best.queries))
 }
 
 /// The pictures numbered `open`.
@@ -217,12 +211,13 @@ fn indices(open: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
 
 /// Puts what a restart found for the pictures `open` where it is better than what was there.
 fn merge(best: Keeper, found: Keeper, open: &[usize]) -> Keeper {
-    let Keeper { images, mut success, mut loss } = best;
+    let Keeper { images, mut success, mut loss, mut queries } = best;
     let n = success.len();
     let mut row_of = vec![0; n];
     let mut better = vec![false; n];
     for (row, i) in open.iter().enumerate() {
         row_of[*i] = row;
+        queries[*i] += found.queries[row];
         if (found.success[row], found.loss[row]) > (success[*i], loss[*i]) {
             better[*i] = true;
             success[*i] = found.success[row];
@@ -231,12 +226,13 @@ fn merge(best: Keeper, found: Keeper, open: &[usize]) -> Keeper {
     }
     let spread = found.images.select(0, indices(&row_of, &images));
     let images = choose(images, spread, &better);
-    Keeper { images, success, loss }
+    Keeper { images, success, loss, queries }
 }
 
 fn one_restart(
     oracle: Oracle<'_>,
     problem: &Problem,
+    open: &[usize],
     course: &Course,
     restart: usize,
     watcher: Watcher<'_>,
@@ -252,6 +248,7 @@ fn one_restart(
         images: images.clone(),
         success: vec![false; n],
         loss: vec![f32::NEG_INFINITY; n],
+        queries: vec![0; n],
     };
     for iteration in 0..=course.steps {
         let last = iteration == course.steps;
@@ -285,17 +282,23 @@ fn one_restart(
             }
         }
         kept.images = choose(kept.images, images.clone(), &better);
+        kept.queries.iter_mut().for_each(|q| *q += 1);
         let step = Step {
+            open,
+            goals: &problem.goals,
             restart,
             restarts: course.restarts,
             iteration,
             iterations: course.steps,
             loss: &loss,
             margin: &margins,
-            scores: &scores,
+            scores: Some(&scores),
             labels: &labels,
             step_size: course.step,
-            images: &images,
+            images: Images::Tensor(&images),
+            queries: kept.queries[0],
+            stage: None,
+            mark: None,
         };
         if watcher.step(&step) == Flow::Stop {
             return Err(Error::cancelled());
@@ -314,5 +317,5 @@ fn losses(scores: &Scores, goals: &[Goal]) -> Vec<f32> {
     use crate::attack::objective::Objective;
     let mut slope = vec![0.0; scores.classes()];
     let rows = scores.rows().zip(goals);
-    rows.map(|(row, goal)| CrossEntropy.evaluate(row, *goal, &mut slope) as f32).collect()
+    rows.map(|(row, goal)| CrossEntropy.evaluate(0, row, *goal, &mut slope) as f32).collect()
 }

@@ -1,0 +1,5 @@
+//! The attacks: one file a family. What they share (oracles, budgets, keeping the best, reporting)
+//! lives one level up; [`crate::attack::ATTACKS`] lists them.
+
+pub(super) mod descent;
+pub(super) mod noise;

@@ -1,0 +1,283 @@
+//! The workbench of attacks that work on the host: it asks the oracle in pieces of bounded size,
+//! counts the queries of each picture, and reports to the observer.
+
+use crate::attack::goal::Goal;
+use crate::attack::objective::{Objective, Scores};
+use crate::attack::observer::{Flow, Images, Observer, Stage, Step};
+use crate::attack::oracle::{Decision, Gradient, Score};
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::rows::Rows;
+use crate::error::{Error, Result};
+use burn::tensor::Device;
+
+/// A gradient query's answer, on the host.
+pub struct Slopes {
+    /// The logits.
+    pub scores: Scores,
+    /// The objective's value for each picture.
+    pub loss: Vec<f32>,
+    /// Its gradient with respect to the pixels.
+    pub gradient: Rows,
+    /// By what each picture's gradient was multiplied to keep it from underflowing (1 nearly
+    /// always): divide by it before gradients of different pictures are added up.
+    pub scale: Vec<f64>,
+}
+
+/// What an attack shows of one iteration. `open` are the pictures of the problem it speaks of; the
+/// other lists have one entry for each of them.
+pub struct Sight<'a> {
+    /// Which pictures.
+    pub open: &'a [usize],
+    /// Iterations done: 0 is the start.
+    pub iteration: usize,
+    /// How many iterations there will be at most.
+    pub iterations: usize,
+    /// What the attack climbs (or the distance it shortens, negated).
+    pub loss: &'a [f32],
+    /// What is known of the answers.
+    pub answers: Answers<'a>,
+    /// The step size in use, in pixel units; 0 where there is none.
+    pub step_size: f32,
+    /// The pictures as they are now.
+    pub images: &'a Rows,
+    /// An event of this family at this iteration: a halved step, a new constant, a window.
+    pub mark: Option<&'a str>,
+}
+
+/// What an oracle answered.
+#[derive(Clone, Copy)]
+pub enum Answers<'a> {
+    /// Logits.
+    Scores(&'a Scores),
+    /// Labels only.
+    Labels(&'a [usize]),
+}
+
+/// One attack at work on one problem.
+pub struct Trial<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// The clean pictures.
+    pub x: Rows,
+    /// Queries so far, by picture.
+    pub queries: Vec<u64>,
+    /// Which restart, from 0, of how many.
+    pub restart: (usize, usize),
+    /// For an attack of several stages: which one.
+    pub stage: Option<Stage>,
+    device: Device,
+    watcher: &'a mut dyn Observer,
+}
+
+/// How many values go through the network at once, roughly: enough to keep it busy, few enough to
+/// bound memory and to be cancelled soon.
+const VALUES: usize = 1 << 17;
+
+impl<'a> Trial<'a> {
+    /// Begins.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub fn new(problem: &'a Problem, watcher: &'a mut dyn Observer) -> Result<Self> {
+        Ok(Self {
+            x: Rows::read(&problem.images)?,
+            queries: vec![0; problem.len()],
+            restart: (0, 1),
+            stage: None,
+            device: problem.images.device(),
+            problem,
+            watcher,
+        })
+    }
+
+    /// All pictures of the problem.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.problem.len()).collect()
+    }
+
+    /// The goals of these pictures.
+    pub fn goals(&self, open: &[usize]) -> Vec<Goal> {
+        open.iter().map(|i| self.problem.goals[*i]).collect()
+    }
+
+    /// Whether these answers to versions of the pictures `open` reach their goals.
+    pub fn reached(&self, open: &[usize], labels: &[usize]) -> Vec<bool> {
+        let goals = open.iter().map(|i| self.problem.goals[*i]);
+        goals.zip(labels).map(|(goal, label)| goal.reached(*label)).collect()
+    }
+
+    /// The labels of `images`; `open[k]` is the picture that `images[k]` is a version of (the same
+    /// one may occur many times), which pays for the query.
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn labels(
+        &mut self,
+        oracle: &mut (impl Decision + ?Sized),
+        open: &[usize],
+        images: &Rows,
+    ) -> Result<Vec<usize>> {
+        let mut labels = Vec::with_capacity(images.len());
+        for range in self.pieces(open, images)? {
+            labels.extend(oracle.labels(&images.slice(range, &self.device))?);
+            self.pulse()?;
+        }
+        Ok(labels)
+    }
+
+    /// The logits of `images`; see [`Self::labels`].
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn scores(
+        &mut self,
+        oracle: &mut (impl Score + ?Sized),
+        open: &[usize],
+        images: &Rows,
+    ) -> Result<Scores> {
+        let mut all = Scores::new(Vec::new(), oracle.classes());
+        for range in self.pieces(open, images)? {
+            all.append(oracle.scores(&images.slice(range, &self.device))?);
+            self.pulse()?;
+        }
+        Ok(all)
+    }
+
+    /// The gradients of `what` at `images`; see [`Self::labels`]. The objective is asked by the
+    /// number of the row in `images`.
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn slopes(
+        &mut self,
+        oracle: &mut (impl Gradient + ?Sized),
+        open: &[usize],
+        images: &Rows,
+        what: &dyn Objective,
+    ) -> Result<Slopes> {
+        let goals = self.goals(open);
+        let mut all = Slopes {
+            scores: Scores::new(Vec::new(), oracle.classes()),
+            loss: Vec::with_capacity(images.len()),
+            gradient: Rows::zeros(images.shape(), 0),
+            scale: Vec::with_capacity(images.len()),
+        };
+        for range in self.pieces(open, images)? {
+            let first = range.start;
+            let shifted = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
+                what.evaluate(at + first, row, goal, slope)
+            };
+            let part = images.slice(range.clone(), &self.device);
+            let slope = oracle.slope(&part, &goals[range], &shifted)?;
+            all.scores.append(slope.scores);
+            all.loss.extend(slope.loss);
+            all.scale.extend(slope.scale);
+            all.gradient.append(Rows::read(&slope.gradient)?);
+            self.pulse()?;
+        }
+        Ok(all)
+    }
+
+    /// Shows one iteration.
+    ///
+    /// # Errors
+    /// Cancelled, when the observer says so.
+    pub fn show(&mut self, sight: &Sight<'_>) -> Result<()> {
+        let goals = self.goals(sight.open);
+        let (labels, margin) = match sight.answers {
+            Answers::Scores(scores) => (scores.labels(), scores.margins(&goals)),
+            Answers::Labels(labels) => (labels.to_vec(), Vec::new()),
+        };
+        let step = Step {
+            open: sight.open,
+            goals: &goals,
+            restart: self.restart.0,
+            restarts: self.restart.1,
+            iteration: sight.iteration,
+            iterations: sight.iterations,
+            loss: sight.loss,
+            margin: &margin,
+            scores: match sight.answers {
+                Answers::Scores(scores) => Some(scores),
+                Answers::Labels(_) => None,
+            },
+            labels: &labels,
+            step_size: sight.step_size,
+            images: Images::Rows(sight.images),
+            queries: sight.open.first().map_or(0, |i| self.queries[*i]),
+            stage: self.stage,
+            mark: sight.mark,
+        };
+        match self.watcher.step(&step) {
+            Flow::Continue => Ok(()),
+            Flow::Stop => Err(Error::cancelled()),
+        }
+    }
+
+    /// Ends with these pictures, one for each of the problem.
+    pub fn finish(self, images: &Rows) -> Attempt {
+        Attempt::new(images.tensor(&self.device), self.queries)
+    }
+
+    /// Asks whether to go on, between two pieces of work.
+    ///
+    /// # Errors
+    /// Cancelled, when the observer says so.
+    pub fn pulse(&mut self) -> Result<()> {
+        match self.watcher.pulse() {
+            Flow::Continue => Ok(()),
+            Flow::Stop => Err(Error::cancelled()),
+        }
+    }
+
+    fn pieces(
+        &mut self,
+        open: &[usize],
+        images: &Rows,
+    ) -> Result<impl Iterator<Item = std::ops::Range<usize>> + use<>> {
+        debug_assert_eq!(open.len(), images.len());
+        open.iter().for_each(|i| self.queries[*i] += 1);
+        let n = images.len();
+        let most = (VALUES / images.size().max(1)).clamp(8, 128);
+        Ok((0..n).step_by(most).map(move |first| first..(first + most).min(n)))
+    }
+}
+
+/// The best picture found so far for each picture of a problem, by a rule of the attack's own:
+/// the smaller the value, the better. Pictures that reach the goal beat all that do not.
+pub struct Best {
+    /// The pictures.
+    pub images: Rows,
+    /// Whether the goal is reached.
+    pub reached: Vec<bool>,
+    /// The value that is to be small: a distance, or a negated loss.
+    pub value: Vec<f32>,
+}
+
+impl Best {
+    /// Nothing found yet: the clean pictures.
+    pub fn new(x: &Rows) -> Self {
+        let n = x.len();
+        Self { images: x.clone(), reached: vec![false; n], value: vec![f32::INFINITY; n] }
+    }
+
+    /// Takes a candidate for picture `i` where it is better; says whether it was.
+    pub fn offer(&mut self, i: usize, image: &[f32], reached: bool, value: f32) -> bool {
+        let better = match (reached, self.reached[i]) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => value < self.value[i],
+        };
+        if better {
+            self.images.row_mut(i).copy_from_slice(image);
+            self.reached[i] = reached;
+            self.value[i] = value;
+        }
+        better
+    }
+
+    /// The pictures of `among` that are not there yet.
+    pub fn open(&self, among: &[usize]) -> Vec<usize> {
+        among.iter().copied().filter(|i| !self.reached[*i]).collect()
+    }
+}
