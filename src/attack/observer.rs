@@ -44,12 +44,17 @@ impl Images<'_> {
 /// Which part of an attack of several parts is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Its name: `apgd-ce`.
-    pub name: &'static str,
-    /// Its number, from 0.
+    /// The names of all of them, in order: `apgd-ce`, `apgd-t`, …
+    pub all: &'static [&'static str],
+    /// The number of this one, from 0.
     pub number: usize,
-    /// How many there are.
-    pub of: usize,
+}
+
+impl Stage {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.all.get(self.number).copied().unwrap_or_default()
+    }
 }
 
 /// One iteration of an attack on those pictures of its problem that are still worked on.
