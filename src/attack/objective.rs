@@ -34,6 +34,17 @@ impl Scores {
         &self.values[i * self.classes..(i + 1) * self.classes]
     }
 
+    /// The logits of one picture, to be changed.
+    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
+        &mut self.values[i * self.classes..(i + 1) * self.classes]
+    }
+
+    /// The logits of the pictures with these numbers, in that order.
+    pub fn select(&self, which: &[usize]) -> Self {
+        let values = which.iter().flat_map(|i| self.row(*i)).copied().collect();
+        Self::new(values, self.classes)
+    }
+
     /// The logits of each picture.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks(self.classes)
@@ -42,6 +53,13 @@ impl Scores {
     /// The margin of each picture towards its goal; see [`margin`].
     pub fn margins(&self, goals: &[Goal]) -> Vec<f32> {
         self.rows().zip(goals).map(|(row, goal)| margin(row, *goal)).collect()
+    }
+
+    /// The value of `what` for each picture, without its gradient.
+    pub fn losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f32> {
+        let mut slope = vec![0.0; self.classes];
+        let rows = self.rows().zip(goals).enumerate();
+        rows.map(|(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope) as f32).collect()
     }
 
     /// The answer to each picture: the class of the largest logit, the first of equals.

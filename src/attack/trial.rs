@@ -230,6 +230,12 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// How many pictures go through the network at once: what needs many versions of a picture
+    /// makes so many at a time, to bound its memory.
+    pub fn piece(&self) -> usize {
+        (VALUES / self.x.size().max(1)).clamp(8, 128)
+    }
+
     fn pieces(
         &mut self,
         open: &[usize],
@@ -237,8 +243,7 @@ impl<'a> Trial<'a> {
     ) -> Result<impl Iterator<Item = std::ops::Range<usize>> + use<>> {
         debug_assert_eq!(open.len(), images.len());
         open.iter().for_each(|i| self.queries[*i] += 1);
-        let n = images.len();
-        let most = (VALUES / images.size().max(1)).clamp(8, 128);
+        let (n, most) = (images.len(), self.piece());
         Ok((0..n).step_by(most).map(move |first| first..(first + most).min(n)))
     }
 }

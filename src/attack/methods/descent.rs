@@ -10,9 +10,8 @@
 //! the attempt of the largest loss is kept. So the answer is never worse than the last iterate, and
 //! a failed attempt still shows what was tried.
 
-use crate::attack::goal::Goal;
 use crate::attack::norm::Norm;
-use crate::attack::objective::{CrossEntropy, Scores};
+use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::{Flow, Images, Observer, Step};
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem, choose};
@@ -260,7 +259,7 @@ fn one_restart(
             }
             true => {
                 let scores = oracle.scores(&images)?;
-                let loss = losses(&scores, &problem.goals);
+                let loss = scores.losses(&problem.goals, &CrossEntropy);
                 (scores, loss, None)
             }
         };
@@ -311,11 +310,4 @@ fn one_restart(
     // Surfaces a device failure here rather than in whoever reads the pictures first.
     kept.images.device().sync().map_err(|e| Error::lost(&e))?;
     Ok(kept)
-}
-
-fn losses(scores: &Scores, goals: &[Goal]) -> Vec<f32> {
-    use crate::attack::objective::Objective;
-    let mut slope = vec![0.0; scores.classes()];
-    let rows = scores.rows().zip(goals);
-    rows.map(|(row, goal)| CrossEntropy.evaluate(0, row, *goal, &mut slope) as f32).collect()
 }
