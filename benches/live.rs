@@ -87,7 +87,8 @@ fn step(criterion: &mut Criterion) {
 
 fn attack(criterion: &mut Criterion) {
     let (sample, model, chosen) = setting();
-    let experiment = Experiment { model, twin: None, sample, plan: pgd(), device: chosen.info };
+    let experiment =
+        Experiment { model, twin: None, surrogate: None, sample, plan: pgd(), device: chosen.info };
     criterion.bench_function("attack/pgd-40", |bencher| {
         bencher.iter(|| {
             let report = experiment::run(&experiment, &mut Unobserved);

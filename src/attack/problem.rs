@@ -3,7 +3,7 @@
 use crate::attack::draws::Draws;
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::registry::AttackSpec;
+use crate::attack::registry::{AttackSpec, Extent};
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
 use burn::tensor::{Bool, Tensor, TensorData};
@@ -122,6 +122,22 @@ impl Plan {
     /// The parameters with every `auto` written out as the number it stands for.
     pub fn resolved(&self) -> Settings {
         self.settings.resolved(self.attack.params, self.epsilon)
+    }
+
+    /// The ε that decides about success, for pictures of this many values. None where the attack is
+    /// bounded by its own parameters, and where it searches for the least perturbation and no
+    /// distance is too far.
+    pub fn threshold(&self, values: usize) -> Option<f64> {
+        match self.attack.extent {
+            Extent::Budget => Some(self.epsilon),
+            Extent::Least => Some(self.epsilon).filter(|e| *e < self.norm.widest(values)),
+            Extent::Own => None,
+        }
+    }
+
+    /// The same plan with no ε to keep to, for pictures of this many values.
+    pub fn boundless(self, values: usize) -> Self {
+        Self { epsilon: self.norm.widest(values), ..self }
     }
 
     /// Checks that norm and aim are among what the attack can do.

@@ -35,12 +35,12 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         "file" => &model.card.data,
         id => id,
     };
-    let plan = plan::plan(&args.method, data, &model.labels, context.config.seed)?;
+    let plan = plan::command(&args.method, data, &model, context.config.seed)?;
     let twin = match defences.iter().any(|d| matches!(d.defence.build, Build::Twin)) {
         true => model.load_twin(&chosen.device)?,
         false => None,
     };
-    let experiment = Experiment { model, twin, sample, plan, device: chosen.info };
+    let experiment = Experiment { model, twin, surrogate: None, sample, plan, device: chosen.info };
     let report = attack(&experiment, &defences)?;
     if let Some((path, format)) = save {
         store(&report, path, format)?;
@@ -106,7 +106,7 @@ fn store(report: &Report, path: &Path, format: Format) -> Result<()> {
         Format::Npy => save_npy(&report.picture.shape(), report.picture.pixels(), path),
         Format::Png => {
             save_png(&report.picture, path)?;
-            if report.success && !report.similarity.survives_8_bit {
+            if report.reached && !report.similarity.survives_8_bit {
                 note(
                     "a PNG has 8 bits a channel, and this attack does not survive them: save .npy",
                 );
@@ -149,7 +149,7 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
     let answer = |p: &Prediction| format!("{} ({:.1} %)", p.name, p.confidence * 100.0);
     let truth = if report.label_is_truth { "truth" } else { "model's own answer" };
     let seen = &report.similarity;
-    let yes = |survives: bool| match (report.success, survives) {
+    let yes = |survives: bool| match (report.reached, survives) {
         (false, _) => "—",
         (true, true) => "yes",
         (true, false) => "no",
@@ -158,17 +158,7 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
     let lines = [
         ("sample", format!("{}, {truth}: {}", report.sample.name, report.label_name)),
         ("model", format!("{} on {}: {}", report.model, report.device.kind, report.device.name)),
-        (
-            "attack",
-            format!(
-                "{} {}  ε = {}  {}  seed {}",
-                report.attack,
-                report.norm,
-                experiment::epsilon_text(report.epsilon),
-                report.parameters,
-                report.seed
-            ),
-        ),
+        ("attack", plan::describe(&report.plan, report.original.pixels().len())),
         ("before", answer(&report.clean)),
         ("after", answer(&report.adversarial)),
         ("size", format!("L0 {}  L1 {:.3}  L2 {:.4}  L∞ {:.4}", n.l0, n.l1, n.l2, n.linf)),
@@ -188,12 +178,13 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
         (
             "cost",
             format!(
-                "{} forward, {} backward, {:.3} s",
-                report.cost.forward, report.cost.backward, report.cost.seconds
+                "{} queries, {} forward, {} backward, {:.3} s",
+                report.queries, report.cost.forward, report.cost.backward, report.cost.seconds
             ),
         ),
     ];
-    for (key, value) in lines {
+    let notes = report.notes.iter().map(|note| ("note", note.clone()));
+    for (key, value) in lines.into_iter().chain(notes) {
         out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
     }
     print_defences(&report.defences, out)

@@ -32,7 +32,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
-    let plan = plan::plan(&args.method, &model.card.data, &model.labels, context.config.seed)?;
+    let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
     let bytes = std::fs::read(from).map_err(|e| Error::io("read the batch", from, &e))?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
     let n = inputs.labels.len();

@@ -28,7 +28,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     }
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
-    let plan = plan::plan(&args.method, &dataset.id, &model.labels, context.config.seed)?;
+    let plan = plan::command(&args.method, &dataset.id, &model, context.config.seed)?;
     let batch_size = args.batch_size as usize;
     let evaluation = Evaluation { model, dataset, n, plan, batch_size, device: chosen.info };
     let bar = progress::bar(n as u64, "samples");

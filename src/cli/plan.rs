@@ -1,11 +1,12 @@
 //! From flags to what the core works with: model, sample, attack.
 
 use super::args::{Method, Pick};
-use crate::attack::{self, Aim, Norm, Plan};
+use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
 use crate::data::{Dataset, Sample};
 use crate::error::{Error, Result};
-use crate::model::{self, Card};
+use crate::experiment;
+use crate::model::{self, Card, Model};
 
 /// The name of the model: as given, else the configured one where it fits the picture, else the
 /// first built-in one that does.
@@ -70,6 +71,32 @@ pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Res
     }
     plan.check()?;
     Ok(plan)
+}
+
+/// As [`plan`], for a command: who gives no ε to an attack that searches for the least perturbation
+/// wants to know how far it is, and none is too far.
+pub fn command(method: &Method, dataset: &str, model: &Model, seed: u64) -> Result<Plan> {
+    let plan = plan(method, dataset, &model.labels, seed)?;
+    let searches = plan.attack.extent == Extent::Least;
+    Ok(match searches && method.eps.is_none() {
+        true => plan.boundless(model.card.input.shape.iter().product()),
+        false => plan,
+    })
+}
+
+/// Attack, norm, ε, parameters and seed in one line; ε only where it decides something.
+pub fn describe(plan: &Plan, values: usize) -> String {
+    let epsilon = plan.threshold(values).map(|e| experiment::size_text(plan.norm, e));
+    let epsilon = epsilon.map_or(String::new(), |e| format!("  ε = {e}"));
+    let norm = match plan.attack.extent {
+        Extent::Own => String::new(),
+        _ => format!(" {}", plan.norm),
+    };
+    let parameters = match plan.resolved().to_string() {
+        none if none.is_empty() => none,
+        some => format!("  {some}"),
+    };
+    format!("{}{norm}{epsilon}{parameters}  seed {}", plan.attack.id, plan.seed)
 }
 
 /// `--eps`.

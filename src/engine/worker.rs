@@ -223,6 +223,7 @@ impl Worker {
         Ok(Experiment {
             model,
             twin,
+            surrogate: None,
             sample: job.sample.clone(),
             plan: job.plan.clone(),
             device: device

@@ -1,6 +1,6 @@
 //! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
 
-use crate::attack::{Norm, Plan};
+use crate::attack::{Extent, Norm, Plan};
 use crate::data::Picture;
 use crate::metrics::Norms;
 use crate::parameter::Settings;
@@ -98,6 +98,8 @@ pub struct DefenceRow {
     pub adversarial: Prediction,
     /// How it ended.
     pub outcome: Outcome,
+    /// How far the attacked picture is from the original, in the plan's norm.
+    pub distance: f32,
     /// What the defence adds to one forward pass, in milliseconds (median of five).
     pub extra_ms: f64,
     /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
@@ -124,12 +126,16 @@ pub struct Report {
     pub label_is_truth: bool,
     /// The attack's identifier.
     pub attack: &'static str,
+    /// What bounds the perturbation.
+    pub extent: Extent,
+    /// The model that the attack was crafted on, where that is another one.
+    pub surrogate: Option<String>,
     /// The norm.
     pub norm: Norm,
     /// The attack's parameters, `auto` values resolved.
     pub parameters: Settings,
-    /// The size allowed, in pixel units.
-    pub epsilon: f64,
+    /// The size allowed, in pixel units; none where ε decides nothing: see [`Plan::threshold`].
+    pub epsilon: Option<f64>,
     /// The target class; none for an untargeted attack.
     pub target: Option<usize>,
     /// The seed.
@@ -140,8 +146,19 @@ pub struct Report {
     pub clean: Prediction,
     /// Answer on the attacked picture.
     pub adversarial: Prediction,
-    /// Whether the goal was reached inside ball and box, judged afterwards by the victim itself.
+    /// Whether the goal was reached within what bounds the attack (and within ε, where it searches
+    /// for the least perturbation), judged afterwards by the victim itself.
     pub success: bool,
+    /// Whether the goal was reached, however far away.
+    pub reached: bool,
+    /// How far the attacked picture is from the original, in `norm`.
+    pub distance: f32,
+    /// How often the attack asked about this picture: the surrogate, where there is one.
+    pub queries: u64,
+    /// What else the attack tells, one line each.
+    pub notes: Vec<String>,
+    /// For an attack of several stages: the one that reached the goal.
+    pub stage: Option<&'static str>,
     /// False when the clean picture was misclassified already, so that nothing was attacked.
     pub attacked: bool,
     /// How large the perturbation is.
@@ -167,7 +184,16 @@ pub struct Report {
 impl Report {
     /// The result as one sentence.
     pub fn sentence(&self) -> String {
-        let eps = format!("{} ε = {}", self.norm, epsilon_text(self.epsilon));
+        let (middle, end) = self.bound();
+        self.words(&format!("{middle}{end}"))
+    }
+
+    /// The result without ε, for where ε stands beside it.
+    pub fn brief(&self) -> String {
+        self.words(&self.bound().0)
+    }
+
+    fn words(&self, bound: &str) -> String {
         let before = &self.clean.name;
         let after = &self.adversarial.name;
         let share = self.adversarial.confidence * 100.0;
@@ -177,16 +203,42 @@ impl Report {
                 "{before} is wrong already (the truth is {truth}): nothing was attacked"
             );
         }
-        match (self.success, self.target) {
-            (true, None) => format!("{before} becomes {after} ({share:.0} %) at {eps}"),
-            (true, Some(_)) => {
-                format!("{before} becomes the chosen {after} ({share:.0} %) at {eps}")
-            }
+        match (self.reached, self.target) {
+            (true, None) => format!("{before} becomes {after} ({share:.0} %){bound}"),
+            (true, Some(_)) => format!("{before} becomes the chosen {after} ({share:.0} %){bound}"),
             (false, Some(_)) if self.adversarial.label != self.clean.label => {
-                format!("{before} becomes {after} ({share:.0} %) at {eps}, not the chosen target")
+                format!("{before} becomes {after} ({share:.0} %){bound}, not the chosen target")
             }
-            (false, _) => format!("{before} holds ({share:.0} %) against {} at {eps}", self.attack),
+            (false, _) => format!("{before} holds ({share:.0} %) against {}{bound}", self.attack),
         }
+    }
+
+    /// What bounds the perturbation, in words: without ε, and what ε adds.
+    fn bound(&self) -> (String, String) {
+        let norm = self.norm;
+        let epsilon = self.epsilon.map(|epsilon| format!("ε = {}", size_text(norm, epsilon)));
+        match (self.extent, epsilon) {
+            (Extent::Budget, epsilon) => {
+                (String::new(), epsilon.map_or(String::new(), |e| format!(" at {norm} {e}")))
+            }
+            (Extent::Least, epsilon) if self.reached => {
+                let verb = if self.success { "within" } else { "which is beyond" };
+                let far = format!(" at {norm} distance {}", size_text(norm, self.distance.into()));
+                (far, epsilon.map_or(String::new(), |e| format!(", {verb} {e}")))
+            }
+            (Extent::Least, _) => (format!(", which found no way in {norm}"), String::new()),
+            (Extent::Own, _) if self.reached => (format!(" by {}", self.attack), String::new()),
+            (Extent::Own, _) => (String::new(), String::new()),
+        }
+    }
+}
+
+/// A size in a norm: values changed for L0, pixel units for the others, L∞ also in 255ths.
+pub fn size_text(norm: Norm, size: f64) -> String {
+    match norm {
+        Norm::Linf => epsilon_text(size),
+        Norm::L0 => format!("{size:.0}"),
+        Norm::L1 | Norm::L2 => format!("{size:.3}"),
     }
 }
 

@@ -1,14 +1,14 @@
-//! One sample, one attack, and the defences against it.
+//! One sample, one attack.
 
 use crate::attack::{
-    Budget, Goal, Observer, Plan, Problem, Score, Scores, Verdict, Victim, launch,
+    Budget, Decision, Goal, Observer, Plan, Problem, Score, Scores, Verdict, Victim, attempt,
+    judge, launch,
 };
 use crate::data::{Picture, Sample};
-use crate::defence::{Build, DefencePlan, Transform, apply, jpeg};
+use crate::defence::jpeg;
 use crate::error::{Error, Result};
-use crate::experiment::report::{
-    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
-};
+use crate::experiment::crowd::crowd;
+use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
 use crate::experiment::trace::probabilities;
 use crate::metrics::{norms, psnr, ssim};
 use crate::model::{Classifier, Model};
@@ -23,6 +23,9 @@ pub struct Experiment {
     pub model: Arc<Model>,
     /// Its adversarially trained twin, if there is one.
     pub twin: Option<Arc<Model>>,
+    /// The model that the attack is crafted on, if it is not `model`; on the same device. `model`
+    /// alone judges what came of it.
+    pub surrogate: Option<Arc<Model>>,
     /// The sample.
     pub sample: Sample,
     /// Which attack, how.
@@ -67,18 +70,20 @@ pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
 }
 
 /// A picture as a batch of one, `[1, C, H, W]`, on the model's device.
-fn tensor(model: &Model, picture: &Picture) -> Tensor<4> {
+pub(super) fn tensor(model: &Model, picture: &Picture) -> Tensor<4> {
     let [c, h, w] = picture.shape();
     let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
     Tensor::from_data(data, model.network.device())
 }
 
-fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
+/// A batch of one as a picture.
+pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
     let pixels = images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
     Ok(Picture::new(shape, pixels))
 }
 
-fn answer(
+/// The model's answer to a batch of one, and the logits behind it.
+pub(super) fn answer(
     model: &Model,
     victim: &mut Victim<'_>,
     images: &Tensor<4>,
@@ -103,7 +108,8 @@ pub fn clean(experiment: &Experiment) -> Result<Clean> {
     Ok(Clean { picture, prediction, label, label_is_truth: known.is_some(), logits })
 }
 
-fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
+/// The problem of attacking this picture, which `experiment.model` or its twin takes.
+pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
     let Plan { norm, epsilon, seed, .. } = experiment.plan;
     let values = images.dims()[1..].iter().product();
     Ok(Problem {
@@ -112,8 +118,46 @@ fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Pro
         goals: vec![goal],
         seed,
         samples: vec![experiment.sample.index as u64],
-        crowd: None,
+        crowd: crowd(&experiment.model, &experiment.plan, &experiment.sample)?,
     })
+}
+
+/// Checks that what is crafted on `surrogate` can be tried on `victim`.
+///
+/// # Errors
+/// Usage, where shapes or classes differ.
+pub fn same_kind(surrogate: &Model, victim: &Model) -> Result<()> {
+    let kind = |model: &Model| {
+        let [c, h, w] = model.card.input.shape;
+        format!("'{}' takes {c}×{h}×{w} into {} classes", model.card.name, model.card.num_classes)
+    };
+    let [ours, theirs] = [surrogate, victim].map(|m| (m.card.input.shape, m.card.num_classes));
+    match ours == theirs && (surrogate.labels == victim.labels) {
+        true => Ok(()),
+        false => Err(Error::usage(
+            format!("{}, {}", kind(surrogate), kind(victim)),
+            "--surrogate",
+            "choose a model with the same input and the same classes",
+        )),
+    }
+}
+
+/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the victim judge.
+pub(super) fn assault(
+    plan: &Plan,
+    victim: &mut Victim<'_>,
+    surrogate: Option<&mut Victim<'_>>,
+    problem: &Problem,
+    observer: &mut dyn Observer,
+) -> Result<Verdict> {
+    let (spec, settings) = (plan.attack, plan.resolved());
+    match surrogate {
+        None => launch(spec, &settings, victim, problem, observer),
+        Some(surrogate) => {
+            let found = attempt(spec, &settings, surrogate, problem, observer)?;
+            judge(spec.extent, found, victim, problem)
+        }
+    }
 }
 
 /// Attacks the sample and measures what came of it.
@@ -121,8 +165,8 @@ fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Pro
 /// A picture that the model gets wrong already is not attacked: the report says so.
 ///
 /// # Errors
-/// Cancelled, when the observer stops it; usage, for an ε, a norm or a target that does not fit;
-/// device failures.
+/// Cancelled, when the observer stops it; usage, for an ε, a norm, a target or a surrogate that
+/// does not fit; device failures.
 pub fn run(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Report> {
     run_from(experiment, clean(experiment)?, observer)
 }
@@ -138,27 +182,33 @@ pub fn run_from(
 ) -> Result<Report> {
     let (model, plan) = (&experiment.model, &experiment.plan);
     plan.check()?;
+    experiment.surrogate.as_ref().map_or(Ok(()), |surrogate| same_kind(surrogate, model))?;
     let goal = plan.aim.goal(clean.label, &clean.logits)?;
-    let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
     let attacked = clean.prediction.label == clean.label;
     let begin = Instant::now();
     let mut victim = Victim::new(&model.network);
-    let (adversarial, after, success) = match attacked {
+    let mut surrogate = experiment.surrogate.as_ref().map(|model| Victim::new(&model.network));
+    let found = match attacked {
         true => {
-            let settings = plan.resolved();
-            let verdict = launch(plan.attack, &settings, &mut victim, &problem, observer)?;
-            finish(model, verdict, clean.picture.shape())?
+            let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
+            let verdict = assault(plan, &mut victim, surrogate.as_mut(), &problem, observer)?;
+            Found::new(model, verdict, clean.picture.shape())?
         }
-        false => (clean.picture.clone(), clean.prediction.clone(), false),
+        false => {
+            // The ε is checked all the same.
+            Budget::new(plan.norm, plan.epsilon, clean.picture.pixels().len())?;
+            Found::nothing(&clean)
+        }
     };
-    let cost = cost(&victim, begin);
+    let cost = cost([Some(&victim), surrogate.as_ref()], begin);
+    let adversarial = &found.picture;
     let norms = norms(clean.picture.pixels(), adversarial.pixels());
     let similarity = Similarity {
-        psnr: psnr(&clean.picture, &adversarial),
-        ssim: ssim(&clean.picture, &adversarial),
+        psnr: psnr(&clean.picture, adversarial),
+        ssim: ssim(&clean.picture, adversarial),
         changed: norms.l0 as f32 / adversarial.pixels().len() as f32,
-        survives_8_bit: success && reached(model, &adversarial.rounded_to_8_bits(), goal)?,
-        survives_jpeg: success && reached(model, &jpeg(&adversarial, 90)?, goal)?,
+        survives_8_bit: found.reached && reached(model, &adversarial.rounded_to_8_bits(), goal)?,
+        survives_jpeg: found.reached && reached(model, &jpeg(adversarial, 90)?, goal)?,
     };
     let sample = &experiment.sample;
     Ok(Report {
@@ -173,9 +223,11 @@ pub fn run_from(
         label_name: model.labels.get(clean.label).cloned().unwrap_or_default(),
         label_is_truth: clean.label_is_truth,
         attack: plan.attack.id,
+        extent: plan.attack.extent,
+        surrogate: experiment.surrogate.as_ref().map(|model| model.card.name.clone()),
         norm: plan.norm,
         parameters: plan.resolved(),
-        epsilon: plan.epsilon,
+        epsilon: plan.threshold(clean.picture.pixels().len()),
         target: match goal {
             Goal::Targeted { target } => Some(target),
             Goal::Untargeted { .. } => None,
@@ -183,32 +235,68 @@ pub fn run_from(
         seed: plan.seed,
         device: experiment.device.clone(),
         clean: clean.prediction,
-        adversarial: after,
-        success,
+        adversarial: found.answer,
+        success: found.success,
+        reached: found.reached,
+        distance: found.distance,
+        queries: found.queries,
+        notes: found.notes,
+        stage: found.stage,
         attacked,
         norms,
         similarity,
         cost,
         defences: Vec::new(),
-        picture: adversarial,
+        picture: found.picture,
         original: clean.picture,
         plan: plan.clone(),
     })
 }
 
-fn finish(
-    model: &Model,
-    verdict: Verdict,
-    shape: [usize; 3],
-) -> Result<(Picture, Prediction, bool)> {
-    let row = verdict.scores.rows().next().unwrap_or_default();
-    let after = prediction(model, row);
-    Ok((picture(verdict.images, shape)?, after, verdict.success[0]))
+/// What came of the one picture.
+struct Found {
+    picture: Picture,
+    answer: Prediction,
+    success: bool,
+    reached: bool,
+    distance: f32,
+    queries: u64,
+    notes: Vec<String>,
+    stage: Option<&'static str>,
 }
 
-fn cost(victim: &Victim<'_>, begin: Instant) -> Cost {
-    use crate::attack::Decision;
-    let (forward, backward) = victim.passes();
+impl Found {
+    fn new(model: &Model, verdict: Verdict, shape: [usize; 3]) -> Result<Self> {
+        Ok(Self {
+            answer: prediction(model, verdict.scores.rows().next().unwrap_or_default()),
+            picture: picture(verdict.images, shape)?,
+            success: verdict.success[0],
+            reached: verdict.reached[0],
+            distance: verdict.distance[0],
+            queries: verdict.queries[0],
+            notes: verdict.notes,
+            stage: verdict.stages.first().copied().flatten(),
+        })
+    }
+
+    fn nothing(clean: &Clean) -> Self {
+        Self {
+            picture: clean.picture.clone(),
+            answer: clean.prediction.clone(),
+            success: false,
+            reached: false,
+            distance: 0.0,
+            queries: 0,
+            notes: Vec::new(),
+            stage: None,
+        }
+    }
+}
+
+/// What these oracles were asked, since `begin`.
+pub(super) fn cost(asked: [Option<&Victim<'_>>; 2], begin: Instant) -> Cost {
+    let passes = asked.into_iter().flatten().map(Decision::passes);
+    let (forward, backward) = passes.fold((0, 0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
     Cost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
 }
 
@@ -216,145 +304,4 @@ fn cost(victim: &Victim<'_>, begin: Instant) -> Cost {
 fn reached(model: &Model, picture: &Picture, goal: Goal) -> Result<bool> {
     let mut victim = Victim::new(&model.network);
     Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
-}
-
-/// A defended model: stages before a network.
-struct Defended<'a> {
-    model: &'a Model,
-    transform: Option<Box<dyn Transform>>,
-}
-
-impl<'a> Defended<'a> {
-    /// None where the defence does not apply to this model (it has no twin).
-    fn new(experiment: &'a Experiment, plan: &DefencePlan) -> Option<Self> {
-        match plan.defence.build {
-            Build::Input(build) => {
-                Some(Self { model: &experiment.model, transform: Some(build(&plan.settings)) })
-            }
-            Build::Twin => {
-                experiment.twin.as_ref().map(|twin| Self { model: twin, transform: None })
-            }
-        }
-    }
-
-    fn with<T>(&self, then: impl FnOnce(&mut Victim<'_>) -> Result<T>) -> Result<T> {
-        match &self.transform {
-            None => then(&mut Victim::new(&self.model.network)),
-            Some(transform) => {
-                let stage = |images: &Tensor<4>| apply(transform.as_ref(), images);
-                then(&mut Victim::behind(&self.model.network, &stage))
-            }
-        }
-    }
-
-    fn answer(&self, picture: &Picture) -> Result<Prediction> {
-        let images = tensor(self.model, picture);
-        self.with(|victim| Ok(answer(self.model, victim, &images)?.0))
-    }
-
-    /// What it takes longer than the bare network for one picture: median of five, in ms.
-    fn extra_ms(&self, bare: &Model, picture: &Picture) -> Result<f64> {
-        let times = |defended: bool| -> Result<f64> {
-            let mut laps = Vec::new();
-            for _ in 0..5 {
-                let begin = Instant::now();
-                match defended {
-                    true => self.answer(picture)?,
-                    false => {
-                        let mut victim = Victim::new(&bare.network);
-                        answer(bare, &mut victim, &tensor(bare, picture))?.0
-                    }
-                };
-                laps.push(begin.elapsed().as_secs_f64() * 1e3);
-            }
-            laps.sort_by(f64::total_cmp);
-            Ok(laps[2])
-        };
-        Ok(times(true)? - times(false)?)
-    }
-
-    /// The row for `picture`, which cost that much to find. `known` is what was measured before of
-    /// the defence alone: its answer to the clean picture and what it takes longer.
-    fn row(
-        &self,
-        plan: &DefencePlan,
-        report: &Report,
-        stance: &'static str,
-        (picture, cost): (Picture, Cost),
-        (clean, extra_ms): (Prediction, f64),
-    ) -> Result<DefenceRow> {
-        let adversarial = self.answer(&picture)?;
-        let outcome = match (clean.label == report.label, goal(report).reached(adversarial.label)) {
-            (false, _) => Outcome::Wrong,
-            (true, true) => Outcome::Fooled,
-            (true, false) => Outcome::Right,
-        };
-        Ok(DefenceRow {
-            defence: plan.defence.id,
-            name: plan.to_string(),
-            parameters: plan.settings.clone(),
-            stance,
-            clean,
-            adversarial,
-            outcome,
-            extra_ms,
-            cost,
-            picture,
-        })
-    }
-}
-
-fn goal(report: &Report) -> Goal {
-    match report.target {
-        Some(target) => Goal::Targeted { target },
-        None => Goal::Untargeted { truth: report.label },
-    }
-}
-
-/// The defence's answer to a picture that was attacked without knowing of it. None where the
-/// defence does not apply to this model.
-///
-/// # Errors
-/// Device failures.
-pub fn defend_naive(
-    experiment: &Experiment,
-    report: &Report,
-    plan: &DefencePlan,
-) -> Result<Option<DefenceRow>> {
-    let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let clean = defended.answer(&report.original)?;
-    let extra_ms = defended.extra_ms(&experiment.model, &report.original)?;
-    let attacked = (report.picture.clone(), Cost::default());
-    defended.row(plan, report, "naive", attacked, (clean, extra_ms)).map(Some)
-}
-
-/// The defence's answer to an attack that knows it: the same attack, run through the defence (the
-/// gradient passes straight through stages that have none). `naive` is the same defence's row from
-/// [`defend_naive`]. None where the defence does not apply.
-///
-/// # Errors
-/// Cancelled, when the observer stops it; device failures.
-pub fn defend_adaptive(
-    experiment: &Experiment,
-    report: &Report,
-    plan: &DefencePlan,
-    naive: &DefenceRow,
-    observer: &mut dyn Observer,
-) -> Result<Option<DefenceRow>> {
-    let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let known = (naive.clean.clone(), naive.extra_ms);
-    if naive.clean.label != report.label {
-        let nothing = (report.original.clone(), Cost::default());
-        return defended.row(plan, report, "adaptive", nothing, known).map(Some);
-    }
-    let images = tensor(defended.model, &report.original);
-    let problem = problem(experiment, images, goal(report))?;
-    let begin = Instant::now();
-    let (verdict, cost) = defended.with(|victim| {
-        let settings = experiment.plan.resolved();
-        let verdict = launch(experiment.plan.attack, &settings, victim, &problem, observer)?;
-        Ok((verdict, cost(victim, begin)))
-    })?;
-    let found = picture(verdict.images, report.original.shape())?;
-    defended.row(plan, report, "adaptive", (found, cost), known).map(Some)
 }

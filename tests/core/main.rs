@@ -3,6 +3,7 @@
 
 mod conformance;
 mod engine;
+mod experiment;
 mod models;
 mod nets;
 mod registry;

@@ -75,7 +75,14 @@ fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
         let sample: Sample = photos.sample(index);
         let mut plan = Plan::new(find("pgd").unwrap(), 2.0 / 255.0);
         plan.settings.set("steps", Value::Int(5));
-        let task = Experiment { model: model.clone(), twin: None, sample, plan, device: cpu() };
+        let task = Experiment {
+            model: model.clone(),
+            twin: None,
+            surrogate: None,
+            sample,
+            plan,
+            device: cpu(),
+        };
         let report = experiment::run(&task, &mut epsiloscope::attack::Unobserved).unwrap();
         assert!(report.label_is_truth);
         assert_eq!(

@@ -52,8 +52,7 @@ pub fn sentences(run: &Run) -> Vec<String> {
     let Some(report) = &run.report else { return Vec::new() };
     let sentence = report.sentence();
     // ε stands on the slider too, where there is no room for saying it again.
-    let at = format!(" at {} ε = {}", report.norm, crate::experiment::epsilon_text(report.epsilon));
-    let brief = sentence.replace(&at, "");
+    let brief = report.brief();
     match defence_clause(run) {
         Some(clause) => {
             vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief]
