@@ -6,9 +6,9 @@
 
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Objective, Scores};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Classifier;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 /// Answers with labels only, and counts the questions.
 pub trait Decision {
@@ -59,8 +59,7 @@ pub trait Gradient: Score {
 /// A stage before the network whose gradient counts as the identity: rounding, JPEG, a median …
 pub type InputStage<'a> = &'a (dyn Fn(&Tensor<4>) -> Result<Tensor<4>> + 'a);
 
-/// A network, perhaps behind input stages, as an oracle of every kind. Forward passes that need no
-/// gradient run on plain tensors: a tracked graph that is never consumed would leak.
+/// A network, perhaps behind input stages, as an oracle of every kind.
 pub struct Victim<'a> {
     network: &'a dyn Classifier,
     stage: Option<InputStage<'a>>,
@@ -87,13 +86,6 @@ impl<'a> Victim<'a> {
     }
 }
 
-/// Reads logits, turning a device failure into our error.
-fn read(logits: Tensor<2>) -> Result<Scores> {
-    let classes = logits.dims()[1];
-    let values = logits.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
-    Ok(Scores::new(values, classes))
-}
-
 impl Decision for Victim<'_> {
     fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
         Ok(self.scores(images)?.labels())
@@ -111,7 +103,8 @@ impl Decision for Victim<'_> {
 impl Score for Victim<'_> {
     fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
         self.forward += images.dims()[0] as u64;
-        read(self.network.forward(self.staged(images)?))
+        let logits = self.network.logits(&self.staged(images)?)?;
+        Ok(Scores::new(logits, self.network.classes()))
     }
 }
 
@@ -120,23 +113,19 @@ impl Gradient for Victim<'_> {
         let [n, ..] = images.dims();
         self.forward += n as u64;
         self.backward += n as u64;
-        let tracked = self.staged(images)?.autodiff().require_grad();
-        let logits = self.network.forward(tracked.clone());
-        let scores = read(logits.clone().inner())?;
-        let classes = scores.classes();
-        let mut slopes = vec![0.0; n * classes];
+        let classes = self.network.classes();
         let (mut loss, mut scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let rows = scores.rows().zip(goals).zip(slopes.chunks_mut(classes));
-        for (at, ((row, goal), slope)) in rows.enumerate() {
-            loss.push(what.evaluate(at, row, *goal, slope) as f32);
-            scale.push(rescale(slope));
-        }
-        let start: Vec<f32> = slopes.iter().map(|s| *s as f32).collect();
-        let start = TensorData::new(start, [n, classes]);
-        let start = Tensor::<2>::from_data(start, self.network.device()).autodiff();
-        let mut gradients = (logits * start).sum().backward();
-        // A network that is constant in its input (all units dead) has a zero gradient.
-        let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
+        let mut start = |logits: &[f32]| {
+            let mut slopes = vec![0.0; n * classes];
+            let rows = logits.chunks(classes).zip(goals).zip(slopes.chunks_mut(classes));
+            for (at, ((row, goal), slope)) in rows.enumerate() {
+                loss.push(what.evaluate(at, row, *goal, slope) as f32);
+                scale.push(rescale(slope));
+            }
+            slopes.into_iter().map(|s| s as f32).collect()
+        };
+        let (logits, gradient) = self.network.slope(&self.staged(images)?, &mut start)?;
+        let scores = Scores::new(logits, classes);
         Ok(Slope { scores, loss, gradient, scale })
     }
 }

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod card;
+mod host;
 mod network;
 mod store;
 mod weights;
@@ -14,12 +15,34 @@ pub use network::Network;
 pub use store::{Model, catalogue, find_card};
 pub use weights::{Weights, floats, read_tensors, sha256, write_tensors};
 
-use burn::tensor::{Device, Tensor};
+use crate::error::{Error, Result};
+use burn::tensor::{Device, Tensor, TensorData};
 
 /// Anything that answers pixels with logits.
 pub trait Classifier: Send + Sync {
     /// Pixels `[N, C, H, W]` in 0..1 to logits `[N, K]` (never probabilities).
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// Logits `[N, K]`, row by row on the host, of pictures `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
+        read(self.forward(images.clone()))
+    }
+
+    /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
+    /// `[N, C, H, W]`; `start` answers N·K logits with as many numbers.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn slope(
+        &self,
+        images: &Tensor<4>,
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(Vec<f32>, Tensor<4>)> {
+        graph_slope(self, images, start)
+    }
 
     /// `[C, H, W]`.
     fn input_shape(&self) -> [usize; 3];
@@ -29,4 +52,28 @@ pub trait Classifier: Send + Sync {
 
     /// Where it computes.
     fn device(&self) -> &Device;
+}
+
+/// [`Classifier::slope`] by burn's autodiff, for networks that have nothing faster. Forward passes
+/// that need no gradient run on plain tensors: a tracked graph that is never consumed would leak.
+fn graph_slope(
+    network: &(impl Classifier + ?Sized),
+    images: &Tensor<4>,
+    start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+) -> Result<(Vec<f32>, Tensor<4>)> {
+    let tracked = images.clone().autodiff().require_grad();
+    let answers = network.forward(tracked.clone());
+    let shape = answers.dims();
+    let logits = read(answers.clone().inner())?;
+    let start = TensorData::new(start(&logits), shape);
+    let start = Tensor::<2>::from_data(start, network.device()).autodiff();
+    let mut gradients = (answers * start).sum().backward();
+    // A network that is constant in its input (all units dead) has a zero gradient.
+    let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
+    Ok((logits, gradient))
+}
+
+/// Reads a tensor, turning a device failure into our error.
+fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))
 }

@@ -6,24 +6,27 @@
 
 use crate::error::{Error, Result};
 use crate::model::card::{Card, Layer};
-use crate::model::{Classifier, architecture};
+use crate::model::host::Host;
+use crate::model::{Classifier, architecture, graph_slope, read};
 use burn::tensor::activation;
 use burn::tensor::module;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 /// A network, ready to answer.
 pub struct Network {
-    input: [usize; 3],
+    pub(super) input: [usize; 3],
     classes: usize,
-    device: Device,
+    pub(super) device: Device,
     /// 1/std and −mean/std per channel, `[1, C, 1, 1]`.
-    normalisation: Option<(Tensor<4>, Tensor<4>)>,
-    ops: Vec<Op>,
+    pub(super) normalisation: Option<(Tensor<4>, Tensor<4>)>,
+    pub(super) ops: Vec<Op>,
+    /// The same, faster, once the weights are final: see [`Network::freeze`].
+    host: Option<Host>,
 }
 
 /// One step of the network.
-enum Op {
+pub(super) enum Op {
     Conv { weight: Tensor<4>, bias: Option<Tensor<1>>, options: ConvOptions<2> },
     Affine { scale: Tensor<4>, shift: Tensor<4> },
     Linear { weight: Tensor<2>, bias: Option<Tensor<1>> },
@@ -91,7 +94,21 @@ impl Network {
             device: device.clone(),
             normalisation,
             ops,
+            host: None,
         })
+    }
+
+    /// Declares the weights final. On the CPU this prepares a faster way to the logits and the
+    /// input gradient, where it knows all layers.
+    pub fn freeze(&mut self) {
+        if self.device == Device::flex() {
+            self.host = Host::build(self);
+        }
+    }
+
+    /// Whether [`Self::freeze`] found a faster way.
+    pub fn is_fast(&self) -> bool {
+        self.host.is_some()
     }
 }
 
@@ -102,6 +119,24 @@ impl Classifier for Network {
             None => images,
         };
         flat(run(&self.ops, Flow::Map(images)))
+    }
+
+    fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
+        match &self.host {
+            Some(host) => host.logits(&read(images.clone())?),
+            None => read(self.forward(images.clone())),
+        }
+    }
+
+    fn slope(
+        &self,
+        images: &Tensor<4>,
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(Vec<f32>, Tensor<4>)> {
+        let Some(host) = &self.host else { return graph_slope(self, images, start) };
+        let (logits, gradient) = host.slope(&read(images.clone())?, start)?;
+        let data = TensorData::new(gradient, images.dims());
+        Ok((logits, Tensor::from_data(data, &self.device)))
     }
 
     fn input_shape(&self) -> [usize; 3] {

@@ -106,11 +106,12 @@ impl Model {
     /// As [`Model::load`].
     pub fn build(card: Card, weights: &Weights, device: &Device) -> Result<Self> {
         let mut used = 0;
-        let network = Network::build(&card, device, &mut |name, shape| {
+        let mut network = Network::build(&card, device, &mut |name, shape| {
             let values = weights.get(name, shape)?;
             used += values.len();
             Ok(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device))
         })?;
+        network.freeze();
         let labels = labels(&card)?;
         let model = Self { card, labels, network, parameters: used };
         model.check_logits()?;

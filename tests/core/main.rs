@@ -4,6 +4,7 @@
 mod conformance;
 mod engine;
 mod experiment;
+mod host;
 mod models;
 mod nets;
 mod registry;

@@ -1,0 +1,85 @@
+//! The host's own way to logits and input gradients against burn's autodiff.
+
+use crate::nets::{pictures, values};
+use burn::tensor::{Device, Tensor, TensorData};
+use epsiloscope::model::{Card, Classifier, Network, catalogue};
+
+/// One of everything: strides, uneven padding, groups of one, pools with and without padding,
+/// residuals, every activation, batch norm that cannot be folded, a map flattened before a linear
+/// layer.
+const LAYERS: &[&str] = &[
+    "{op='conv2d',param='a',in=3,out=6,kernel=5,padding=2},{op='relu'},{op='maxpool2d',kernel=2},\
+     {op='flatten'},{op='linear',param='l',in=150,out=7},{op='tanh'},{op='linear',param='m',in=7,out=4}",
+    "{op='conv2d',param='a',in=3,out=6,kernel=3,stride=2,padding=[0,1,1,0]},{op='silu'},\
+     {op='conv2d',param='d',in=6,out=6,kernel=3,padding=1,groups=6},{op='relu6'},\
+     {op='residual',body=[{op='conv2d',param='b',in=6,out=6,kernel=3,padding=1,bias=false},\
+     {op='batchnorm2d',param='n',features=6},{op='elu'}]},{op='leakyrelu'},{op='globalavgpool2d'},\
+     {op='flatten'},{op='linear',param='l',in=6,out=4}",
+    "{op='batchnorm2d',param='n',features=3},{op='conv2d',param='a',in=3,out=8,kernel=1},\
+     {op='softplus'},{op='maxpool2d',kernel=3,stride=2,padding=1},{op='sigmoid'},\
+     {op='avgpool2d',kernel=2,padding=1},{op='dropout',p=0.5},\
+     {op='linear',param='l',in=72,out=4}",
+];
+
+fn network(layers: &str, device: &Device) -> Network {
+    let text = format!(
+        "name='t'\nnum_classes=4\nlayers=[{layers}]\n[input]\nshape=[3,10,10]\n\
+         normalisation={{mean=[0.4,0.5,0.6],std=[0.2,0.3,0.4]}}\n"
+    );
+    let card = Card::parse(&text, std::path::Path::new("t")).unwrap();
+    Network::build(&card, device, &mut |name, shape| {
+        let n: usize = shape.iter().product();
+        let lift = if name.ends_with("running_var") { 0.6 } else { 0.0 };
+        let value = |i: usize| ((i * 7919 + name.len() * 31) % 997) as f32 / 997.0 - 0.5 + lift;
+        let values: Vec<f32> = (0..n).map(value).collect();
+        Ok(Tensor::from_data(TensorData::new(values, [n]), device))
+    })
+    .unwrap()
+}
+
+fn slope(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<f32>) {
+    let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
+    let (logits, gradient) = network.slope(images, &mut start).unwrap();
+    (logits, values(&gradient))
+}
+
+/// The largest difference, as a share of the largest value.
+fn gap(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let top = b.iter().fold(1e-12_f32, |top, v| top.max(v.abs()));
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
+}
+
+fn agree(graph: &Network, host: &Network, images: &Tensor<4>, name: &str) {
+    let (theirs, ours) = (slope(graph, images), slope(host, images));
+    assert!(gap(&ours.0, &theirs.0) < 2e-5, "{name}: logits {}", gap(&ours.0, &theirs.0));
+    assert!(gap(&ours.1, &theirs.1) < 2e-4, "{name}: gradient {}", gap(&ours.1, &theirs.1));
+    assert_eq!(host.logits(images).unwrap(), ours.0, "{name}");
+    assert_ne!(ours.1, vec![0.0; ours.1.len()], "{name}");
+}
+
+#[test]
+fn every_layer_agrees_with_autodiff() {
+    let device = Device::flex();
+    for (i, layers) in LAYERS.iter().enumerate() {
+        let graph = network(layers, &device);
+        let mut host = network(layers, &device);
+        host.freeze();
+        assert!(host.is_fast(), "network {i} is not known to the host");
+        for n in [1, 5] {
+            agree(&graph, &host, &pictures(n, [3, 10, 10], &device), &format!("{i}, batch {n}"));
+        }
+    }
+}
+
+#[test]
+fn every_shipped_model_runs_on_the_host() {
+    let device = Device::flex();
+    for card in catalogue() {
+        let model = epsiloscope::model::Model::load(&card.name, &device).unwrap();
+        assert!(model.network.is_fast(), "{}", card.name);
+        let images = pictures(2, card.input.shape, &device);
+        let graph = values(&model.network.forward(images.clone()));
+        assert!(gap(&model.network.logits(&images).unwrap(), &graph) < 1e-4, "{}", card.name);
+    }
+}
