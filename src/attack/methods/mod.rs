@@ -3,3 +3,5 @@
 
 pub(super) mod descent;
 pub(super) mod noise;
+pub(super) mod square;
+mod windows;

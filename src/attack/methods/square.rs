@@ -1,0 +1,286 @@
+//! Square Attack (Andriushchenko et al. 2020): random search whose proposals are square windows.
+//!
+//! The start and the windows are those of the authors' code and of AutoAttack's, with what they
+//! leave out of the paper's algorithm: a window may touch the last row and column, every picture
+//! draws windows and signs of its own (AutoAttack's are shared by the whole batch), and, as in the
+//! authors' code, a window that would change nothing is drawn again instead of paid for. In L1,
+//! which AutoAttack added, a proposal is projected onto the ball and the box together.
+//!
+//! The start is one query. A picture leaves at its first success.
+
+use crate::attack::draws::Draws;
+use crate::attack::goal::Goal;
+use crate::attack::methods::windows::{Bump, Frame, bumps, repaint, shift, stripes};
+use crate::attack::norm::Norm;
+use crate::attack::objective::{CrossEntropy, Margin, Objective, Scores};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Score;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Random search with squares.
+pub const SQUARE: AttackSpec = AttackSpec {
+    id: "square",
+    name: "Square Attack",
+    family: "black box, scores",
+    norms: &[Norm::Linf, Norm::L2, Norm::L1],
+    extent: Extent::Budget,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("queries", (1, 1_000_000), 5000, "most queries of one start"),
+        Param::float(
+            "p-init",
+            (0.0001, 1.0),
+            0.8,
+            "share of the pixels in the first windows; they shrink on a fixed schedule",
+        ),
+        Param::int("restarts", (1, 100), 1, "number of starts, for pictures not broken yet"),
+        Param::flag(
+            "rescale",
+            false,
+            "stretch the schedule of window sizes, made for 10000 queries, to the queries given",
+        ),
+    ],
+    summary: "random squares, kept where they lower the margin: needs no gradient",
+    about: "Every pixel starts at its limit of +ε or −ε, in vertical stripes. Then one square window \
+            after the other is set to +ε or −ε, and kept if the margin of the true class shrinks; the \
+            windows get smaller on a fixed schedule. In L2 and L1 a window takes its size of change \
+            from another one. The attack never sees a gradient, so that masking gradients is no \
+            defence against it: where it beats PGD, PGD was misled. It needs hundreds of queries \
+            where PGD needs tens of gradients; on a robust network it often ends a little weaker.",
+    paper: "Andriushchenko, Croce, Flammarion, Hein: Square Attack, ECCV 2020; \
+            L1: Croce, Hein: Mind the Box, ICML 2021",
+    run: Run::Score(square),
+};
+
+/// Runs the attack; also a stage of AutoAttack.
+pub(super) fn square(
+    oracle: &mut dyn Score,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let plan = Schedule {
+        p_init: settings.float("p-init", 0.8),
+        queries: settings.int("queries", 5000).max(1) as usize,
+        rescale: settings.flag("rescale"),
+    };
+    let restarts = settings.int("restarts", 1).max(1) as usize;
+    for restart in 0..restarts {
+        trial.restart = (restart, restarts);
+        if best.open(&trial.all()).is_empty() {
+            break;
+        }
+        search(oracle, &mut trial, &mut best, &plan)?;
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// The size of the windows over time.
+struct Schedule {
+    p_init: f64,
+    queries: usize,
+    rescale: bool,
+}
+
+impl Schedule {
+    /// After these many windows, of 10 000, the share of the pixels halves.
+    const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
+
+    /// The share of the pixels in window number `window`, from 0.
+    fn share(&self, window: usize) -> f64 {
+        let at = if self.rescale { window * 10_000 / self.queries } else { window };
+        let halvings = Self::HALVINGS.iter().filter(|after| at > **after).count();
+        self.p_init / f64::from(1 << halvings)
+    }
+
+    /// The side of that window: in L2 and L1 odd and at least 3, so that it has a middle.
+    fn side(&self, window: usize, norm: Norm, frame: Frame) -> usize {
+        let most = frame.height.min(frame.width);
+        let pixels = (frame.height * frame.width) as f64;
+        let side = (self.share(window) * pixels).sqrt().round() as usize;
+        match norm {
+            Norm::Linf => side.clamp(1, most),
+            _ => (side.max(3) | 1).min(if most % 2 == 0 { most - 1 } else { most }),
+        }
+    }
+}
+
+/// The margin, or for a target the cross-entropy, as in the authors' code.
+struct Aim;
+
+impl Objective for Aim {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        match goal {
+            Goal::Untargeted { .. } => Margin.evaluate(at, row, goal, slope),
+            Goal::Targeted { .. } => CrossEntropy.evaluate(at, row, goal, slope),
+        }
+    }
+}
+
+/// One start and its windows, for the pictures that are not broken yet.
+fn search(
+    oracle: &mut dyn Score,
+    trial: &mut Trial<'_>,
+    best: &mut Best,
+    plan: &Schedule,
+) -> Result<()> {
+    let budget = &trial.problem.budget;
+    let frame = Frame::new(trial.x.shape());
+    let streams = trial.problem.draws(trial.restart.0);
+    let open = best.open(&trial.all());
+    let mut draws: Vec<Draws> = open.iter().map(|i| streams[*i].clone()).collect();
+    let mut images = trial.x.select(&open);
+    for (k, draws) in draws.iter_mut().enumerate() {
+        match budget.norm {
+            Norm::Linf => stripes(images.row_mut(k), frame, budget.epsilon, draws),
+            _ => bumps(images.row_mut(k), frame, budget, draws),
+        }
+    }
+    let scores = trial.scores(oracle, &open, &images)?;
+    let loss = scores.losses(&trial.goals(&open), &Aim);
+    let mut state = State { open, images, scores, loss };
+    state.show(trial, 0, plan, None)?;
+    let mut bump = Bump::new(1, budget.norm);
+    for window in 0..plan.queries - 1 {
+        let reached = trial.reached(&state.open, &state.scores.labels());
+        if reached.contains(&true) {
+            state.settle(best, &reached);
+            let left = (0..reached.len()).filter(|k| !reached[*k]);
+            let left: Vec<usize> = left.collect();
+            draws = left.iter().map(|k| draws[*k].clone()).collect();
+            state = state.select(&left);
+        }
+        if state.open.is_empty() {
+            return Ok(());
+        }
+        let side = plan.side(window, budget.norm, frame);
+        if budget.norm != Norm::Linf && bump.side != side {
+            bump = Bump::new(side, budget.norm);
+        }
+        let mut asked = state.images.clone();
+        let mut first = None;
+        for (k, i) in state.open.iter().enumerate() {
+            let (x, image, draws) = (trial.x.row(*i), asked.row_mut(k), &mut draws[k]);
+            let place = match budget.norm {
+                Norm::Linf => repaint(x, image, frame, side, budget.epsilon, draws),
+                _ => shift(x, image, frame, &bump, budget, draws),
+            };
+            first.get_or_insert(place);
+        }
+        let scores = trial.scores(oracle, &state.open, &asked)?;
+        let kept = state.take(trial, &asked, &scores);
+        let outcome = if kept { "kept" } else { "no better" };
+        let mark = first.map(|place| format!("{place}: {outcome}"));
+        state.show(trial, window + 1, plan, mark.as_deref())?;
+    }
+    let reached = trial.reached(&state.open, &state.scores.labels());
+    state.settle(best, &reached);
+    Ok(())
+}
+
+/// The best so far in this start, of the pictures that are still searched.
+struct State {
+    open: Vec<usize>,
+    images: Rows,
+    scores: Scores,
+    loss: Vec<f32>,
+}
+
+impl State {
+    /// Keeps what is better; says whether the first picture's proposal was.
+    fn take(&mut self, trial: &Trial<'_>, asked: &Rows, scores: &Scores) -> bool {
+        let goals = trial.goals(&self.open);
+        let (loss, margins) = (scores.losses(&goals, &Aim), scores.margins(&goals));
+        let better = |k: usize| loss[k] > self.loss[k] || margins[k] <= 0.0;
+        let better: Vec<bool> = (0..loss.len()).map(better).collect();
+        for k in (0..loss.len()).filter(|k| better[*k]) {
+            self.images.row_mut(k).copy_from_slice(asked.row(k));
+            self.scores.row_mut(k).copy_from_slice(scores.row(k));
+            self.loss[k] = loss[k];
+        }
+        better[0]
+    }
+
+    fn settle(&self, best: &mut Best, reached: &[bool]) {
+        for (k, i) in self.open.iter().enumerate() {
+            best.offer(*i, self.images.row(k), reached[k], -self.loss[k]);
+        }
+    }
+
+    fn select(&self, which: &[usize]) -> Self {
+        Self {
+            open: which.iter().map(|k| self.open[*k]).collect(),
+            images: self.images.select(which),
+            scores: self.scores.select(which),
+            loss: which.iter().map(|k| self.loss[*k]).collect(),
+        }
+    }
+
+    fn show(
+        &self,
+        trial: &mut Trial<'_>,
+        iteration: usize,
+        plan: &Schedule,
+        mark: Option<&str>,
+    ) -> Result<()> {
+        trial.show(&Sight {
+            open: &self.open,
+            iteration,
+            iterations: plan.queries - 1,
+            loss: &self.loss,
+            answers: Answers::Scores(&self.scores),
+            step_size: 0.0,
+            images: &self.images,
+            mark,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_shrink_on_the_published_schedule() {
+        let plan = |rescale, queries| Schedule { p_init: 0.8, queries, rescale };
+        let published = [
+            (0, 0.8),
+            (10, 0.8),
+            (11, 0.4),
+            (50, 0.4),
+            (51, 0.2),
+            (201, 0.1),
+            (501, 0.05),
+            (1001, 0.025),
+            (2001, 0.0125),
+            (4001, 0.00625),
+            (6001, 0.003125),
+            (8001, 0.0015625),
+        ];
+        for (window, share) in published {
+            assert_eq!(plan(false, 5000).share(window), share, "{window}");
+        }
+        // Stretched to 1000 queries, each size lasts a tenth as long.
+        for (window, share) in [(1, 0.8), (5, 0.4), (6, 0.2), (801, 0.0015625)] {
+            assert_eq!(plan(true, 1000).share(window), share, "{window}");
+        }
+        let side = |window, norm, height, width| {
+            plan(false, 5000).side(window, norm, Frame { channels: 1, height, width })
+        };
+        assert_eq!(side(0, Norm::Linf, 28, 28), 25);
+        assert_eq!(side(4999, Norm::Linf, 28, 28), 2);
+        assert_eq!(side(0, Norm::Linf, 8, 30), 8, "no window is larger than the picture");
+        assert_eq!(side(0, Norm::L2, 32, 32), 29);
+        assert_eq!(side(0, Norm::L2, 8, 8), 7);
+        assert_eq!(side(4999, Norm::L2, 28, 28), 3);
+    }
+}
