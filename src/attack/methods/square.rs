@@ -109,7 +109,8 @@ impl Schedule {
         let side = (self.share(window) * pixels).sqrt().round() as usize;
         match norm {
             Norm::Linf => side.clamp(1, most),
-            _ => (side.max(3) | 1).min(if most % 2 == 0 { most - 1 } else { most }),
+            // The largest odd side that fits: an even one less 1, an odd one itself.
+            _ => (side.max(3) | 1).min((most - 1) | 1),
         }
     }
 }
