@@ -239,12 +239,15 @@ impl Settings {
         found.map_or(Value::Auto, |(_, v)| *v)
     }
 
-    /// The same settings with every `auto` written out as the number it stands for at this ε.
-    pub fn resolved(&self, params: &[Param], epsilon: f64) -> Self {
+    /// The same settings with every `auto` written out as the number it stands for at this ε. A
+    /// rule may look up the norm's identifier as the choice `norm`.
+    pub fn resolved(&self, params: &[Param], epsilon: f64, norm: &'static str) -> Self {
         let mut settings = self.clone();
+        let mut known = self.clone();
+        known.set("norm", Value::Choice(norm));
         for param in params {
             if let (Value::Auto, Some(auto)) = (self.get(param.id), param.auto) {
-                let number = (auto.value)(epsilon, self);
+                let number = (auto.value)(epsilon, &known);
                 let value = match param.kind {
                     Kind::Int { .. } => Value::Int(number.round() as i64),
                     _ => Value::Float(number),
@@ -363,8 +366,8 @@ mod tests {
         settings.assign(PARAMS, "pgd", "steps=7").unwrap();
         settings.assign(PARAMS, "pgd", "step-size=0.01").unwrap();
         assert_eq!(settings.to_string(), "steps=7 step-size=0.01");
-        let auto = Settings::defaults(PARAMS).resolved(PARAMS, 0.4);
-        assert_eq!(auto.get("step-size"), Value::Float(0.025));
+        let auto = Settings::defaults(PARAMS).resolved(PARAMS, 0.4, "linf");
+        assert_eq!(auto.to_string(), "steps=40 step-size=0.025");
         for bad in ["steps=0", "steps=1.5", "steps=x", "step-size=2", "nope=1", "steps"] {
             assert!(settings.assign(PARAMS, "pgd", bad).is_err(), "{bad}");
         }

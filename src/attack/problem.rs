@@ -121,7 +121,7 @@ impl Plan {
 
     /// The parameters with every `auto` written out as the number it stands for.
     pub fn resolved(&self) -> Settings {
-        self.settings.resolved(self.attack.params, self.epsilon)
+        self.settings.resolved(self.attack.params, self.epsilon, self.norm.id())
     }
 
     /// The ε that decides about success, for pictures of this many values. None where the attack is
