@@ -58,6 +58,9 @@ pub enum Aim {
     SecondMostLikely,
     /// The class that the model finds least likely on the clean picture.
     LeastLikely,
+    /// The class of the next number, and class 0 after the last: the usual choice where several
+    /// tools are to aim at the same classes.
+    Next,
 }
 
 impl Aim {
@@ -72,6 +75,7 @@ impl Aim {
             Self::Class(class) => Some(class),
             Self::SecondMostLikely => others().max_by(|a, b| logits[*a].total_cmp(&logits[*b])),
             Self::LeastLikely => others().min_by(|a, b| logits[*a].total_cmp(&logits[*b])),
+            Self::Next => Some((truth + 1) % logits.len().max(1)),
         };
         match target {
             Some(target) if target < logits.len() && target != truth => {
@@ -85,12 +89,13 @@ impl Aim {
             _ => Err(Error::usage(
                 "no such target class",
                 "--target",
-                format!("give 0..{}, second or least", logits.len().saturating_sub(1)),
+                format!("give 0..{}, second, least or next", logits.len().saturating_sub(1)),
             )),
         }
     }
 
-    /// Parses `--target`: a class number, a class name, `second`, `least` or `none`.
+    /// Parses `--target`: a class number, a class name, `second`, `least`, `next` or
+    /// `none`.
     ///
     /// # Errors
     /// Usage, saying what may be given.
@@ -99,6 +104,7 @@ impl Aim {
             "none" => return Ok(Self::Untargeted),
             "second" => return Ok(Self::SecondMostLikely),
             "least" => return Ok(Self::LeastLikely),
+            "next" => return Ok(Self::Next),
             _ => {}
         }
         let by_name = || labels.iter().position(|l| l.eq_ignore_ascii_case(text));
@@ -108,7 +114,7 @@ impl Aim {
                 format!("unknown target class '{text}'"),
                 "--target",
                 format!(
-                    "give 0..{}, a class name, second or least",
+                    "give 0..{}, a class name, second, least or next",
                     labels.len().saturating_sub(1)
                 ),
             )
@@ -127,6 +133,8 @@ mod tests {
         assert_eq!(goal(Aim::Untargeted), Ok(Goal::Untargeted { truth: 0 }));
         assert_eq!(goal(Aim::SecondMostLikely), Ok(Goal::Targeted { target: 2 }));
         assert_eq!(goal(Aim::LeastLikely), Ok(Goal::Targeted { target: 3 }));
+        assert_eq!(goal(Aim::Next), Ok(Goal::Targeted { target: 1 }));
+        assert_eq!(Aim::Next.goal(3, &logits), Ok(Goal::Targeted { target: 0 }));
         assert!(goal(Aim::Class(0)).is_err() && goal(Aim::Class(4)).is_err());
         assert!(
             Goal::Targeted { target: 2 }.reached(2) && !Goal::Untargeted { truth: 2 }.reached(2)

@@ -1,7 +1,7 @@
 //! The one place where every attack is declared. Menus, flags, help, reports and the conformance
 //! tests are made from these rows.
 
-use crate::attack::methods::{descent, noise, square};
+use crate::attack::methods::{deepfool, descent, fab, noise, square};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -114,8 +114,16 @@ impl PartialEq for AttackSpec {
 }
 
 /// Every attack, in the order of menus.
-pub static ATTACKS: &[AttackSpec] =
-    &[descent::FGSM, descent::BIM, descent::PGD, square::SQUARE, noise::NOISE];
+pub static ATTACKS: &[AttackSpec] = &[
+    descent::FGSM,
+    descent::BIM,
+    descent::PGD,
+    deepfool::DEEPFOOL,
+    fab::FAB,
+    fab::FAB_T,
+    square::SQUARE,
+    noise::NOISE,
+];
 
 /// Finds an attack by its identifier.
 ///

@@ -144,7 +144,8 @@ pub struct Method {
     /// A parameter of the attack, see `epsiloscope attacks ID`; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Aim at a class: its number or name, `second` (most likely) or `least` (likely)
+    /// Aim at a class: its number or name, `second` (most likely), `least` (likely) or
+    /// `next` (number)
     #[arg(long, value_name = "CLASS")]
     pub target: Option<String>,
 }

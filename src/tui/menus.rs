@@ -163,6 +163,7 @@ fn targets(app: &App) -> Vec<Item> {
     }
     out.push(item("", "the second most likely class", "", Choice::Target(Aim::SecondMostLikely)));
     out.push(item("", "the least likely class", "", Choice::Target(Aim::LeastLikely)));
+    out.push(item("", "the class of the next number", "", Choice::Target(Aim::Next)));
     let truth = app.shown.as_ref().and_then(|run| run.clean.as_ref()).map(|clean| clean.label);
     let labels = app.model.as_ref().map_or(&[][..], |m| &m.labels);
     let others = labels.iter().enumerate().filter(|(class, _)| Some(*class) != truth);

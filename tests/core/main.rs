@@ -1,6 +1,7 @@
 //! Tests of the core through its public interface: agreement with the reference implementations,
 //! properties that every registry row must have, the worker, the shipped models.
 
+mod boundary;
 mod conformance;
 mod engine;
 mod experiment;

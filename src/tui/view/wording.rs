@@ -34,6 +34,7 @@ pub fn aim(app: &App, aim: Aim) -> String {
         Aim::Untargeted => "any wrong answer".into(),
         Aim::SecondMostLikely => "second likeliest".into(),
         Aim::LeastLikely => "least likely".into(),
+        Aim::Next => "next class".into(),
         Aim::Class(class) => {
             let labels = app.model.as_ref().map(|m| &m.labels);
             let name = labels.and_then(|l| l.get(class));

@@ -1,0 +1,149 @@
+//! Where the decision boundary would be if the network were linear: differences of logits, their
+//! gradients, and the nearest of the hyperplanes they describe. DeepFool, SparseFool and FAB walk on
+//! these.
+
+use crate::attack::goal::Goal;
+use crate::attack::norm::Norm;
+use crate::attack::objective::{Scores, best_other};
+use crate::attack::oracle::Gradient;
+use crate::attack::rows::Rows;
+use crate::attack::trial::Trial;
+use crate::error::Result;
+use crate::parameter::Param;
+
+/// How many classes are looked at: with a thousand classes a gradient for each would take minutes,
+/// and the nearest boundary is nearly always that of a likely class.
+pub(super) const CANDIDATES: Param = Param::int(
+    "candidates",
+    (2, 1000),
+    10,
+    "classes looked at, the most likely on the clean picture, its own included",
+);
+
+/// The hyperplane on which the network's linearisation at a point changes its answer.
+pub(super) struct Plane {
+    /// What is missing at the point: z_k − z_own, 0 on the plane and positive beyond it.
+    pub gap: f64,
+    /// The gradient of that difference with respect to the pixels.
+    pub normal: Vec<f32>,
+}
+
+impl Plane {
+    /// How far the plane is, measured in this norm and without regard to the box: |gap| over the
+    /// dual norm of the normal.
+    pub fn distance(&self, norm: Norm) -> f64 {
+        self.gap.abs() / (self.size(norm) + 1e-12)
+    }
+
+    /// The normal's size in the norm that is dual to this one.
+    pub fn size(&self, norm: Norm) -> f64 {
+        let sizes = self.normal.iter().map(|w| f64::from(w.abs()));
+        match norm {
+            Norm::Linf => sizes.sum(),
+            Norm::L2 => sizes.map(|w| w * w).sum::<f64>().sqrt(),
+            Norm::L1 | Norm::L0 => sizes.fold(0.0, f64::max),
+        }
+    }
+}
+
+/// For each picture the classes to be reached, the most likely first: the goal's target, or the
+/// most likely `candidates` without the class to be left.
+pub(super) fn rivals(goals: &[Goal], scores: &Scores, candidates: usize) -> Vec<Vec<usize>> {
+    let rivals = |(goal, row): (&Goal, &[f32])| match *goal {
+        Goal::Targeted { target } => vec![target],
+        Goal::Untargeted { truth } => {
+            let mut others: Vec<usize> = (0..row.len()).filter(|k| *k != truth).collect();
+            others.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+            others.truncate(candidates.max(2) - 1);
+            others
+        }
+    };
+    goals.iter().zip(scores.rows()).map(rivals).collect()
+}
+
+/// The nearest plane of each picture in `images`, which are versions of the pictures `open`;
+/// `rivals` has a list for each picture of the problem. One backward pass for each rival, all of
+/// them in one batch. Gives the logits too.
+///
+/// With a target the plane is that between it and the class that answers at the point.
+///
+/// # Errors
+/// Cancelled; device failures.
+pub(super) fn nearest(
+    trial: &mut Trial<'_>,
+    oracle: &mut dyn Gradient,
+    open: &[usize],
+    images: &Rows,
+    rivals: &[Vec<usize>],
+    norm: Norm,
+) -> Result<(Scores, Vec<Plane>)> {
+    let mut scores = Scores::new(Vec::new(), oracle.classes());
+    let mut planes = Vec::with_capacity(open.len());
+    // A picture is copied once for each rival: in parts, so that the copies stay few.
+    let most = rivals.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    let rows: Vec<usize> = (0..open.len()).collect();
+    for part in rows.chunks((128 / most).max(1)) {
+        let copies = part.iter().flat_map(|row| rivals[open[*row]].iter().map(|k| (*row, *k)));
+        let copies: Vec<(usize, usize)> = copies.collect();
+        let difference = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
+            let from = match goal {
+                Goal::Untargeted { truth } => truth,
+                Goal::Targeted { target } => best_other(row, target),
+            };
+            let to = copies[at].1;
+            slope[to] += 1.0;
+            slope[from] -= 1.0;
+            f64::from(row[to]) - f64::from(row[from])
+        };
+        let which: Vec<usize> = copies.iter().map(|(row, _)| *row).collect();
+        let whose: Vec<usize> = which.iter().map(|row| open[*row]).collect();
+        let found = trial.slopes(oracle, &whose, &images.select(&which), &difference)?;
+        let mut at = 0;
+        for row in part {
+            let ours = at..at + rivals[open[*row]].len();
+            at = ours.end;
+            scores.append(Scores::new(found.scores.row(ours.start).to_vec(), scores.classes()));
+            let plane = |at: usize| Plane {
+                gap: f64::from(found.loss[at]),
+                normal: found.gradient.row(at).to_vec(),
+            };
+            let nearest = ours.map(plane).reduce(|best, other| {
+                if other.distance(norm) < best.distance(norm) { other } else { best }
+            });
+            planes.extend(nearest);
+        }
+    }
+    Ok((scores, planes))
+}
+
+/// A line for the report where not every class was looked at.
+pub(super) fn note(classes: usize, candidates: usize) -> Vec<String> {
+    let few = classes > candidates;
+    few.then(|| format!("only the {candidates} most likely of {classes} classes were looked at"))
+        .into_iter()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rivals_are_the_likeliest_others_or_the_target() {
+        let scores = Scores::new(vec![1.0, 4.0, 2.0, 3.0, 4.0, 0.0, -1.0, 9.0], 4);
+        let goals = [Goal::Untargeted { truth: 1 }, Goal::Targeted { target: 2 }];
+        assert_eq!(rivals(&goals, &scores, 3), [vec![3, 2], vec![2]]);
+        assert_eq!(rivals(&goals[..1], &scores, 10), [vec![3, 2, 0]]);
+    }
+
+    #[test]
+    fn distances_use_the_dual_norm() {
+        let plane = Plane { gap: -6.0, normal: vec![-2.0, 1.0, 0.0] };
+        let near = |norm| (plane.distance(norm) * 1e6).round() / 1e6;
+        assert_eq!(near(Norm::Linf), 2.0);
+        assert_eq!(near(Norm::L2), (6.0 / 5.0_f64.sqrt() * 1e6).round() / 1e6);
+        assert_eq!(near(Norm::L1), 3.0);
+        // A dead network has no boundary: far away, but no NaN.
+        assert!(Plane { gap: -1.0, normal: vec![0.0; 3] }.distance(Norm::L2) > 1e9);
+    }
+}
