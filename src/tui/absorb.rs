@@ -41,8 +41,7 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         }
         Update::Step(id, point, expected) => {
             if let Some(run) = running(app, id) {
-                run.points.push(point);
-                run.expected = expected;
+                run.trail.push(point, expected);
             }
             Vec::new()
         }

@@ -56,6 +56,7 @@ actions! {
     ChooseModel => "Choose the model",
     ChooseAttack => "Choose the attack",
     EditAttack => "Change the attack's parameters",
+    About => "More about this: the attack's card",
     ChooseTarget => "Choose the target class",
     NextNorm => "Switch the norm",
     NextSeed => "Take the next seed",

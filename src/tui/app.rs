@@ -7,7 +7,7 @@ pub use super::parts::{
     fits, model_for,
 };
 use super::theme::Theme;
-use crate::attack::{self, Aim, Norm, Plan};
+use crate::attack::{self, ATTACKS, Aim, AttackSpec, Norm, Plan};
 use crate::data::Sample;
 use crate::defence::DefencePlan;
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
@@ -33,6 +33,8 @@ pub struct App {
     pub device: Option<(Device, Option<String>)>,
     /// The embedded models' cards.
     pub cards: Vec<Card>,
+    /// Every attack, in the order of menus.
+    pub attacks: Vec<&'static AttackSpec>,
     /// The current model.
     pub model: Option<Arc<ModelInfo>>,
     /// The model asked for; differs from the current one while it loads.
@@ -124,6 +126,7 @@ impl App {
             now: Duration::ZERO,
             device: None,
             cards,
+            attacks: ATTACKS.iter().collect(),
             model: None,
             model_wanted,
             source: None,
@@ -336,10 +339,15 @@ impl App {
         self.awaited.is_some() || defending || self.searching.is_some() || !self.loading.is_empty()
     }
 
-    /// The time between two iterations in playback: the whole attack in about four seconds.
+    /// The time between two pictures in playback: the whole attack in about four seconds.
     pub fn pace(&self) -> Duration {
-        let count = self.shown.as_ref().map_or(1, |run| run.points.len().max(1)) as u64;
+        let count = self.shown.as_ref().map_or(1, |run| run.trail.len().max(1)) as u64;
         Duration::from_millis((4000 / count).clamp(40, 300))
+    }
+
+    /// How many iterations playback goes on at once: more than one where there are many.
+    fn stride(&self) -> usize {
+        self.shown.as_ref().map_or(1, |run| run.trail.len().div_ceil(150).max(1))
     }
 
     /// When the picture next changes by itself, if it does.
@@ -360,8 +368,8 @@ impl App {
             changed = true;
         }
         if self.playback.next.is_some_and(|next| next <= now) {
-            let last = self.shown.as_ref().map_or(0, |run| run.points.len().saturating_sub(1));
-            let at = self.playback.at.map_or(0, |at| at + 1);
+            let last = self.shown.as_ref().map_or(0, |run| run.trail.len().saturating_sub(1));
+            let at = self.playback.at.map_or(0, |at| at + self.stride());
             self.playback = match at >= last {
                 true => Playback { at: Some(last), next: None },
                 false => Playback { at: Some(at), next: Some(now + self.pace()) },

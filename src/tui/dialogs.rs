@@ -3,6 +3,7 @@
 
 use super::action::Action;
 use super::app::App;
+use super::cards::{Card, Piece};
 use super::keymap::Context;
 pub use super::menus::items;
 use crate::attack::{self, Aim, AttackSpec};
@@ -22,6 +23,8 @@ pub enum Overlay {
     Editor(Editor),
     /// A value to type.
     Prompt(Prompt),
+    /// More about something.
+    Card(Card),
 }
 
 /// What a list is about.
@@ -55,6 +58,8 @@ pub struct List {
 /// One row of a list.
 #[derive(Clone, Debug)]
 pub struct Item {
+    /// The heading that its group stands under.
+    pub section: String,
     /// The heading that it stands under.
     pub group: String,
     /// What is chosen.
@@ -63,8 +68,10 @@ pub struct Item {
     pub note: String,
     /// What choosing it means.
     pub choice: Choice,
-    /// Paragraphs beside the list.
-    pub about: Vec<String>,
+    /// What is said of it beside the list.
+    pub about: Vec<Piece>,
+    /// Other words that it is found by.
+    pub also: String,
 }
 
 /// What choosing a row means.
@@ -143,7 +150,7 @@ impl Overlay {
     /// Where keys go while this window is on top.
     pub fn context(&self) -> Context {
         match self {
-            Self::Help(_) | Self::Messages(_) => Context::Reader,
+            Self::Help(_) | Self::Messages(_) | Self::Card(_) => Context::Reader,
             Self::List(_) => Context::List,
             Self::Editor(_) => Context::Editor,
             Self::Prompt(_) => Context::Prompt,
@@ -220,7 +227,19 @@ impl Row {
             Self::Norm => app.plan.norm.to_string(),
             Self::Seed => app.plan.seed.to_string(),
             Self::Defence(i) => if app.defences[i].1 { "on" } else { "off" }.into(),
-            _ => self.param_value(app).to_string(),
+            _ => match self.param_value(app) {
+                Value::Auto => format!("auto = {}", self.resolved(app)),
+                value => value.to_string(),
+            },
+        }
+    }
+
+    /// Its value as a parameter's, `auto` written out as the number it stands for.
+    pub fn resolved(self, app: &App) -> Value {
+        let id = self.param(app).map_or("", |p| p.id);
+        match self {
+            Self::Param(_) => app.plan.resolved().get(id),
+            _ => self.param_value(app),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use super::action::Action;
 use super::app::{App, fits};
+use super::cards::{self, Piece, paragraphs};
 use super::dialogs::{Choice, Item, List, Topic, parse_epsilon};
 use super::keymap;
 use super::widgets::text::{first_name, fuzzy};
-use crate::attack::{ATTACKS, Aim, AttackSpec};
+use crate::attack::{Aim, AttackSpec};
 use crate::data::DATASETS;
 use crate::model::Card;
+use std::cmp::Reverse;
 
 /// The rows of a list that fit what is searched for.
 pub fn items(app: &App, list: &List) -> Vec<Item> {
@@ -15,7 +17,7 @@ pub fn items(app: &App, list: &List) -> Vec<Item> {
         Topic::Palette => palette(list.input.value()),
         Topic::Data => data_sets(app),
         Topic::Model => models(app),
-        Topic::Attack => attacks(),
+        Topic::Attack => attacks(app),
         Topic::Target => targets(app),
         Topic::Filter => classes(app),
     };
@@ -23,18 +25,48 @@ pub fn items(app: &App, list: &List) -> Vec<Item> {
     if wanted.trim().is_empty() {
         return all;
     }
-    let score = |item: &Item| match &item.choice {
-        Choice::Do(Action::SetEpsilon(_) | Action::SelectSample(_)) => Some(0),
-        _ => fuzzy(wanted, &item.text),
+    let found = all.into_iter().filter_map(|item| Some((cost(wanted, &item)?, item))).collect();
+    sorted(found)
+}
+
+/// How badly a row fits what is searched for; none where it does not at all. Its name counts most.
+fn cost(wanted: &str, item: &Item) -> Option<usize> {
+    const ELSEWHERE: usize = 1000;
+    if matches!(item.choice, Choice::Do(Action::SetEpsilon(_) | Action::SelectSample(_))) {
+        return Some(0);
+    }
+    let also = item.also.to_lowercase();
+    let words = wanted.to_lowercase();
+    let said = || words.split_whitespace().all(|word| also.contains(word)).then_some(ELSEWHERE);
+    fuzzy(wanted, &item.text).or_else(said)
+}
+
+/// The best first, but headings only once: sections and groups by the best in them.
+fn sorted(found: Vec<(usize, Item)>) -> Vec<Item> {
+    let best = |same: &dyn Fn(&Item) -> bool| {
+        found.iter().filter(|(_, item)| same(item)).map(|(cost, _)| *cost).min()
     };
-    let mut found: Vec<(usize, Item)> =
-        all.into_iter().filter_map(|item| Some((score(&item)?, item))).collect();
-    found.sort_by_key(|(cost, _)| *cost);
-    found.into_iter().map(|(_, item)| item).collect()
+    let key = |(cost, item): &(usize, Item)| {
+        let section = best(&|other| other.section == item.section);
+        let group = best(&|other| other.section == item.section && other.group == item.group);
+        (section, item.section.clone(), group, item.group.clone(), *cost)
+    };
+    let mut order: Vec<_> = found.iter().map(key).zip(0..).collect();
+    order.sort();
+    let mut items: Vec<_> = found.into_iter().map(|(_, item)| Some(item)).collect();
+    order.into_iter().filter_map(|(_, at)| items.get_mut(at).and_then(Option::take)).collect()
 }
 
 fn item(group: &str, text: impl Into<String>, note: impl Into<String>, choice: Choice) -> Item {
-    Item { group: group.into(), text: text.into(), note: note.into(), choice, about: Vec::new() }
+    Item {
+        section: String::new(),
+        group: group.into(),
+        text: text.into(),
+        note: note.into(),
+        choice,
+        about: Vec::new(),
+        also: String::new(),
+    }
 }
 
 fn palette(typed: &str) -> Vec<Item> {
@@ -67,15 +99,14 @@ fn data_sets(app: &App) -> Vec<Item> {
     let mut out = Vec::new();
     if let Some(sample) = &app.file {
         let mut own = item("", sample.name.clone(), "yours", Choice::Data("file".into()));
-        own.about.push("The picture that you brought along.".into());
+        own.about.push(Piece::Lead("The picture that you brought along.".into()));
         out.push(own);
     }
     out.extend(DATASETS.iter().map(|row| {
         let mut set = item("", row.title, format!("{}", row.len), Choice::Data(row.id.into()));
-        set.about.push(row.about.into());
         let models: Vec<_> =
             app.cards.iter().filter(|c| fits(c, row.id)).map(|c| &*c.name).collect();
-        set.about.push(format!("Models: {}", models.join(", ")));
+        set.about = paragraphs(vec![row.about.into(), format!("Models: {}", models.join(", "))]);
         set
     }));
     out
@@ -122,7 +153,7 @@ fn models(app: &App) -> Vec<Item> {
     let mut out = Vec::new();
     if let Some(model) = own {
         let mut row = item("yours", model.id.clone(), "", Choice::Model(model.id.clone()));
-        row.about = card_text(&model.card);
+        row.about = paragraphs(card_text(&model.card));
         out.push(row);
     }
     cards.sort_by_key(|card| !fits(card, app.data_id()));
@@ -130,35 +161,37 @@ fn models(app: &App) -> Vec<Item> {
         let note = card.accuracy.as_ref().map(|a| format!("{:.1} %", a.clean * 100.0));
         let choice = Choice::Model(card.name.clone());
         let mut row = item(here(card), card.name.clone(), note.unwrap_or_default(), choice);
-        row.about = card_text(card);
+        row.about = paragraphs(card_text(card));
         row
     }));
     out
 }
 
-fn attacks() -> Vec<Item> {
+fn attacks(app: &App) -> Vec<Item> {
     let row = |attack: &'static AttackSpec| {
         let norms: Vec<_> = attack.norms.iter().map(ToString::to_string).collect();
         let mut row = item(attack.family, attack.name, norms.join(" "), Choice::Attack(attack));
-        row.about = vec![
-            attack.summary.into(),
-            format!(
-                "{}{}",
-                attack.knowledge(),
-                if attack.targeted { ", can aim at a class" } else { "" }
-            ),
-            attack.about.into(),
-            attack.paper.into(),
-        ];
+        row.section = attack.knowledge().to_string();
+        row.about = cards::brief(attack);
+        row.also = format!("{} {} {} {}", attack.id, row.section, attack.family, attack.summary);
         row
     };
-    ATTACKS.iter().map(row).collect()
+    let mut rows = app.attacks.clone();
+    // By what they know, the most first; inside that by family, in the registry's order.
+    let family = |wanted: &AttackSpec| {
+        app.attacks
+            .iter()
+            .position(|a| a.family == wanted.family && a.knowledge() == wanted.knowledge())
+    };
+    rows.sort_by_key(|attack| (Reverse(attack.knowledge()), family(attack)));
+    rows.into_iter().map(row).collect()
 }
 
 fn targets(app: &App) -> Vec<Item> {
     let mut out = vec![item("", "any wrong answer", "untargeted", Choice::Target(Aim::Untargeted))];
     if !app.plan.attack.targeted {
-        out[0].about.push(format!("{} cannot aim at a class.", app.plan.attack.name));
+        let word = format!("{} cannot aim at a class.", app.plan.attack.name);
+        out[0].about.push(Piece::Lead(word));
         return out;
     }
     out.push(item("", "the second most likely class", "", Choice::Target(Aim::SecondMostLikely)));

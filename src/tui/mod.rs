@@ -7,6 +7,7 @@
 pub mod absorb;
 pub mod action;
 pub mod app;
+pub mod cards;
 pub mod dialogs;
 mod input;
 pub mod keymap;
@@ -14,6 +15,7 @@ mod menus;
 pub mod mouse;
 mod parts;
 pub mod theme;
+pub mod trail;
 pub mod update;
 pub mod view;
 pub mod widgets;

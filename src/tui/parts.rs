@@ -1,11 +1,12 @@
 //! The parts of the state: a run and what became of it, playback, messages, effects.
 
 use super::theme::Kind;
+use super::trail::Trail;
 use crate::attack::Plan;
 use crate::data::{Dataset, Picture, Sample};
 use crate::defence::DefencePlan;
 use crate::engine::{JobId, Request, RunJob};
-use crate::experiment::{Clean, DefenceRow, Point, Report};
+use crate::experiment::{Clean, DefenceRow, Report};
 use crate::model::Card;
 use crate::show::Graphics;
 use std::sync::Arc;
@@ -50,9 +51,7 @@ pub struct Run {
     /// The answer to the clean picture.
     pub clean: Option<Arc<Clean>>,
     /// The iterations so far.
-    pub points: Vec<Point>,
-    /// How many iterations to expect.
-    pub expected: usize,
+    pub trail: Trail,
     /// The judged result.
     pub report: Option<Arc<Report>>,
     /// The defences tried so far, naive and adaptive.
@@ -144,13 +143,17 @@ impl Run {
             job,
             model,
             clean: None,
-            points: Vec::new(),
-            expected: 0,
+            trail: Trail::default(),
             report: None,
             rows: Vec::new(),
             old_rows: Vec::new(),
             done: false,
         }
+    }
+
+    /// How often the attack has asked the model.
+    pub fn queries(&self) -> u64 {
+        self.trail.stops().last().map_or(0, |stop| stop.queries)
     }
 
     /// The row of a defence under a stance: the new one, or a faded one of the run before.

@@ -8,7 +8,7 @@ use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
 use super::windows::{
-    accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed,
+    about, accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed,
 };
 use crate::attack::{Aim, AttackSpec, Norm};
 use crate::data::Picture;
@@ -64,6 +64,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         ChooseTarget => list(app, Topic::Target),
         EditAttack => open(app, Overlay::Editor(Editor { subject: Subject::Attack, at: 0 })),
         EditDefences => open(app, Overlay::Editor(Editor { subject: Subject::Defences, at: 0 })),
+        About => about(app),
         NextNorm => turn_norm(app, 1),
         NextSeed => {
             app.plan.seed = app.plan.seed.wrapping_add(1);
@@ -235,7 +236,8 @@ pub(super) fn take_norm(app: &mut App, norm: Norm) {
     app.plan.epsilon = app.usual_epsilon();
 }
 
-pub(super) fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
+/// Takes an attack at its defaults; norm and aim stay where it can do them.
+pub fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
     if attack == app.plan.attack {
         return Vec::new();
     }
@@ -244,15 +246,17 @@ pub(super) fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Eff
     if !attack.norms.contains(&app.plan.norm) {
         take_norm(app, attack.norms[0]);
     }
-    if !attack.targeted {
+    if !attack.targeted && app.plan.aim != Aim::Untargeted {
         app.plan.aim = Aim::Untargeted;
+        let text = format!("{} cannot aim at a class: any wrong answer counts", attack.name);
+        app.say(text, false);
     }
     app.rerun()
 }
 
 /// The last iteration of what is shown.
 fn last(app: &App) -> Option<usize> {
-    app.shown.as_ref().and_then(|run| run.points.len().checked_sub(1))
+    app.shown.as_ref().and_then(|run| run.trail.len().checked_sub(1))
 }
 
 fn play(app: &mut App) -> Vec<Effect> {

@@ -2,8 +2,10 @@
 
 use super::absorb::{match_data, match_model};
 use super::app::{App, Effect};
+use super::cards;
 use super::dialogs::{
-    Asked, Choice, Item, List, Overlay, Prompt, Row, Topic, items, parse_epsilon, rows,
+    Asked, Choice, Editor, Item, List, Overlay, Prompt, Row, Subject, Topic, items, parse_epsilon,
+    rows,
 };
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
@@ -52,20 +54,20 @@ pub(super) fn ask(app: &mut App, asked: Asked, value: String) -> Vec<Effect> {
 }
 
 pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
-    let count = match app.overlays.last() {
-        Some(Overlay::List(list)) => items(app, list).len(),
-        Some(Overlay::Editor(editor)) => rows(app, editor.subject).len(),
-        Some(Overlay::Help(_)) => view::help::height(app.size),
-        Some(Overlay::Messages(_)) => app.messages.len(),
-        _ => return Vec::new(),
+    let Some(overlay) = app.overlays.last() else { return Vec::new() };
+    let last = match overlay {
+        Overlay::List(list) => items(app, list).len().saturating_sub(1),
+        Overlay::Editor(editor) => rows(app, editor.subject).len().saturating_sub(1),
+        _ => view::overlays::farthest(app, overlay),
     };
     let at = match app.overlays.last_mut() {
         Some(Overlay::List(list)) => &mut list.at,
         Some(Overlay::Editor(editor)) => &mut editor.at,
         Some(Overlay::Help(at) | Overlay::Messages(at)) => at,
+        Some(Overlay::Card(card)) => &mut card.from,
         _ => return Vec::new(),
     };
-    *at = at.saturating_add_signed(by).min(count.saturating_sub(1));
+    *at = at.saturating_add_signed(by).min(last);
     Vec::new()
 }
 
@@ -88,7 +90,8 @@ pub(super) fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
         Some(Row::Defence(_)) => toggle_row(app),
         Some(row) => match row.param(app) {
             Some(param) => {
-                let value = param.nudge(row.param_value(app), by);
+                // From what `auto` stands for, so that an arrow is a small change there too.
+                let value = param.nudge(row.resolved(app), by);
                 set_row(app, row, value)
             }
             None => Vec::new(),
@@ -140,6 +143,31 @@ pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
         },
         None => Vec::new(),
     }
+}
+
+/// More about the row of the list on top, about the defence in the editor, else about the attack.
+pub(super) fn about(app: &mut App) -> Vec<Effect> {
+    let card = match app.overlays.last() {
+        Some(Overlay::List(list)) => {
+            let Some(item) = items(app, list).into_iter().nth(list.at) else { return Vec::new() };
+            match item.choice {
+                Choice::Attack(attack) => cards::attack(attack),
+                _ if item.about.is_empty() => {
+                    app.say("there is no more to say about it".into(), false);
+                    return Vec::new();
+                }
+                _ => cards::item(&item),
+            }
+        }
+        Some(Overlay::Editor(Editor { subject: Subject::Defences, .. })) => {
+            let Some(Row::Defence(i) | Row::DefenceParam(i, _)) = row(app) else {
+                return Vec::new();
+            };
+            cards::defence(app.defences[i].0.defence)
+        }
+        _ => cards::attack(app.plan.attack),
+    };
+    open(app, Overlay::Card(card))
 }
 
 pub(super) fn accept(app: &mut App) -> Vec<Effect> {

@@ -1,9 +1,10 @@
 //! What actions do to the state, without terminal and worker.
 
-use crate::fake::{self, answers, send};
+use crate::fake::{self, answers, press, send};
 use epsiloscope::attack::{Aim, Norm};
 use epsiloscope::engine::{Request, RunJob, Update};
 use epsiloscope::error::Error;
+use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, Effect, PATIENCE};
 use epsiloscope::tui::dialogs::Overlay;
@@ -29,26 +30,11 @@ fn run_of(effects: Vec<Effect>) -> Option<RunJob> {
     })
 }
 
-fn press(app: &mut App, text: &str) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for c in text.chars() {
-        let code = match c {
-            '\n' => KeyCode::Enter,
-            '\u{1b}' => KeyCode::Esc,
-            c => KeyCode::Char(c),
-        };
-        effects.extend(key(app, KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-    effects
-}
-
 #[test]
 fn the_first_result_is_on_the_screen_and_nothing_is_awaited() {
     let app = app();
     let (run, live) = app.display().expect("a run");
-    assert!(
-        !live && run.done && run.rows.len() == 2 * app.defences.len() && run.points.len() == 41
-    );
+    assert!(!live && run.done && run.rows.len() == 2 * app.defences.len() && run.trail.len() == 41);
     assert!(!app.busy() && !app.faded() && app.next_change().is_none());
 }
 
@@ -146,6 +132,44 @@ fn attack_norm_target_parameters_and_seed_change_the_plan() {
 }
 
 #[test]
+fn more_about_this_shows_what_the_registry_says() {
+    let mut app = app();
+    press(&mut app, "ahop");
+    press(&mut app, "\t");
+    let Some(Overlay::Card(card)) = app.overlays.last() else { panic!("a card") };
+    assert!(card.heading.contains("HopSkipJump") && app.plan.attack.id == "pgd");
+    press(&mut app, "\u{1b}\u{1b}i");
+    assert!(matches!(app.overlays.last(), Some(Overlay::Card(c)) if c.heading.contains("PGD")));
+    update(&mut app, Back);
+    update(&mut app, EditDefences);
+    update(&mut app, About);
+    let name = app.defences[0].0.defence.name;
+    assert!(matches!(app.overlays.last(), Some(Overlay::Card(c)) if c.heading == name));
+}
+
+#[test]
+fn auto_is_nudged_from_the_number_that_it_stands_for() {
+    let mut app = app();
+    press(&mut app, "acw\np↓↓");
+    let before = app.plan.resolved().float("step-size", 0.0);
+    assert!(matches!(app.plan.settings.get("step-size"), Value::Auto) && before > 0.0);
+    update(&mut app, More);
+    let after = app.plan.settings.float("step-size", 0.0);
+    assert!(after > before && after < 2.0 * before, "{before} to {after}");
+}
+
+#[test]
+fn a_target_is_kept_only_where_the_attack_has_one() {
+    let mut app = app();
+    press(&mut app, "tleast\n");
+    press(&mut app, "acw\n");
+    assert_eq!(app.plan.aim, Aim::LeastLikely);
+    press(&mut app, "ablur\n");
+    assert_eq!(app.plan.aim, Aim::Untargeted);
+    assert!(app.message_shown && app.messages.last().is_some_and(|m| m.text.contains("aim")));
+}
+
+#[test]
 fn defences_are_switched_and_changed() {
     let mut app = app();
     let all = app.defences.len();
@@ -214,7 +238,7 @@ fn while_dragging_results_come_through_and_only_late_ones_fade() {
         app.absorb(update);
     }
     let (run, live) = app.display().expect("a run");
-    assert!(live && run.points.len() == 10, "late: the iterations are shown as they come");
+    assert!(live && run.trail.len() == 10, "late: the iterations are shown as they come");
     said.for_each(|update| drop(app.absorb(update)));
     assert!(
         !app.busy()

@@ -1,6 +1,6 @@
 //! A dashboard without worker, models or data: everything on its screen is made up here.
 
-use epsiloscope::attack::{self, Norm};
+use epsiloscope::attack::{self, AttackSpec, Extent, Knowledge, Norm, Run, Stage};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
@@ -8,9 +8,12 @@ use epsiloscope::experiment::{
     Similarity,
 };
 use epsiloscope::model::Card;
+use epsiloscope::parameter::Param;
 use epsiloscope::show::Graphics;
 use epsiloscope::tui::app::{App, Effect, Start};
 use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::update::{key, take_attack};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +84,65 @@ fn cards() -> Vec<Card> {
     ]
 }
 
+/// The parameters of a made-up attack: more than fit into a window, of every kind.
+const MANY: &[Param] = &[
+    Param::int("steps", (1, 10_000), 100, "number of gradient steps"),
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
+    Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary each step goes"),
+    Param::int("searches", (1, 20), 9, "steps of the binary search for the constant"),
+    Param::float("constant", (0.0, 1e10), 0.001, "the constant c to begin with"),
+    Param::float("confidence", (0.0, 100.0), 0.0, "the margin κ that counts as success"),
+    Param::choice("rule", &["elastic-net", "l1"], "which distance decides"),
+    Param::flag("random-start", true, "begin at a random point"),
+    Param::int("restarts", (1, 100), 1, "number of starts"),
+    Param::int("queries", (1, 1_000_000), 5000, "most questions asked of the model"),
+    Param::float("momentum", (0.0, 1.0), 0.75, "share of the last step that is kept"),
+    Param::int("draws", (1, 100), 20, "transformed copies that a gradient is averaged over"),
+];
+
+/// A registry as long as the real one will get, made up so that screens do not change with it.
+pub fn attacks() -> Vec<&'static AttackSpec> {
+    let spec = |line: &'static str| {
+        let words: Vec<&'static str> = line.split('|').map(str::trim).collect();
+        let [family, knows, extent, id, name, norms] = words[..] else {
+            panic!("six words a line")
+        };
+        let norms: Vec<Norm> = norms.split(' ').map(|n| Norm::parse(n).expect("a norm")).collect();
+        &*Box::leak(Box::new(AttackSpec {
+            id,
+            name,
+            family,
+            norms: norms.leak(),
+            extent: match extent {
+                "budget" => Extent::Budget,
+                "least" => Extent::Least,
+                _ => Extent::Own,
+            },
+            targeted: extent != "own",
+            random: knows != "gradient",
+            crowd: id == "uap",
+            params: MANY,
+            summary: "one line that says what it does",
+            about: "One paragraph that says how it works and what to notice on the screen. It goes \
+                    on for a while, as such paragraphs do, and says when the attack fails, which is \
+                    worth as much as knowing when it works.",
+            paper: "Somebody et al.: A Paper on It, ICLR 2018",
+            run: match knows {
+                "gradient" => Run::Gradient(|_, _, _, _| unreachable!()),
+                "scores" => Run::Score(|_, _, _, _| unreachable!()),
+                _ => Run::Decision(|_, _, _, _| unreachable!()),
+            },
+        }))
+    };
+    include_str!("attacks.txt").lines().map(spec).collect()
+}
+
+/// A made-up attack by its identifier.
+pub fn attack(id: &str) -> &'static AttackSpec {
+    attacks().into_iter().find(|attack| attack.id == id).expect("a made-up attack")
+}
+
 fn prediction(label: usize, confidence: f32) -> Prediction {
     let rest = (1.0 - confidence) / 9.0;
     let probabilities = (0..10).map(|i| if i == label { confidence } else { rest }).collect();
@@ -107,6 +169,41 @@ fn mixed(before: &Prediction, after: &Prediction, fooled: bool) -> Vec<f32> {
     pairs.map(|(a, b)| a * (1.0 - share) + b * share).collect()
 }
 
+/// The iterations of this run, and how many its part has: forty steps; with queries where the
+/// attack asks, in four stages for AutoAttack, the last of which succeeds.
+fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, usize)> {
+    const ALL: &[&str] = &["apgd-ce", "apgd-t", "fab-t", "square"];
+    let asks = job.plan.attack.knowledge() != Knowledge::Gradient;
+    let stages = if job.plan.attack.id == "autoattack" { ALL.len() } else { 1 };
+    let mut out = Vec::new();
+    for (stage, i) in (0..stages).flat_map(|stage| (0..=40usize).map(move |i| (stage, i))) {
+        let share = i as f32 / 40.0;
+        let lasts = stage + 1 == stages;
+        let fooled = i > 22 && lasts;
+        let mark = match i {
+            9 | 17 | 33 if asks => Some(format!("window {0}×{0}", 13 - i / 4)),
+            22 | 31 if stages > 1 => Some(format!("step halved to {}", 0.15 / i as f32)),
+            _ => None,
+        };
+        let point = Point {
+            restart: 0,
+            iteration: i,
+            loss: if asks { f32::NAN } else { 0.01 + 9.0 * share * share },
+            margin: 6.0 - if lasts { 11.0 } else { 5.0 } * share,
+            size: 0.3 * share.sqrt(),
+            label: if fooled { after.label } else { before.label },
+            probabilities: mixed(before, after, fooled),
+            step_size: 0.01,
+            queries: i as u64 * if asks { 125 } else { 1 } + 1,
+            stage: (stages > 1).then_some(Stage { all: ALL, number: stage }),
+            mark,
+            picture: Some(attacked(&job.sample.picture, share)),
+        };
+        out.push((point, 41));
+    }
+    out
+}
+
 /// What a worker would say to this run: 7 becomes 2, and some defences help.
 pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let original = job.sample.picture.clone();
@@ -121,23 +218,8 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         logits: Vec::new(),
     };
     let mut out = vec![Update::Started(id), Update::Clean(id, Arc::new(clean))];
-    for i in 0..=40usize {
-        let share = i as f32 / 40.0;
-        let point = Point {
-            restart: 0,
-            iteration: i,
-            loss: 0.01 + 9.0 * share * share,
-            margin: 6.0 - 11.0 * share,
-            size: 0.3 * share.sqrt(),
-            label: if i > 22 { wrong } else { truth },
-            probabilities: mixed(&before, &after, i > 22),
-            step_size: 0.01,
-            queries: i as u64 + 1,
-            stage: None,
-            mark: None,
-            picture: Some(attacked(&original, share)),
-        };
-        out.push(Update::Step(id, point, 41));
+    for (point, expected) in course(job, &before, &after) {
+        out.push(Update::Step(id, point, expected));
     }
     let picture = attacked(&original, 1.0);
     let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
@@ -212,6 +294,20 @@ pub fn device() -> Device {
     Device { kind: "cpu".into(), name: "Flex, 2 threads".into() }
 }
 
+/// Presses keys: arrows, line break, tab and escape by their signs.
+pub fn press(app: &mut App, text: &str) -> Vec<Effect> {
+    let code = |c: char| match c {
+        '\n' => KeyCode::Enter,
+        '\t' => KeyCode::Tab,
+        '\u{1b}' => KeyCode::Esc,
+        '↓' => KeyCode::Down,
+        '→' => KeyCode::Right,
+        c => KeyCode::Char(c),
+    };
+    let event = |c| KeyEvent::new(code(c), KeyModifiers::NONE);
+    text.chars().flat_map(|c| key(app, event(c))).collect()
+}
+
 /// Sends the effects' requests as the loop would; answers with the runs asked for.
 pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId, RunJob)> {
     let mut runs = Vec::new();
@@ -227,11 +323,23 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
     runs
 }
 
+/// The same dashboard with another attack and its result.
+pub fn with_attack(theme: Kind, size: (u16, u16), id: &str) -> App {
+    let mut app = app(theme, size);
+    let effects = take_attack(&mut app, attack(id));
+    let mut next = 10;
+    for (id, job) in send(&mut app, &mut next, effects) {
+        answers(id, &job).into_iter().for_each(|update| drop(app.absorb(update)));
+    }
+    app
+}
+
 /// A dashboard with its first result on the screen.
 pub fn app(theme: Kind, size: (u16, u16)) -> App {
     let (mut app, effects) = App::new(start(theme));
     app.size = size;
     app.cards = cards();
+    app.attacks = attacks();
     let mut next = 0;
     send(&mut app, &mut next, effects);
     app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });

@@ -138,6 +138,47 @@ fn windows() {
 }
 
 #[test]
+fn fifty_attacks_to_choose_from() {
+    let press = |size, keys: &str| {
+        let mut app = fake::app(Kind::Dark, size);
+        fake::press(&mut app, keys);
+        text(&render(&app))
+    };
+    insta::assert_snapshot!(
+        "attacks_scrolled_120x36",
+        press((120, 36), &format!("a{}", "↓".repeat(30)))
+    );
+    insta::assert_snapshot!(
+        "attacks_scrolled_60x18",
+        press((60, 18), &format!("a{}", "↓".repeat(30)))
+    );
+    insta::assert_snapshot!("attacks_searched_80x24", press((80, 24), "ascores"));
+    insta::assert_snapshot!("card_120x36", press((120, 36), "acw\t"));
+    insta::assert_snapshot!("card_60x18", press((60, 18), "i"));
+    insta::assert_snapshot!(
+        "long_editor_80x24",
+        press((80, 24), &format!("acw\np{}", "↓".repeat(13)))
+    );
+    insta::assert_snapshot!("long_editor_60x18", press((60, 18), "acw\np↓↓"));
+}
+
+#[test]
+fn stages_events_and_queries_on_the_course() {
+    let course = |size, id: &str, actions: &[Action]| {
+        let mut app = fake::with_attack(Kind::Dark, size, id);
+        app.pane = 3;
+        for action in actions {
+            update(&mut app, *action);
+        }
+        text(&render(&app))
+    };
+    insta::assert_snapshot!("stages_160x48", course((160, 48), "autoattack", &[]));
+    insta::assert_snapshot!("stages_80x24", course((80, 24), "autoattack", &[Scrub(64)]));
+    insta::assert_snapshot!("queries_120x36", course((120, 36), "square", &[Scrub(17)]));
+    insta::assert_snapshot!("queries_80x24", course((80, 24), "square", &[Scrub(20)]));
+}
+
+#[test]
 fn playback_blinking_amplification_and_stance() {
     insta::assert_snapshot!(
         "step_120x36",

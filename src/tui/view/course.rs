@@ -1,18 +1,88 @@
-//! The iterations: loss, margin and size of the change, with the playback's cursor.
+//! The iterations: margin, loss and size of the change, with the attack's own events, its stages,
+//! and the playback's cursor. Attacks that only ask questions are drawn over queries.
 
-use crate::tui::app::App;
+use super::stages;
+use crate::attack::{AttackSpec, Knowledge};
+use crate::tui::app::{App, Run};
+use crate::tui::trail::{Stop, Trail};
 use crate::tui::widgets::chart::{self, Chart};
 use crate::tui::widgets::panel::panel;
+use crate::tui::widgets::text::{columns, shorten};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+/// Whether an attack's course is measured in queries.
+pub fn by_queries(attack: &AttackSpec) -> bool {
+    attack.knowledge() != Knowledge::Gradient
+}
+
+/// Where each point stands on the axis.
+pub fn along(stops: &[Stop], queries: bool) -> Vec<f32> {
+    let place = |stop: &Stop| if queries { stop.queries as f32 } else { stop.number as f32 };
+    stops.iter().map(place).collect()
+}
+
+/// The right end of the axis: what is expected while it runs, then what came.
+fn end(trail: &Trail, queries: bool, live: bool) -> f32 {
+    let came = along(trail.stops().last().map_or(&[], std::slice::from_ref), queries);
+    let expected = match queries {
+        true => trail.expected_queries() as f32,
+        false => trail.expected().saturating_sub(1) as f32,
+    };
+    came.first().copied().unwrap_or_default().max(if live { expected } else { 0.0 })
+}
+
 /// The iteration under a column of the screen.
 pub fn point_at(app: &App, area: Rect, x: u16) -> Option<usize> {
     let run = app.shown.as_ref()?;
-    let at = chart::index_at(x, area, run.points.len());
-    (!run.points.is_empty()).then_some(at)
+    let queries = by_queries(run.job.plan.attack);
+    let place = chart::along_at(x, area, end(&run.trail, queries, false));
+    chart::nearest(&along(run.trail.stops(), queries), place)
+}
+
+/// Where parts begin on the axis, the first one left out: stages by their name, restarts without.
+fn parts(stops: &[Stop], along: &[f32]) -> Vec<(f32, &'static str)> {
+    let pairs = stops.windows(2).zip(&along[1.min(along.len())..]);
+    pairs
+        .filter_map(|(pair, along)| {
+            let (one, other) = (&pair[0].point, &pair[1].point);
+            match other.stage.filter(|_| one.stage != other.stage) {
+                Some(stage) => Some((*along, stage.name())),
+                None => (one.restart != other.restart).then_some((*along, "")),
+            }
+        })
+        .collect()
+}
+
+/// What is going on, at the right of the heading.
+fn state(app: &App, run: &Run, live: bool, at: Option<usize>, room: usize) -> String {
+    let stop = run.trail.stops().get(at.unwrap_or(run.trail.len().saturating_sub(1)));
+    let asked = stop.filter(|_| by_queries(run.job.plan.attack));
+    let asked = asked.map(|stop| format!("{} queries", stop.queries));
+    let (came, expected) = run.trail.progress();
+    let step = match (at.and(stop), app.playback.next.is_some()) {
+        _ if live => format!("running {}/{}", came.saturating_sub(1), expected.saturating_sub(1)),
+        (Some(stop), playing) => {
+            format!("{} step {}", if playing { "▶" } else { "‖" }, stop.point.iteration)
+        }
+        (None, _) if run.trail.is_empty() => String::new(),
+        (None, _) => "Space plays".into(),
+    };
+    let place = if live { Some(run.trail.len()) } else { at };
+    let mark = place.and_then(|at| run.trail.mark(at)).map(|(mark, _)| mark.to_string());
+    let told = |parts: [&Option<String>; 3]| {
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join(" · ")
+    };
+    let (step, none) = (Some(step).filter(|step| !step.is_empty()), None);
+    // The axis tells of queries too, the event stands nowhere else.
+    let all = told([&step, &asked, &mark]);
+    match columns(&all) <= room {
+        true => all,
+        false => shorten(&told([&step, &mark, &none]), room),
+    }
 }
 
 /// Draws the charts.
@@ -21,33 +91,34 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let shown = app.display();
-    let points = shown.map_or(&[][..], |(run, _)| &run.points);
-    let live = shown.is_some_and(|(_, live)| live);
-    let last = points.len().saturating_sub(1);
-    let cursor = if live { None } else { app.playback.at.map(|at| at.min(last)) };
-    let at = cursor.and_then(|at| points.get(at));
-    let state = match (at, app.playback.next.is_some()) {
-        _ if live => "running".to_string(),
-        (Some(p), true) => format!("▶ step {}", p.iteration),
-        (Some(p), false) => format!("‖ step {}", p.iteration),
-        (None, _) if points.is_empty() => String::new(),
-        (None, _) => "Space plays".to_string(),
+    let Some((run, live)) = app.display() else {
+        let heading = Line::styled("iterations", theme.title);
+        panel(heading, Line::default(), area, theme, buf);
+        return;
     };
-    let inner = panel(
-        Line::styled("iterations", theme.title),
-        Line::styled(state, if at.is_some() { theme.accent } else { theme.dim }),
-        area,
-        theme,
-        buf,
-    );
-    let expected =
-        shown.map_or(0, |(run, live)| if live { run.expected } else { run.points.len() });
-    let column =
-        |value: fn(&crate::experiment::Point) -> f32| points.iter().map(value).collect::<Vec<_>>();
-    let norm = shown.map_or(app.plan.norm, |(run, _)| run.job.plan.norm);
-    let size = format!("‖δ‖ {norm}");
-    let (loss, margin, sizes) = (column(|p| p.loss), column(|p| p.margin), column(|p| p.size));
+    let (trail, queries) = (&run.trail, by_queries(run.job.plan.attack));
+    let stops = trail.stops();
+    let last = stops.len().saturating_sub(1);
+    let at = if live { None } else { app.playback.at.map(|at| at.min(last)) };
+    let heading = if queries { "queries" } else { "iterations" };
+    let note =
+        state(app, run, live, at, usize::from(area.width).saturating_sub(columns(heading) + 4));
+    let style = if at.is_some() { theme.accent } else { theme.dim };
+    let heading = Line::styled(heading, theme.title);
+    let mut inner = panel(heading, Line::styled(note, style), area, theme, buf);
+    if trail.stage().is_some() && inner.height >= 4 {
+        stages::draw(app, run, live, Rect { height: 1, ..inner }, buf);
+        (inner.y, inner.height) = (inner.y + 1, inner.height - 1);
+    }
+    let along = along(stops, queries);
+    let end = end(trail, queries, live);
+    let cursor = at.and_then(|at| along.get(at).copied());
+    let parts = parts(stops, &along);
+    let begins: Vec<f32> = parts.iter().map(|(along, _)| *along).collect();
+    let column = |value: fn(&Stop) -> f32| stops.iter().map(value).collect::<Vec<_>>();
+    let size = format!("‖δ‖ {}", run.job.plan.norm);
+    let (loss, margin, sizes) =
+        (column(|s| s.point.loss), column(|s| s.point.margin), column(|s| s.point.size));
     // Without colours the line of the level alone tells above from below.
     let style = |coloured| match (app.faded(), theme.is_mono()) {
         (true, _) => theme.dim,
@@ -57,9 +128,11 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let (below, plain, above) = (style(theme.fooled), style(theme.base), style(theme.right));
     let chart = |name, values, level, from_zero, above, below| Chart {
         name,
+        along: &along,
         values,
-        expected,
+        end,
         cursor,
+        parts: &begins,
         level,
         from_zero,
         above,
@@ -80,19 +153,61 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         let y = inner.y + i as u16 * each;
         chart.render(Rect { y, height: (each - gap).max(1), ..inner }, buf);
     }
-    if inner.height >= 2 && expected > 0 {
-        let plot = chart::plot(inner);
-        let y = inner.bottom() - 1;
-        let end = (expected - 1).to_string();
-        buf.set_string(plot.x, y, "0", theme.dim);
-        let x = plot.right().saturating_sub(end.len() as u16);
-        if x > plot.x + 2 {
-            buf.set_string(x, y, end, theme.dim);
-        }
-        let words = if cursor.is_some() { "click or , . to step" } else { "margin < 0: fooled" };
-        let middle = plot.x + plot.width.saturating_sub(words.len() as u16) / 2;
-        if plot.width as usize > words.len() + 8 {
-            buf.set_string(middle, y, words, theme.dim);
-        }
+    let plot = chart::plot(inner);
+    for (along, name) in parts {
+        label(name, chart::column(along, end, plot) + 1, plot, app, buf);
+    }
+    if inner.height >= 2 && !stops.is_empty() {
+        let row = Rect { y: inner.bottom() - 1, height: 1, ..plot };
+        axis(app, run, end, cursor, &along, row, buf);
+    }
+}
+
+/// A stage's name beside the line where it begins, where nothing else is written.
+fn label(name: &str, x: u16, plot: Rect, app: &App, buf: &mut Buffer) {
+    let width = columns(name) as u16;
+    let free = |y: u16| (x..x + width).all(|x| buf[(x, y)].symbol() == " ");
+    if width > 0
+        && x + width <= plot.right()
+        && let Some(y) = (plot.y..plot.bottom()).find(|y| free(*y))
+    {
+        buf.set_string(x, y, name, app.theme.dim);
+    }
+}
+
+/// The axis: its ends, and a tick for each event of the attack's own.
+fn axis(
+    app: &App,
+    run: &Run,
+    end: f32,
+    cursor: Option<f32>,
+    along: &[f32],
+    row: Rect,
+    buf: &mut Buffer,
+) {
+    let theme = &app.theme;
+    let queries = by_queries(run.job.plan.attack);
+    let right = format!("{end:.0}");
+    let stops = run.trail.stops().iter().zip(along);
+    let marked: Vec<f32> =
+        stops.filter(|(stop, _)| stop.point.mark.is_some()).map(|(_, along)| *along).collect();
+    let words = match (cursor, queries) {
+        (Some(_), _) => "click or , . to step",
+        (None, true) => "queries · margin < 0: fooled",
+        (None, false) => "margin < 0: fooled",
+    };
+    let middle = row.x + row.width.saturating_sub(columns(words) as u16) / 2;
+    if marked.is_empty() && usize::from(row.width) > columns(words) + 2 * right.len() + 4 {
+        buf.set_string(middle, row.y, words, theme.dim);
+    }
+    buf.set_string(row.x, row.y, "0", theme.dim);
+    let x = row.right().saturating_sub(right.len() as u16);
+    if x > row.x + 2 {
+        buf.set_string(x, row.y, right, theme.dim);
+    }
+    for along in marked {
+        let x = chart::column(along, end, row);
+        let passed = cursor.is_none_or(|cursor| along <= cursor);
+        buf[(x, row.y)].set_char('▴').set_style(if passed { theme.accent } else { theme.dim });
     }
 }

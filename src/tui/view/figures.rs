@@ -1,6 +1,7 @@
 //! How large the change is, how alike the pictures are, whether the effect survives being saved,
 //! and what it cost.
 
+use super::course;
 use crate::tui::app::App;
 use crate::tui::widgets::panel::panel;
 use crate::tui::widgets::text::{columns, short};
@@ -38,6 +39,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         false => "∞ dB".into(),
     };
     let (eight, jpeg) = (survives(s.survives_8_bit), survives(s.survives_jpeg));
+    let passes = format!("{}, {}", cost.forward, cost.backward);
     let rows: Vec<(&str, String, Style)> = vec![
         ("L∞ largest change", short(n.linf), number),
         ("L2 length", short(n.l2), number),
@@ -47,7 +49,10 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         ("SSIM", format!("{:.3}", s.ssim), number),
         ("survives 8 bit (PNG)", eight.0.into(), eight.1),
         ("survives JPEG 90", jpeg.0.into(), jpeg.1),
-        ("passes forward, back", format!("{}, {}", cost.forward, cost.backward), number),
+        match course::by_queries(run.job.plan.attack) {
+            true => ("queries", run.queries().to_string(), number),
+            false => ("passes forward, back", passes, number),
+        },
         ("time", time(cost.seconds), number),
     ];
     let spacing = if usize::from(inner.height) >= 2 * rows.len() { 2 } else { 1 };

@@ -24,12 +24,6 @@ pub fn place(size: (u16, u16)) -> Rect {
     Rect { x: (size.0 - width) / 2, y: (size.1 - height) / 2, width, height }
 }
 
-/// How many lines there are at this size.
-pub fn height(size: (u16, u16)) -> usize {
-    let place = place(size);
-    lines(&Theme::new(crate::tui::theme::Kind::Mono), place.width.saturating_sub(4)).len()
-}
-
 /// The text, in two columns of keys where they fit.
 pub fn lines(theme: &Theme, width: u16) -> Vec<Line<'static>> {
     let mut out = Vec::new();

@@ -1,16 +1,20 @@
 //! The views: pure functions from the state to cells.
 
+mod cards;
 pub mod controls;
 pub mod course;
 pub mod defences;
+mod editor;
 pub mod figures;
 pub mod frame;
 pub mod gallery;
 pub mod help;
 pub mod layout;
+mod lists;
 pub mod overlays;
 pub mod pictures;
 pub mod shift;
+pub mod stages;
 pub mod wording;
 
 use super::app::App;

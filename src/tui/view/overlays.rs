@@ -1,14 +1,14 @@
-//! Windows on top: lists, editors, inputs, texts, and the greeting.
+//! Windows on top: where they stand, inputs, texts, and the greeting.
 
-use super::help;
+use super::{cards, editor, help, lists};
 use crate::attack::Norm;
 use crate::tui::app::App;
-use crate::tui::dialogs::{self, Asked, Editor, List, Overlay, Prompt, Row, Subject};
+use crate::tui::dialogs::{Asked, Overlay, Prompt, Topic};
 use crate::tui::widgets::panel::window;
-use crate::tui::widgets::text::{columns, input_line, shorten, wrap};
+use crate::tui::widgets::text::{columns, input_line, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 /// Draws every window, and the greeting where there is none.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
@@ -18,13 +18,11 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     for overlay in &app.overlays {
         let place = place(app, overlay, area);
         match overlay {
-            Overlay::Help(from) => {
-                let inner = window("Help", place, &app.theme, buf);
-                text(app, &help::lines(&app.theme, inner.width), *from, inner, buf);
-            }
-            Overlay::Messages(from) => messages(app, *from, place, buf),
-            Overlay::List(list) => draw_list(app, list, place, buf),
-            Overlay::Editor(editor) => draw_editor(app, *editor, place, buf),
+            Overlay::Help(from) => text(app, overlay, "Help", *from, place, buf),
+            Overlay::Messages(from) => text(app, overlay, "Messages", *from, place, buf),
+            Overlay::Card(card) => text(app, overlay, &card.heading, card.from, place, buf),
+            Overlay::List(list) => lists::draw(app, list, place, buf),
+            Overlay::Editor(editor) => editor::draw(app, *editor, place, buf),
             Overlay::Prompt(prompt) => draw_prompt(app, prompt, place, buf),
         }
     }
@@ -45,12 +43,19 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
     let (width, height) = (area.width, area.height);
     match overlay {
         Overlay::Help(_) | Overlay::Messages(_) => help::place((width, height)),
-        Overlay::List(_) => centred(area, (width - 2).min(96), (height - 2).min(28)),
+        Overlay::List(list) => {
+            let most = if list.topic == Topic::Attack { 44 } else { 28 };
+            centred(area, (width - 2).min(100), (height - 2).min(most))
+        }
         Overlay::Editor(editor) => {
-            let rows = dialogs::rows(app, editor.subject).len() as u16;
-            centred(area, (width - 2).min(84), (rows + 10).min(height - 2))
+            centred(area, (width - 2).min(84), editor::height(app, *editor).min(height - 2))
         }
         Overlay::Prompt(_) => centred(area, (width - 2).min(64), 6),
+        Overlay::Card(card) => {
+            let width = (width - 2).min(100);
+            let lines = cards::lines(&card.pieces, &app.theme, width.saturating_sub(4)).len();
+            centred(area, width, (lines as u16 + 2).min(height - 2))
+        }
     }
 }
 
@@ -58,181 +63,59 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
 pub fn row_at(app: &App, overlay: &Overlay, area: Rect, y: u16) -> Option<usize> {
     let place = place(app, overlay, area);
     match overlay {
-        Overlay::List(list) => {
-            let (lines, first) = list_lines(app, list, place.height.saturating_sub(4).into());
-            let row = usize::from(y.checked_sub(place.y + 3)?);
-            lines.get(first + row).and_then(|line| line.1)
-        }
-        Overlay::Editor(editor) => {
-            let row = usize::from(y.checked_sub(place.y + 1)?);
-            (row < dialogs::rows(app, editor.subject).len()).then_some(row)
-        }
+        Overlay::List(list) => lists::item_at(app, list, place, y),
+        Overlay::Editor(editor) => editor::row_at(app, *editor, place, y),
         _ => None,
     }
 }
 
-fn text(app: &App, lines: &[Line<'_>], from: usize, area: Rect, buf: &mut Buffer) {
-    let room = usize::from(area.height);
-    let from = from.min(lines.len().saturating_sub(room));
-    for (line, y) in lines.iter().skip(from).zip(area.y..area.bottom()) {
-        buf.set_line(area.x, y, line, area.width);
-    }
-    if from + room < lines.len() {
-        let more = format!(" ↓ {} more ", lines.len() - from - room);
-        let x = area.right().saturating_sub(columns(&more) as u16);
-        buf.set_string(x, area.bottom(), more, app.theme.accent);
+/// The lines of a text in a window.
+fn lines(app: &App, overlay: &Overlay, width: u16) -> Vec<Line<'static>> {
+    match overlay {
+        Overlay::Help(_) => help::lines(&app.theme, width),
+        Overlay::Messages(_) => messages(app, width),
+        Overlay::Card(card) => cards::lines(&card.pieces, &app.theme, width),
+        _ => Vec::new(),
     }
 }
 
-fn messages(app: &App, from: usize, place: Rect, buf: &mut Buffer) {
-    let inner = window("Messages", place, &app.theme, buf);
+/// How far a text can be scrolled.
+pub fn farthest(app: &App, overlay: &Overlay) -> usize {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let place = place(app, overlay, area);
+    let lines = lines(app, overlay, place.width.saturating_sub(4));
+    lines.len().saturating_sub(place.height.saturating_sub(2).into())
+}
+
+fn text(app: &App, overlay: &Overlay, heading: &str, from: usize, place: Rect, buf: &mut Buffer) {
+    let inner = window(heading, place, &app.theme, buf);
+    let lines = lines(app, overlay, inner.width);
+    let room = usize::from(inner.height);
+    let from = from.min(lines.len().saturating_sub(room));
+    for (line, y) in lines.iter().skip(from).zip(inner.y..inner.bottom()) {
+        buf.set_line(inner.x, y, line, inner.width);
+    }
+    if from + room < lines.len() {
+        let more = format!(" ↓ {} more ", lines.len() - from - room);
+        let x = inner.right().saturating_sub(columns(&more) as u16);
+        buf.set_string(x, inner.bottom(), more, app.theme.accent);
+    }
+}
+
+fn messages(app: &App, width: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for message in app.messages.iter().rev() {
         let style = if message.failure { app.theme.fooled } else { app.theme.base };
         let glyph = if message.failure { "! " } else { "· " };
-        for (i, part) in
-            wrap(&message.text, usize::from(inner.width).saturating_sub(2)).into_iter().enumerate()
-        {
+        let parts = wrap(&message.text, usize::from(width).saturating_sub(2));
+        for (i, part) in parts.into_iter().enumerate() {
             lines.push(Line::styled(format!("{}{part}", if i == 0 { glyph } else { "  " }), style));
         }
     }
     if lines.is_empty() {
         lines.push(Line::styled("nothing went wrong so far", app.theme.dim));
     }
-    text(app, &lines, from, inner, buf);
-}
-
-type ListLine = (Line<'static>, Option<usize>);
-
-/// The lines of a list with its headings, and the first one shown.
-fn list_lines(app: &App, list: &List, room: usize) -> (Vec<ListLine>, usize) {
-    let theme = &app.theme;
-    let items = dialogs::items(app, list);
-    let mut lines: Vec<ListLine> = Vec::new();
-    let mut group = String::new();
-    let mut cursor = 0;
-    for (i, item) in items.iter().enumerate() {
-        if item.group != group {
-            group = item.group.clone();
-            lines.push((Line::styled(group.clone(), theme.dim), None));
-        }
-        let here = i == list.at;
-        if here {
-            cursor = lines.len();
-        }
-        let style = if here { theme.selected } else { theme.base };
-        let mark = if here { "▸ " } else { "  " };
-        let note = if here { theme.selected } else { theme.dim };
-        let spans = vec![
-            Span::styled(format!("{mark}{}", item.text), style),
-            Span::styled(item.note.clone(), note),
-        ];
-        lines.push((Line::from(spans), Some(i)));
-    }
-    let first = (cursor + 1).saturating_sub(room).max(cursor.saturating_sub(room / 2));
-    let first = first.min(lines.len().saturating_sub(room));
-    (lines, first)
-}
-
-fn draw_list(app: &App, list: &List, place: Rect, buf: &mut Buffer) {
-    let theme = &app.theme;
-    let inner = window(list.topic.heading(), place, theme, buf);
-    let search = input_line("search ", &list.input, theme.base, theme.key);
-    buf.set_line(inner.x, inner.y, &search, inner.width);
-    let body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
-    let items = dialogs::items(app, list);
-    let about = items.get(list.at).map(|item| item.about.clone()).unwrap_or_default();
-    let aside = items.iter().any(|i| !i.about.is_empty());
-    let wide = inner.width >= 60 && aside;
-    let width = if wide { inner.width * 45 / 100 } else { inner.width };
-    let (lines, first) = list_lines(app, list, body.height.into());
-    if items.is_empty() {
-        buf.set_string(body.x, body.y, "nothing fits: Backspace", theme.dim);
-    }
-    for ((line, at), y) in lines.iter().skip(first).zip(body.y..body.bottom()) {
-        let row = Rect { y, width, height: 1, ..body };
-        let here = *at == Some(list.at);
-        if here {
-            buf.set_style(row, theme.selected);
-        }
-        let [text, note] = line.spans.as_slice() else {
-            buf.set_line(row.x, y, line, width);
-            continue;
-        };
-        let note_width = note.width() as u16;
-        let room = usize::from(width.saturating_sub(note_width + 1));
-        buf.set_stringn(row.x, y, shorten(&text.content, room), room, text.style);
-        buf.set_span(row.right().saturating_sub(note_width), y, note, note_width);
-    }
-    if wide {
-        let side = Rect { x: body.x + width + 3, width: inner.width - width - 3, ..body };
-        for y in body.y..body.bottom() {
-            buf.set_string(side.x - 2, y, "│", theme.rule);
-        }
-        let mut y = side.y;
-        for (i, paragraph) in about.iter().enumerate() {
-            let style = if i == 0 { theme.strong } else { theme.base };
-            for line in wrap(paragraph, side.width.into()) {
-                if y < side.bottom() {
-                    buf.set_string(side.x, y, line, style);
-                }
-                y += 1;
-            }
-            y += 1;
-        }
-    }
-}
-
-fn draw_editor(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
-    let theme = &app.theme;
-    let heading = match editor.subject {
-        Subject::Attack => format!("{}: parameters", app.plan.attack.name),
-        Subject::Defences => {
-            format!("Defences, attacked {}", if app.adaptive { "adaptive" } else { "naive" })
-        }
-    };
-    let inner = window(&heading, place, theme, buf);
-    let rows = dialogs::rows(app, editor.subject);
-    for (i, (row, y)) in rows.iter().zip(inner.y..inner.bottom()).enumerate() {
-        let here = i == editor.at;
-        let style = if here { theme.selected } else { theme.base };
-        if here {
-            buf.set_style(Rect { y, height: 1, ..inner }, style);
-        }
-        let (name, value) = (row.name(app), row.value(app));
-        let left = match row {
-            Row::Defence(_) => format!("[{}] {name}", if value == "on" { "x" } else { " " }),
-            Row::DefenceParam(..) => format!("      {name}"),
-            _ => name,
-        };
-        buf.set_string(inner.x, y, if here { "▸" } else { " " }, style);
-        buf.set_stringn(inner.x + 2, y, &left, 28, style);
-        if !matches!(row, Row::Defence(_)) {
-            let text = format!(
-                "{} {value} {}",
-                if here { "◂" } else { " " },
-                if here { "▸" } else { " " }
-            );
-            buf.set_stringn(
-                inner.x + 32,
-                y,
-                text,
-                usize::from(inner.width).saturating_sub(32),
-                style,
-            );
-        }
-    }
-    let mut y = inner.y + rows.len() as u16 + 1;
-    let help = rows.get(editor.at).map(|row| row.help(app)).unwrap_or_default();
-    for (i, paragraph) in help.iter().enumerate() {
-        let style = if i == 0 { theme.base } else { theme.dim };
-        for line in wrap(paragraph, inner.width.into()) {
-            if y < inner.bottom() {
-                buf.set_string(inner.x, y, line, style);
-            }
-            y += 1;
-        }
-    }
+    lines
 }
 
 fn draw_prompt(app: &App, prompt: &Prompt, place: Rect, buf: &mut Buffer) {

@@ -5,6 +5,7 @@ use super::layout::Places;
 use super::wording;
 use crate::attack::Norm;
 use crate::data::Picture;
+use crate::experiment::Point;
 use crate::show::Graphics;
 use crate::tui::app::{AMPLIFICATIONS, App, Run};
 use crate::tui::theme::Theme;
@@ -32,7 +33,7 @@ pub fn original(app: &App) -> Option<Picture> {
 
 /// The iteration shown, if it is one and not the result.
 pub fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
-    let last = run.points.len().checked_sub(1);
+    let last = run.trail.len().checked_sub(1);
     if live || run.report.is_none() { last } else { app.playback.at.filter(|at| Some(*at) <= last) }
 }
 
@@ -40,7 +41,10 @@ pub fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
 pub fn adversarial(app: &App) -> Option<Picture> {
     let (run, live) = app.display()?;
     match iteration(app, run, live) {
-        Some(at) => run.points[..=at].iter().rev().find_map(|p| p.picture.clone()),
+        Some(at) => {
+            let mut back = run.trail.stops()[..=at].iter().rev();
+            back.find_map(|stop| stop.point.picture.clone())
+        }
         None => run.report.as_ref().map(|report| report.picture.clone()),
     }
 }
@@ -168,11 +172,15 @@ fn sample_note(app: &App) -> String {
 fn adversarial_heading(app: &App) -> (&'static str, String) {
     let Some((run, live)) = app.display() else { return ("adversarial", String::new()) };
     let step = |at: usize| {
-        let point = &run.points[at];
-        let all =
-            run.points.iter().filter(|p| p.restart == point.restart).map(|p| p.iteration).max();
-        let all =
-            if live { run.job.plan.settings.int("steps", 1) as usize } else { all.unwrap_or(0) };
+        let Some(point) = run.trail.point(at) else { return String::new() };
+        let part = |p: &Point| p.restart == point.restart && p.stage == point.stage;
+        let same = run.trail.stops().iter().map(|stop| &stop.point).filter(|p| part(p));
+        let most = same.map(|p| p.iteration).max().unwrap_or(0);
+        let expected = run.trail.progress().1.saturating_sub(1) as i64;
+        let all = match live {
+            true => run.job.plan.settings.int("steps", expected) as usize,
+            false => most,
+        };
         format!("step {}/{all}", point.iteration)
     };
     let note = match iteration(app, run, live) {
@@ -206,7 +214,7 @@ fn adversarial_caption(app: &App) -> Words {
     let clean = run.clean.as_ref()?;
     let (label, name, share) = match iteration(app, run, live) {
         Some(at) => {
-            let point = &run.points[at];
+            let point = run.trail.point(at)?;
             let labels = app.model.as_ref().map(|m| m.labels.clone())?;
             let name = labels.get(point.label).cloned().unwrap_or_default();
             let share = point.probabilities.get(point.label).copied().unwrap_or_default();

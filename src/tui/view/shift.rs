@@ -49,7 +49,10 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         let result = run.report.as_ref().map(|r| &r.adversarial);
         let result = result.map(|answer| (answer.label, &answer.probabilities[..]));
         let after = match pictures::iteration(app, run, live) {
-            Some(at) => Some((run.points[at].label, &run.points[at].probabilities[..])),
+            Some(at) => {
+                let known = run.trail.point(at).filter(|p| !p.probabilities.is_empty());
+                known.map(|point| (point.label, &point.probabilities[..]))
+            }
             None => result,
         };
         run.clean.as_ref().map(|clean| (clean, after, result.or(after)))

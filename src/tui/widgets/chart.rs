@@ -1,4 +1,4 @@
-//! A line over iterations, in braille: two by four dots a cell, the axis' ends beside it.
+//! A line over iterations or queries, in braille: two by four dots a cell, the axis' ends beside it.
 
 use super::text::short;
 use crate::tui::theme::Theme;
@@ -11,12 +11,16 @@ use ratatui::widgets::Widget;
 pub struct Chart<'a> {
     /// Its name, on its left.
     pub name: &'a str,
-    /// The values.
+    /// Where each value stands on the axis below, rising from 0.
+    pub along: &'a [f32],
+    /// The values; those that are no numbers leave a gap.
     pub values: &'a [f32],
-    /// How many there will be.
-    pub expected: usize,
-    /// The value under the cursor.
-    pub cursor: Option<usize>,
+    /// The right end of the axis below.
+    pub end: f32,
+    /// The place under the cursor, on the axis below.
+    pub cursor: Option<f32>,
+    /// Places worth a line from top to bottom: where a part begins, before which the line ends.
+    pub parts: &'a [f32],
     /// A level worth a line: 0 for the margin.
     pub level: Option<f32>,
     /// Whether the axis begins at 0.
@@ -38,12 +42,25 @@ pub fn plot(area: Rect) -> Rect {
     Rect { x: area.x + gutter, width: area.width - gutter, ..area }
 }
 
-/// The index of the value behind a column of the screen.
-pub fn index_at(x: u16, area: Rect, expected: usize) -> usize {
+/// The column of a place on the axis.
+pub fn column(along: f32, end: f32, plot: Rect) -> u16 {
+    let share = if end > 0.0 { (along / end).clamp(0.0, 1.0) } else { 0.0 };
+    plot.x + (share * f32::from(plot.width.saturating_sub(1))).round() as u16
+}
+
+/// The place on the axis behind a column of the screen.
+pub fn along_at(x: u16, area: Rect, end: f32) -> f32 {
     let plot = plot(area);
-    let columns = usize::from(plot.width.saturating_sub(1)).max(1);
-    let at = usize::from(x.saturating_sub(plot.x)).min(columns);
-    (at * expected.saturating_sub(1) + columns / 2) / columns
+    let columns = plot.width.saturating_sub(1).max(1);
+    f32::from(x.saturating_sub(plot.x).min(columns)) / f32::from(columns) * end
+}
+
+/// The index of the value nearest to a place on the axis.
+pub fn nearest(along: &[f32], place: f32) -> Option<usize> {
+    let right = along.partition_point(|a| *a < place).min(along.len().checked_sub(1)?);
+    let left = right.saturating_sub(1);
+    let nearer = (along[left] - place).abs() <= (along[right] - place).abs();
+    Some(if nearer { left } else { right })
 }
 
 impl Chart<'_> {
@@ -57,6 +74,38 @@ impl Chart<'_> {
             false if low == high => (low - 0.5, low + 0.5),
             false => (0.0, 1.0),
         }
+    }
+
+    /// The first, lowest, highest and last value in each of so many columns of dots: what stands
+    /// there, or between its neighbours. None beyond the last value and where there is no number.
+    fn dots(&self, columns: usize) -> Vec<Option<[f32; 4]>> {
+        let place = |i: usize| match self.end > 0.0 {
+            true => (self.along[i] / self.end * (columns - 1) as f32).min((columns - 1) as f32),
+            false => 0.0,
+        };
+        let count = self.along.len().min(self.values.len());
+        let mut out = vec![None; columns];
+        let mut next = 0;
+        for (x, dot) in out.iter_mut().enumerate() {
+            let first = next;
+            while next < count && place(next) <= x as f32 + 0.5 {
+                next += 1;
+            }
+            let here = self.values[first..next].iter().copied().filter(|v| v.is_finite());
+            for value in here {
+                let [begin, low, high, _] = dot.unwrap_or([value; 4]);
+                *dot = Some([begin, value.min(low), value.max(high), value]);
+            }
+            let gap = |next: usize| self.parts.contains(&self.along[next]);
+            if first == next && (1..count).contains(&next) && !gap(next) {
+                let (left, right) = (place(next - 1), place(next));
+                let share = (x as f32 - left) / (right - left);
+                let (a, b) = (self.values[next - 1], self.values[next]);
+                let value = a + (b - a) * share;
+                *dot = value.is_finite().then_some([value; 4]);
+            }
+        }
+        out
     }
 }
 
@@ -82,34 +131,42 @@ impl Widget for Chart<'_> {
             let share = ((high - v) / (high - low)).clamp(0.0, 1.0);
             (share * (dots_high - 1) as f32).round() as usize
         };
+        for part in self.parts {
+            let x = column(*part, self.end, plot);
+            (plot.y..plot.bottom()).for_each(|y| {
+                buf[(x, y)].set_char('┊').set_style(theme.dim);
+            });
+        }
         if let Some(level) = self.level {
             let y = plot.y + (row(level) / 4) as u16;
             (plot.x..plot.right()).for_each(|x| {
                 buf[(x, y)].set_char('╌').set_style(theme.rule);
             });
         }
-        let last = self.expected.max(self.values.len()).saturating_sub(1).max(1);
         let mut cells = vec![0u8; usize::from(plot.width) * usize::from(plot.height)];
         let mut lowest = vec![f32::MAX; usize::from(plot.width)];
         let mut previous: Option<usize> = None;
-        for x in 0..dots_wide {
-            let at = x as f32 / (dots_wide - 1) as f32 * last as f32;
-            let (left, share) = (at.floor() as usize, at.fract());
-            let Some(one) = self.values.get(left).copied() else { break };
-            let other = self.values.get(left + 1).copied().unwrap_or(one);
-            let value = one + (other - one) * share;
-            if !value.is_finite() {
+        for (x, dot) in self.dots(dots_wide).into_iter().enumerate() {
+            let Some([begin, lowest_here, highest_here, end]) = dot else {
                 previous = None;
                 continue;
+            };
+            let (mut top, mut bottom) = (row(highest_here), row(lowest_here));
+            let place = |part: &f32| part / self.end * (dots_wide - 1) as f32;
+            if self.parts.iter().any(|part| (place(part) - x as f32).abs() <= 0.5) {
+                previous = None;
             }
-            let y = row(value);
-            let from =
-                previous.map_or(y, |p| if p < y { p + 1 } else { p.saturating_sub(1).max(y) });
-            for dot in from.min(y)..=from.max(y) {
+            // On from where the line was, so that it has no holes.
+            match previous {
+                Some(p) if p < row(begin) => top = top.min(p + 1),
+                Some(p) if p > row(begin) => bottom = bottom.max(p - 1),
+                _ => {}
+            }
+            for dot in top..=bottom {
                 cells[dot / 4 * usize::from(plot.width) + x / 2] |= DOTS[dot % 4][x % 2];
             }
-            lowest[x / 2] = lowest[x / 2].min(value);
-            previous = Some(y);
+            lowest[x / 2] = lowest[x / 2].min(lowest_here);
+            previous = Some(row(end));
         }
         for (i, bits) in cells.iter().enumerate().filter(|(_, bits)| **bits != 0) {
             let (x, y) = (i % usize::from(plot.width), i / usize::from(plot.width));
@@ -121,11 +178,10 @@ impl Widget for Chart<'_> {
             buf[(plot.x + x as u16, plot.y + y as u16)].set_char(symbol).set_style(style);
         }
         if let Some(cursor) = self.cursor {
-            let share = cursor.min(last) as f32 / last as f32;
-            let x = plot.x + (share * f32::from(plot.width - 1)).round() as u16;
+            let x = column(cursor, self.end, plot);
             for y in plot.y..plot.bottom() {
                 let cell = &mut buf[(x, y)];
-                if cell.symbol() == " " || cell.symbol() == "╌" {
+                if matches!(cell.symbol(), " " | "╌" | "┊") {
                     cell.set_char('│');
                 }
                 cell.set_style(theme.accent.add_modifier(Modifier::BOLD));
@@ -142,17 +198,17 @@ mod tests {
     use super::*;
     use crate::tui::theme::Kind;
 
-    #[test]
-    fn a_rising_line_goes_from_bottom_left_to_top_right_and_shows_its_ends() {
+    fn draw(along: &[f32], values: &[f32], width: u16) -> Buffer {
         let theme = Theme::new(Kind::Dark);
-        let mut buf = Buffer::empty(Rect::new(0, 0, GUTTER + 4, 3));
-        let values = [0.0, 1.0, 2.0, 3.0];
+        let mut buf = Buffer::empty(Rect::new(0, 0, GUTTER + width, 3));
         let style = theme.base;
         Chart {
             name: "loss",
-            values: &values,
-            expected: 4,
+            along,
+            values,
+            end: along.last().copied().unwrap_or_default(),
             cursor: None,
+            parts: &[],
             level: None,
             from_zero: false,
             above: style,
@@ -160,22 +216,56 @@ mod tests {
             theme: &theme,
         }
         .render(buf.area, &mut buf);
-        let line = |y: u16| -> String { (0..GUTTER + 4).map(|x| buf[(x, y)].symbol()).collect() };
-        assert!(
-            line(0).contains("3.00") && line(2).contains("0.00") && line(1).starts_with("loss")
-        );
+        buf
+    }
+
+    fn line(buf: &Buffer, y: u16) -> String {
+        (0..buf.area.width).map(|x| buf[(x, y)].symbol()).collect()
+    }
+
+    #[test]
+    fn a_rising_line_goes_from_bottom_left_to_top_right_and_shows_its_ends() {
+        let buf = draw(&[0.0, 1.0, 2.0, 3.0], &[0.0, 1.0, 2.0, 3.0], 4);
+        assert!(line(&buf, 0).contains("3.00") && line(&buf, 2).contains("0.00"));
+        assert!(line(&buf, 1).starts_with("loss"));
         assert_ne!(buf[(GUTTER, 2)].symbol(), " ");
         assert_ne!(buf[(GUTTER + 3, 0)].symbol(), " ");
         assert_eq!(buf[(GUTTER, 0)].symbol(), " ");
     }
 
     #[test]
-    fn columns_lead_to_iterations() {
+    fn a_spike_among_thousands_of_points_is_seen() {
+        let along: Vec<f32> = (0..5000).map(|i| i as f32).collect();
+        let mut values = vec![0.0; 5000];
+        values[2501] = 1.0;
+        let buf = draw(&along, &values, 20);
+        assert!((GUTTER..GUTTER + 20).any(|x| buf[(x, 0)].symbol() != " "));
+    }
+
+    #[test]
+    fn what_is_no_number_leaves_a_gap() {
+        let along: Vec<f32> = (0..9).map(|i| i as f32).collect();
+        let mut values = vec![1.0; 9];
+        (3..6).for_each(|i| values[i] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][i - 3]);
+        let buf = draw(&along, &values, 9);
+        let gap = (GUTTER..GUTTER + 9).filter(|x| (0..3).all(|y| buf[(*x, y)].symbol() == " "));
+        assert!((3..=5).contains(&gap.count()));
+        draw(&along, &[f32::NAN; 9], 9);
+        draw(&[0.0; 3], &[1.0; 3], 9);
+        draw(&[], &[], 9);
+    }
+
+    #[test]
+    fn columns_lead_to_places_and_places_to_values() {
         let area = Rect::new(2, 0, GUTTER + 41, 3);
-        assert_eq!(index_at(0, area, 41), 0);
-        assert_eq!(index_at(2 + GUTTER, area, 41), 0);
-        assert_eq!(index_at(2 + GUTTER + 20, area, 41), 20);
-        assert_eq!(index_at(2 + GUTTER + 40, area, 41), 40);
-        assert_eq!(index_at(500, area, 41), 40);
+        assert_eq!(along_at(0, area, 40.0), 0.0);
+        assert_eq!(along_at(2 + GUTTER + 20, area, 80.0), 40.0);
+        assert_eq!(along_at(500, area, 40.0), 40.0);
+        assert_eq!(column(40.0, 80.0, plot(area)), 2 + GUTTER + 20);
+        let along = [0.0, 10.0, 11.0, 50.0];
+        assert_eq!(nearest(&along, 4.0), Some(0));
+        assert_eq!(nearest(&along, 6.0), Some(1));
+        assert_eq!(nearest(&along, 999.0), Some(3));
+        assert_eq!(nearest(&[], 1.0), None);
     }
 }

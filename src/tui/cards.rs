@@ -1,0 +1,130 @@
+//! "More about this": what the registry says of an attack, and what lists say of their rows.
+
+use super::dialogs::Item;
+use crate::attack::{AttackSpec, Extent};
+use crate::defence::DefenceSpec;
+use crate::parameter::Param;
+
+/// A piece of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// What it is, in one line.
+    Lead(String),
+    /// A paragraph.
+    Text(String),
+    /// A heading.
+    Heading(String),
+    /// A fact: its name, and what it is.
+    Fact(String, String),
+}
+
+/// A card, scrolled down by so many lines.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// The window's heading.
+    pub heading: String,
+    /// What is on it.
+    pub pieces: Vec<Piece>,
+    /// Lines scrolled out at the top.
+    pub from: usize,
+}
+
+/// What bounds an attack's perturbation, in words.
+pub fn extent(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Budget => "ε: it uses the whole ε-ball",
+        Extent::Least => "nothing: it looks for the least change, which ε then judges",
+        Extent::Own => "its own parameters, not ε",
+    }
+}
+
+/// An attack in short: what it does, what it knows and how it works.
+pub fn brief(attack: &AttackSpec) -> Vec<Piece> {
+    let fact = |name: &str, text: String| Piece::Fact(name.into(), text);
+    let norms: Vec<_> = attack.norms.iter().map(ToString::to_string).collect();
+    let aims = match attack.targeted {
+        true => "any wrong answer, or a chosen class",
+        false => "any wrong answer",
+    };
+    let mut out = vec![
+        Piece::Lead(attack.summary.into()),
+        fact("knows", attack.knowledge().to_string()),
+        fact("norms", norms.join(" ")),
+        fact("bounded by", extent(attack.extent).into()),
+        fact("aims at", aims.into()),
+    ];
+    if attack.crowd {
+        out.push(fact("learns from", "many pictures at once".into()));
+    }
+    out.extend([Piece::Text(attack.about.into()), Piece::Text(attack.paper.into())]);
+    out
+}
+
+/// Everything that the registry says of an attack.
+pub fn attack(attack: &AttackSpec) -> Card {
+    let mut pieces = brief(attack);
+    let drawn = match attack.random {
+        true => "it draws random numbers: another seed gives another result",
+        false => "it draws no random numbers: always the same result",
+    };
+    let facts = pieces.iter().rposition(|piece| matches!(piece, Piece::Fact(..))).unwrap_or(0);
+    pieces.insert(facts + 1, Piece::Fact("chance".into(), drawn.into()));
+    if !attack.params.is_empty() {
+        pieces.push(Piece::Heading("Parameters".into()));
+        pieces.extend(attack.params.iter().map(parameter));
+    }
+    pieces.push(Piece::Heading("On the command line".into()));
+    pieces.push(Piece::Text(format!("epsiloscope attack --attack {} …", attack.id)));
+    Card { heading: format!("{} · {}", attack.name, attack.family), pieces, from: 0 }
+}
+
+/// A parameter: its default, what it does, what it may be.
+fn parameter(param: &Param) -> Piece {
+    let text = format!("{}; {} by default, {}", param.help, param.default, param.allowed());
+    Piece::Fact(param.id.into(), text)
+}
+
+/// Everything that the registry says of a defence.
+pub fn defence(defence: &DefenceSpec) -> Card {
+    let mut pieces =
+        paragraphs(vec![defence.summary.into(), defence.about.into(), defence.paper.into()]);
+    if !defence.params.is_empty() {
+        pieces.push(Piece::Heading("Parameters".into()));
+        pieces.extend(defence.params.iter().map(parameter));
+    }
+    Card { heading: defence.name.into(), pieces, from: 0 }
+}
+
+/// What a list says beside one of its rows.
+pub fn item(item: &Item) -> Card {
+    Card { heading: item.text.clone(), pieces: item.about.clone(), from: 0 }
+}
+
+/// Paragraphs, the first of which says what it is.
+pub fn paragraphs(texts: Vec<String>) -> Vec<Piece> {
+    let mut texts = texts.into_iter();
+    let lead = texts.next().map(Piece::Lead);
+    lead.into_iter().chain(texts.map(Piece::Text)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::ATTACKS;
+
+    #[test]
+    fn a_card_tells_everything_that_the_registry_knows() {
+        for spec in ATTACKS {
+            let text = format!("{:?}", attack(spec));
+            let said = |part: &str| text.contains(format!("{part:?}").trim_matches('"'));
+            for part in [spec.name, spec.family, spec.summary, spec.about, spec.paper] {
+                assert!(said(part), "{}: {part}", spec.id);
+            }
+            for param in spec.params {
+                let default = param.default.to_string();
+                let parts = [param.id, param.help, &param.allowed(), &default];
+                assert!(parts.into_iter().all(said), "{}: {}", spec.id, param.id);
+            }
+        }
+    }
+}
