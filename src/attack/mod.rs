@@ -6,9 +6,11 @@
 //! goal each exist once; and no attack is believed: [`judge`] looks again.
 
 mod budgets;
+mod dlr;
 mod draws;
 mod goal;
 mod judge;
+mod l1;
 mod methods;
 mod norm;
 mod objective;
@@ -20,6 +22,7 @@ mod rows;
 mod trial;
 
 pub use budgets::{largest, parse_epsilon, suggested};
+pub use dlr::{Dlr, DlrBy};
 pub use draws::Draws;
 pub use goal::{Aim, Goal};
 pub use judge::{Verdict, attempt, judge, launch};

@@ -1,7 +1,7 @@
 //! The one place where every attack is declared. Menus, flags, help, reports and the conformance
 //! tests are made from these rows.
 
-use crate::attack::methods::{deepfool, descent, fab, noise, square};
+use crate::attack::methods::{apgd, deepfool, descent, fab, noise, square};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -118,6 +118,9 @@ pub static ATTACKS: &[AttackSpec] = &[
     descent::FGSM,
     descent::BIM,
     descent::PGD,
+    apgd::CE,
+    apgd::DLR,
+    apgd::TARGETS,
     deepfool::DEEPFOOL,
     fab::FAB,
     fab::FAB_T,

@@ -1,8 +1,11 @@
 //! The attacks: one file a family. What they share (oracles, budgets, keeping the best, reporting)
 //! lives one level up; [`crate::attack::ATTACKS`] lists them.
 
+pub(super) mod apgd;
+mod apgd_walk;
 pub(super) mod deepfool;
 pub(super) mod descent;
+mod expectation;
 pub(super) mod fab;
 mod fab_projection;
 mod linear;

@@ -1,0 +1,361 @@
+//! Auto-PGD (Croce & Hein 2020) with cross-entropy, with DLR, and towards one class after another
+//! with targeted DLR; in L1 as in Croce & Hein 2021 ("Mind the box").
+//!
+//! It follows the published code: the start on the sphere, a last step that may still be the answer,
+//! the first window's odd count. What is handed out is the last iterate that reaches the goal; where
+//! none does, the one of the largest loss (the reference hands out the start there).
+//!
+//! **L1** walks in balls of 3ε, 2ε and ε for 30, 30 and 40 % of the steps. Iterates in the larger
+//! balls are shown, and tried, as what is left of them in the ε-ball, which costs one forward pass
+//! each and can only find more.
+
+use crate::attack::dlr::{Dlr, DlrBy, largest};
+use crate::attack::draws::Draws;
+use crate::attack::goal::Goal;
+use crate::attack::l1;
+use crate::attack::methods::apgd_walk::Walk;
+use crate::attack::methods::expectation::Survey;
+use crate::attack::norm::{Budget, Norm};
+use crate::attack::objective::{CrossEntropy, Objective};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings, Value};
+
+const STEPS: Param = Param::int("steps", (1, 10_000), 100, "number of gradient steps N");
+const RHO: Param = Param::float(
+    "rho",
+    (0.0, 1.0),
+    0.75,
+    "the step is halved where no more than this share of a window's steps raised the loss (L∞, L2)",
+);
+const RANDOM: Param =
+    Param::flag("random-start", true, "begin at a random point of the ball's surface");
+const EARLY: Param = Param::flag(
+    "stop-early",
+    false,
+    "a picture leaves at its first success instead of raising its loss to the end",
+);
+const DRAWS: Param = Param::int(
+    "draws",
+    (1, 1000),
+    1,
+    "gradients averaged a step: more than 1 for a network that is random itself (20 in AutoAttack)",
+);
+const RESTARTS: Param = Param::int(
+    "restarts",
+    (1, 100),
+    1,
+    "number of starts; a picture leaves as soon as one succeeds",
+);
+const NORMS: &[Norm] = &[Norm::Linf, Norm::L2, Norm::L1];
+const PAPER: &str = "Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse \
+                     Parameter-free Attacks, ICML 2020; L1: Mind the Box, ICML 2021";
+
+/// Auto-PGD on cross-entropy.
+pub const CE: AttackSpec = AttackSpec {
+    id: "apgd-ce",
+    name: "APGD-CE",
+    family: "gradient, fixed ε",
+    norms: NORMS,
+    extent: Extent::Budget,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[STEPS, RESTARTS, RANDOM, RHO, DRAWS, EARLY],
+    summary: "PGD that chooses its own step size, on cross-entropy: AutoAttack's first stage",
+    about: "Auto-PGD begins with steps as wide as the ball, adds momentum, and at checkpoints that come \
+            closer and closer asks whether the loss still rises. Where it does not, it halves the step \
+            and goes back to the best point so far: watch the loss jump, then settle. There is no step \
+            size to tune, so it is hard to use wrongly. Cross-entropy's gradient fades on very \
+            confident networks: compare APGD-DLR.",
+    paper: PAPER,
+    run: Run::Gradient(ce),
+};
+
+/// Auto-PGD on the difference of logits ratio.
+pub const DLR: AttackSpec = AttackSpec {
+    id: "apgd-dlr",
+    name: "APGD-DLR",
+    summary: "Auto-PGD on the difference of logits ratio, which no scaling of the logits can hide from",
+    about: "The same walk as APGD-CE on another loss: the margin divided by the distance between the \
+            largest and the third largest logit. Multiplying all logits by a thousand changes nothing \
+            about it, while cross-entropy's gradient would vanish. Where it finds much more than \
+            APGD-CE, the network hides its gradients behind large logits. Networks with two classes \
+            get the plain margin.",
+    run: Run::Gradient(dlr),
+    ..CE
+};
+
+/// Auto-PGD on targeted DLR, one class after another.
+pub const TARGETS: AttackSpec = AttackSpec {
+    id: "apgd-t",
+    name: "APGD-T",
+    params: &[
+        STEPS,
+        Param::int(
+            "targets",
+            (1, 1000),
+            9,
+            "number of classes tried, the likeliest wrong ones first; with a chosen target only that one",
+        ),
+        RANDOM,
+        RHO,
+        DRAWS,
+        EARLY,
+    ],
+    summary: "Auto-PGD towards each of the nine likeliest wrong classes: AutoAttack's second stage",
+    about: "Instead of climbing away from the right class, it walks towards the second most likely class, \
+            and if that fails towards the third, and so on: nine full walks for a picture that resists. \
+            The direction that looks best at first is not always the one that gives way, so this breaks \
+            pictures that an untargeted attack leaves standing. Any wrong answer on the way counts.",
+    run: Run::Gradient(targets),
+    ..CE
+};
+
+/// Runs `apgd-ce`.
+pub(in crate::attack) fn ce(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    restarts(oracle, problem, settings, watcher, &CrossEntropy)
+}
+
+/// Runs `apgd-dlr`.
+pub(in crate::attack) fn dlr(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    restarts(oracle, problem, settings, watcher, &Dlr)
+}
+
+fn restarts(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+    what: &dyn Objective,
+) -> Result<Attempt> {
+    let course = Course::new(settings);
+    // Without a random start every restart would be the same.
+    let rounds = if course.random { settings.int("restarts", 1).max(1) as usize } else { 1 };
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    for round in 0..rounds {
+        trial.restart = (round, rounds);
+        let mut survey = Survey { oracle, what, draws: course.draws };
+        course.round(&mut trial, &mut survey, &mut best)?;
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// Runs `apgd-t`.
+pub(in crate::attack) fn targets(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let course = Course::new(settings);
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let chosen = |goal: &Goal| matches!(goal, Goal::Targeted { .. });
+    // By picture: the classes to walk towards, likeliest first.
+    let mut ways: Vec<Vec<usize>> = problem.goals.iter().map(|goal| vec![goal.class()]).collect();
+    if !problem.goals.iter().all(chosen) {
+        let all = trial.all();
+        let x = trial.x.clone();
+        let clean = trial.scores(oracle, &all, &x)?;
+        let most = settings.int("targets", 9).max(1) as usize;
+        for ((ways, row), goal) in ways.iter_mut().zip(clean.rows()).zip(&problem.goals) {
+            if !chosen(goal) {
+                *ways = largest(row, most + 1);
+                ways.retain(|class| *class != goal.class());
+                ways.truncate(most);
+            }
+        }
+    }
+    let rounds = ways.iter().map(Vec::len).max().unwrap_or(0);
+    for round in 0..rounds {
+        trial.restart = (round, rounds);
+        let by = DlrBy(ways.iter().map(|ways| ways[round.min(ways.len() - 1)]).collect());
+        let mut survey = Survey { oracle, what: &by, draws: course.draws };
+        course.round(&mut trial, &mut survey, &mut best)?;
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// How the walks go.
+struct Course {
+    steps: usize,
+    rho: f64,
+    random: bool,
+    draws: usize,
+    early: bool,
+}
+
+impl Course {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            steps: settings.int("steps", 100).max(1) as usize,
+            rho: settings.float("rho", 0.75),
+            random: settings.flag("random-start"),
+            draws: settings.int("draws", 1).max(1) as usize,
+            early: settings.flag("stop-early"),
+        }
+    }
+
+    /// Radius and steps of each ball that is walked in.
+    fn balls(&self, budget: Budget) -> Vec<(Budget, usize)> {
+        let wide = (0.3 * self.steps as f64).ceil() as usize;
+        if budget.norm != Norm::L1 || 2 * wide >= self.steps {
+            return vec![(budget, self.steps)];
+        }
+        let ball = |factor: f32| Budget { epsilon: factor * budget.epsilon, ..budget };
+        vec![(ball(3.0), wide), (ball(2.0), wide), (budget, self.steps - 2 * wide)]
+    }
+
+    /// One walk of every picture that is not broken yet.
+    fn round(&self, trial: &mut Trial, survey: &mut Survey, best: &mut Best) -> Result<()> {
+        let draws = trial.problem.draws(trial.restart.0);
+        let balls = self.balls(trial.problem.budget);
+        let (first, steps) = balls[0];
+        let begin = |i: usize| {
+            let x = trial.x.row(i);
+            let start = match self.random {
+                true => start(x, first, &mut draws[i].clone()),
+                false => x.to_vec(),
+            };
+            Runner { number: i, walk: Walk::new(x, start, first, steps, self.rho), broken: None }
+        };
+        let mut runners: Vec<Runner> = best.open(&trial.all()).into_iter().map(begin).collect();
+        let mut done = 0;
+        for (ball, steps) in balls {
+            if done > 0 {
+                for runner in &mut runners {
+                    let x = trial.x.row(runner.number);
+                    let start = l1::nearest(x, &runner.walk.best, ball.epsilon);
+                    runner.walk = Walk::new(x, start, ball, steps, self.rho);
+                }
+            }
+            self.walk(trial, survey, &mut runners, best, (ball, steps, done))?;
+            done += steps;
+        }
+        runners.into_iter().for_each(|runner| runner.arrive(best));
+        Ok(())
+    }
+
+    /// `steps` steps in one ball, after `done` others.
+    fn walk(
+        &self,
+        trial: &mut Trial,
+        survey: &mut Survey,
+        runners: &mut Vec<Runner>,
+        best: &mut Best,
+        (ball, steps, done): (Budget, usize, usize),
+    ) -> Result<()> {
+        let budget = trial.problem.budget;
+        for iteration in 0..=steps {
+            if self.early {
+                let left = runners.extract_if(.., |runner| runner.broken.is_some());
+                left.for_each(|runner| runner.arrive(best));
+            }
+            if runners.is_empty() {
+                break;
+            }
+            let open: Vec<usize> = runners.iter().map(|runner| runner.number).collect();
+            let mut images = Rows::zeros(trial.x.shape(), 0);
+            runners.iter().for_each(|runner| images.push(&runner.walk.at));
+            // The last iterate is only looked at: no step is taken from it.
+            let (mut scores, mut loss, gradient) = match iteration == steps {
+                false => {
+                    let found = survey.slopes(trial, &open, &images)?;
+                    (found.scores, found.loss, Some(found.gradient))
+                }
+                true => {
+                    let (scores, loss) = survey.scores(trial, &open, &images)?;
+                    (scores, loss, None)
+                }
+            };
+            let margins = scores.margins(&trial.goals(&open));
+            let mut mark = (iteration == 0 && steps < self.steps)
+                .then(|| format!("in the ball of {}", Value::Float(f64::from(ball.epsilon))));
+            for (row, runner) in runners.iter_mut().enumerate() {
+                let x = trial.x.row(runner.number);
+                let gradient = gradient.as_ref().map_or(&[][..], |gradient| gradient.row(row));
+                let event = runner.walk.learn(x, loss[row], margins[row], gradient);
+                if row == 0 {
+                    mark = event.or(mark);
+                }
+            }
+            if ball.epsilon > budget.epsilon {
+                for (row, i) in open.iter().enumerate() {
+                    let near = l1::nearest(trial.x.row(*i), images.row(row), budget.epsilon);
+                    images.row_mut(row).copy_from_slice(&near);
+                }
+                (scores, loss) = survey.scores(trial, &open, &images)?;
+            }
+            let reached = trial.reached(&open, &scores.labels());
+            for (row, runner) in runners.iter_mut().enumerate().filter(|(row, _)| reached[*row]) {
+                runner.broken = Some(images.row(row).to_vec());
+            }
+            trial.show(&Sight {
+                open: &open,
+                iteration: done + iteration,
+                iterations: self.steps,
+                loss: &loss,
+                answers: Answers::Scores(&scores),
+                step_size: runners[0].walk.step,
+                images: &images,
+                mark: mark.as_deref(),
+            })?;
+            if iteration < steps {
+                runners.iter_mut().for_each(|r| r.walk.advance(trial.x.row(r.number)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A picture on its way.
+struct Runner {
+    /// Which picture of the problem.
+    number: usize,
+    walk: Walk,
+    /// The last iterate that reached the goal.
+    broken: Option<Vec<f32>>,
+}
+
+impl Runner {
+    fn arrive(self, best: &mut Best) {
+        match self.broken {
+            Some(image) => best.offer(self.number, &image, true, self.walk.margin),
+            None => best.offer(self.number, &self.walk.best, false, self.walk.margin),
+        };
+    }
+}
+
+/// A random point on the ball's surface (for L1: a normal draw's projection), clipped to the box.
+fn start(x: &[f32], ball: Budget, draws: &mut Draws) -> Vec<f32> {
+    let delta: Vec<f32> = match ball.norm {
+        Norm::L2 => draws.on_l2_sphere(x.len(), ball.epsilon),
+        Norm::L1 => {
+            let far: Vec<f32> = x.iter().map(|x| x + draws.normal()).collect();
+            return l1::nearest(x, &far, ball.epsilon);
+        }
+        _ => {
+            let signed: Vec<f32> = x.iter().map(|_| draws.signed()).collect();
+            let widest = signed.iter().fold(f32::MIN_POSITIVE, |top, s| top.max(s.abs()));
+            signed.iter().map(|s| ball.epsilon * s / widest).collect()
+        }
+    };
+    x.iter().zip(delta).map(|(x, d)| (x + d).clamp(0.0, 1.0)).collect()
+}
