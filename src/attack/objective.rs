@@ -57,9 +57,14 @@ impl Scores {
 
     /// The value of `what` for each picture, without its gradient.
     pub fn losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f32> {
+        self.exact_losses(goals, what).into_iter().map(|loss| loss as f32).collect()
+    }
+
+    /// As [`Self::losses`], for those who take differences.
+    pub fn exact_losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f64> {
         let mut slope = vec![0.0; self.classes];
         let rows = self.rows().zip(goals).enumerate();
-        rows.map(|(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope) as f32).collect()
+        rows.map(|(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope)).collect()
     }
 
     /// The answer to each picture: the class of the largest logit, the first of equals.

@@ -1,7 +1,7 @@
 //! The one place where every attack is declared. Menus, flags, help, reports and the conformance
 //! tests are made from these rows.
 
-use crate::attack::methods::{apgd, deepfool, descent, fab, noise, square};
+use crate::attack::methods::{apgd, bandits, deepfool, descent, estimate, fab, noise, square};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -125,6 +125,9 @@ pub static ATTACKS: &[AttackSpec] = &[
     fab::FAB,
     fab::FAB_T,
     square::SQUARE,
+    estimate::NES,
+    estimate::SPSA,
+    bandits::BANDITS,
     noise::NOISE,
 ];
 

@@ -3,8 +3,10 @@
 
 pub(super) mod apgd;
 mod apgd_walk;
+pub(super) mod bandits;
 pub(super) mod deepfool;
 pub(super) mod descent;
+pub(super) mod estimate;
 mod expectation;
 pub(super) mod fab;
 mod fab_projection;

@@ -1,0 +1,407 @@
+//! Attacks that estimate the gradient from scores, by finite differences along random directions,
+//! and then climb it as a white-box attack would: SPSA (Uesato et al. 2018) and NES (Ilyas et al.
+//! 2018).
+//!
+//! As in the papers' code the probes around an iterate may lie outside 0..1, by δ or a few σ; the
+//! iterates never do. Each iterate is asked about once more, so that an attack stops at its first
+//! success; that query is counted too.
+
+use crate::attack::draws::Draws;
+use crate::attack::norm::Norm;
+use crate::attack::objective::{CrossEntropy, Margin, Objective};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Score;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+use std::collections::VecDeque;
+
+/// Simultaneous perturbations and Adam.
+pub const SPSA: AttackSpec = AttackSpec {
+    id: "spsa",
+    name: "SPSA",
+    family: "black box, scores",
+    norms: &[Norm::Linf],
+    extent: Extent::Budget,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 10_000), 100, "number of Adam steps"),
+        Param::int(
+            "samples",
+            (1, 100_000),
+            128,
+            "random directions a step, two queries each; the paper's 8192 take minutes",
+        ),
+        Param::float("delta", (1e-5, 0.5), 0.01, "how far the probes lie, in pixel units"),
+        Param::float("learning-rate", (1e-5, 1.0), 0.01, "of Adam, in pixel units"),
+    ],
+    summary: "estimates the gradient from random ±1 probes, climbs it with Adam",
+    about: "All pixels are moved by +δ or −δ at random, and then the other way round: the difference of \
+            the two margins, times the signs, is a noisy estimate of the gradient. Averaged over many \
+            probes it is good enough for Adam to climb, and a defence that merely hides its gradient \
+            falls. It is the check behind the paper's advice never to trust a defence that only stops \
+            gradient attacks. It asks hundreds of times a step: watch the query counter.",
+    paper: "Uesato, O'Donoghue, van den Oord, Kohli: Adversarial Risk and the Dangers of Evaluating \
+            Against Weak Attacks, ICML 2018",
+    run: Run::Score(spsa),
+};
+
+/// Natural evolution strategies and sign steps.
+pub const NES: AttackSpec = AttackSpec {
+    id: "nes",
+    name: "NES",
+    family: "black box, scores",
+    norms: &[Norm::Linf],
+    extent: Extent::Budget,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
+        Param::int("samples", (2, 100_000), 50, "queries a step, half of them on either side"),
+        Param::float("sigma", (1e-5, 0.5), 0.001, "spread of the probes, in pixel units"),
+        Param::float("momentum", (0.0, 0.999), 0.9, "share of the previous estimate kept"),
+        Param::float("step-size", (0.0, 100.0), 0.0, "length of one step at first, in pixel units")
+            .automatic("ε/5, the paper's 0.01 at ε = 0.05", |epsilon, _| epsilon / 5.0),
+    ],
+    summary: "estimates the gradient from Gaussian probes, climbs it by PGD's sign steps",
+    about: "Pairs of opposite Gaussian probes around the picture tell how the loss changes on average: a \
+            natural evolution strategy's search gradient. Momentum smooths it over the steps, and PGD \
+            climbs its sign. Where the loss has not grown for five steps the step is halved. With few \
+            probes the estimate is mostly noise, yet its sign is right a little more often than wrong \
+            in enough pixels. It was the first practical attack on a commercial classifier.",
+    paper: "Ilyas, Engstrom, Athalye, Lin: Black-box Adversarial Attacks with Limited Queries and \
+            Information, ICML 2018",
+    run: Run::Score(nes),
+};
+
+fn spsa(
+    oracle: &mut dyn Score,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let steps = settings.int("steps", 100).max(1) as usize;
+    let pairs = settings.int("samples", 128).max(1) as usize;
+    let delta = settings.float("delta", 0.01) as f32;
+    let rate = settings.float("learning-rate", 0.01);
+    let mut draws = problem.draws(0);
+    let mut adams = vec![Adam::new(trial.x.size()); problem.len()];
+    let best = climb(oracle, &mut trial, &Margin, steps, |oracle, trial, open, images| {
+        for (k, i) in open.iter().enumerate() {
+            let sign = |draws: &mut Draws| 1.0_f32.copysign(draws.signed());
+            let around = Around { picture: *i, image: images.row(k), reach: delta, pairs };
+            let found = around.estimate(oracle, trial, &Margin, &mut draws[*i], sign)?;
+            let step = adams[*i].step(&found.slope);
+            let image = images.row_mut(k);
+            image.iter_mut().zip(step).for_each(|(p, s)| *p += (rate * s) as f32);
+        }
+        Ok((rate as f32, None))
+    })?;
+    Ok(trial.finish(&best.images))
+}
+
+/// Steps of this many without growth of the loss halve NES's step, down to this share of it.
+const PLATEAU: (usize, f64) = (5, 1.0 / 200.0);
+
+fn nes(
+    oracle: &mut dyn Score,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let pairs = (settings.int("samples", 50) / 2).max(1) as usize;
+    let queries = settings.int("queries", 10_000).max(1) as usize;
+    // One query for the start, and after each estimate one for where it led.
+    let steps = (queries - 1) / (2 * pairs + 1);
+    let sigma = settings.float("sigma", 0.001) as f32;
+    let momentum = settings.float("momentum", 0.9);
+    let longest = settings.float("step-size", 0.0);
+    let (n, d) = (problem.len(), trial.x.size());
+    let mut draws = problem.draws(0);
+    let mut slopes = vec![vec![0.0; d]; n];
+    let mut lengths = vec![longest; n];
+    let mut recent = vec![VecDeque::new(); n];
+    let best = climb(oracle, &mut trial, &CrossEntropy, steps, |oracle, trial, open, images| {
+        let mut mark = None;
+        for (k, i) in open.iter().enumerate() {
+            let around = Around { picture: *i, image: images.row(k), reach: sigma, pairs };
+            let normal = |draws: &mut Draws| draws.normal();
+            let found = around.estimate(oracle, trial, &CrossEntropy, &mut draws[*i], normal)?;
+            let recent = &mut recent[*i];
+            recent.push_back(found.loss);
+            if recent.len() == PLATEAU.0 {
+                if recent.back() < recent.front() && lengths[*i] > longest * PLATEAU.1 {
+                    lengths[*i] = (lengths[*i] / 2.0).max(longest * PLATEAU.1);
+                    recent.clear();
+                    if k == 0 {
+                        mark = Some(format!("step halved to {:.4}", lengths[*i]));
+                    }
+                } else {
+                    recent.pop_front();
+                }
+            }
+            let image = images.row_mut(k);
+            for ((p, kept), new) in image.iter_mut().zip(&mut slopes[*i]).zip(&found.slope) {
+                *kept = momentum * *kept + (1.0 - momentum) * new;
+                // Not signum: where the slope is 0 the pixel stays.
+                *p += (lengths[*i] * f64::from(sign(*kept))) as f32;
+            }
+        }
+        Ok((lengths[open[0]] as f32, mark))
+    })?;
+    Ok(trial.finish(&best.images))
+}
+
+/// −1, 0 or 1.
+pub(super) fn sign(value: f64) -> f32 {
+    if value == 0.0 { 0.0 } else { value.signum() as f32 }
+}
+
+/// What one step tells: its length, and an event of the first picture.
+type Told = (f32, Option<String>);
+
+/// Asks about the pictures, shows them, and moves those that are not broken yet, `steps` times.
+/// `advance` moves the pictures `open` along its estimate; ball and box are kept here.
+pub(super) fn climb(
+    oracle: &mut dyn Score,
+    trial: &mut Trial<'_>,
+    what: &dyn Objective,
+    steps: usize,
+    mut advance: impl FnMut(&mut dyn Score, &mut Trial<'_>, &[usize], &mut Rows) -> Result<Told>,
+) -> Result<Best> {
+    let mut best = Best::new(&trial.x);
+    let mut open = trial.all();
+    let mut images = trial.x.clone();
+    let mut told: Told = (0.0, None);
+    for iteration in 0..=steps {
+        let scores = trial.scores(oracle, &open, &images)?;
+        let goals = trial.goals(&open);
+        let (loss, margins) = (scores.losses(&goals, what), scores.margins(&goals));
+        let reached = trial.reached(&open, &scores.labels());
+        for (k, i) in open.iter().enumerate() {
+            best.offer(*i, images.row(k), reached[k], margins[k]);
+        }
+        trial.show(&Sight {
+            open: &open,
+            iteration,
+            iterations: steps,
+            loss: &loss,
+            answers: Answers::Scores(&scores),
+            step_size: told.0,
+            images: &images,
+            mark: told.1.as_deref(),
+        })?;
+        let left: Vec<usize> = (0..open.len()).filter(|k| !reached[*k]).collect();
+        if iteration == steps || left.is_empty() {
+            break;
+        }
+        open = left.iter().map(|k| open[*k]).collect();
+        images = images.select(&left);
+        told = advance(oracle, trial, &open, &mut images)?;
+        for (k, i) in open.iter().enumerate() {
+            let x = trial.x.row(*i);
+            let mut delta: Vec<f32> = images.row(k).iter().zip(x).map(|(p, x)| p - x).collect();
+            trial.problem.budget.project_row(&mut delta);
+            for ((p, x), d) in images.row_mut(k).iter_mut().zip(x).zip(delta) {
+                *p = (x + d).clamp(0.0, 1.0);
+            }
+        }
+    }
+    Ok(best)
+}
+
+/// Where a gradient is to be estimated.
+struct Around<'a> {
+    /// Which picture of the problem pays for the queries.
+    picture: usize,
+    /// The point.
+    image: &'a [f32],
+    /// How far away the probes lie.
+    reach: f32,
+    /// How many directions, each asked about on both sides.
+    pairs: usize,
+}
+
+/// A gradient estimate.
+struct Estimate {
+    /// The gradient.
+    slope: Vec<f64>,
+    /// The mean value of the probes.
+    loss: f64,
+}
+
+impl Around<'_> {
+    /// The mean of v·(f(x + rv) − f(x − rv))/2r over random directions v. The probes go through the
+    /// network picture by picture, so that the answers do not depend on the batch.
+    fn estimate(
+        &self,
+        oracle: &mut dyn Score,
+        trial: &mut Trial<'_>,
+        what: &dyn Objective,
+        draws: &mut Draws,
+        value: impl Fn(&mut Draws) -> f32,
+    ) -> Result<Estimate> {
+        let mut slope = vec![0.0; self.image.len()];
+        let mut total = 0.0;
+        let mut left = self.pairs;
+        while left > 0 {
+            let pairs = left.min(trial.piece() / 2);
+            left -= pairs;
+            let mut directions = Rows::zeros(trial.x.shape(), 0);
+            let mut probes = Rows::zeros(trial.x.shape(), 0);
+            for _ in 0..pairs {
+                let direction: Vec<f32> = self.image.iter().map(|_| value(draws)).collect();
+                for reach in [self.reach, -self.reach] {
+                    let moved = self.image.iter().zip(&direction).map(|(p, v)| p + reach * v);
+                    probes.push(&moved.collect::<Vec<f32>>());
+                }
+                directions.push(&direction);
+            }
+            let payers = vec![self.picture; 2 * pairs];
+            let scores = trial.scores(oracle, &payers, &probes)?;
+            let losses = scores.exact_losses(&trial.goals(&payers), what);
+            for (k, direction) in directions.iter().enumerate() {
+                let (up, down) = (losses[2 * k], losses[2 * k + 1]);
+                total += up + down;
+                let rise = (up - down) / (2.0 * f64::from(self.reach) * self.pairs as f64);
+                slope.iter_mut().zip(direction).for_each(|(s, v)| *s += rise * f64::from(*v));
+            }
+        }
+        Ok(Estimate { slope, loss: total / (2 * self.pairs) as f64 })
+    }
+}
+
+/// Adam (Kingma and Ba 2015) at its usual constants, climbing.
+#[derive(Clone)]
+struct Adam {
+    mean: Vec<f64>,
+    square: Vec<f64>,
+    steps: i32,
+}
+
+impl Adam {
+    fn new(d: usize) -> Self {
+        Self { mean: vec![0.0; d], square: vec![0.0; d], steps: 0 }
+    }
+
+    /// The step along this gradient, for a learning rate of 1.
+    fn step(&mut self, slope: &[f64]) -> impl Iterator<Item = f64> {
+        self.steps += 1;
+        let (keep, forget) = (1.0 - 0.9_f64.powi(self.steps), 1.0 - 0.999_f64.powi(self.steps));
+        for ((m, v), g) in self.mean.iter_mut().zip(&mut self.square).zip(slope) {
+            *m = 0.9 * *m + 0.1 * g;
+            *v = 0.999 * *v + 0.001 * g * g;
+        }
+        let moments = self.mean.iter().zip(&self.square);
+        moments.map(move |(m, v)| m / keep / ((v / forget).sqrt() + 1e-8))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::goal::Goal;
+    use crate::attack::norm::Budget;
+    use crate::attack::objective::Scores;
+    use crate::attack::observer::Unobserved;
+    use crate::attack::oracle::Decision;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    /// Two classes; the second's logit is w·x − 50, so that it never wins.
+    struct Linear(Vec<f32>);
+
+    impl Decision for Linear {
+        fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+            Ok(self.scores(images)?.labels())
+        }
+
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn passes(&self) -> (u64, u64) {
+            (0, 0)
+        }
+    }
+
+    impl Score for Linear {
+        fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
+            let rows = Rows::read(images)?;
+            let dot = |row: &[f32]| row.iter().zip(&self.0).map(|(x, w)| x * w).sum::<f32>();
+            let values = rows.iter().flat_map(|row| [0.0, dot(row) - 50.0]).collect();
+            Ok(Scores::new(values, 2))
+        }
+    }
+
+    fn weights() -> Vec<f32> {
+        (0..64).map(|i| ((i * 37 % 64) as f32 - 31.5) / 8.0).collect()
+    }
+
+    fn problem(goal: Goal) -> Problem {
+        let data = TensorData::new(vec![0.5_f32; 64], [1, 1, 8, 8]);
+        Problem {
+            images: Tensor::from_data(data, &Device::flex()),
+            goals: vec![goal],
+            budget: Budget { norm: Norm::Linf, epsilon: 0.2 },
+            seed: 3,
+            samples: vec![0],
+            crowd: None,
+        }
+    }
+
+    fn cosine(a: &[f64], b: &[f32]) -> f64 {
+        let dot = |f: &dyn Fn(usize) -> f64| (0..a.len()).map(f).sum::<f64>();
+        let (aa, bb) = (dot(&|i| a[i] * a[i]), dot(&|i| f64::from(b[i]).powi(2)));
+        dot(&|i| a[i] * f64::from(b[i])) / (aa * bb).sqrt()
+    }
+
+    #[test]
+    fn estimates_point_along_the_gradient_as_far_as_the_samples_allow() {
+        let away = Goal::Untargeted { truth: 0 };
+        for (goal, pairs) in [(away, 512), (away, 16), (Goal::Targeted { target: 0 }, 512)] {
+            let problem = problem(goal);
+            let mut observer = Unobserved;
+            let mut trial = Trial::new(&problem, &mut observer).unwrap();
+            let image = trial.x.row(0).to_vec();
+            let around = Around { picture: 0, image: &image, reach: 0.01, pairs };
+            for gaussian in [false, true] {
+                let value = |draws: &mut Draws| match gaussian {
+                    true => draws.normal(),
+                    false => 1.0_f32.copysign(draws.signed()),
+                };
+                let mut draws = problem.draws(0)[0].clone();
+                let oracle = &mut Linear(weights());
+                let found = around.estimate(oracle, &mut trial, &Margin, &mut draws, value);
+                let found = cosine(&found.unwrap().slope, &weights()) * goal.sign();
+                // n directions in d dimensions see a share n/(n + d) of the squared length.
+                let expected = (pairs as f64 / (pairs as f64 + 64.0)).sqrt();
+                assert!((found - expected).abs() < 0.12, "{gaussian} {pairs}: {found}");
+            }
+            assert_eq!(trial.queries, [4 * pairs as u64]);
+        }
+    }
+
+    #[test]
+    fn both_attacks_climb_to_the_corner_and_keep_to_their_queries() {
+        let problem = problem(Goal::Untargeted { truth: 0 });
+        for (spec, queries) in [(&SPSA, 1 + 100 * 257), (&NES, 1 + 9999 / 51 * 51)] {
+            let Run::Score(run) = spec.run else { panic!("{} sees more than scores", spec.id) };
+            let settings = Settings::defaults(spec.params).resolved(spec.params, 0.2, "linf");
+            let found = run(&mut Linear(weights()), &problem, &settings, &mut Unobserved).unwrap();
+            assert_eq!(found.queries, [queries], "{}", spec.id);
+            let image = Rows::read(&found.images).unwrap();
+            let gain = |(p, w): (&f32, &f32)| (p - 0.5) * w;
+            let gained: f32 = image.row(0).iter().zip(&weights()).map(gain).sum();
+            let most = 0.2 * weights().iter().map(|w| w.abs()).sum::<f32>();
+            assert!(gained > 0.95 * most, "{}: {gained} of {most}", spec.id);
+        }
+    }
+}
