@@ -1,5 +1,6 @@
 //! The command line as clap types. Texts here are the help.
 
+use super::commands::{AttackArgs, BenchArgs, EvaluateArgs, TrainArgs, TransferArgs};
 use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -135,10 +136,19 @@ pub struct Method {
     /// Attack, see `epsiloscope attacks` [default: pgd]
     #[arg(long, value_name = "ID")]
     pub attack: Option<String>,
-    /// Norm that bounds the perturbation: linf, l2 [default: the attack's first]
+    /// How.
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// How an attack, or each of several, is to be made.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Manner {
+    /// Norm that measures the perturbation: linf, l2, l1, l0 [default: the attack's first]
     #[arg(long, value_name = "NORM")]
     pub norm: Option<String>,
-    /// Size of the perturbation in pixel units of 0..1: 0.1 or 8/255 [default: by data set]
+    /// Size of the perturbation in pixel units of 0..1 (L0: values changed): 0.1 or 8/255
+    /// [default: by data set; `attack`: no limit to a search for the least perturbation]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub eps: Option<String>,
     /// A parameter of the attack, see `epsiloscope attacks ID`; may be repeated
@@ -163,10 +173,13 @@ pub struct List {
 pub enum Command {
     /// Attack one sample, one picture file, or a whole batch
     Attack(AttackArgs),
-    /// Measure clean and robust accuracy over many samples
+    /// Measure clean and robust accuracy over many samples, under one attack or several
     Evaluate(EvaluateArgs),
+    /// Craft an attack on each of several models and try it on all of them
+    Transfer(TransferArgs),
+    /// Time an attack
+    Bench(BenchArgs),
     /// Train one of the built-in recipes
-    #[command(after_help = super::train::recipes_help())]
     Train(TrainArgs),
     /// List the built-in models
     Models(List),
@@ -207,89 +220,4 @@ pub enum Command {
         /// The command
         command: Option<String>,
     },
-}
-
-/// `attack`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  epsiloscope attack --model mnist-cnn --sample 0 --attack pgd --eps 0.3 --seed 1 --json
-  epsiloscope attack --image cat.jpg --eps 2/255 --save adversarial.png
-  epsiloscope attack --sample 3 --defence jpeg:50 --defence median
-  epsiloscope attack --inputs in.safetensors --eps 0.1 --save out.safetensors")]
-pub struct AttackArgs {
-    /// Model: a built-in name, or a folder or card of your own [default: by data set]
-    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    pub model: Option<String>,
-    /// Which picture.
-    #[command(flatten)]
-    pub pick: Pick,
-    /// Which attack.
-    #[command(flatten)]
-    pub method: Method,
-    /// Try a defence, naive and adaptive: ID or ID:VALUE, or `all`; may be repeated
-    #[arg(long, value_name = "ID[:VALUE]")]
-    pub defence: Vec<String>,
-    /// A whole batch: x [N,C,H,W] f32 in 0..1 and labels [N] i64 (safetensors)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "save")]
-    #[arg(conflicts_with_all = ["dataset", "sample", "image", "defence"])]
-    pub inputs: Option<PathBuf>,
-    /// Pictures attacked at a time, with --inputs
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub batch_size: u32,
-    /// Save the attacked picture (.png rounds to 8 bits, .npy keeps every bit), or with --inputs
-    /// the batch: adv, success, l2, linf (.safetensors)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub save: Option<PathBuf>,
-    /// How to print.
-    #[command(flatten)]
-    pub list: List,
-}
-
-/// `evaluate`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Example:
-  epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000")]
-pub struct EvaluateArgs {
-    /// Model: a built-in name, or a folder or card of your own [default: by data set]
-    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    pub model: Option<String>,
-    /// Data set [default: the model's own]
-    #[arg(long, value_name = "ID")]
-    pub dataset: Option<String>,
-    /// Over how many samples, the first ones of the data set [default: 200, or all where fewer]
-    #[arg(long, value_name = "N")]
-    pub n: Option<usize>,
-    /// Pictures attacked at a time
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub batch_size: u32,
-    /// Which attack.
-    #[command(flatten)]
-    pub method: Method,
-    /// How to print.
-    #[command(flatten)]
-    pub list: List,
-}
-
-/// `train`
-#[derive(Args, Debug)]
-pub struct TrainArgs {
-    /// Recipe
-    #[arg(long, value_name = "ID")]
-    pub recipe: String,
-    /// Folder with the IDX files of the data set, plain or .gz
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub data: PathBuf,
-    /// Folder for the model; a training that was cut off there goes on
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub out: PathBuf,
-    /// Epochs, instead of the recipe's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10000))]
-    pub epochs: Option<u32>,
-    /// Print the finished card as one JSON object
-    #[command(flatten)]
-    pub list: List,
 }

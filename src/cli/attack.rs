@@ -1,14 +1,14 @@
 //! `attack` on one sample or one picture file.
 
 use super::Context;
-use super::args::AttackArgs;
+use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
 use super::{plan, progress};
-use crate::attack::{Flow, Step};
+use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{Build, DefencePlan};
 use crate::error::{Error, Result};
-use crate::experiment::{self, DefenceRow, Experiment, Outcome, Prediction, Report};
+use crate::experiment::{self, DefenceRow, Experiment, Least, Outcome, Prediction, Report};
 use crate::model::{self, Model};
 use crate::show;
 use std::io::IsTerminal;
@@ -36,19 +36,47 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         id => id,
     };
     let plan = plan::command(&args.method, data, &model, context.config.seed)?;
+    let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let twin = match defences.iter().any(|d| matches!(d.defence.build, Build::Twin)) {
         true => model.load_twin(&chosen.device)?,
         false => None,
     };
-    let experiment = Experiment { model, twin, surrogate: None, sample, plan, device: chosen.info };
-    let report = attack(&experiment, &defences)?;
+    let experiment = Experiment { model, twin, surrogate, sample, plan, device: chosen.info };
+    let (report, least) = match args.least {
+        true => {
+            let least = least(&experiment)?;
+            (least.report.clone(), Some(least))
+        }
+        false => (attack(&experiment, &defences)?, None),
+    };
     if let Some((path, format)) = save {
         store(&report, path, format)?;
     }
-    match args.list.json {
-        true => context.out.json(&report),
-        false => print(&report, context),
+    match (args.list.json, &least) {
+        (true, Some(least)) => context.out.json(least),
+        (true, None) => context.out.json(&report),
+        (false, least) => print(&report, least.as_ref(), context),
     }
+}
+
+/// The search for the least ε, one step of the bar a run.
+fn least(experiment: &Experiment) -> Result<Least> {
+    let bar = progress::bar(0, "steps");
+    let (mut runs, mut begun) = (0, false);
+    let mut watch = |step: &Step<'_>| {
+        let first = (step.restart, step.iteration) == (0, 0);
+        if first && !begun {
+            runs += 1;
+            bar.set_message(format!("run {runs}"));
+        }
+        begun = first;
+        bar.set_length((step.restarts * (step.iterations + 1)) as u64);
+        bar.set_position((step.restart * (step.iterations + 1) + step.iteration + 1) as u64);
+        Flow::Continue
+    };
+    let least = experiment::least(experiment, &mut watch)?;
+    bar.finish_and_clear();
+    Ok(least)
 }
 
 fn format(path: &Path) -> Result<Format> {
@@ -127,7 +155,7 @@ fn perturbation(report: &Report) -> (Picture, f32) {
     (Picture::new(report.original.shape(), pixels), gain)
 }
 
-fn print(report: &Report, context: &mut Context) -> Result<()> {
+fn print(report: &Report, least: Option<&Least>, context: &mut Context) -> Result<()> {
     let wanted = context.config.demands("graphics") || std::io::stdout().is_terminal();
     if wanted && !context.out.is_closed() {
         let (perturbation, gain) = perturbation(report);
@@ -155,9 +183,14 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
         (true, false) => "no",
     };
     let n = &report.norms;
+    let surrogate = report.surrogate.as_ref();
+    let crafted = surrogate.map_or(String::new(), |name| format!(" (crafted on {name})"));
     let lines = [
         ("sample", format!("{}, {truth}: {}", report.sample.name, report.label_name)),
-        ("model", format!("{} on {}: {}", report.model, report.device.kind, report.device.name)),
+        (
+            "model",
+            format!("{} on {}: {}{crafted}", report.model, report.device.kind, report.device.name),
+        ),
         ("attack", plan::describe(&report.plan, report.original.pixels().len())),
         ("before", answer(&report.clean)),
         ("after", answer(&report.adversarial)),
@@ -183,8 +216,24 @@ fn print(report: &Report, context: &mut Context) -> Result<()> {
             ),
         ),
     ];
-    let notes = report.notes.iter().map(|note| ("note", note.clone()));
-    for (key, value) in lines.into_iter().chain(notes) {
+    let size = |size: f64| experiment::size_text(report.norm, size);
+    let mut more = Vec::new();
+    if report.attacked && report.extent != Extent::Own {
+        more.push(("distance", format!("{} {}", report.norm, size(report.distance.into()))));
+    }
+    more.extend(report.stage.map(|stage| ("broken by", stage.to_string())));
+    more.extend(report.notes.iter().map(|note| ("note", note.clone())));
+    if let Some(least) = least {
+        let none = || "none: it never reached its goal".to_string();
+        more.push(("least ε", least.epsilon.map_or_else(none, size)));
+        let digits = if report.norm == Norm::L0 { 0 } else { 4 };
+        let one = |(epsilon, worked): &(f64, bool)| {
+            format!("{} {epsilon:.digits$}", if *worked { "✗" } else { "✓" })
+        };
+        let tried: Vec<_> = least.tried.iter().map(one).collect();
+        more.push(("tried", tried.join("  ")));
+    }
+    for (key, value) in lines.into_iter().chain(more) {
         out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
     }
     print_defences(&report.defences, out)

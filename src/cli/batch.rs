@@ -1,12 +1,13 @@
 //! `attack --inputs`: a whole batch from one safetensors file to another.
 
 use super::Context;
-use super::args::AttackArgs;
+use super::commands::AttackArgs;
 use super::output::Style;
 use super::{plan, progress};
-use crate::attack::Plan;
+use crate::attack::Extent;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
+use crate::metrics::median;
 use crate::model::{Card, Model, read_tensors, write_tensors};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
@@ -33,32 +34,23 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
     let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
+    let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let bytes = std::fs::read(from).map_err(|e| Error::io("read the batch", from, &e))?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
-    let n = inputs.labels.len();
     let batch = Batch {
         model,
+        surrogate,
         images: inputs.images,
         shape: inputs.shape,
         labels: inputs.labels,
-        plan: plan.clone(),
+        plan,
         batch_size: args.batch_size as usize,
     };
-    let bar = progress::bar(n as u64, "pictures");
+    let bar = progress::bar(batch.labels.len() as u64, "pictures");
     let report = experiment::attack_batch(&batch, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
     save(&report, inputs.shape, to)?;
-    print(
-        &Summary {
-            name: &batch.model.card.name,
-            plan: &plan,
-            n,
-            report: &report,
-            device: &chosen.info,
-        },
-        args,
-        context,
-    )
+    print(&batch, &report, &chosen.info, args.list.json, context)
 }
 
 impl Inputs {
@@ -109,58 +101,86 @@ fn words<'a, const N: usize>(view: &TensorView<'a>) -> impl Iterator<Item = [u8;
 fn save(report: &BatchReport, shape: [usize; 4], path: &Path) -> Result<()> {
     let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let n = shape[0];
-    let success = report.success.iter().map(|s| u8::from(*s)).collect();
+    let flags = |values: &[bool]| values.iter().map(|v| u8::from(*v)).collect::<Vec<u8>>();
+    let queries = report.queries.iter().flat_map(|q| (*q as i64).to_le_bytes()).collect();
     write_tensors(
         path,
         &[
             ("adv".into(), shape.to_vec(), bytes(&report.adversarial), Dtype::F32),
-            ("success".into(), vec![n], success, Dtype::U8),
+            ("success".into(), vec![n], flags(&report.success), Dtype::U8),
+            ("reached".into(), vec![n], flags(&report.reached), Dtype::U8),
+            ("distance".into(), vec![n], bytes(&report.distance), Dtype::F32),
+            ("queries".into(), vec![n], queries, Dtype::I64),
             ("l2".into(), vec![n], bytes(&report.l2), Dtype::F32),
             ("linf".into(), vec![n], bytes(&report.linf), Dtype::F32),
         ],
     )
 }
 
-struct Summary<'a> {
-    name: &'a str,
-    plan: &'a Plan,
-    n: usize,
-    report: &'a BatchReport,
-    device: &'a Device,
-}
-
-fn print(summary: &Summary<'_>, args: &AttackArgs, context: &mut Context) -> Result<()> {
-    let Summary { name, plan, n, report, device } = summary;
-    let correct = report.correct.iter().filter(|correct| **correct).count();
-    let fooled = report.success.iter().filter(|success| **success).count();
-    if args.list.json {
+fn print(
+    batch: &Batch,
+    report: &BatchReport,
+    device: &Device,
+    json: bool,
+    context: &mut Context,
+) -> Result<()> {
+    let (plan, n) = (&batch.plan, batch.labels.len());
+    let values = batch.shape[1..].iter().product();
+    let count = |flags: &[bool]| flags.iter().filter(|flag| **flag).count();
+    let (correct, success, reached) =
+        (count(&report.correct), count(&report.success), count(&report.reached));
+    let attacked = || (0..n).filter(|i| report.correct[*i]);
+    // What was not reached is infinitely far.
+    let far = |i: usize| if report.reached[i] { report.distance[i].into() } else { f64::INFINITY };
+    let distance = median(attacked().map(far));
+    let queries = median(attacked().map(|i| report.queries[i] as f64));
+    if json {
         return context.out.json(&json!({
             "version": VERSION,
-            "model": name,
+            "model": batch.model.card.name,
+            "surrogate": batch.surrogate.as_ref().map(|model| &model.card.name),
             "attack": plan.attack.id,
+            "extent": plan.attack.extent,
             "norm": plan.norm,
             "parameters": plan.resolved(),
-            "epsilon": plan.epsilon,
+            "epsilon": plan.threshold(values),
             "seed": plan.seed,
             "device": device,
             "n": n,
             "correct": correct,
-            "success": fooled,
+            "success": success,
+            "reached": reached,
+            "median_distance": distance,
+            "median_queries": queries,
+            "notes": report.notes,
             "cost": report.cost,
         }));
     }
     let out = &mut context.out;
-    let eps = experiment::epsilon_text(plan.epsilon);
     let head = format!(
-        "of {n} pictures {correct} were answered rightly, and {fooled} of them reach the goal"
+        "of {n} pictures {correct} were answered rightly, and {success} of them reach the goal"
     );
-    out.line(&out.paint(Style::Strong, &head))?;
+    let beyond = match reached - success {
+        0 => String::new(),
+        more => format!(" ({more} more beyond ε)"),
+    };
+    out.line(&out.paint(Style::Strong, &format!("{head}{beyond}")))?;
+    if let Some(distance) = distance.filter(|_| plan.attack.extent != Extent::Own) {
+        let size = experiment::size_text(plan.norm, distance);
+        out.line(&format!("median {} distance {size}", plan.norm))?;
+    }
+    if let Some(queries) = queries {
+        out.line(&format!("median queries {queries:.0}"))?;
+    }
+    for note in &report.notes {
+        out.line(&format!("{}: {note}", plan.attack.id))?;
+    }
+    let on = batch.surrogate.as_ref().map(|model| format!(" (crafted on {})", model.card.name));
     out.line(&format!(
-        "{name}: {} {} ε = {eps}  {}  seed {}  {:.1} s",
-        plan.attack.id,
-        plan.norm,
-        plan.resolved(),
-        plan.seed,
+        "{}{}: {}  {:.1} s",
+        batch.model.card.name,
+        on.unwrap_or_default(),
+        plan::describe(plan, values),
         report.cost.seconds
     ))
 }

@@ -1,6 +1,6 @@
 //! What the dashboard is asked to begin with.
 
-use super::args::{Dashboard, Method};
+use super::args::{Dashboard, Manner, Method};
 use super::plan;
 use crate::attack::Plan;
 use crate::config::{Config, Folder, folder};
@@ -58,7 +58,8 @@ pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
     let plan = match (&args.attack, &args.eps) {
         (None, None) => None,
         (attack, eps) => {
-            let method = Method { attack: attack.clone(), eps: eps.clone(), ..Default::default() };
+            let manner = Manner { eps: eps.clone(), ..Default::default() };
+            let method = Method { attack: attack.clone(), manner };
             let dataset = args.pick.dataset.as_deref().unwrap_or(&card.data);
             Some(plan::plan(&method, dataset, &card.labels, config.seed)?)
         }

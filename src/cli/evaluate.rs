@@ -1,16 +1,15 @@
 //! `evaluate`: clean and robust accuracy over many samples.
 
 use super::Context;
-use super::args::EvaluateArgs;
-use super::output::Style;
+use super::commands::EvaluateArgs;
+use super::interrupt::Interrupt;
+use super::output::{Output, Style, note};
 use super::{plan, progress};
+use crate::attack::{Extent, Flow};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::experiment::{self, Evaluation, EvaluationReport};
+use crate::error::Result;
+use crate::experiment::{self, AttackRow, Evaluation, EvaluationReport, Share, State, Status};
 use crate::model::{self, Model};
-
-/// So many samples where nobody says otherwise: an interval of about ±7 points.
-const DEFAULT_N: usize = 200;
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
@@ -18,54 +17,155 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     let name = plan::model_name(args.model.as_deref(), &pick, &context.config);
     let (card, _) = model::find_card(&name)?;
     let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
-    let n = args.n.unwrap_or(DEFAULT_N.min(dataset.len()));
-    if n == 0 || n > dataset.len() {
-        return Err(Error::usage(
-            format!("'{}' has {} samples, not {n}", dataset.id, dataset.len()),
-            "--n",
-            format!("give 1..{}", dataset.len()),
-        ));
-    }
+    let n = plan::count(args.n, args.from, &dataset)?;
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
-    let plan = plan::command(&args.method, &dataset.id, &model, context.config.seed)?;
-    let batch_size = args.batch_size as usize;
-    let evaluation = Evaluation { model, dataset, n, plan, batch_size, device: chosen.info };
-    let bar = progress::bar(n as u64, "samples");
-    let report = experiment::evaluate(&evaluation, &mut progress::follow(&bar))?;
-    bar.finish_and_clear();
+    let seed = context.config.seed;
+    let plans = plan::plans(&args.attack, &args.manner, &dataset.id, &model, seed)?;
+    if let Some(other) = plans.iter().find(|plan| plan.norm != plans[0].norm) {
+        let (a, b) = (plans[0].norm, other.norm);
+        note(&format!(
+            "the attacks are in different norms ({a} and {b}): the worst case mixes them"
+        ));
+    }
+    let state = args.state.as_ref().map(|path| {
+        let weights = model::fingerprint(&name)?;
+        Ok(State { path: path.clone(), weights })
+    });
+    let evaluation = Evaluation {
+        model,
+        dataset,
+        first: args.from,
+        n,
+        plans,
+        every: args.every,
+        batch_size: args.batch_size as usize,
+        device: chosen.info,
+        state: state.transpose()?,
+    };
+    let report = work(&evaluation)?;
     match args.list.json {
         true => context.out.json(&report),
-        false => print(&report, context),
+        false => print(&report, &evaluation, &mut context.out),
     }
 }
 
-fn print(report: &EvaluationReport, context: &mut Context) -> Result<()> {
-    let out = &mut context.out;
-    let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let between = |[low, high]: [f64; 2]| format!("{} … {}", percent(low), percent(high));
-    let rows = [
+/// The evaluation with its bar; an interrupt is told where the work can be taken up again.
+fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
+    let bar = progress::percent();
+    // Without a state nothing is worth waiting for: an interrupt ends the program as ever.
+    let interrupt = evaluation.state.as_ref().map(|state| (Interrupt::watch(), &state.path));
+    let watch = &mut |status: &Status| {
+        progress::share(&bar, status.done, status.total);
+        bar.set_message(match (status.attack, status.stage) {
+            (None, _) => "clean pictures".to_string(),
+            (Some(attack), None) => format!("{attack}, {} still robust", status.robust),
+            (Some(attack), Some(stage)) => {
+                format!("{attack} ({stage}), {} still robust", status.robust)
+            }
+        });
+        let asked = interrupt.as_ref().is_some_and(|(interrupt, _)| interrupt.asked());
+        if asked { Flow::Stop } else { Flow::Continue }
+    };
+    let report = experiment::evaluate(evaluation, watch);
+    match (&report, &interrupt) {
+        (Err(error), Some((_, path))) if error.is_cancelled() => {
+            bar.abandon();
+            note(&format!("stopped; the same command goes on from '{}'", path.display()));
+        }
+        _ => bar.finish_and_clear(),
+    }
+    report
+}
+
+/// "12.5 %"
+pub fn percent(share: f64) -> String {
+    match share.is_finite() {
+        true => format!("{:.1} %", share * 100.0),
+        false => "—".to_string(),
+    }
+}
+
+fn between([low, high]: [f64; 2]) -> String {
+    format!("{} … {}", percent(low), percent(high))
+}
+
+fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Result<()> {
+    let row = |name: &str, share: f64, interval: [f64; 2]| {
+        vec![name.to_string(), percent(share), between(interval)]
+    };
+    out.table(&[
         ["accuracy", "share", "95 % interval"].map(str::to_string).to_vec(),
-        vec!["clean".into(), percent(report.clean_accuracy), between(report.clean_interval)],
-        vec!["robust".into(), percent(report.robust_accuracy), between(report.interval)],
-    ];
+        row("clean", report.clean_accuracy, report.clean_interval),
+        row("robust", report.robust_accuracy, report.interval),
+    ])?;
+    out.line(&format!("robust accuracy is {}", report.caveat))?;
+    let alone = report.attacks.len() > 1 && report.attacks.iter().all(|a| a.robust_alone.is_some());
+    let mut head = vec!["attack", "broke", "robust then", "95 % interval", "distance", "queries"];
+    if alone {
+        head.insert(2, "robust alone");
+    }
+    let mut rows = vec![head.into_iter().map(str::to_string).collect::<Vec<_>>()];
+    for attack in &report.attacks {
+        rows.extend(attack_rows(attack, alone));
+    }
+    out.line("")?;
     out.table(&rows)?;
-    out.line("robust against this one attack: an upper bound, which a stronger attack may lower")?;
-    let eps = experiment::epsilon_text(report.epsilon);
+    out.line("")?;
+    for (attack, plan) in report.attacks.iter().zip(&task.plans) {
+        let values = task.model.card.input.shape.iter().product();
+        let cost = &attack.cost;
+        out.line(&out.paint(
+            Style::Faint,
+            &format!("{}  {:.1} s", plan::describe(plan, values), cost.seconds),
+        ))?;
+        for note in &attack.notes {
+            out.line(&format!("{}: {note}", attack.attack))?;
+        }
+    }
+    let last = report.first + report.n.saturating_sub(1);
     out.line(&out.paint(
         Style::Faint,
         &format!(
-            "{} on {} n={}: {} {} ε = {eps}  {}  seed {}  {} {}  {:.1} s",
+            "{} on {} n={} (samples {}..{last})  {} {}  {:.1} s",
             report.model,
             report.dataset,
             report.n,
-            report.attack,
-            report.norm,
-            report.parameters,
-            report.seed,
+            report.first,
             report.device.kind,
             report.device.name,
             report.cost.seconds
         ),
     ))
+}
+
+/// An attack's line, and one for each of its stages.
+fn attack_rows(attack: &AttackRow, alone: bool) -> Vec<Vec<String>> {
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or("—".to_string(), |value| format!("{value:.digits$}"))
+    };
+    let robust = |share: &Share| [percent(share.value), between(share.interval)];
+    let distance = match attack.extent {
+        Extent::Own => "—".to_string(),
+        _ => match attack.median_distance {
+            Some(distance) => format!("{} {distance:.4}", attack.norm),
+            None => "—".to_string(),
+        },
+    };
+    let mut row =
+        vec![attack.attack.to_string(), format!("{} of {}", attack.broken.hits, attack.broken.n)];
+    if let (true, Some(share)) = (alone, &attack.robust_alone) {
+        row.push(percent(share.value));
+    }
+    row.extend(robust(&attack.robust_after));
+    row.extend([distance, number(attack.median_queries, 0)]);
+    let stage = |stage: &experiment::StageRow| {
+        let mut row = vec![format!("  {}", stage.stage), stage.broken.to_string()];
+        if alone {
+            row.push(String::new());
+        }
+        row.extend(robust(&stage.robust_after));
+        row
+    };
+    std::iter::once(row).chain(attack.stages.iter().map(stage)).collect()
 }

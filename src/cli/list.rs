@@ -3,7 +3,7 @@
 use super::Context;
 use super::args::List;
 use super::output::Style;
-use crate::attack::{self, ATTACKS, AttackSpec};
+use crate::attack::{self, ATTACKS, AttackSpec, Extent, Knowledge};
 use crate::data::{DATASETS, Dataset};
 use crate::defence::{DEFENCES, DefencePlan, DefenceSpec, Passage};
 use crate::engine::{self, DeviceChoice};
@@ -100,23 +100,43 @@ pub fn attacks(id: Option<&str>, list: &List, context: &mut Context) -> Result<(
         return context.out.json(&json!({ "version": VERSION, "attacks": rows }));
     }
     if let (Some(_), [attack]) = (id, wanted.as_slice()) {
+        let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
         let facts = [
             ("family", attack.family.to_string()),
             ("knowledge", attack.knowledge().to_string()),
             ("norms", norms(attack)),
-            ("targeted", if attack.targeted { "yes" } else { "no" }.to_string()),
+            ("bounded by", extent(attack).to_string()),
+            ("targeted", yes(attack.targeted)),
+            ("random", yes(attack.random)),
             ("paper", attack.paper.to_string()),
         ];
         let head = (attack.id, attack.name, attack.summary, attack.about);
         return explain(head, &facts, attack.params, "--set NAME=VALUE", context);
     }
-    let mut rows = vec![row(["attack", "family", "knowledge", "norms", "what it does"])];
-    rows.extend(
-        wanted
-            .iter()
-            .map(|a| row([a.id, a.family, &a.knowledge().to_string(), &norms(a), a.summary])),
-    );
-    context.out.table(&rows)
+    for (at, knowledge) in KNOWLEDGE.iter().enumerate() {
+        let group: Vec<_> = wanted.iter().filter(|a| a.knowledge() == *knowledge).collect();
+        if group.is_empty() {
+            continue;
+        }
+        let out = &mut context.out;
+        let gap = if at > 0 { "\n" } else { "" };
+        out.line(&format!("{gap}{}", out.paint(Style::Strong, &knowledge.to_string())))?;
+        let mut rows = vec![row(["attack", "family", "norms", "what it does"])];
+        rows.extend(group.iter().map(|a| row([a.id, a.family, &norms(a), a.summary])));
+        out.table(&rows)?;
+    }
+    context.out.line("\n`epsiloscope attacks ID` explains one")
+}
+
+/// What the attacks are grouped by, most knowledge first.
+const KNOWLEDGE: [Knowledge; 3] = [Knowledge::Gradient, Knowledge::Score, Knowledge::Decision];
+
+fn extent(attack: &AttackSpec) -> &'static str {
+    match attack.extent {
+        Extent::Budget => "ε",
+        Extent::Least => "nothing: it looks for the least perturbation",
+        Extent::Own => "its own parameters",
+    }
 }
 
 fn norms(attack: &AttackSpec) -> String {
@@ -130,8 +150,11 @@ fn attack_json(attack: &AttackSpec) -> Value {
         "name": attack.name,
         "family": attack.family,
         "knowledge": attack.knowledge(),
+        "extent": attack.extent,
         "norms": attack.norms,
         "targeted": attack.targeted,
+        "random": attack.random,
+        "crowd": attack.crowd,
         "parameters": parameters(attack.params),
         "summary": attack.summary,
         "about": attack.about,

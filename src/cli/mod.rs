@@ -4,6 +4,8 @@
 mod args;
 mod attack;
 mod batch;
+mod bench;
+mod commands;
 mod dashboard;
 mod evaluate;
 mod generate;
@@ -13,6 +15,7 @@ mod output;
 mod plan;
 mod progress;
 mod train;
+mod transfer;
 
 pub use dashboard::Wanted;
 
@@ -148,6 +151,8 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         }
         Command::Attack(args) => compute(&mut context, |context| attack::run(&args, context)),
         Command::Evaluate(args) => compute(&mut context, |context| evaluate::run(&args, context)),
+        Command::Transfer(args) => compute(&mut context, |context| transfer::run(&args, context)),
+        Command::Bench(args) => bench::run(&args, &mut context),
         Command::Train(args) => compute(&mut context, |context| train::run(&args, context)),
         Command::Models(list) => list::models(&list, &mut context),
         Command::Samples { dataset, list } => {

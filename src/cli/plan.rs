@@ -1,12 +1,14 @@
 //! From flags to what the core works with: model, sample, attack.
 
-use super::args::{Method, Pick};
+use super::args::{Manner, Method, Pick};
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
 use crate::data::{Dataset, Sample};
+use crate::engine::Chosen;
 use crate::error::{Error, Result};
 use crate::experiment;
 use crate::model::{self, Card, Model};
+use std::sync::Arc;
 
 /// The name of the model: as given, else the configured one where it fits the picture, else the
 /// first built-in one that does.
@@ -53,35 +55,96 @@ pub fn sample(pick: &Pick, card: &Card) -> Result<Sample> {
 
 /// The attack with its settings. `dataset` suggests ε where none is given.
 pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Result<Plan> {
-    let attack = attack::find(method.attack.as_deref().unwrap_or("pgd"))?;
+    let (given, manner) = (method.attack.as_deref().unwrap_or("pgd"), &method.manner);
+    let mut words = given.split(':');
+    let attack = attack::find(words.next().unwrap_or_default())?;
     let mut plan = Plan::new(attack, 0.0);
     plan.seed = seed;
-    if let Some(text) = &method.norm {
+    if let Some(text) = &manner.norm {
         plan.norm = Norm::parse(text)?;
     }
-    plan.epsilon = match &method.eps {
+    plan.epsilon = match &manner.eps {
         Some(text) => epsilon(text)?,
         None => attack::suggested(dataset, plan.norm),
     };
-    for text in &method.set {
+    for text in words.chain(manner.set.iter().map(String::as_str)) {
         plan.settings.assign(attack.params, attack.id, text)?;
     }
-    if let Some(text) = &method.target {
+    if let Some(text) = &manner.target {
         plan.aim = Aim::parse(text, labels)?;
     }
     plan.check()?;
     Ok(plan)
 }
 
-/// As [`plan`], for a command: who gives no ε to an attack that searches for the least perturbation
-/// wants to know how far it is, and none is too far.
+/// As [`plan`], for one attack whose result is looked at: who gives no ε to an attack that searches
+/// for the least perturbation wants to know how far it is, and none is too far.
 pub fn command(method: &Method, dataset: &str, model: &Model, seed: u64) -> Result<Plan> {
     let plan = plan(method, dataset, &model.labels, seed)?;
     let searches = plan.attack.extent == Extent::Least;
-    Ok(match searches && method.eps.is_none() {
+    Ok(match searches && method.manner.eps.is_none() {
         true => plan.boundless(model.card.input.shape.iter().product()),
         false => plan,
     })
+}
+
+/// Several attacks, made in the same manner; each may bring parameters of its own.
+pub fn plans(
+    attacks: &[String],
+    manner: &Manner,
+    dataset: &str,
+    model: &Model,
+    seed: u64,
+) -> Result<Vec<Plan>> {
+    if attacks.len() > 1 && !manner.set.is_empty() {
+        return Err(Error::usage(
+            format!("--set would fit only one of {} attacks", attacks.len()),
+            "--set",
+            "write the parameters behind the attack, such as pgd:steps=100",
+        ));
+    }
+    let one = |attack: Option<String>| {
+        let method = Method { attack, manner: manner.clone() };
+        plan(&method, dataset, &model.labels, seed)
+    };
+    match attacks {
+        [] => Ok(vec![one(None)?]),
+        some => some.iter().map(|attack| one(Some(attack.clone()))).collect(),
+    }
+}
+
+/// The model that an attack is crafted on; none where it is the victim itself.
+pub fn surrogate(
+    name: Option<&str>,
+    victim: &Model,
+    chosen: &Chosen,
+) -> Result<Option<Arc<Model>>> {
+    let Some(name) = name else { return Ok(None) };
+    let surrogate = Model::load(name, &chosen.device)?;
+    experiment::same_kind(&surrogate, victim)?;
+    Ok(Some(surrogate))
+}
+
+/// `--n`: as given, else so many that the interval is about ±7 points wide.
+pub fn count(given: Option<usize>, first: usize, dataset: &Dataset) -> Result<usize> {
+    const CUSTOMARY: usize = 200;
+    let most = dataset.len().saturating_sub(first);
+    if most == 0 {
+        return Err(Error::usage(
+            format!("'{}' has {} samples: none is number {first}", dataset.id, dataset.len()),
+            "--from",
+            format!("give 0..{}", dataset.len().saturating_sub(1)),
+        ));
+    }
+    let n = given.unwrap_or(CUSTOMARY.min(most));
+    match (1..=most).contains(&n) {
+        true => Ok(n),
+        false => Err(Error::usage(
+            format!("'{}' has {most} samples from number {first} on, not {n}", dataset.id),
+            "--n",
+            format!("give 1..{most}"),
+        )),
+    }
 }
 
 /// Attack, norm, ε, parameters and seed in one line; ε only where it decides something.
@@ -132,15 +195,15 @@ mod tests {
             change(&mut method);
             plan(&method, "mnist", &labels, 3)
         };
-        let ready = with(|m| m.set = vec!["steps=7".into()]).unwrap();
+        let ready = with(|m| m.manner.set = vec!["steps=7".into()]).unwrap();
         assert_eq!((ready.attack.id, ready.seed, ready.settings.int("steps", 0)), ("pgd", 3, 7));
         assert!(ready.epsilon > 0.0);
         for (bad, word) in [
             (with(|m| m.attack = Some("pdg".into())), "'pgd'"),
-            (with(|m| m.norm = Some("l0".into())), "linf"),
-            (with(|m| m.norm = Some("l7".into())), "l7"),
-            (with(|m| m.set = vec!["steps=0".into()]), "steps"),
-            (with(|m| m.target = Some("9".into())), "--target"),
+            (with(|m| m.manner.norm = Some("l0".into())), "linf"),
+            (with(|m| m.manner.norm = Some("l7".into())), "l7"),
+            (with(|m| m.manner.set = vec!["steps=0".into()]), "steps"),
+            (with(|m| m.manner.target = Some("9".into())), "--target"),
         ] {
             let message = bad.unwrap_err().to_string();
             assert!(message.contains(word), "{message}");

@@ -8,6 +8,15 @@ use std::time::Duration;
 
 /// A bar of `length` steps. Hidden where standard error is not a terminal.
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
+    styled(length, &format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{msg}} {{elapsed}}{{left}}"))
+}
+
+/// A bar for work that is told in shares: see [`share`].
+pub fn percent() -> ProgressBar {
+    styled(0, "{wide_bar} {percent} % {msg} {elapsed}{left}")
+}
+
+fn styled(length: u64, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -18,11 +27,17 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
             let _ = write!(out, ", {} left", human(state.eta()));
         }
     };
-    let template = format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{msg}} {{elapsed}}{{left}}");
-    match ProgressStyle::with_template(&template) {
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.with_key("left", left)),
         Err(_) => bar,
     }
+}
+
+/// Moves a bar of [`percent`] to `done` of `total`.
+pub fn share(bar: &ProgressBar, done: f64, total: f64) {
+    const PARTS: f64 = 10_000.0;
+    bar.set_length(PARTS as u64);
+    bar.set_position((done / total.max(1.0) * PARTS) as u64);
 }
 
 /// Moves `bar` along; never stops the work.

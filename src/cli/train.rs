@@ -1,7 +1,7 @@
 //! `train`: makes a model by one of the recipes.
 
 use super::Context;
-use super::args::TrainArgs;
+use super::commands::TrainArgs;
 use super::interrupt::Interrupt;
 use super::output::{Style, note};
 use super::progress;

@@ -11,40 +11,48 @@ use std::sync::Arc;
 /// How many pictures, where the attack has no parameter `samples`.
 const CUSTOMARY: i64 = 100;
 
+/// Whether the plan's attack looks at other pictures than the one it attacks.
+pub(super) fn wants_crowd(plan: &Plan) -> bool {
+    plan.attack.crowd || plan.attack.params.iter().any(|param| param.id == "samples")
+}
+
 /// The first pictures of the model's data set, as many as the plan's parameter `samples` says,
 /// without `sample` itself. None where the attack needs none, and where no picture's class is known.
 ///
 /// # Errors
 /// Failure, when the data set cannot be read.
 pub(super) fn crowd(model: &Model, plan: &Plan, sample: &Sample) -> Result<Option<Arc<Crowd>>> {
-    let counted = plan.attack.params.iter().any(|param| param.id == "samples");
     let id = match model.card.data.as_str() {
         "" => &sample.dataset,
         own => own,
     };
-    let embedded = DATASETS.iter().any(|row| row.id == id);
-    if !(plan.attack.crowd || counted) || !embedded {
+    if !wants_crowd(plan) || !DATASETS.iter().any(|row| row.id == id) {
         return Ok(None);
     }
-    let most = plan.resolved().int("samples", CUSTOMARY).max(1) as usize;
     let dataset = Dataset::load(id)?;
+    let others = (0..dataset.len()).filter(|i| sample.dataset != id || sample.index != *i);
+    Ok(gather(model, plan, &dataset, others))
+}
+
+/// The first of these pictures, as many as the plan's parameter `samples` says.
+pub(super) fn gather(
+    model: &Model,
+    plan: &Plan,
+    dataset: &Dataset,
+    order: impl Iterator<Item = usize>,
+) -> Option<Arc<Crowd>> {
+    let most = plan.resolved().int("samples", CUSTOMARY).max(1) as usize;
+    let known = order.map(|index| dataset.sample(index));
+    let known = known.filter_map(|sample| truth(model, &sample).map(|label| (sample, label)));
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for index in 0..dataset.len() {
-        if labels.len() == most {
-            break;
-        }
-        let other = dataset.sample(index);
-        let itself = sample.dataset == id && sample.index == index;
-        if let Some(label) = truth(model, &other).filter(|_| !itself) {
-            pixels.extend_from_slice(model.card.input.fit(&other.picture).pixels());
-            labels.push(label);
-        }
+    for (sample, label) in known.take(most) {
+        pixels.extend_from_slice(model.card.input.fit(&sample.picture).pixels());
+        labels.push(label);
     }
     if labels.is_empty() {
-        return Ok(None);
+        return None;
     }
     let [c, h, w] = model.card.input.shape;
     let data = TensorData::new(pixels, [labels.len(), c, h, w]);
-    let images = Tensor::from_data(data, model.network.device());
-    Ok(Some(Arc::new(Crowd { images, labels })))
+    Some(Arc::new(Crowd { images: Tensor::from_data(data, model.network.device()), labels }))
 }

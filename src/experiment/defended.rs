@@ -158,7 +158,7 @@ pub fn defend_adaptive(
         let mut surrogate = surrogate;
         let verdict =
             assault(&experiment.plan, victim, surrogate.as_deref_mut(), &problem, observer)?;
-        Ok((verdict, cost([Some(victim), surrogate.as_deref()], begin)))
+        Ok((verdict, cost([&*victim].into_iter().chain(surrogate.as_deref()), begin)))
     };
     let (verdict, cost) = defended.with(|victim| match &experiment.surrogate {
         None => attack(victim, None),

@@ -54,9 +54,11 @@ pub fn least(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Lea
             let begin = if plan.epsilon > 0.0 { plan.epsilon } else { widest / 64.0 };
             let mut tries = Tries { norm: plan.norm, begin, widest, fails: 0.0, works: None };
             let mut report = run(tries.next().unwrap_or(begin))?;
-            let mut tried = Vec::new();
-            let mut last = report.clone();
-            while attacked {
+            let (mut last, mut tried) = (report.clone(), Vec::new());
+            if !attacked {
+                return Ok(Least { epsilon: None, tried, report });
+            }
+            loop {
                 let epsilon = last.plan.epsilon;
                 tried.push((epsilon, last.success));
                 tries.tell(epsilon, last.success);

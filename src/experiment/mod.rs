@@ -2,20 +2,31 @@
 //! line run the same functions, so that the same numbers come out of both.
 
 mod batch;
+mod bench;
 mod crowd;
 mod defended;
+mod evaluate;
+mod evaluation;
 mod least;
+mod ledger;
+mod many;
 mod report;
 mod single;
 mod trace;
+mod transfer;
 
 pub use crate::metrics::Norms;
-pub use batch::{Batch, BatchReport, Evaluation, EvaluationReport, attack_batch, evaluate};
+pub use batch::{Batch, BatchReport, Progress, attack_batch};
+pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
 pub use defended::{defend_adaptive, defend_naive};
+pub use evaluate::{Evaluation, State, Status, Watch, evaluate};
+pub use evaluation::{AttackRow, EvaluationReport, SampleRow, Share, StageRow};
 pub use least::{Least, least};
+pub use ledger::Fate;
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
     epsilon_text, size_text,
 };
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
 pub use trace::{Point, Recorder};
+pub use transfer::{Transfer, TransferReport, transfer};

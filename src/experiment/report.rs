@@ -4,7 +4,7 @@ use crate::attack::{Extent, Norm, Plan};
 use crate::data::Picture;
 use crate::metrics::Norms;
 use crate::parameter::Settings;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the JSON objects; raised when a field changes its meaning.
 pub const VERSION: u32 = 1;
@@ -39,7 +39,7 @@ pub struct Similarity {
 }
 
 /// What the work cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Forward passes, counted by picture.
     pub forward: u64,

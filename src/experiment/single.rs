@@ -200,7 +200,7 @@ pub fn run_from(
             Found::nothing(&clean)
         }
     };
-    let cost = cost([Some(&victim), surrogate.as_ref()], begin);
+    let cost = cost([&victim].into_iter().chain(&surrogate), begin);
     let adversarial = &found.picture;
     let norms = norms(clean.picture.pixels(), adversarial.pixels());
     let similarity = Similarity {
@@ -294,8 +294,8 @@ impl Found {
 }
 
 /// What these oracles were asked, since `begin`.
-pub(super) fn cost(asked: [Option<&Victim<'_>>; 2], begin: Instant) -> Cost {
-    let passes = asked.into_iter().flatten().map(Decision::passes);
+pub(super) fn cost<'a>(asked: impl IntoIterator<Item = &'a Victim<'a>>, begin: Instant) -> Cost {
+    let passes = asked.into_iter().map(Decision::passes);
     let (forward, backward) = passes.fold((0, 0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
     Cost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
 }

@@ -3,7 +3,7 @@
 mod rate;
 mod similarity;
 
-pub use rate::{Rate, wilson};
+pub use rate::{Rate, median, wilson};
 pub use similarity::{psnr, ssim};
 
 use crate::attack::Norm;

@@ -39,9 +39,27 @@ pub fn wilson(hits: usize, n: usize) -> [f64; 2] {
     [low, high]
 }
 
+/// The median: the mean of the middle two where their number is even. None where there are no
+/// values, and where the middle is infinite.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    let middle = (values.get(n.checked_sub(1)? / 2)? + values.get(n / 2)?) / 2.0;
+    middle.is_finite().then_some(middle)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn medians_are_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median([1.0, f64::INFINITY, f64::INFINITY]), None);
+        assert_eq!(median([]), None);
+    }
 
     #[test]
     fn wilson_is_scipys() {

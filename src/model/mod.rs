@@ -12,7 +12,7 @@ mod weights;
 
 pub use card::{Accuracy, Card, Input, Layer, Normalisation, Padding, Robust};
 pub use network::Network;
-pub use store::{Model, catalogue, find_card};
+pub use store::{Model, catalogue, find_card, fingerprint};
 pub use weights::{Weights, floats, read_tensors, sha256, write_tensors};
 
 use crate::error::{Error, Result};

@@ -65,6 +65,27 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
     Ok((card, Some(weights)))
 }
 
+/// What tells the weights of a model by name or path from all others: their SHA-256.
+///
+/// # Errors
+/// As [`find_card`]; failure for weights that cannot be read.
+pub fn fingerprint(name: &str) -> Result<String> {
+    let (card, path) = find_card(name)?;
+    match path {
+        Some(path) => {
+            let read = std::fs::read(&path).map_err(|e| Error::io("read the weights", &path, &e));
+            Ok(sha256(&read?))
+        }
+        None => Ok(sha256(embedded_weights(&card).1)),
+    }
+}
+
+/// The path (for messages) and the bytes of an embedded model's weights.
+fn embedded_weights(card: &Card) -> (&'static str, &'static [u8]) {
+    let found = catalogue().iter().position(|c| c.name == card.name).unwrap_or(0);
+    (EMBEDDED[found].0, EMBEDDED[found].2)
+}
+
 /// A model with its weights on a device.
 pub struct Model {
     /// Its card.
@@ -92,8 +113,8 @@ impl Model {
                 Weights::parse(&bytes, &path.display().to_string())?
             }
             None => {
-                let found = catalogue().iter().position(|c| c.name == card.name).unwrap_or(0);
-                Weights::parse(EMBEDDED[found].2, EMBEDDED[found].0)?
+                let (place, bytes) = embedded_weights(&card);
+                Weights::parse(bytes, place)?
             }
         };
         let model = Self::build(card, &weights, device)?;

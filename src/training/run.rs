@@ -311,11 +311,11 @@ impl Trainer<'_> {
         let mut measure = |n: usize, plan: Plan| -> Result<EvaluationReport> {
             let dataset = Dataset::load(self.recipe.dataset)?;
             let device = info.clone();
-            let task =
-                Evaluation { model: model.clone(), dataset, n, plan, batch_size: 100, device };
-            experiment::evaluate(&task, &mut |batch, batches| {
+            let task = Evaluation::new(model.clone(), dataset, n, plan, device);
+            experiment::evaluate(&task, &mut |status| {
                 let nan = f32::NAN;
                 let (epoch, epochs) = (self.epochs, self.epochs);
+                let (batch, batches) = (status.done as usize, status.total as usize);
                 let phase = "measuring";
                 watch(&Progress { phase, epoch, epochs, batch, batches, loss: nan, accuracy: nan })
             })
@@ -323,14 +323,15 @@ impl Trainer<'_> {
         // ε = 0 by one cheap step: the clean accuracy on the whole test set.
         let clean = measure(usize::MAX, Plan::new(attack::find("fgsm")?, 0.0))?;
         let robust = measure(ROBUST_N, Plan::new(attack::find("pgd")?, self.recipe.measured_at))?;
+        let attack = &robust.attacks[0];
         self.card.accuracy = Some(Accuracy {
             clean: clean.clean_accuracy,
             clean_n: clean.n,
             robust: vec![Robust {
-                attack: robust.attack.into(),
-                norm: robust.norm.id().into(),
-                epsilon: robust.epsilon,
-                parameters: robust.parameters.to_string(),
+                attack: attack.attack.into(),
+                norm: attack.norm.id().into(),
+                epsilon: self.recipe.measured_at,
+                parameters: attack.parameters.to_string(),
                 n: robust.n,
                 seed: robust.seed,
                 accuracy: robust.robust_accuracy,

@@ -3,9 +3,11 @@
 use crate::{User, root};
 use std::collections::HashMap;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "attack",
     "evaluate",
+    "transfer",
+    "bench",
     "train",
     "models",
     "samples",

@@ -2,6 +2,7 @@
 
 mod documents;
 mod errors;
+mod many;
 mod results;
 mod training;
 

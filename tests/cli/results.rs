@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 /// The JSON without what depends on the clock.
-fn timeless(mut value: Value) -> String {
+pub fn timeless(mut value: Value) -> String {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(map) => {
@@ -22,7 +22,8 @@ fn timeless(mut value: Value) -> String {
     value.to_string()
 }
 
-fn has(value: &Value, keys: &[&str]) {
+/// Fails where one of these is missing.
+pub fn has(value: &Value, keys: &[&str]) {
     for key in keys {
         assert!(value.pointer(key).is_some(), "{key} is missing in {value:#}");
     }
@@ -168,7 +169,19 @@ fn accuracies_come_with_their_interval() {
     let report = user.json(line);
     has(
         &report,
-        &["/version", "/model", "/attack", "/parameters", "/seed", "/device", "/cost/seconds"],
+        &[
+            "/version",
+            "/model",
+            "/seed",
+            "/device",
+            "/cost/seconds",
+            "/attacks/0/attack",
+            "/attacks/0/parameters/steps",
+            "/attacks/0/epsilon",
+            "/attacks/0/median_queries",
+            "/samples/39/clean",
+            "/samples/0/attacks/0/distance",
+        ],
     );
     let share = |key: &str| report[key].as_f64().unwrap();
     let (clean, robust) = (share("clean_accuracy"), share("robust_accuracy"));

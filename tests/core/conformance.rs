@@ -52,6 +52,7 @@ fn ours(
     }
     let batch = Batch {
         model: golden.model.clone(),
+        surrogate: None,
         images: golden.tensors["x"].clone(),
         shape: [PICTURES, 1, 28, 28],
         labels: golden.labels.clone(),

@@ -1,10 +1,13 @@
 //! Experiments: what the dashboard and the command line both run.
 
 use burn::tensor::Device;
-use epsiloscope::attack::{Extent, Norm, Plan, Unobserved, find};
+use epsiloscope::attack::{Extent, Flow, Norm, Plan, Unobserved, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::experiment::{self, Experiment, Report};
+use epsiloscope::experiment::{
+    self, Evaluation, EvaluationReport, Experiment, Report, State, Status, Transfer,
+};
 use epsiloscope::model::Model;
+use epsiloscope::parameter::Value;
 
 fn experiment(model: &str, attack: &str, epsilon: f64) -> Experiment {
     Experiment {
@@ -13,8 +16,12 @@ fn experiment(model: &str, attack: &str, epsilon: f64) -> Experiment {
         surrogate: None,
         sample: Dataset::load("mnist").unwrap().sample(0),
         plan: Plan::new(find(attack).unwrap(), epsilon),
-        device: experiment::Device { kind: "cpu".into(), name: "test".into() },
+        device: cpu(),
     }
+}
+
+fn cpu() -> experiment::Device {
+    experiment::Device { kind: "cpu".into(), name: "test".into() }
 }
 
 fn run(experiment: &Experiment) -> Report {
@@ -89,4 +96,131 @@ fn a_sentence_says_what_bounds_the_attack() {
     check(&report, none, none);
     (report.extent, report.reached, report.success) = (Extent::Own, true, true);
     check(&report, "7 becomes 2 by fgsm", "7 becomes 2 by fgsm");
+}
+
+/// FGSM, then PGD of few steps, on 40 samples.
+fn evaluation(every: bool) -> Evaluation {
+    let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
+    let dataset = Dataset::load("mnist").unwrap();
+    let plan = |id: &str| Plan::new(find(id).unwrap(), 0.1);
+    let mut pgd = plan("pgd");
+    pgd.settings.set("steps", Value::Int(5));
+    let one = Evaluation::new(model, dataset, 40, plan("fgsm"), cpu());
+    Evaluation { plans: vec![plan("fgsm"), pgd], every, batch_size: 8, ..one }
+}
+
+fn evaluate(task: &Evaluation) -> EvaluationReport {
+    experiment::evaluate(task, &mut |_| Flow::Continue).unwrap()
+}
+
+/// The report without what depends on the clock.
+fn timeless(report: &EvaluationReport) -> String {
+    let mut report = report.clone();
+    report.cost.seconds = 0.0;
+    report.attacks.iter_mut().for_each(|attack| attack.cost.seconds = 0.0);
+    serde_json::to_string(&report).unwrap()
+}
+
+#[test]
+fn the_worst_case_counts_what_any_attack_breaks() {
+    let (skipping, every) = (evaluate(&evaluation(false)), evaluate(&evaluation(true)));
+    assert_eq!(skipping.robust_accuracy, every.robust_accuracy);
+    let of = |report: &EvaluationReport, sample: usize, attack: usize| {
+        report.samples[sample].attacks[attack].as_ref().map(|fate| fate.success)
+    };
+    let mut robust = 0;
+    for (i, sample) in every.samples.iter().enumerate() {
+        let fates = [of(&every, i, 0), of(&every, i, 1)];
+        assert_eq!(sample.correct, fates[0].is_some() && fates[1].is_some());
+        let stands = sample.correct && fates == [Some(false); 2];
+        assert_eq!((sample.robust, skipping.samples[i].robust), (stands, stands), "{i}");
+        robust += usize::from(stands);
+        // Spared what was broken before, and the same where it was not.
+        let expected = if fates[0] == Some(false) { fates[1] } else { None };
+        assert_eq!(of(&skipping, i, 1), expected, "{i}");
+    }
+    assert_eq!(every.robust_accuracy, robust as f64 / 40.0);
+    let [fgsm, pgd] = [&every.attacks[0], &every.attacks[1]];
+    assert!(fgsm.broken.hits > 0 && pgd.broken.hits > fgsm.broken.hits, "{fgsm:?} {pgd:?}");
+    assert_eq!(pgd.robust_after.hits, robust);
+    assert!(pgd.robust_alone.is_some() && skipping.attacks[1].robust_alone.is_none());
+    assert!(skipping.attacks[1].broken.n < every.attacks[1].broken.n);
+    assert!(fgsm.median_queries.unwrap() >= 1.0 && fgsm.median_distance.unwrap() <= 0.100_001);
+}
+
+#[test]
+fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut asked = 0;
+    let mut count = |_: &Status| {
+        asked += 1;
+        Flow::Continue
+    };
+    let whole = timeless(&experiment::evaluate(&evaluation(false), &mut count).unwrap());
+    // Within the clean pictures, within the first attack, within the second, before the end.
+    for stop in [0, asked / 4, asked / 2, asked - 1] {
+        let path = folder.path().join(format!("{stop}.json"));
+        let state = Some(State { path: path.clone(), weights: "these".into() });
+        let task = Evaluation { state: state.clone(), ..evaluation(false) };
+        let mut calls = 0;
+        let mut broken_off = |_: &Status| {
+            calls += 1;
+            if calls > stop { Flow::Stop } else { Flow::Continue }
+        };
+        let ended = experiment::evaluate(&task, &mut broken_off);
+        assert!(ended.is_err_and(|e| e.is_cancelled()), "{stop}");
+        assert_eq!(path.exists(), stop > 0);
+        assert_eq!(timeless(&evaluate(&task)), whole, "{stop}");
+        // Once more, with nothing left to do.
+        assert_eq!(timeless(&evaluate(&task)), whole, "{stop}");
+        let weights = Some(State { path: path.clone(), weights: "others".into() });
+        let mut other = Evaluation { state, ..evaluation(false) };
+        other.plans[1].epsilon = 0.2;
+        for (task, word) in [
+            (Evaluation { state: weights, ..evaluation(false) }, "weights"),
+            (other, "attacks [1] epsilon is 0.1, not 0.2"),
+        ] {
+            let error = experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap_err();
+            assert!(error.exit_status() == 2 && error.to_string().contains(word), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_transfer_matrix_is_what_its_cells_say() {
+    let load = |name: &str| Model::load(name, &Device::flex()).unwrap();
+    let mut plan = Plan::new(find("bim").unwrap(), 0.2);
+    plan.settings.set("steps", Value::Int(5));
+    let task = Transfer {
+        models: vec![load("mnist-cnn"), load("mnist-cnn-at")],
+        dataset: Dataset::load("mnist").unwrap(),
+        n: 24,
+        plan: plan.clone(),
+        batch_size: 7,
+        device: cpu(),
+    };
+    let found = experiment::transfer(&task, &mut |_, _| Flow::Continue).unwrap();
+    for (row, surrogate) in task.models.iter().enumerate() {
+        for (column, victim) in task.models.iter().enumerate() {
+            let (mut hits, mut n) = (0, 0);
+            for index in 0..task.n {
+                let mut one = experiment("mnist-cnn", "bim", 0.2);
+                one.plan = plan.clone();
+                one.sample = task.dataset.sample(index);
+                (one.model, one.surrogate) = (victim.clone(), Some(surrogate.clone()));
+                let known = Experiment { model: surrogate.clone(), ..one.clone() };
+                let right = |e: &Experiment| {
+                    let clean = experiment::clean(e).unwrap();
+                    clean.prediction.label == clean.label
+                };
+                if right(&one) && right(&known) {
+                    n += 1;
+                    hits += usize::from(run(&one).success);
+                }
+            }
+            let cell = found.success[row][column];
+            assert_eq!((cell.hits, cell.n), (hits, n), "{row} {column}");
+        }
+    }
+    assert!(found.success[0][0].value > found.success[1][0].value);
 }

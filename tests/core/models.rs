@@ -36,15 +36,8 @@ fn cards_tell_the_truth_about_accuracy() {
         let model = Model::load(&card.name, &Device::flex()).unwrap();
         let measure = |n: usize, plan: Plan| {
             let dataset = Dataset::load(&card.data).unwrap();
-            let task = Evaluation {
-                model: model.clone(),
-                dataset,
-                n,
-                plan,
-                batch_size: 100,
-                device: cpu(),
-            };
-            experiment::evaluate(&task, &mut |_, _| Flow::Continue).unwrap()
+            let task = Evaluation::new(model.clone(), dataset, n, plan, cpu());
+            experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap()
         };
         let close = |found: f64, said: f64, n: f64| {
             let error = (said * (1.0 - said) / n).sqrt().max(0.5 / n);

@@ -1,0 +1,48 @@
+//! `bench`: how long an attack takes.
+
+use super::Context;
+use super::commands::BenchArgs;
+use super::plan;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::{self, Bench, WORKLOADS};
+use crate::model::Model;
+
+/// The workloads, for the help.
+pub fn workloads_help() -> String {
+    let mut text = String::from("Workloads, the same as in other tools' benchmarks:\n");
+    for work in WORKLOADS {
+        text.push_str(&format!("  {:<11} {}\n", work.id, work.about));
+    }
+    text.push_str(
+        "\nPrints one line of JSON: wall seconds of each repetition, and the network's passes by \
+         picture in one.\n\nExample:\n  epsiloscope bench --model mnist-cnn --attack pgd40 --batch \
+         100 --threads 2",
+    );
+    text
+}
+
+/// Runs the command.
+pub fn run(args: &BenchArgs, context: &mut Context) -> Result<()> {
+    if let Some(threads) = args.threads {
+        // Before the first computation: afterwards the pool is there, and keeps its size.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        pool.build_global().map_err(|e| {
+            Error::failure(format!("cannot start {threads} threads: {e}"), "--threads", "")
+        })?;
+    }
+    let chosen = context.device();
+    let model = Model::load(&args.model, &chosen.device)?;
+    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &model.card)?)?;
+    let timing = experiment::bench(&Bench {
+        model,
+        dataset,
+        work: args.attack.clone(),
+        batch: args.batch as usize,
+        repeats: args.repeats as usize,
+        cap: args.cap,
+    })?;
+    let line = serde_json::to_string(&timing)
+        .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), "standard output", ""))?;
+    context.out.line(&line)
+}

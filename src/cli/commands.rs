@@ -1,0 +1,177 @@
+//! The flags of the commands that compute.
+
+use super::args::{List, Manner, Method, Pick};
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// `attack`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  epsiloscope attack --model mnist-cnn --sample 0 --attack pgd --eps 0.3 --seed 1 --json
+  epsiloscope attack --image cat.jpg --eps 2/255 --save adversarial.png
+  epsiloscope attack --sample 3 --defence jpeg:50 --defence median
+  epsiloscope attack --sample 3 --attack pgd:steps=100 --least
+  epsiloscope attack --model mnist-cnn-at --surrogate mnist-cnn --eps 0.3
+  epsiloscope attack --inputs in.safetensors --eps 0.1 --save out.safetensors")]
+pub struct AttackArgs {
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Which picture.
+    #[command(flatten)]
+    pub pick: Pick,
+    /// Which attack.
+    #[command(flatten)]
+    pub method: Method,
+    /// Craft the attack on this model and try it on the other: what the attacker has who does not
+    /// have the model itself
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub surrogate: Option<String>,
+    /// Look for the least ε at which the attack works: doubling, then bisection to 1 %
+    #[arg(long, conflicts_with_all = ["inputs", "defence"])]
+    pub least: bool,
+    /// Try a defence, naive and adaptive: ID or ID:VALUE, or `all`; may be repeated
+    #[arg(long, value_name = "ID[:VALUE]")]
+    pub defence: Vec<String>,
+    /// A whole batch: x [N,C,H,W] f32 in 0..1 and labels [N] i64 (safetensors)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "save")]
+    #[arg(conflicts_with_all = ["dataset", "sample", "image", "defence"])]
+    pub inputs: Option<PathBuf>,
+    /// Pictures attacked at a time, with --inputs
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Save the attacked picture (.png rounds to 8 bits, .npy keeps every bit), or with --inputs
+    /// the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `evaluate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A sample is robust when it is answered rightly and no attack breaks it. Each attack after the first \
+is tried on those samples only that still stand. Robust accuracy is an upper bound.
+
+Examples:
+  epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000
+  epsiloscope evaluate --model mnist-cnn-at --attack fgsm,pgd:steps=100:restarts=5 --eps 0.3 --json
+  epsiloscope evaluate --model mnist-cnn-at --attack pgd --n 10000 --state pgd.json")]
+pub struct EvaluateArgs {
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Over how many samples [default: 200, or all where fewer]
+    #[arg(long, value_name = "N")]
+    pub n: Option<usize>,
+    /// The first sample's number in the data set
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub from: usize,
+    /// Pictures attacked at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Attacks, separated by commas or repeated; each may bring parameters: pgd:steps=100
+    /// [default: pgd]
+    #[arg(long, value_name = "ID[:NAME=VALUE]", value_delimiter = ',')]
+    pub attack: Vec<String>,
+    /// How.
+    #[command(flatten)]
+    pub manner: Manner,
+    /// Try every attack on every sample, broken or not: slower, tells each attack's own share
+    #[arg(long)]
+    pub every: bool,
+    /// Write down here after each batch what is done; the same command goes on from there
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub state: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `transfer`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Rows are the models that the attack is crafted on, columns those that it is tried on; a rate counts \
+the samples that both answer rightly. On the diagonal the attack knows its victim.
+
+Example:
+  epsiloscope transfer --models mnist-cnn,mnist-cnn-at --attack pgd --eps 0.2 --n 200")]
+pub struct TransferArgs {
+    /// Models, separated by commas [default: the built-in ones of the data set]
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', value_hint = ValueHint::AnyPath)]
+    pub models: Vec<String>,
+    /// Data set [default: the first model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Over how many samples, the first ones of the data set [default: 200, or all where fewer]
+    #[arg(long, value_name = "N")]
+    pub n: Option<usize>,
+    /// Pictures attacked at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Which attack.
+    #[command(flatten)]
+    pub method: Method,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `bench`
+#[derive(Args, Debug)]
+#[command(after_help = super::bench::workloads_help())]
+pub struct BenchArgs {
+    /// Model: a built-in name, or a folder or card of your own
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: String,
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// A workload from the list below, or an attack at its defaults
+    #[arg(long, value_name = "ID")]
+    pub attack: String,
+    /// How many pictures at once: the first ones that the model answers rightly
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
+    pub batch: u32,
+    /// How many threads compute [default: as many as there are cores]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// How often it is timed
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
+    pub repeats: u32,
+    /// Time it no more after so many seconds
+    #[arg(long, value_name = "S", default_value_t = 25.0)]
+    pub cap: f64,
+}
+
+/// `train`
+#[derive(Args, Debug)]
+#[command(after_help = super::train::recipes_help())]
+pub struct TrainArgs {
+    /// Recipe
+    #[arg(long, value_name = "ID")]
+    pub recipe: String,
+    /// Folder with the IDX files of the data set, plain or .gz
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub data: PathBuf,
+    /// Folder for the model; a training that was cut off there goes on
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+    /// Epochs, instead of the recipe's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10000))]
+    pub epochs: Option<u32>,
+    /// Print the finished card as one JSON object
+    #[command(flatten)]
+    pub list: List,
+}

@@ -1,0 +1,70 @@
+//! `transfer`: what is crafted on one model, tried on others.
+
+use super::Context;
+use super::commands::TransferArgs;
+use super::evaluate::percent;
+use super::output::{Output, Style};
+use super::{plan, progress};
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::experiment::{self, Transfer, TransferReport};
+use crate::model::{self, Model};
+
+/// Runs the command.
+pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
+    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
+    let head = plan::model_name(args.models.first().map(String::as_str), &pick, &context.config);
+    let (card, _) = model::find_card(&head)?;
+    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
+    let names: Vec<String> = match args.models.as_slice() {
+        [] => {
+            let built_in = model::catalogue().into_iter().filter(|c| c.data == dataset.id);
+            built_in.map(|card| card.name).collect()
+        }
+        some => some.to_vec(),
+    };
+    let n = plan::count(args.n, 0, &dataset)?;
+    let chosen = context.device();
+    let models = names.iter().map(|name| Model::load(name, &chosen.device));
+    let models = models.collect::<Result<Vec<_>>>()?;
+    let seed = context.config.seed;
+    let labels = models.first().map(|model| model.labels.clone()).unwrap_or_default();
+    let plan = plan::plan(&args.method, &dataset.id, &labels, seed)?;
+    let batch_size = args.batch_size as usize;
+    let task = Transfer { models, dataset, n, plan, batch_size, device: chosen.info };
+    let bar = progress::bar(0, "samples");
+    let report = experiment::transfer(&task, &mut progress::follow(&bar))?;
+    bar.finish_and_clear();
+    match args.list.json {
+        true => context.out.json(&report),
+        false => print(&report, &task, &mut context.out),
+    }
+}
+
+fn print(report: &TransferReport, task: &Transfer, out: &mut Output) -> Result<()> {
+    let mut rows = vec![vec!["crafted on".to_string()]];
+    rows[0].extend(report.models.iter().map(|name| format!("→ {name}")));
+    for (name, cells) in report.models.iter().zip(&report.success) {
+        let mut row = vec![name.clone()];
+        row.extend(cells.iter().map(|cell| {
+            let [low, high] = cell.interval.map(|end| format!("{:.0}", end * 100.0));
+            format!("{} ({low}…{high}, n={})", percent(cell.value), cell.n)
+        }));
+        rows.push(row);
+    }
+    out.table(&rows)?;
+    out.line("success rate with 95 % interval, on the samples that both models answer rightly")?;
+    let values = task.models[0].card.input.shape.iter().product();
+    out.line(&out.paint(
+        Style::Faint,
+        &format!(
+            "{}  on {} n={}  {} {}  {:.1} s",
+            plan::describe(&task.plan, values),
+            report.dataset,
+            report.n,
+            report.device.kind,
+            report.device.name,
+            report.cost.seconds
+        ),
+    ))
+}

@@ -1,0 +1,160 @@
+//! Robust accuracy over many samples, under one attack or the worst of several.
+
+use crate::attack::{Budget, Flow, Goal, Plan, Victim};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::evaluation::{EvaluationReport, summarise};
+use crate::experiment::ledger::Ledger;
+use crate::experiment::many::{Answers, Many, Meter, at_once, others, read};
+use crate::experiment::report::Device;
+use crate::experiment::single::{assault, cost};
+use crate::model::Model;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is to be evaluated.
+pub struct Evaluation {
+    /// The model.
+    pub model: Arc<Model>,
+    /// The samples are from here.
+    pub dataset: Arc<Dataset>,
+    /// The number of the first sample.
+    pub first: usize,
+    /// How many samples.
+    pub n: usize,
+    /// Which attacks, how, in this order.
+    pub plans: Vec<Plan>,
+    /// Whether every attack is tried on every sample that is answered rightly; if not, only on
+    /// those that no attack before it has broken.
+    pub every: bool,
+    /// How many pictures go through the network at once.
+    pub batch_size: usize,
+    /// Which device does the work, for the report.
+    pub device: Device,
+    /// Where the work is written down as it goes, so that it can be taken up again.
+    pub state: Option<State>,
+}
+
+/// A file that holds how far an evaluation is.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The file.
+    pub path: PathBuf,
+    /// What tells the model's weights from all others: their SHA-256.
+    pub weights: String,
+}
+
+/// How far an evaluation is.
+pub struct Status {
+    /// Samples done, summed over the attacks; a fraction of a sample counts.
+    pub done: f64,
+    /// Of how many.
+    pub total: f64,
+    /// The attack at work; none while the clean pictures are looked at.
+    pub attack: Option<&'static str>,
+    /// Its stage, if it has any.
+    pub stage: Option<&'static str>,
+    /// How many samples no attack has broken so far.
+    pub robust: usize,
+}
+
+/// Told how far the evaluation is; may stop it (within one attack step).
+pub type Watch<'a> = &'a mut dyn FnMut(&Status) -> Flow;
+
+impl Evaluation {
+    /// One attack on the first `n` samples.
+    pub fn new(
+        model: Arc<Model>,
+        dataset: Arc<Dataset>,
+        n: usize,
+        plan: Plan,
+        device: Device,
+    ) -> Self {
+        let (first, every, batch_size) = (0, false, 100);
+        Self { model, dataset, first, n, plans: vec![plan], every, batch_size, device, state: None }
+    }
+
+    /// The samples, by their numbers in the data set.
+    pub fn range(&self) -> Range<usize> {
+        let end = self.first.saturating_add(self.n).min(self.dataset.len());
+        self.first.min(end)..end
+    }
+}
+
+/// Measures clean and robust accuracy. A sample counts as robust when it is answered rightly *and*
+/// no attack breaks it; misclassified samples are not attacked. A broken-off evaluation with a
+/// [`State`] goes on where it stopped, and ends as if it had never been broken off.
+///
+/// # Errors
+/// Usage, where the data set's classes are not the model's, where ε, norm or target do not fit, or
+/// where the state is another evaluation's; cancelled; device failures.
+pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport> {
+    let model = &task.model;
+    for plan in &task.plans {
+        plan.check()?;
+        Budget::new(plan.norm, plan.epsilon, model.card.input.shape.iter().product())?;
+    }
+    let mut ledger = Ledger::open(task)?;
+    let begin = Instant::now();
+    let (images, labels) = read(model, &task.dataset, task.range())?;
+    let many = Many { model, images: &images, labels: &labels, first: task.first };
+    let mut victim = Victim::new(&model.network);
+    let looking = Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0 };
+    let answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
+    let clean = cost([&victim], begin);
+    for at in 0..task.plans.len() {
+        work(task, at, &many, &answers, &mut ledger, watch)?;
+    }
+    Ok(summarise(task, &labels, &answers, &ledger, clean))
+}
+
+/// Lets attack number `at` loose on what it has left to do.
+fn work(
+    task: &Evaluation,
+    at: usize,
+    many: &Many<'_>,
+    answers: &Answers,
+    ledger: &mut Ledger,
+    watch: Watch<'_>,
+) -> Result<()> {
+    let (plan, all) = (&task.plans[at], answers.right.len());
+    let open = answers.right.iter().copied();
+    let open = open.filter(|i| task.every || !ledger.broken(at, many.first + i));
+    let goals = many.goals(plan, answers, open)?;
+    // What was done before an interrupt was done in this order, too.
+    let left: &[(usize, Goal)] = &goals[ledger.entries[at].fates.len().min(goals.len())..];
+    let crowd = match left.is_empty() {
+        true => None,
+        false => others(many.model, plan, &task.dataset, task.range()),
+    };
+    let mut done = all - left.len();
+    for part in left.chunks(at_once(plan, task.batch_size)) {
+        let robust = answers.right.iter().filter(|i| !ledger.broken(at + 1, many.first + **i));
+        let robust = robust.count();
+        let mut tell = |share: f64, stage: Option<&'static str>| {
+            watch(&Status {
+                done: (at * all + done) as f64 + share * part.len() as f64,
+                total: (task.plans.len() * all) as f64,
+                attack: Some(plan.attack.id),
+                stage,
+                robust,
+            })
+        };
+        if tell(0.0, None) == Flow::Stop {
+            return Err(Error::cancelled());
+        }
+        let mut meter = Meter::new(&mut tell);
+        let begin = Instant::now();
+        let mut victim = Victim::new(&many.model.network);
+        let problem = many.problem(plan, part, crowd.clone())?;
+        let verdict = assault(plan, &mut victim, None, &problem, &mut meter)?;
+        let numbers = part.iter().map(|(i, _)| many.first + i);
+        let cost = cost([&victim], begin);
+        ledger.entries[at].add(numbers, verdict, meter.stages, cost);
+        done += part.len();
+        ledger.save()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! What an evaluation found: serialised as it stands for `--json`.
+
+use crate::attack::{Aim, Extent, Knowledge, Norm, Plan};
+use crate::experiment::evaluate::Evaluation;
+use crate::experiment::ledger::{Entry, Fate, Ledger};
+use crate::experiment::many::Answers;
+use crate::experiment::report::{Cost, Device, VERSION};
+use crate::metrics::{Rate, median};
+use crate::parameter::{Settings, Value};
+use serde::Serialize;
+
+/// A share with its uncertainty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Share {
+    /// 0..1; not a number (`null` in JSON) of none.
+    pub value: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+    /// How many.
+    pub hits: usize,
+    /// Of how many.
+    pub n: usize,
+}
+
+impl From<Rate> for Share {
+    fn from(rate: Rate) -> Self {
+        let (value, interval) = (rate.value(), rate.interval());
+        Self { value, interval, hits: rate.hits, n: rate.n }
+    }
+}
+
+/// One stage of an attack of several.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageRow {
+    /// Its name.
+    pub stage: String,
+    /// How many samples it broke.
+    pub broken: usize,
+    /// Robust accuracy after it and everything before it.
+    pub robust_after: Share,
+}
+
+/// One attack of an evaluation.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttackRow {
+    /// The attack's identifier.
+    pub attack: &'static str,
+    /// What bounds the perturbation.
+    pub extent: Extent,
+    /// The norm.
+    pub norm: Norm,
+    /// The attack's parameters, `auto` values resolved.
+    pub parameters: Settings,
+    /// The size allowed, in pixel units; none where ε decides nothing.
+    pub epsilon: Option<f64>,
+    /// What was aimed at.
+    pub target: Aim,
+    /// Of the samples that it was tried on, the share that it broke.
+    pub broken: Share,
+    /// Robust accuracy against this attack alone; none where it was spared samples that an attack
+    /// before it had broken.
+    pub robust_alone: Option<Share>,
+    /// Robust accuracy after it and all attacks before it.
+    pub robust_after: Share,
+    /// Median distance of the samples it was tried on (those it did not reach count as infinitely
+    /// far) for an attack that searches for the least; else of those where it reached its goal.
+    pub median_distance: Option<f64>,
+    /// Median number of queries of the samples it was tried on.
+    pub median_queries: Option<f64>,
+    /// Its stages, if it has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageRow>,
+    /// What else it tells.
+    pub notes: Vec<String>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// One sample of an evaluation.
+#[derive(Clone, Debug, Serialize)]
+pub struct SampleRow {
+    /// Its number in the data set.
+    pub index: usize,
+    /// Its true class.
+    pub label: usize,
+    /// The answer without an attack.
+    pub clean: usize,
+    /// Whether that is right; if not, nothing was attacked.
+    pub correct: bool,
+    /// Whether it is answered rightly and no attack broke it.
+    pub robust: bool,
+    /// What came of each attack; none where it was not tried.
+    pub attacks: Vec<Option<Fate>>,
+}
+
+/// Robust accuracy and all it depends on.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluationReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The model's name.
+    pub model: String,
+    /// The data set.
+    pub dataset: String,
+    /// The number of the first sample.
+    pub first: usize,
+    /// Number of samples.
+    pub n: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Which device did the work.
+    pub device: Device,
+    /// Whether every attack was tried on every sample, broken before or not.
+    pub every: bool,
+    /// Share answered rightly without an attack.
+    pub clean_accuracy: f64,
+    /// Its 95 % Wilson interval.
+    pub clean_interval: [f64; 2],
+    /// Share answered rightly and broken by none of the attacks: an upper bound of the true
+    /// robustness.
+    pub robust_accuracy: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+    /// What the robust accuracy is not.
+    pub caveat: String,
+    /// The attacks, in the order in which they were tried.
+    pub attacks: Vec<AttackRow>,
+    /// The samples.
+    pub samples: Vec<SampleRow>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Makes the report from what was done; `clean` is what the clean pictures cost.
+pub(super) fn summarise(
+    task: &Evaluation,
+    labels: &[usize],
+    answers: &Answers,
+    ledger: &Ledger,
+    clean: Cost,
+) -> EvaluationReport {
+    let n = labels.len();
+    let number = |i: &usize| task.first + i;
+    let standing =
+        |before: usize| answers.right.iter().filter(|i| !ledger.broken(before, number(i))).count();
+    let mut cost = clean;
+    let mut attacks = Vec::new();
+    for (at, (plan, entry)) in task.plans.iter().zip(&ledger.entries).enumerate() {
+        let standing = (standing(at), standing(at + 1));
+        attacks.push(attack_row(task, plan, entry, standing, (answers.right.len(), n)));
+        cost.forward += entry.cost.forward;
+        cost.backward += entry.cost.backward;
+        cost.seconds += entry.cost.seconds;
+    }
+    let row = |i: usize| SampleRow {
+        index: number(&i),
+        label: labels[i],
+        clean: answers.labels[i],
+        correct: answers.labels[i] == labels[i],
+        robust: answers.labels[i] == labels[i] && !ledger.broken(task.plans.len(), number(&i)),
+        attacks: ledger.entries.iter().map(|e| e.fates.get(&number(&i)).cloned()).collect(),
+    };
+    let right = Rate { hits: answers.right.len(), n };
+    let robust = Rate { hits: standing(task.plans.len()), n };
+    EvaluationReport {
+        version: VERSION,
+        model: task.model.card.name.clone(),
+        dataset: task.dataset.id.clone(),
+        first: task.first,
+        n,
+        seed: task.plans.first().map_or(0, |plan| plan.seed),
+        device: task.device.clone(),
+        every: task.every,
+        clean_accuracy: right.value(),
+        clean_interval: right.interval(),
+        robust_accuracy: robust.value(),
+        interval: robust.interval(),
+        caveat: caveat(&task.plans, &attacks),
+        attacks,
+        samples: (0..n).map(row).collect(),
+        cost,
+    }
+}
+
+fn attack_row(
+    task: &Evaluation,
+    plan: &Plan,
+    entry: &Entry,
+    (before, after): (usize, usize),
+    (right, n): (usize, usize),
+) -> AttackRow {
+    let fates = || entry.fates.values();
+    let broken = fates().filter(|fate| fate.success).count();
+    let share = |hits: usize| Share::from(Rate { hits, n });
+    let distance = |fate: &Fate| match fate.reached {
+        true => Some(f64::from(fate.distance)),
+        false => (plan.attack.extent == Extent::Least).then_some(f64::INFINITY),
+    };
+    let mut standing = before;
+    let stage = |name: &String| {
+        let fell = fates().filter(|f| f.success && f.stage.as_ref() == Some(name)).count();
+        standing -= fell.min(standing);
+        StageRow { stage: name.clone(), broken: fell, robust_after: share(standing) }
+    };
+    AttackRow {
+        attack: plan.attack.id,
+        extent: plan.attack.extent,
+        norm: plan.norm,
+        parameters: plan.resolved(),
+        epsilon: plan.threshold(task.model.card.input.shape.iter().product()),
+        target: plan.aim,
+        broken: Rate { hits: broken, n: entry.fates.len() }.into(),
+        robust_alone: (entry.fates.len() == right).then(|| share(right - broken)),
+        robust_after: share(after),
+        median_distance: median(fates().filter_map(distance)),
+        median_queries: median(fates().map(|fate| fate.queries as f64)),
+        // With --every, a stage breaks samples that an attack before it had broken.
+        stages: match task.every && before < right {
+            true => Vec::new(),
+            false => entry.stages.iter().map(stage).collect(),
+        },
+        notes: entry.notes.clone(),
+        cost: entry.cost,
+    }
+}
+
+/// What the robust accuracy is not: the fewer and the weaker the attacks, the less it says.
+fn caveat(plans: &[Plan], rows: &[AttackRow]) -> String {
+    let bound = "an upper bound: a stronger attack may lower it";
+    let count = |settings: &Settings, id: &str| match settings.get(id) {
+        Value::Int(count) => count,
+        _ => 1,
+    };
+    let single = |(plan, row): (&Plan, &AttackRow)| {
+        let many = ["steps", "restarts", "repeats", "queries", "iterations"];
+        let once = many.iter().all(|id| count(&row.parameters, id) <= 1);
+        plan.attack.knowledge() == Knowledge::Gradient && row.stages.is_empty() && once
+    };
+    let blind = plans.iter().all(|plan| plan.attack.knowledge() != Knowledge::Gradient);
+    let staged = rows.iter().any(|row| !row.stages.is_empty());
+    let weak = match plans {
+        _ if plans.iter().zip(rows).all(single) => "a single gradient step is a weak attack",
+        [_] if blind => "one attack that uses no gradient says little",
+        _ if blind => "no attack used gradients",
+        [_] if !staged => "one attack alone says little",
+        _ => return bound.to_string(),
+    };
+    format!("{bound}, and {weak}")
+}

@@ -1,0 +1,195 @@
+//! Many pictures before one model: what batches, evaluations and transfers share.
+
+use crate::attack::{Aim, Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Score, Scores};
+use crate::attack::{Step, Victim};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::crowd::{gather, wants_crowd};
+use crate::experiment::single::truth;
+use crate::model::{Classifier, Model};
+use burn::tensor::{Tensor, TensorData};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Pictures with their classes, as a model sees them.
+pub(super) struct Many<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Pixels in 0..1, `[N, C, H, W]`.
+    pub images: &'a [f32],
+    /// The true class of each.
+    pub labels: &'a [usize],
+    /// The number of the first one, which keys its random numbers; the others follow.
+    pub first: usize,
+}
+
+/// The model's answers to the clean pictures.
+pub(super) struct Answers {
+    /// The logits.
+    pub scores: Scores,
+    /// The labels.
+    pub labels: Vec<usize>,
+    /// Which pictures are answered rightly, by their numbers here.
+    pub right: Vec<usize>,
+}
+
+impl Many<'_> {
+    fn size(&self) -> usize {
+        self.model.card.input.shape.iter().product()
+    }
+
+    /// These pictures as a tensor on the model's device.
+    fn tensor(&self, which: &[usize]) -> Tensor<4> {
+        let ([c, h, w], size) = (self.model.card.input.shape, self.size());
+        let mut pixels = Vec::with_capacity(which.len() * size);
+        which.iter().for_each(|i| pixels.extend_from_slice(self.row(*i)));
+        let data = TensorData::new(pixels, [which.len(), c, h, w]);
+        Tensor::from_data(data, self.model.network.device())
+    }
+
+    /// One picture.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.images[i * self.size()..(i + 1) * self.size()]
+    }
+
+    /// Asks the model about all of them, `batch` at a time.
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn answers(
+        &self,
+        victim: &mut Victim<'_>,
+        batch: usize,
+        go_on: &mut dyn FnMut() -> Flow,
+    ) -> Result<Answers> {
+        let all: Vec<usize> = (0..self.labels.len()).collect();
+        let mut scores = Scores::new(Vec::new(), self.model.card.num_classes);
+        for part in all.chunks(batch.max(1)) {
+            scores.append(victim.scores(&self.tensor(part))?);
+            if go_on() == Flow::Stop {
+                return Err(Error::cancelled());
+            }
+        }
+        let labels = scores.labels();
+        let right = all.into_iter().filter(|i| labels[*i] == self.labels[*i]).collect();
+        Ok(Answers { scores, labels, right })
+    }
+
+    /// The goals of those of `which` that the plan can attack: none is its target already.
+    ///
+    /// # Errors
+    /// Usage, for a target that does not exist.
+    pub fn goals(
+        &self,
+        plan: &Plan,
+        answers: &Answers,
+        which: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<(usize, Goal)>> {
+        let there = |i: &usize| plan.aim == Aim::Class(self.labels[*i]);
+        let which = which.into_iter().filter(|i| !there(i));
+        which.map(|i| Ok((i, plan.aim.goal(self.labels[i], answers.scores.row(i))?))).collect()
+    }
+
+    /// The problem of attacking some of them.
+    ///
+    /// # Errors
+    /// Usage, for an ε out of range.
+    pub fn problem(
+        &self,
+        plan: &Plan,
+        part: &[(usize, Goal)],
+        crowd: Option<Arc<Crowd>>,
+    ) -> Result<Problem> {
+        let which: Vec<usize> = part.iter().map(|(i, _)| *i).collect();
+        Ok(Problem {
+            budget: Budget::new(plan.norm, plan.epsilon, self.size())?,
+            images: self.tensor(&which),
+            goals: part.iter().map(|(_, goal)| *goal).collect(),
+            seed: plan.seed,
+            samples: which.iter().map(|i| (self.first + i) as u64).collect(),
+            crowd,
+        })
+    }
+}
+
+/// The pictures and classes of a data set, as the model sees them.
+///
+/// # Errors
+/// Usage, where the data set's classes are not the model's.
+pub(super) fn read(
+    model: &Model,
+    dataset: &Dataset,
+    range: Range<usize>,
+) -> Result<(Vec<f32>, Vec<usize>)> {
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    for index in range {
+        let sample = dataset.sample(index);
+        let Some(label) = truth(model, &sample) else {
+            return Err(Error::usage(
+                format!("'{}' was not made for '{}'", model.card.name, dataset.id),
+                "--dataset",
+                format!("use the model's own data set, '{}'", model.card.data),
+            ));
+        };
+        images.extend_from_slice(model.card.input.fit(&sample.picture).pixels());
+        labels.push(label);
+    }
+    Ok((images, labels))
+}
+
+/// What the plan's attack learns from: the pictures after `range`, round the end of the data set,
+/// so that what was learned is tried on pictures that were not learned from. None where the attack
+/// needs none, or where there are no others.
+///
+/// # Errors
+/// Failure, when the data set cannot be read.
+pub(super) fn others(
+    model: &Model,
+    plan: &Plan,
+    dataset: &Dataset,
+    range: Range<usize>,
+) -> Option<Arc<Crowd>> {
+    let order = (range.end..dataset.len()).chain(0..range.start);
+    wants_crowd(plan).then(|| gather(model, plan, dataset, order)).flatten()
+}
+
+/// How many pictures to attack at a time: one perturbation for all needs all of them.
+pub(super) fn at_once(plan: &Plan, batch: usize) -> usize {
+    if plan.attack.crowd { usize::MAX } else { batch.max(1) }
+}
+
+/// Passes on how far an attack is, from 0 to 1, and stops it when asked to.
+pub(super) struct Meter<'a> {
+    share: f64,
+    /// The names of the attack's stages, where it has any.
+    pub stages: &'static [&'static str],
+    stage: Option<&'static str>,
+    tell: &'a mut dyn FnMut(f64, Option<&'static str>) -> Flow,
+}
+
+impl<'a> Meter<'a> {
+    /// Tells `tell` how far the attack is, and in which stage.
+    pub fn new(tell: &'a mut dyn FnMut(f64, Option<&'static str>) -> Flow) -> Self {
+        Self { share: 0.0, stages: &[], stage: None, tell }
+    }
+}
+
+impl Observer for Meter<'_> {
+    fn step(&mut self, step: &Step<'_>) -> Flow {
+        let within = (step.iteration as f64 + 1.0) / (step.iterations as f64 + 1.0);
+        let share = (step.restart as f64 + within) / step.restarts.max(1) as f64;
+        self.share = match step.stage {
+            None => share,
+            Some(stage) => {
+                self.stages = stage.all;
+                self.stage = Some(stage.name());
+                (stage.number as f64 + share) / stage.all.len().max(1) as f64
+            }
+        };
+        self.pulse()
+    }
+
+    fn pulse(&mut self) -> Flow {
+        (self.tell)(self.share.clamp(0.0, 1.0), self.stage)
+    }
+}

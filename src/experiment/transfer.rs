@@ -1,0 +1,142 @@
+//! Transfer: what is crafted on one model, tried on others.
+
+use crate::attack::{Aim, Flow, Norm, Plan, Victim, attempt, judge};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::batch::Progress;
+use crate::experiment::evaluation::Share;
+use crate::experiment::many::{Many, Meter, at_once, others, read};
+use crate::experiment::report::{Cost, Device, VERSION};
+use crate::experiment::single::{cost, same_kind};
+use crate::metrics::Rate;
+use crate::model::Model;
+use crate::parameter::Settings;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is to be crafted, and on which models it is to be tried.
+pub struct Transfer {
+    /// Each is a surrogate once, and a victim of all; on one device.
+    pub models: Vec<Arc<Model>>,
+    /// The samples are the first n of it.
+    pub dataset: Arc<Dataset>,
+    /// How many samples.
+    pub n: usize,
+    /// Which attack, how.
+    pub plan: Plan,
+    /// How many pictures go through the network at once.
+    pub batch_size: usize,
+    /// Which device does the work, for the report.
+    pub device: Device,
+}
+
+/// Success rates by surrogate and victim, and all they depend on.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransferReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The names of the models, in the order of rows and columns.
+    pub models: Vec<String>,
+    /// The data set.
+    pub dataset: String,
+    /// Number of samples (the first ones of the data set).
+    pub n: usize,
+    /// The attack's identifier.
+    pub attack: &'static str,
+    /// The norm.
+    pub norm: Norm,
+    /// The attack's parameters, `auto` values resolved.
+    pub parameters: Settings,
+    /// The size allowed, in pixel units; none where ε decides nothing.
+    pub epsilon: Option<f64>,
+    /// What was aimed at.
+    pub target: Aim,
+    /// The seed.
+    pub seed: u64,
+    /// Which device did the work.
+    pub device: Device,
+    /// Clean accuracy of each model.
+    pub clean: Vec<Share>,
+    /// The success rate of what was crafted on the row's model against the column's, on the samples
+    /// that both answer rightly without an attack. On the diagonal the attack knows its victim.
+    pub success: Vec<Vec<Share>>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Crafts the attack on each model and tries it on all of them.
+///
+/// # Errors
+/// Usage, where the models differ in shape or classes, or where the data set, ε, norm or target
+/// does not fit; cancelled; device failures.
+pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferReport> {
+    let (begin, plan, count) = (Instant::now(), &task.plan, task.models.len());
+    plan.check()?;
+    let Some(head) = task.models.first().filter(|_| count > 1) else {
+        let remedy = "name at least two, separated by commas";
+        return Err(Error::usage("a transfer needs several models", "--models", remedy));
+    };
+    for model in &task.models[1..] {
+        same_kind(model, head).map_err(|e| Error { place: "--models".into(), ..e })?;
+    }
+    let range = 0..task.n.min(task.dataset.len());
+    let (images, labels) = read(head, &task.dataset, range.clone())?;
+    let (n, total) = (labels.len(), count * labels.len());
+    let all: Vec<Many<'_>> = task
+        .models
+        .iter()
+        .map(|model| Many { model, images: &images, labels: &labels, first: 0 })
+        .collect();
+    let mut victims: Vec<Victim<'_>> =
+        task.models.iter().map(|model| Victim::new(&model.network)).collect();
+    let mut answers = Vec::new();
+    for (many, victim) in all.iter().zip(&mut victims) {
+        answers.push(many.answers(victim, task.batch_size, &mut || progress(0, total))?);
+    }
+    let mut success = Vec::new();
+    for (at, many) in all.iter().enumerate() {
+        let mut row = vec![Rate { hits: 0, n: 0 }; count];
+        let right = answers[at].right.iter().copied();
+        let goals = many.goals(plan, &answers[at], right)?;
+        let crowd = others(many.model, plan, &task.dataset, range.clone());
+        let mut done = (at + 1) * n - goals.len();
+        for part in goals.chunks(at_once(plan, task.batch_size)) {
+            let problem = many.problem(plan, part, crowd.clone())?;
+            let mut tell =
+                |share: f64, _| progress(done + (share * part.len() as f64) as usize, total);
+            let mut meter = Meter::new(&mut tell);
+            let settings = plan.resolved();
+            let found = attempt(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;
+            for (cell, (victim, answers)) in row.iter_mut().zip(victims.iter_mut().zip(&answers)) {
+                let verdict = judge(plan.attack.extent, found.clone(), victim, &problem)?;
+                for (k, (i, _)) in part.iter().enumerate() {
+                    let counts = answers.labels[*i] == labels[*i];
+                    cell.n += usize::from(counts);
+                    cell.hits += usize::from(counts && verdict.success[k]);
+                }
+            }
+            done += part.len();
+            if progress(done, total) == Flow::Stop && done < total {
+                return Err(Error::cancelled());
+            }
+        }
+        success.push(row.into_iter().map(Share::from).collect());
+    }
+    Ok(TransferReport {
+        version: VERSION,
+        models: task.models.iter().map(|model| model.card.name.clone()).collect(),
+        dataset: task.dataset.id.clone(),
+        n,
+        attack: plan.attack.id,
+        norm: plan.norm,
+        parameters: plan.resolved(),
+        epsilon: plan.threshold(head.card.input.shape.iter().product()),
+        target: plan.aim,
+        seed: plan.seed,
+        device: task.device.clone(),
+        clean: answers.iter().map(|a| Rate { hits: a.right.len(), n }.into()).collect(),
+        success,
+        cost: cost(victims.iter(), begin),
+    })
+}

@@ -1,0 +1,161 @@
+//! Many samples: several attacks, a state to go on from, transfer, timing, the least ε.
+
+use crate::results::{has, timeless};
+use crate::{User, data};
+use safetensors::SafeTensors;
+use std::time::{Duration, Instant};
+
+const MLP: &str = "--model {mlp} --dataset mnist";
+
+#[test]
+fn several_attacks_make_a_worst_case() {
+    let user = User::new();
+    let line = format!(
+        "evaluate {MLP} --attack fgsm,noise:repeats=3 --attack pgd:steps=5:restarts=2 --eps 0.05 --n 30 --from 10"
+    );
+    let report = user.json(&format!("{line} --json"));
+    assert_eq!((&report["first"], &report["n"]), (&10.into(), &30.into()));
+    assert_eq!(report["samples"][0]["index"], 10);
+    let attacks = report["attacks"].as_array().unwrap();
+    let ids: Vec<_> = attacks.iter().map(|a| a["attack"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["fgsm", "noise", "pgd"]);
+    assert_eq!(attacks[1]["parameters"]["repeats"], 3);
+    assert_eq!(attacks[2]["parameters"]["restarts"], 2);
+    let after: Vec<_> =
+        attacks.iter().map(|a| a["robust_after"]["hits"].as_u64().unwrap()).collect();
+    assert!(after[0] >= after[1] && after[1] >= after[2], "{after:?}");
+    let samples = report["samples"].as_array().unwrap();
+    let robust = samples.iter().filter(|s| s["robust"] == true).count() as u64;
+    assert_eq!(after[2], robust);
+    assert_eq!(report["robust_accuracy"], robust as f64 / 30.0);
+    let text = user.succeeds(&line);
+    for word in ["robust then", "upper bound", "noise", "samples 10..39"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let every = user.succeeds(&format!("{line} --every"));
+    assert!(every.contains("robust alone"), "{every}");
+}
+
+#[test]
+fn a_weak_evaluation_is_called_so() {
+    let user = User::new();
+    for (attack, word) in [
+        ("fgsm", "single gradient step"),
+        ("pgd:steps=1", "single gradient step"),
+        ("noise", "no gradient"),
+        ("bim", "one attack alone"),
+    ] {
+        let text = user.succeeds(&format!("evaluate {MLP} --attack {attack} --eps 0.05 --n 5"));
+        assert!(text.contains("upper bound") && text.contains(word), "{attack}: {text}");
+    }
+}
+
+#[test]
+fn an_evaluation_that_was_killed_goes_on() {
+    let user = User::new();
+    let line = format!("evaluate {MLP} --attack pgd --eps 0.1 --n 60 --batch-size 4 --json");
+    let whole = user.json(&line);
+    let resumable = format!("{line} --state state.json");
+    // The program itself, not the wrapper: it is killed on the way.
+    let words = resumable.split(' ').map(|w| w.replace("{mlp}", &data("peers/mlp")));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_epsiloscope"))
+        .args(words)
+        .env("EPSILOSCOPE_DEVICE", "cpu")
+        .env("HOME", user.path(""))
+        .current_dir(user.path(""))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while !user.path("state.json").exists() && begin.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let text = std::fs::read_to_string(user.path("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(state["attacks"][0]["fates"].as_object().unwrap().len() >= 4);
+    assert_eq!(timeless(user.json(&resumable)), timeless(whole));
+    user.fails(&resumable.replace("--eps 0.1", "--eps 0.2"), 2, &["state.json", "0.1, not 0.2"]);
+    user.fails(&format!("{resumable} --seed 9"), 2, &["state.json", "seed is 0, not 9"]);
+    user.write("state.json", "{");
+    user.fails(&resumable, 1, &["state.json", "remove it"]);
+}
+
+#[test]
+fn a_transfer_is_a_matrix() {
+    let user = User::new();
+    let line =
+        "transfer --models mnist-cnn,{mlp} --dataset mnist --attack bim:steps=5 --eps 0.2 --n 12";
+    let report = user.json(&format!("{line} --json"));
+    assert_eq!(report["models"].as_array().unwrap().len(), 2);
+    has(
+        &report,
+        &["/success/1/0/value", "/success/0/1/interval", "/clean/1/value", "/cost/seconds"],
+    );
+    assert_eq!(report["success"][0][0]["value"], 1.0);
+    let text = user.succeeds(line);
+    assert!(text.contains("→ mnist-cnn") && text.contains("both models"), "{text}");
+    let unlike = "transfer --models mnist-cnn,fashion-cnn --dataset mnist --n 5";
+    user.fails(unlike, 2, &["fashion-cnn", "--models", "same classes"]);
+    user.fails("transfer --models mnist-cnn --n 5", 2, &["--models", "at least two"]);
+}
+
+#[test]
+fn a_surrogate_and_the_least_epsilon() {
+    let user = User::new();
+    let line = format!("attack {MLP} --attack bim:steps=5");
+    let least = user.json(&format!("{line} --least --json"));
+    let epsilon = least["epsilon"].as_f64().unwrap();
+    assert_eq!(least["report"]["epsilon"], epsilon);
+    assert!(least["tried"].as_array().unwrap().len() > 4 && epsilon < 0.3, "{least}");
+    let text = user.succeeds(&format!("{line} --least"));
+    assert!(text.contains("least ε") && text.contains("tried"), "{text}");
+    let crafted = format!("{line} --eps 0.3 --surrogate mnist-cnn");
+    assert_eq!(user.json(&format!("{crafted} --json"))["surrogate"], "mnist-cnn");
+    assert!(user.succeeds(&crafted).contains("crafted on mnist-cnn"));
+    user.fails(&format!("{line} --surrogate fashion-cnn"), 2, &["fashion-cnn", "--surrogate"]);
+}
+
+#[test]
+fn a_batch_tells_queries_and_distances() {
+    let user = User::new();
+    let inputs = data("peers/mlp/golden.safetensors");
+    let line =
+        format!("attack --model {{mlp}} --inputs {inputs} --attack noise:repeats=3 --eps 0.1");
+    let summary = user.json(&format!("{line} --save out.safetensors --json"));
+    has(&summary, &["/median_queries", "/reached", "/extent"]);
+    let bytes = std::fs::read(user.path("out.safetensors")).unwrap();
+    let saved = SafeTensors::deserialize(&bytes).unwrap();
+    let queries = saved.tensor("queries").unwrap().data().to_vec();
+    let queries: Vec<i64> = queries.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
+    assert!(queries.len() == 16 && queries.iter().all(|q| (0..=3).contains(q)), "{queries:?}");
+    let [reached, success] = ["reached", "success"].map(|name| saved.tensor(name).unwrap().data());
+    assert_eq!(reached, success);
+    assert_eq!(saved.tensor("distance").unwrap().data(), saved.tensor("linf").unwrap().data());
+}
+
+#[test]
+fn a_timing_is_one_line() {
+    let user = User::new();
+    for (work, forward) in [("fwd", 2), ("grad", 2), ("pgd40", 0), ("noise", 0)] {
+        let line = format!("bench {MLP} --attack {work} --batch 2 --threads 1 --repeats 3 --cap 5");
+        let text = user.succeeds(&line);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let timing: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let seconds = timing["seconds"].as_array().unwrap();
+        assert!(!seconds.is_empty() && seconds.iter().all(|s| s.as_f64().unwrap() > 0.0));
+        assert!(forward == 0 || timing["forward"] == forward, "{text}");
+    }
+    user.fails(&format!("bench {MLP} --attack pdg"), 2, &["pdg", "'pgd'"]);
+}
+
+#[test]
+fn parameters_fit_one_attack() {
+    let user = User::new();
+    let line = format!("evaluate {MLP} --attack fgsm,pgd");
+    user.fails(&format!("{line} --set steps=3"), 2, &["--set", "pgd:steps=100"]);
+    user.fails(&format!("{line}:step=3"), 2, &["step", "steps"]);
+    user.fails(&format!("{line} --from 9999 --n 2"), 2, &["--n", "1..1"]);
+    user.fails(&format!("evaluate {MLP} --from 10000"), 2, &["--from", "0..9999"]);
+}
