@@ -58,6 +58,7 @@ impl Stage {
 }
 
 /// One iteration of an attack on those pictures of its problem that are still worked on.
+#[derive(Clone, Copy)]
 pub struct Step<'a> {
     /// Which pictures of the problem the lists speak of, `[N]`.
     pub open: &'a [usize],

@@ -6,7 +6,7 @@ use crate::attack::norm::{Budget, Norm};
 use crate::attack::registry::{AttackSpec, Extent};
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 use std::sync::Arc;
 
 /// A batch of pictures to attack, each with its own goal and its own stream of random numbers.
@@ -47,6 +47,16 @@ impl Problem {
         self.goals.is_empty()
     }
 
+    /// The same problem for the pictures numbered `open` only.
+    pub(super) fn select(&self, open: &[usize]) -> Self {
+        Self {
+            images: self.images.clone().select(0, indices(open, &self.images)),
+            goals: open.iter().map(|i| self.goals[*i]).collect(),
+            samples: open.iter().map(|i| self.samples[*i]).collect(),
+            ..self.clone()
+        }
+    }
+
     /// The random numbers of every picture for one restart.
     pub fn draws(&self, restart: usize) -> Vec<Draws> {
         let draws = |sample: &u64| Draws::new(self.seed, *sample, restart as u64);
@@ -73,6 +83,12 @@ impl Attempt {
     pub fn new(images: Tensor<4>, queries: Vec<u64>) -> Self {
         Self { images, queries, notes: Vec::new(), stages: Vec::new() }
     }
+}
+
+/// Numbers of pictures, where the pictures are.
+pub(super) fn indices(open: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
+    let numbers: Vec<i32> = open.iter().map(|i| *i as i32).collect();
+    Tensor::from_data(TensorData::new(numbers, [open.len()]), &like.device())
 }
 
 /// For each picture of `[N, C, H, W]`: `other`'s where `mask` is true, else that of `images`.

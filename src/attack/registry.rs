@@ -1,7 +1,9 @@
 //! The one place where every attack is declared. Menus, flags, help, reports and the conformance
 //! tests are made from these rows.
 
-use crate::attack::methods::{apgd, bandits, deepfool, descent, estimate, fab, noise, square};
+use crate::attack::methods::{
+    apgd, autoattack, bandits, deepfool, descent, estimate, fab, noise, square,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -121,6 +123,7 @@ pub static ATTACKS: &[AttackSpec] = &[
     apgd::CE,
     apgd::DLR,
     apgd::TARGETS,
+    autoattack::AUTOATTACK,
     deepfool::DEEPFOOL,
     fab::FAB,
     fab::FAB_T,

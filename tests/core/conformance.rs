@@ -16,16 +16,28 @@ fn data(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
 }
 
-struct Golden {
-    model: Arc<Model>,
-    tensors: HashMap<String, Vec<f32>>,
-    labels: Vec<usize>,
+/// A network of the reference harness, its pictures and what the peers make of them.
+pub struct Golden {
+    pub model: Arc<Model>,
+    pub tensors: HashMap<String, Vec<f32>>,
+    pub labels: Vec<usize>,
+}
+
+impl Golden {
+    /// Which of the first n pictures the network gets wrong as they stand in `images`.
+    pub fn broken(&self, images: &[f32], n: usize) -> Vec<bool> {
+        let data = TensorData::new(images[..n * SIZE].to_vec(), [n, 1, 28, 28]);
+        let images = Tensor::from_data(data, &Device::flex());
+        let labels = Victim::new(&self.model.network).scores(&images).unwrap().labels();
+        labels.iter().zip(&self.labels).map(|(a, b)| a != b).collect()
+    }
 }
 
 const PICTURES: usize = 16;
-const SIZE: usize = 784;
+pub const SIZE: usize = 784;
 
-fn golden(name: &str) -> Golden {
+/// Reads one.
+pub fn golden(name: &str) -> Golden {
     let folder = data("peers").join(name);
     let model = Model::load(folder.to_str().unwrap(), &Device::flex()).unwrap();
     let bytes = std::fs::read(folder.join("golden.safetensors")).unwrap();
@@ -63,7 +75,8 @@ fn ours(
     (found.adversarial, found.success)
 }
 
-fn differing(a: &[f32], b: &[f32]) -> f64 {
+/// The share of values that differ by more than 1e-4.
+pub fn differing(a: &[f32], b: &[f32]) -> f64 {
     let far = a.iter().zip(b).filter(|(a, b)| (*a - *b).abs() > 1e-4).count();
     far as f64 / a.len() as f64
 }
@@ -86,12 +99,7 @@ fn attacks_agree_with_the_references() {
         let theirs = &golden.tensors[&format!("{attack}.{peer}")];
         let share = differing(&found, theirs);
         assert!(share <= floor, "{model} {attack}: {share} of the pixels differ from {peer}");
-        let device = Device::flex();
-        let data = TensorData::new(theirs.clone(), [PICTURES, 1, 28, 28]);
-        let images = Tensor::from_data(data, &device);
-        let labels = Victim::new(&golden.model.network).scores(&images).unwrap().labels();
-        let reached: Vec<bool> = labels.iter().zip(&golden.labels).map(|(a, b)| a != b).collect();
-        assert_eq!(success, reached, "{model} {attack}: success");
+        assert_eq!(success, golden.broken(theirs, PICTURES), "{model} {attack}: success");
     }
 }
 

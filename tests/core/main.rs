@@ -5,6 +5,7 @@ mod boundary;
 mod conformance;
 mod engine;
 mod experiment;
+mod golden;
 mod host;
 mod models;
 mod nets;

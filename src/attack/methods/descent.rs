@@ -14,11 +14,11 @@ use crate::attack::norm::Norm;
 use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::{Flow, Images, Observer, Step};
 use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem, choose};
+use crate::attack::problem::{Attempt, Problem, choose, indices};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::error::{Error, Result};
 use crate::parameter::{Param, Settings};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 /// Number of gradient steps.
 pub(super) const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient steps");
@@ -183,7 +183,7 @@ fn descend(
         let standing = match open.len() == n {
             true => problem,
             false => {
-                part = select(problem, &open);
+                part = problem.select(&open);
                 &part
             }
         };
@@ -191,21 +191,6 @@ fn descend(
         best = merge(best, found, &open);
     }
     Ok(Attempt::new(best.images, best.queries))
-}
-
-/// The pictures numbered `open`.
-fn select(problem: &Problem, open: &[usize]) -> Problem {
-    Problem {
-        images: problem.images.clone().select(0, indices(open, &problem.images)),
-        goals: open.iter().map(|i| problem.goals[*i]).collect(),
-        samples: open.iter().map(|i| problem.samples[*i]).collect(),
-        ..problem.clone()
-    }
-}
-
-fn indices(open: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
-    let numbers: Vec<i32> = open.iter().map(|i| *i as i32).collect();
-    Tensor::from_data(TensorData::new(numbers, [open.len()]), &like.device())
 }
 
 /// Puts what a restart found for the pictures `open` where it is better than what was there.

@@ -3,6 +3,7 @@
 
 pub(super) mod apgd;
 mod apgd_walk;
+pub(super) mod autoattack;
 pub(super) mod bandits;
 pub(super) mod deepfool;
 pub(super) mod descent;

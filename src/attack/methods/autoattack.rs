@@ -1,0 +1,254 @@
+//! AutoAttack (Croce & Hein 2020): four attacks without a parameter to tune, one after the other, each
+//! from the original picture and only on those that still stand.
+//!
+//! The stages, their order and their budgets are the published ones. Two things differ, and neither
+//! changes what is broken: inside a stage a picture leaves at its first success instead of being made
+//! worse, and every picture draws its own random numbers. The published code's warnings are notes
+//! here, one line each, beginning with "flag:".
+//!
+//! A picture that stands is handed out as the first stage left it: inside the ball, at the largest
+//! loss that was found.
+
+use crate::attack::dlr::Dlr;
+use crate::attack::norm::Norm;
+use crate::attack::observer::{Flow, Observer, Stage, Step};
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run, find};
+use crate::attack::rows::Rows;
+use crate::attack::trial::Trial;
+use crate::error::Result;
+use crate::parameter::{Param, Settings, Value};
+
+/// The ensemble.
+pub const AUTOATTACK: AttackSpec = AttackSpec {
+    id: "autoattack",
+    name: "AutoAttack",
+    family: "ensemble",
+    norms: &[Norm::Linf, Norm::L2, Norm::L1],
+    extent: Extent::Budget,
+    targeted: false,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::choice(
+            "version",
+            &["standard", "plus", "rand"],
+            "standard; plus: six stages, more restarts; rand: for networks that are random themselves",
+        ),
+        Param::int("steps", (1, 10_000), 100, "gradient steps of each walk; published: 100"),
+        Param::int("queries", (1, 1_000_000), 5000, "queries of the Square stage; published: 5000"),
+    ],
+    summary: "APGD-CE, APGD-T, FAB-T and Square on whatever still stands: the standard evaluation",
+    about: "Four attacks of different kinds, none with anything to tune: Auto-PGD on cross-entropy, \
+            Auto-PGD towards the nine likeliest wrong classes, FAB towards the same classes, and the \
+            Square black-box search with 5000 queries. Each begins at the original picture, and a \
+            picture counts as robust only where all of them fail. What one loss or one gradient hides \
+            another finds: when a later stage breaks much of what the first left standing, do not \
+            trust the first alone. A picture that falls at once takes a moment, one that stands \
+            takes thousands of passes. It is a strong standard test, not a proof: an attack made \
+            for the defence at hand may still do better.",
+    paper: "Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse \
+            Parameter-free Attacks, ICML 2020",
+    run: Run::Gradient(autoattack),
+};
+
+const STANDARD: &[&str] = &["apgd-ce", "apgd-t", "fab-t", "square"];
+const PLUS: &[&str] = &["apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t"];
+const RAND: &[&str] = &["apgd-ce", "apgd-dlr"];
+
+fn autoattack(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let version = settings.choice("version");
+    let stages = match version {
+        "plus" => PLUS,
+        "rand" => RAND,
+        _ => STANDARD,
+    };
+    let mut flags = Flags::before(oracle, problem, version, watcher)?;
+    let mut queries = flags.queries.clone();
+    let mut images = Rows::read(&problem.images)?;
+    let mut broken: Vec<Option<&'static str>> = vec![None; problem.len()];
+    for (number, name) in stages.iter().enumerate() {
+        let open: Vec<usize> = (0..problem.len()).filter(|i| broken[*i].is_none()).collect();
+        if open.is_empty() {
+            break;
+        }
+        let part = problem.select(&open);
+        let stage = Stage { all: stages, number };
+        let mut relay = Relay { watcher: &mut *watcher, open: &open, queries: &queries, stage };
+        let found = run(oracle, &part, name, version, settings, &mut relay)?;
+        for (row, i) in open.iter().enumerate() {
+            queries[*i] += found.queries[row];
+            if found.reached[row] {
+                broken[*i] = Some(name);
+            }
+            if found.reached[row] || number == 0 {
+                images.row_mut(*i).copy_from_slice(found.images.row(row));
+            }
+        }
+    }
+    flags.after(problem, settings, &broken);
+    let device = problem.images.device();
+    let mut attempt = Attempt::new(images.tensor(&device), queries);
+    attempt.notes = flags.notes;
+    attempt.stages = broken;
+    Ok(attempt)
+}
+
+/// What a stage left behind.
+struct Left {
+    images: Rows,
+    /// Whether the goal is reached within ε.
+    reached: Vec<bool>,
+    queries: Vec<u64>,
+}
+
+/// The budgets of a stage, as published.
+fn budget(name: &str, version: &str, norm: Norm, settings: &Settings) -> Settings {
+    let mut of = Settings::default();
+    let plus = version == "plus";
+    let restarts = match name {
+        "apgd-ce" | "apgd-dlr" | "fab" if plus => 5,
+        "apgd-ce" if norm == Norm::L1 => 5,
+        _ => 1,
+    };
+    of.set("restarts", Value::Int(restarts));
+    of.set("steps", settings.get("steps"));
+    of.set("targets", Value::Int(if norm == Norm::L1 && name == "apgd-t" { 5 } else { 9 }));
+    of.set("queries", settings.get("queries"));
+    of.set("draws", Value::Int(if version == "rand" { 20 } else { 1 }));
+    of.set("stop-early", Value::Bool(version != "rand"));
+    of.set("leave-at-eps", Value::Bool(true));
+    of
+}
+
+fn run(
+    oracle: &mut dyn Gradient,
+    part: &Problem,
+    name: &str,
+    version: &str,
+    settings: &Settings,
+    relay: &mut Relay<'_>,
+) -> Result<Left> {
+    let spec = find(name)?;
+    let mut chosen = Settings::defaults(spec.params);
+    for (id, value) in budget(name, version, part.budget.norm, settings).iter() {
+        if spec.params.iter().any(|param| param.id == id) {
+            chosen.set(id, value);
+        }
+    }
+    let attempt = match spec.run {
+        Run::Decision(run) => run(oracle, part, &chosen, relay)?,
+        Run::Score(run) => run(oracle, part, &chosen, relay)?,
+        Run::Gradient(run) => run(oracle, part, &chosen, relay)?,
+    };
+    let images = Rows::read(&attempt.images)?;
+    let mut trial = Trial::new(part, relay)?;
+    let all = trial.all();
+    let labels = trial.labels(oracle, &all, &images)?;
+    let mut reached = trial.reached(&all, &labels);
+    for (i, reached) in reached.iter_mut().enumerate() {
+        // A search for the least perturbation may end outside the ball.
+        let distance = part.budget.norm.distance(trial.x.row(i), images.row(i));
+        *reached &= distance <= part.budget.epsilon * (1.0 + 1e-6);
+    }
+    let queries = attempt.queries.iter().zip(&trial.queries).map(|(a, b)| a + b).collect();
+    Ok(Left { images, reached, queries })
+}
+
+/// Passes a stage's events on, in the numbers of the whole problem.
+struct Relay<'a> {
+    watcher: &'a mut dyn Observer,
+    open: &'a [usize],
+    /// Queries before this stage, by picture of the whole problem.
+    queries: &'a [u64],
+    stage: Stage,
+}
+
+impl Observer for Relay<'_> {
+    fn step(&mut self, step: &Step<'_>) -> Flow {
+        let open: Vec<usize> = step.open.iter().map(|i| self.open[*i]).collect();
+        let before = open.first().map_or(0, |i| self.queries[*i]);
+        let queries = before + step.queries;
+        self.watcher.step(&Step { open: &open, queries, stage: Some(self.stage), ..*step })
+    }
+
+    fn pulse(&mut self) -> Flow {
+        self.watcher.pulse()
+    }
+}
+
+/// The warnings of the published code.
+struct Flags {
+    notes: Vec<String>,
+    queries: Vec<u64>,
+}
+
+/// How many pictures are looked at for warnings about the network itself, and how often.
+const LOOKED_AT: usize = 16;
+const REPEATS: usize = 5;
+
+impl Flags {
+    fn before(
+        oracle: &mut dyn Gradient,
+        problem: &Problem,
+        version: &str,
+        watcher: &mut dyn Observer,
+    ) -> Result<Self> {
+        let mut notes = Vec::new();
+        let mut trial = Trial::new(problem, watcher)?;
+        let few: Vec<usize> = trial.all().into_iter().take(LOOKED_AT).collect();
+        let images = trial.x.select(&few);
+        let slope = trial.slopes(oracle, &few, &images, &Dlr)?;
+        let mut moved = 0.0_f32;
+        for _ in 1..REPEATS {
+            let again = trial.scores(oracle, &few, &images)?;
+            let pairs = again.rows().flatten().zip(slope.scores.rows().flatten());
+            moved = pairs.map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(moved, f32::max);
+        }
+        if moved > 1e-4 && version != "rand" {
+            notes.push("flag: the network is random; use version=rand".to_string());
+        }
+        if moved <= 1e-4 && version == "rand" {
+            notes.push("flag: the network is not random; use version=standard".to_string());
+        }
+        let probabilities = slope.scores.rows().all(|row| {
+            let sum: f32 = row.iter().sum();
+            row.iter().all(|z| (0.0..=1.0).contains(z)) && (sum - 1.0).abs() < 1e-5
+        });
+        if probabilities {
+            notes.push("flag: the answers look like probabilities, not logits".to_string());
+        }
+        let flat = slope.gradient.iter().filter(|g| g.iter().all(|v| *v == 0.0)).count();
+        if flat > 0 {
+            let of = few.len();
+            notes.push(format!("flag: {flat} of {of} pictures have a gradient of zero"));
+        }
+        match oracle.classes() {
+            2 => notes.push("flag: two classes: the margin stands in for DLR".to_string()),
+            3 => notes.push("flag: three classes: targeted DLR needs four".to_string()),
+            _ => {}
+        }
+        Ok(Self { notes, queries: trial.queries })
+    }
+
+    /// What only the result tells.
+    fn after(&mut self, problem: &Problem, settings: &Settings, broken: &[Option<&str>]) {
+        if (settings.int("steps", 100), settings.int("queries", 5000)) != (100, 5000) {
+            self.notes.push("flag: not the published 100 steps and 5000 queries".to_string());
+        }
+        let square = broken.iter().filter(|stage| **stage == Some("square")).count();
+        if square as f64 > 0.002 * problem.len() as f64 {
+            self.notes.push(format!(
+                "flag: Square, which sees no gradient, broke {square} of {} that gradients could \
+                 not: they may be masked",
+                problem.len()
+            ));
+        }
+    }
+}
