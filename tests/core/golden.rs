@@ -61,6 +61,7 @@ fn ours(golden: &Golden, line: &Line) -> (Vec<f32>, Vec<bool>) {
         labels: golden.labels[..PICTURES].to_vec(),
         plan,
         batch_size: PICTURES,
+        surrogate: None,
     };
     let found = attack_batch(&batch, &mut |_, _| Flow::Continue).unwrap();
     (found.adversarial, found.success)
