@@ -2,7 +2,8 @@
 //! tests are made from these rows.
 
 use crate::attack::methods::{
-    apgd, autoattack, bandits, deepfool, descent, estimate, fab, noise, square,
+    apgd, autoattack, bandits, colour, deepfool, descent, estimate, fab, noise, patch, spatial,
+    spatial_gradient, square, stadv, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -75,7 +76,7 @@ pub struct AttackSpec {
     pub extent: Extent,
     /// Whether it can aim at a chosen class.
     pub targeted: bool,
-    /// Whether it draws random numbers, so that another seed gives another result.
+    /// Whether it draws random numbers at its defaults, so that another seed gives another result.
     pub random: bool,
     /// Whether it learns from many pictures at once ([`Problem::crowd`]), so that one picture's
     /// result depends on the others.
@@ -131,6 +132,12 @@ pub static ATTACKS: &[AttackSpec] = &[
     estimate::NES,
     estimate::SPSA,
     bandits::BANDITS,
+    uap::UAP,
+    patch::PATCH,
+    spatial::ROTATE,
+    spatial_gradient::ROTATE_GRADIENT,
+    stadv::STADV,
+    colour::COLOUR,
     noise::NOISE,
 ];
 

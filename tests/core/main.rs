@@ -11,4 +11,5 @@ mod models;
 mod nets;
 mod registry;
 mod training;
+mod universal;
 mod wgpu;

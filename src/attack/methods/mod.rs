@@ -3,15 +3,26 @@
 
 pub(super) mod apgd;
 mod apgd_walk;
+mod ascent;
 pub(super) mod autoattack;
 pub(super) mod bandits;
+pub(super) mod colour;
 pub(super) mod deepfool;
 pub(super) mod descent;
 pub(super) mod estimate;
 mod expectation;
 pub(super) mod fab;
 mod fab_projection;
+mod lesson;
 mod linear;
 pub(super) mod noise;
+pub(super) mod patch;
+mod placing;
+mod sampler;
+pub(super) mod spatial;
+pub(super) mod spatial_gradient;
 pub(super) mod square;
+pub(super) mod stadv;
+mod sweep;
+pub(super) mod uap;
 mod windows;

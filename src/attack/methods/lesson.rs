@@ -1,0 +1,233 @@
+//! What attacks share that learn one thing from many pictures: a joint problem, in which the
+//! attacked pictures come first and those that are learned from follow.
+
+use crate::attack::draws::Draws;
+use crate::attack::goal::Goal;
+use crate::attack::objective::{Objective, Scores};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Score;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::rows::Rows;
+use crate::attack::trial::Trial;
+use crate::error::{Error, Result};
+use burn::tensor::Tensor;
+
+/// Attacked pictures and pictures to learn from.
+pub(super) struct Lesson {
+    /// All of them, the attacked ones first.
+    pub joint: Problem,
+    /// Which of them to learn from.
+    pub learn: Vec<usize>,
+    /// The random numbers of the learning, of the seed alone: with a crowd, what is learned does
+    /// not depend on which pictures are attacked.
+    pub draws: Draws,
+    attacked: usize,
+    asked: u64,
+}
+
+impl Lesson {
+    /// Learns from `problem.crowd` against the victim's own answers to it (Moosavi-Dezfooli et al.
+    /// count as fooled what changes the *answer*), or from the attacked pictures where there is no
+    /// crowd. Where a class is aimed at, pictures that are taken for it already teach nothing.
+    ///
+    /// # Errors
+    /// Usage, when a crowd is to reach different targets; cancelled; device failures.
+    pub fn new(
+        oracle: &mut dyn Score,
+        problem: &Problem,
+        watcher: &mut dyn Observer,
+    ) -> Result<Self> {
+        let attacked = problem.len();
+        let draws = Draws::new(problem.seed, u64::MAX, 0);
+        let mut lesson = Self {
+            joint: problem.clone(),
+            learn: (0..attacked).collect(),
+            draws,
+            attacked,
+            asked: 0,
+        };
+        let Some(crowd) = &problem.crowd else { return Ok(lesson) };
+        let n = crowd.labels.len();
+        let truths = crowd.labels.iter().map(|truth| Goal::Untargeted { truth: *truth });
+        let others = Problem {
+            images: crowd.images.clone(),
+            goals: truths.collect(),
+            samples: (0..n as u64).collect(),
+            crowd: None,
+            ..problem.clone()
+        };
+        let mut trial = Trial::new(&others, watcher)?;
+        let images = trial.x.clone();
+        let answers = trial.labels(oracle, &trial.all(), &images)?;
+        lesson.asked = n as u64;
+        let targets: Vec<Goal> = match problem.goals[0] {
+            Goal::Targeted { .. } if problem.goals.iter().any(|g| *g != problem.goals[0]) => {
+                return Err(Error::usage(
+                    "one perturbation for all pictures needs one target for all",
+                    "--target",
+                    "give a class",
+                ));
+            }
+            goal @ Goal::Targeted { .. } => vec![goal; n],
+            Goal::Untargeted { .. } => {
+                answers.iter().map(|truth| Goal::Untargeted { truth: *truth }).collect()
+            }
+        };
+        let useful: Vec<usize> = (0..n).filter(|i| !targets[*i].reached(answers[*i])).collect();
+        if !useful.is_empty() {
+            lesson.learn = useful.iter().map(|i| attacked + i).collect();
+        }
+        lesson.joint.images = Tensor::cat(vec![problem.images.clone(), crowd.images.clone()], 0);
+        lesson.joint.goals.extend(targets);
+        lesson.joint.samples.extend(others.samples);
+        Ok(lesson)
+    }
+
+    /// The attacked pictures.
+    pub fn attacked(&self) -> Vec<usize> {
+        (0..self.attacked).collect()
+    }
+
+    /// Whether it learns from the attacked pictures themselves.
+    pub fn without_crowd(&self) -> bool {
+        self.learn[0] < self.attacked
+    }
+
+    /// The pictures to learn from in a random order.
+    pub fn shuffled(&mut self) -> Vec<usize> {
+        let mut order = self.learn.clone();
+        shuffle(&mut order, &mut self.draws);
+        order
+    }
+
+    /// Ends with these attacked pictures. What was asked about the crowd is shared out among them,
+    /// so that their queries add up to all that were made.
+    pub fn finish(&self, trial: Trial<'_>, images: &Rows, notes: Vec<String>) -> Attempt {
+        let mut attempt = trial.finish(images);
+        let crowd = attempt.queries.split_off(self.attacked);
+        let extra = self.asked + crowd.iter().sum::<u64>();
+        let n = self.attacked as u64;
+        for (i, queries) in attempt.queries.iter_mut().enumerate() {
+            *queries += extra / n + u64::from((i as u64) < extra % n);
+        }
+        attempt.notes = notes;
+        attempt
+    }
+}
+
+/// Fisher and Yates.
+fn shuffle(order: &mut [usize], draws: &mut Draws) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, draws.below(i + 1));
+    }
+}
+
+/// How well something works that was learned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Merit {
+    /// On how many pictures the goal is reached.
+    pub reached: usize,
+    /// The mean margin: how far the goal is.
+    pub margin: f64,
+}
+
+impl Merit {
+    /// Of these answers.
+    pub fn new(scores: &Scores, goals: &[Goal]) -> Self {
+        let answers = goals.iter().zip(scores.labels());
+        let margin: f64 = scores.margins(goals).iter().map(|m| f64::from(*m)).sum();
+        Self {
+            reached: answers.filter(|(goal, label)| goal.reached(*label)).count(),
+            margin: margin / goals.len().max(1) as f64,
+        }
+    }
+
+    /// More pictures, or as many and nearer to the rest.
+    pub fn beats(self, other: Self) -> bool {
+        (self.reached, -self.margin) > (other.reached, -other.margin)
+    }
+}
+
+/// The log-probability that the goal is reached: log p(target), or log(1 − p(truth)). Pictures that
+/// are won already push no further, so that one step helps the others.
+pub(super) struct Likelihood;
+
+impl Objective for Likelihood {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let inside = part(row, |k| goal.reached(k));
+        let outside = part(row, |k| !goal.reached(k));
+        let lead = inside - outside;
+        // p(not reached) = 1 / (1 + eˡ), without cancellation for either sign of l.
+        let missing = if lead > 0.0 {
+            (-lead).exp() / (1.0 + (-lead).exp())
+        } else {
+            1.0 / (1.0 + lead.exp())
+        };
+        for (k, slope) in slope.iter_mut().enumerate() {
+            let z = f64::from(row[k]);
+            *slope += match goal.reached(k) {
+                true => (z - inside).exp() * missing,
+                false => -(z - outside).exp() * missing,
+            };
+        }
+        if lead > 0.0 { -(-lead).exp().ln_1p() } else { lead - lead.exp().ln_1p() }
+    }
+}
+
+/// log Σ exp over some of the classes.
+fn part(row: &[f32], of: impl Fn(usize) -> bool) -> f64 {
+    let some = || row.iter().enumerate().filter(|(k, _)| of(*k)).map(|(_, z)| f64::from(*z));
+    let top = some().fold(f64::NEG_INFINITY, f64::max);
+    top + some().map(|z| (z - top).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::objective::softmax;
+
+    #[test]
+    fn the_likelihood_is_that_of_the_goal_and_its_slope_too() {
+        for row in [vec![2.0, -1.0, 0.5, 0.25], vec![-3.0, 4.0], vec![5.0, 5.0, -2.0]] {
+            for goal in [Goal::Untargeted { truth: 0 }, Goal::Targeted { target: 1 }] {
+                let mut slope = vec![0.0; row.len()];
+                let value = Likelihood.evaluate(0, &row, goal, &mut slope);
+                let p = softmax(&row);
+                let sum: f64 = (0..row.len()).filter(|k| goal.reached(*k)).map(|k| p[k]).sum();
+                assert!((value - sum.ln()).abs() < 1e-9, "{value} {sum}");
+                for k in 0..row.len() {
+                    let at = |by: f32| {
+                        let mut moved = row.clone();
+                        moved[k] += by;
+                        Likelihood.evaluate(0, &moved, goal, &mut vec![0.0; row.len()])
+                    };
+                    let difference = (at(1.0 / 256.0) - at(-1.0 / 256.0)) * 128.0;
+                    assert!((difference - slope[k]).abs() < 1e-4);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn won_pictures_push_no_further_and_lost_ones_always_do() {
+        let size = |row: &[f32]| {
+            let mut slope = vec![0.0; row.len()];
+            let value = Likelihood.evaluate(0, row, Goal::Untargeted { truth: 0 }, &mut slope);
+            assert!(value.is_finite());
+            slope[0].abs()
+        };
+        assert!(size(&[-400.0, 400.0, 0.0]) == 0.0 && size(&[400.0, -400.0, 0.0]) == 1.0);
+    }
+
+    #[test]
+    fn every_order_is_drawn() {
+        let draws = &mut Draws::new(0, 0, 0);
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..100 {
+            let mut order = vec![0, 1, 2];
+            shuffle(&mut order, draws);
+            seen.insert(order);
+        }
+        assert_eq!(seen.len(), 6);
+    }
+}

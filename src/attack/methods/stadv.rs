@@ -1,0 +1,236 @@
+//! Spatially transformed adversarial examples (Xiao et al. 2018): every pixel of the picture is
+//! fetched from a place a little beside its own, by bilinear interpolation, along a smooth flow.
+//!
+//! What is minimised is max(margin, 0) + τ·Σ_p Σ_q √(‖f_p − f_q‖² + tiny) over the four neighbours q
+//! of each pixel p, f being the flow in pixels and τ = 0.05. Different from the paper: Adam instead
+//! of L-BFGS, whose line search would ask the model an unknown number of times a step. At the frame
+//! the edge pixels are continued. Of the flows that work the smoothest is kept.
+
+use crate::attack::goal::Goal;
+use crate::attack::methods::ascent::Adam;
+use crate::attack::methods::sampler::{Border, Place, Sampler};
+use crate::attack::norm::Norm;
+use crate::attack::objective::{Margin, Objective, margin};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Flow fields.
+pub const STADV: AttackSpec = AttackSpec {
+    id: "stadv",
+    name: "stAdv flow",
+    family: "spatial and semantic",
+    norms: &[Norm::L2],
+    extent: Extent::Own,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)"),
+        Param::float("tau", (0.0, 100.0), 0.05, "weight τ of the flow's roughness"),
+        Param::float("learning-rate", (1e-4, 10.0), 0.05, "rate of Adam, in pixels of flow"),
+    ],
+    summary: "the picture is bent by a smooth flow, no value is added",
+    about: "Each pixel is taken from a place slightly beside its own, so that strokes bend and edges \
+            wander while colours and textures stay. Neighbouring pixels are made to flow alike, \
+            which keeps the result natural: distances in Lp norms are large, yet little is seen. \
+            After the goal is reached the flow goes on becoming smoother, and now and then loses \
+            the goal for a step. Defences that bound the change of each pixel say nothing here.",
+    paper: "Xiao, Zhu, Li, He, Liu, Song: Spatially Transformed Adversarial Examples, ICLR 2018",
+    run: Run::Gradient(stadv),
+};
+
+/// Climbs until the goal is reached, and is flat there.
+fn hinge(at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    match margin(row, goal) < 0.0 {
+        true => 0.0,
+        false => Margin.evaluate(at, row, goal, slope),
+    }
+}
+
+fn stadv(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let bend = Bend { sampler: Sampler { shape: trial.x.shape(), border: Border::Edge } };
+    let steps = settings.int("steps", 100).max(1) as usize;
+    let (tau, rate) = (settings.float("tau", 0.05), settings.float("learning-rate", 0.05));
+    let all = trial.all();
+    let mut flows = vec![vec![0.0; 2 * bend.pixels()]; all.len()];
+    let mut adams: Vec<Adam> = flows.iter().map(|flow| Adam::new(flow.len())).collect();
+    let mut best = Best::new(&trial.x);
+    let mut farthest = vec![0.0_f64; all.len()];
+    for step in 0..=steps {
+        let mut images = Rows::zeros(trial.x.shape(), 0);
+        all.iter().for_each(|i| images.push(&bend.apply(trial.x.row(*i), &flows[*i])));
+        let slopes = match step < steps {
+            true => Some(trial.slopes(oracle, &all, &images, &hinge)?),
+            false => None,
+        };
+        let last;
+        let scores = match &slopes {
+            Some(slopes) => &slopes.scores,
+            None => {
+                last = trial.scores(oracle, &all, &images)?;
+                &last
+            }
+        };
+        let margins = scores.margins(&trial.goals(&all));
+        let reached = trial.reached(&all, &scores.labels());
+        let mut loss = Vec::with_capacity(all.len());
+        for i in &all {
+            let (rough, mut gradient) = bend.roughness(&flows[*i]);
+            let value = if reached[*i] { rough as f32 } else { margins[*i] };
+            if best.offer(*i, images.row(*i), reached[*i], value) {
+                farthest[*i] = bend.farthest(&flows[*i]);
+            }
+            loss.push(-margins[*i].max(0.0) - (tau * rough) as f32);
+            if let Some(slopes) = &slopes {
+                let pixels = slopes.gradient.row(*i);
+                let pull = bend.gradient(trial.x.row(*i), &flows[*i], pixels);
+                for (g, pull) in gradient.iter_mut().zip(pull) {
+                    *g = pull / slopes.scale[*i] - tau * *g;
+                }
+                adams[*i].climb(&mut flows[*i], &gradient, rate);
+            }
+        }
+        let mark = format!("flow up to {:.2} px", bend.farthest(&flows[0]));
+        trial.show(&Sight {
+            open: &all,
+            iteration: step,
+            iterations: steps,
+            loss: &loss,
+            answers: Answers::Scores(scores),
+            step_size: 0.0,
+            images: &images,
+            mark: Some(&mark),
+        })?;
+    }
+    let there: Vec<f64> =
+        farthest.iter().zip(&best.reached).filter(|(_, r)| **r).map(|(f, _)| *f).collect();
+    let mut attempt = trial.finish(&best.images);
+    if !there.is_empty() {
+        let mean = there.iter().sum::<f64>() / there.len() as f64;
+        attempt.notes.push(format!("pixels are fetched from up to {mean:.2} px away"));
+    }
+    Ok(attempt)
+}
+
+/// Bends pictures: a flow has for each pixel how far down and how far right it looks, `[H, W, 2]`.
+struct Bend {
+    sampler: Sampler,
+}
+
+/// Keeps the square root differentiable where two pixels flow alike.
+const TINY: f64 = 1e-8;
+
+impl Bend {
+    fn pixels(&self) -> usize {
+        self.sampler.shape[1] * self.sampler.shape[2]
+    }
+
+    fn places(&self, flow: &[f64]) -> Vec<Place> {
+        let width = self.sampler.shape[2];
+        let at = |(p, f): (usize, &[f64])| [(p / width) as f64 + f[0], (p % width) as f64 + f[1]];
+        flow.chunks(2).enumerate().map(at).collect()
+    }
+
+    fn apply(&self, picture: &[f32], flow: &[f64]) -> Vec<f32> {
+        self.sampler.sample(picture, &self.places(flow))
+    }
+
+    /// The derivative with respect to the flow, from the gradient with respect to the pixels.
+    fn gradient(&self, picture: &[f32], flow: &[f64], gradient: &[f32]) -> Vec<f64> {
+        let slopes = self.sampler.place_gradient(picture, &self.places(flow), gradient);
+        slopes.into_iter().flatten().collect()
+    }
+
+    /// How rough a flow is, and the derivative of that. Every pair of neighbours counts twice: once
+    /// for each of the two.
+    fn roughness(&self, flow: &[f64]) -> (f64, Vec<f64>) {
+        let [_, height, width] = self.sampler.shape;
+        let (mut sum, mut slope) = (0.0, vec![0.0; flow.len()]);
+        let mut pair = |p: usize, q: usize| {
+            let gap = [flow[2 * p] - flow[2 * q], flow[2 * p + 1] - flow[2 * q + 1]];
+            let size = (gap[0] * gap[0] + gap[1] * gap[1] + TINY).sqrt();
+            sum += 2.0 * size;
+            for axis in 0..2 {
+                slope[2 * p + axis] += 2.0 * gap[axis] / size;
+                slope[2 * q + axis] -= 2.0 * gap[axis] / size;
+            }
+        };
+        for p in 0..height * width {
+            if p % width + 1 < width {
+                pair(p, p + 1);
+            }
+            if p + width < height * width {
+                pair(p, p + width);
+            }
+        }
+        (sum, slope)
+    }
+
+    /// The longest way of any pixel.
+    fn farthest(&self, flow: &[f64]) -> f64 {
+        flow.chunks(2).map(|f| f[0].hypot(f[1])).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::draws::Draws;
+
+    fn bend() -> Bend {
+        Bend { sampler: Sampler { shape: [2, 5, 4], border: Border::Edge } }
+    }
+
+    #[test]
+    fn no_flow_changes_nothing_and_an_even_one_moves_and_is_smooth() {
+        let picture: Vec<f32> = (0..40).map(|v| v as f32 / 40.0).collect();
+        let bend = bend();
+        assert_eq!(bend.apply(&picture, &[0.0; 40]), picture);
+        let up = bend.apply(&picture, &[1.0, 0.0].repeat(20));
+        assert!(up[..16].iter().zip(&picture[4..]).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert_eq!(up[16..20], picture[16..20], "the edge goes on");
+        let ((even, slope), (rough, _)) = (
+            bend.roughness(&[1.0, 0.0].repeat(20)),
+            bend.roughness(&[1.0, 0.0, 0.0].repeat(14)[..40]),
+        );
+        assert!(even < 0.01 && rough > 10.0 && slope.iter().all(|s| *s == 0.0));
+    }
+
+    #[test]
+    fn the_derivatives_by_flow_are_those_of_differences() {
+        let (bend, draws) = (bend(), &mut Draws::new(0, 0, 0));
+        let picture: Vec<f32> = (0..40).map(|_| draws.unit()).collect();
+        let weights: Vec<f32> = (0..40).map(|_| draws.signed()).collect();
+        let flow: Vec<f64> = (0..40).map(|_| 0.1 + 0.8 * f64::from(draws.unit())).collect();
+        let pull = bend.gradient(&picture, &flow, &weights);
+        let (_, slope) = bend.roughness(&flow);
+        for k in 0..40 {
+            let moved = |by: f64| {
+                let mut moved = flow.clone();
+                moved[k] += by;
+                moved
+            };
+            let value = |by: f64| {
+                let bent = bend.apply(&picture, &moved(by));
+                bent.iter().zip(&weights).map(|(p, w)| f64::from(*p) * f64::from(*w)).sum::<f64>()
+            };
+            let rough = |by: f64| bend.roughness(&moved(by)).0;
+            let difference = (value(0.01) - value(-0.01)) / 0.02;
+            assert!((difference - pull[k]).abs() < 1e-4, "{k}: {difference} {}", pull[k]);
+            let difference = (rough(1e-5) - rough(-1e-5)) / 2e-5;
+            assert!((difference - slope[k]).abs() < 1e-4, "{k}: {difference} {}", slope[k]);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A search over the few parameters of a family of changes, mildest first, that needs nothing but
+//! scores: a fixed list of settings for each picture is tried in order, and the first that reaches
+//! the goal is kept. So what is found is the mildest of the list, not the one of the largest loss.
+
+use crate::attack::objective::Scores;
+use crate::attack::oracle::Score;
+use crate::attack::problem::Attempt;
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+
+/// How the parameters of a family are set, each in −1..1 with 0 for no change.
+pub(super) type Setting<const D: usize> = [f64; D];
+
+/// A family of changes with D parameters.
+pub(super) trait Change<const D: usize> {
+    /// The picture changed; exactly the picture for the zero setting.
+    fn apply(&self, picture: &[f32], setting: &Setting<D>) -> Vec<f32>;
+
+    /// The setting in words and units: `12.0° left, 1.4 px down`.
+    fn tell(&self, setting: &Setting<D>) -> String;
+}
+
+/// What a search found.
+pub(super) struct Found<const D: usize> {
+    /// The pictures.
+    pub best: Best,
+    /// The setting of each.
+    pub settings: Vec<Setting<D>>,
+    /// Iterations done.
+    pub iteration: usize,
+}
+
+impl<const D: usize> Found<D> {
+    /// Nothing yet: the clean pictures.
+    pub fn new(x: &Rows) -> Self {
+        Self { best: Best::new(x), settings: vec![[0.0; D]; x.len()], iteration: 0 }
+    }
+}
+
+/// How strong a setting is: its length, the parameters' bounds being 1.
+pub(super) fn strength<const D: usize>(setting: &Setting<D>) -> f64 {
+    setting.iter().map(|s| s * s).sum::<f64>().sqrt()
+}
+
+/// How many settings are tried between two events.
+const CHUNK: usize = 25;
+
+/// How many events a search through `n` settings makes after the first.
+fn rounds(n: usize) -> usize {
+    n.saturating_sub(1).div_ceil(CHUNK)
+}
+
+/// Tries the settings of each picture in order. All lists are of one length and begin with zero, the
+/// clean picture, which is shown as the start. Pictures leave as soon as one works. A failed picture is left at
+/// the setting that came nearest. `after` is how many iterations will follow this search.
+pub(super) fn sweep<const D: usize>(
+    trial: &mut Trial<'_>,
+    oracle: &mut dyn Score,
+    change: &impl Change<D>,
+    settings: &[Vec<Setting<D>>],
+    after: usize,
+) -> Result<Found<D>> {
+    let mut found = Found::new(&trial.x);
+    let most = settings.first().map_or(0, Vec::len);
+    for round in 0..=rounds(most) {
+        let open = found.best.open(&trial.all());
+        if open.is_empty() {
+            break;
+        }
+        found.iteration = round;
+        let mut images = Rows::zeros(trial.x.shape(), 0);
+        let mut scores = Scores::new(Vec::new(), oracle.classes());
+        let mut first = None;
+        for i in &open {
+            let range = match round {
+                0 => 0..1,
+                _ => 1 + (round - 1) * CHUNK..(1 + round * CHUNK).min(most),
+            };
+            let tried = &settings[*i][range];
+            let mut candidates = Rows::zeros(trial.x.shape(), 0);
+            tried.iter().for_each(|s| candidates.push(&change.apply(trial.x.row(*i), s)));
+            let answers = trial.scores(oracle, &vec![*i; tried.len()], &candidates)?;
+            let goals = vec![trial.problem.goals[*i]; tried.len()];
+            let margins = answers.margins(&goals);
+            let reached = goals.iter().zip(answers.labels()).position(|(g, l)| g.reached(l));
+            let nearest = || (0..tried.len()).min_by(|a, b| margins[*a].total_cmp(&margins[*b]));
+            let Some(at) = reached.or_else(nearest) else { continue };
+            first.get_or_insert_with(|| change.tell(&tried[at]));
+            if found.best.offer(*i, candidates.row(at), reached.is_some(), margins[at]) {
+                found.settings[*i] = tried[at];
+            }
+            images.push(candidates.row(at));
+            scores.append(Scores::new(answers.row(at).to_vec(), answers.classes()));
+        }
+        let margins = scores.margins(&trial.goals(&open));
+        trial.show(&Sight {
+            open: &open,
+            iteration: round,
+            iterations: rounds(most) + after,
+            loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
+            answers: Answers::Scores(&scores),
+            step_size: 0.0,
+            images: &images,
+            mark: first.as_deref(),
+        })?;
+    }
+    Ok(found)
+}
+
+/// How many times [`soften`] halves the interval in which the mildest setting lies.
+const HALVINGS: usize = 8;
+
+/// How many iterations [`soften`] takes.
+pub(super) const fn softening<const D: usize>() -> usize {
+    D + HALVINGS
+}
+
+/// Makes what was found milder while it still works: leaves out one parameter after the other, then
+/// halves its way towards the clean picture.
+pub(super) fn soften<const D: usize>(
+    trial: &mut Trial<'_>,
+    oracle: &mut dyn Score,
+    change: &impl Change<D>,
+    found: &mut Found<D>,
+) -> Result<()> {
+    let open: Vec<usize> = trial.all().into_iter().filter(|i| found.best.reached[*i]).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    // Below which share of the found setting it is known not to work.
+    let mut below = vec![0.0; open.len()];
+    let mut whole: Vec<Setting<D>> = open.iter().map(|i| found.settings[*i]).collect();
+    let mut share = vec![1.0; open.len()];
+    let before = found.iteration;
+    for round in 0..softening::<D>() {
+        let tried: Vec<Setting<D>> = (0..open.len())
+            .map(|k| match round < D {
+                true => std::array::from_fn(|d| if d == round { 0.0 } else { whole[k][d] }),
+                false => whole[k].map(|s| s * (below[k] + share[k]) / 2.0),
+            })
+            .collect();
+        let mut images = Rows::zeros(trial.x.shape(), 0);
+        for (i, setting) in open.iter().zip(&tried) {
+            images.push(&change.apply(trial.x.row(*i), setting));
+        }
+        let scores = trial.scores(oracle, &open, &images)?;
+        let reached = trial.reached(&open, &scores.labels());
+        for (k, i) in open.iter().enumerate() {
+            let middle = (below[k] + share[k]) / 2.0;
+            match (reached[k], round < D) {
+                (true, true) => whole[k] = tried[k],
+                (true, false) => share[k] = middle,
+                (false, true) => {}
+                (false, false) => below[k] = middle,
+            }
+            if reached[k] {
+                found.settings[*i] = tried[k];
+                found.best.images.row_mut(*i).copy_from_slice(images.row(k));
+            }
+        }
+        let margins = scores.margins(&trial.goals(&open));
+        trial.show(&Sight {
+            open: &open,
+            iteration: before + 1 + round,
+            iterations: before + softening::<D>(),
+            loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
+            answers: Answers::Scores(&scores),
+            step_size: 0.0,
+            images: &images,
+            mark: Some(&format!("milder: {}", change.tell(&tried[0]))),
+        })?;
+    }
+    Ok(())
+}
+
+/// Ends the attack, with what was found in words.
+pub(super) fn report<const D: usize>(
+    trial: Trial<'_>,
+    change: &impl Change<D>,
+    found: &Found<D>,
+) -> Attempt {
+    let there: Vec<&Setting<D>> = found
+        .settings
+        .iter()
+        .zip(&found.best.reached)
+        .filter(|(_, r)| **r)
+        .map(|(s, _)| s)
+        .collect();
+    let note = match (found.settings.as_slice(), there.as_slice()) {
+        ([one], []) => format!("nothing works; nearest to it: {}", change.tell(one)),
+        ([_], [one]) => format!("found: {}", change.tell(one)),
+        (all, []) => format!("nothing works on any of {} pictures", all.len()),
+        (all, some) => {
+            let n = some.len() as f64;
+            let mean = std::array::from_fn(|d| some.iter().map(|s| s[d].abs()).sum::<f64>() / n);
+            format!("{} of {}, sizes on average: {}", some.len(), all.len(), change.tell(&mean))
+        }
+    };
+    let mut attempt = trial.finish(&found.best.images);
+    attempt.notes.push(note);
+    attempt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::goal::Goal;
+    use crate::attack::norm::{Budget, Norm};
+    use crate::attack::observer::Flow;
+    use crate::attack::observer::Step;
+    use crate::attack::oracle::Decision;
+    use crate::attack::problem::Problem;
+    use burn::tensor::{Device, Tensor};
+
+    /// Answers 1 where the first pixel is brighter than 0.7.
+    struct Bright;
+
+    impl Decision for Bright {
+        fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+            Ok(self.scores(images)?.labels())
+        }
+
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn passes(&self) -> (u64, u64) {
+            (0, 0)
+        }
+    }
+
+    impl Score for Bright {
+        fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
+            let rows = Rows::read(images)?;
+            Ok(Scores::new(rows.iter().flat_map(|row| [0.7, row[0]]).collect(), 2))
+        }
+    }
+
+    /// The first parameter brightens by up to ½; the second does nothing.
+    struct Brighten;
+
+    impl Change<2> for Brighten {
+        fn apply(&self, picture: &[f32], setting: &Setting<2>) -> Vec<f32> {
+            picture.iter().map(|p| p + 0.5 * setting[0] as f32).collect()
+        }
+
+        fn tell(&self, setting: &Setting<2>) -> String {
+            format!("{:.1} and {:.1}", setting[0], setting[1])
+        }
+    }
+
+    fn problem() -> Problem {
+        let images = Tensor::<4>::from_data([[[[0.5, 0.0]]], [[[0.1, 0.0]]]], &Device::flex());
+        Problem {
+            images,
+            goals: vec![Goal::Untargeted { truth: 0 }; 2],
+            budget: Budget { norm: Norm::L2, epsilon: 0.0 },
+            seed: 0,
+            samples: vec![0, 1],
+            crowd: None,
+        }
+    }
+
+    #[test]
+    fn the_first_setting_that_works_is_kept_and_made_milder() {
+        let problem = problem();
+        let mut list = vec![[0.0; 2]; 30];
+        list[27] = [-1.0, 0.0];
+        list[28] = [0.9, 0.9];
+        list[29] = [0.5, 0.0];
+        let mut seen = Vec::new();
+        let mut watch = |step: &Step<'_>| {
+            seen.push((step.iteration, step.open.to_vec()));
+            Flow::Continue
+        };
+        let mut trial = Trial::new(&problem, &mut watch).unwrap();
+        let lists = vec![list; 2];
+        let mut found = sweep(&mut trial, &mut Bright, &Brighten, &lists, 10).unwrap();
+        assert_eq!(found.best.reached, [true, false]);
+        assert_eq!(found.settings, [[0.9, 0.9], [0.9, 0.9]], "the nearest failure is kept too");
+        assert_eq!(trial.queries, [30, 30]);
+        soften(&mut trial, &mut Bright, &Brighten, &mut found).unwrap();
+        // 0.5 + s/2 > 0.7 from s = 0.4 on; the second parameter is not needed.
+        let [first, second] = found.settings[0];
+        assert!(first > 0.4 && first < 0.4 + 0.9 / 256.0 + 1e-6 && second == 0.0, "{first}");
+        assert!(found.best.images.row(0)[0] > 0.7 && found.best.images.row(0)[0] < 0.702);
+        assert_eq!(trial.queries, [30 + 10, 30]);
+        let attempt = report(trial, &Brighten, &found);
+        assert_eq!(attempt.notes, ["1 of 2, sizes on average: 0.4 and 0.0"]);
+        assert!(seen.iter().map(|(iteration, _)| *iteration).eq(0..13), "{seen:?}");
+    }
+}
