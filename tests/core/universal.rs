@@ -114,6 +114,7 @@ fn fallen(id: &str, set: &[(&'static str, Value)]) -> usize {
         labels: samples.iter().map(|s| s.label.unwrap()).collect(),
         plan: plan(id, find(id).unwrap().norms[0], set),
         batch_size: 10,
+        surrogate: None,
     };
     let report = attack_batch(&batch, &mut |_, _| epsiloscope::attack::Flow::Continue).unwrap();
     report.success.iter().filter(|s| **s).count()
