@@ -31,6 +31,8 @@ pub struct RunJob {
     pub sample: Sample,
     /// Which attack, how.
     pub plan: Plan,
+    /// The model to craft it on, by name or folder, if that is not the current one.
+    pub surrogate: Option<String>,
     /// Which defences to try against it.
     pub defences: Vec<DefencePlan>,
 }
@@ -39,9 +41,11 @@ impl RunJob {
     /// True when only ε differs: then a running job is given a moment to finish, so that dragging
     /// the slider shows results instead of cancelling every one of them.
     pub fn differs_only_in_epsilon(&self, other: &Self) -> bool {
-        let mut twin = other.clone();
-        twin.plan.epsilon = self.plan.epsilon;
-        self.sample == twin.sample && self.plan == twin.plan && self.defences == twin.defences
+        let plan = Plan { epsilon: self.plan.epsilon, ..other.plan.clone() };
+        self.plan == plan
+            && self.defences == other.defences
+            && self.surrogate == other.surrogate
+            && self.sample == other.sample
     }
 }
 

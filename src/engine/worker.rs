@@ -217,13 +217,14 @@ impl Worker {
             .clone()
             .ok_or_else(|| Error::usage("no model is loaded", "engine", "choose a model first"))?;
         let model = self.model(&name)?;
+        let surrogate = job.surrogate.as_deref().map(|name| self.model(name)).transpose()?;
         // A twin that does not load is no reason not to attack.
         let twin = model.card.twin.clone().and_then(|twin| self.model(&twin).ok());
         let device = self.device.as_ref().map(|d| d.info.clone());
         Ok(Experiment {
             model,
             twin,
-            surrogate: None,
+            surrogate,
             sample: job.sample.clone(),
             plan: job.plan.clone(),
             device: device
@@ -309,7 +310,8 @@ impl Worker {
                 self.say(Update::Searching(id, looked));
             }
             let sample = job.dataset.sample(index);
-            let run = RunJob { sample, plan: plan.clone(), defences: Vec::new() };
+            let plan = plan.clone();
+            let run = RunJob { sample, plan, surrogate: None, defences: Vec::new() };
             let clean = experiment::clean(&self.experiment(&run)?)?;
             if clean.label_is_truth && clean.prediction.label != clean.label {
                 self.say(Update::Found(id, Some(index)));

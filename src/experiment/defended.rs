@@ -1,10 +1,10 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Extent, Goal, Observer, Victim};
+use crate::attack::{Observer, Victim};
 use crate::data::Picture;
 use crate::defence::{Build, DefencePlan, Transform, apply};
 use crate::error::Result;
-use crate::experiment::report::{Cost, DefenceRow, Outcome, Prediction, Report};
+use crate::experiment::report::{Cost, DefenceRow, Prediction, Report};
 use crate::experiment::single::{Experiment, answer, assault, cost, picture, problem, tensor};
 use crate::model::Model;
 use burn::tensor::Tensor;
@@ -82,16 +82,7 @@ impl<'a> Defended<'a> {
     ) -> Result<DefenceRow> {
         let adversarial = self.answer(&picture)?;
         let distance = report.norm.distance(report.original.pixels(), picture.pixels());
-        let near = match (report.extent, report.epsilon) {
-            (Extent::Least, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
-            _ => true,
-        };
-        let there = near && goal(report).reached(adversarial.label);
-        let outcome = match (clean.label == report.label, there) {
-            (false, _) => Outcome::Wrong,
-            (true, true) => Outcome::Fooled,
-            (true, false) => Outcome::Right,
-        };
+        let outcome = report.outcome(clean.label, adversarial.label, distance);
         Ok(DefenceRow {
             defence: plan.defence.id,
             name: plan.to_string(),
@@ -105,13 +96,6 @@ impl<'a> Defended<'a> {
             cost,
             picture,
         })
-    }
-}
-
-fn goal(report: &Report) -> Goal {
-    match report.target {
-        Some(target) => Goal::Targeted { target },
-        None => Goal::Untargeted { truth: report.label },
     }
 }
 
@@ -152,7 +136,7 @@ pub fn defend_adaptive(
         return defended.row(plan, report, "adaptive", nothing, known).map(Some);
     }
     let images = tensor(defended.model, &report.original);
-    let problem = problem(experiment, images, goal(report))?;
+    let problem = problem(experiment, images, report.goal())?;
     let begin = Instant::now();
     let mut attack = |victim: &mut Victim<'_>, surrogate: Option<&mut Victim<'_>>| {
         let mut surrogate = surrogate;

@@ -1,6 +1,6 @@
 //! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
 
-use crate::attack::{Extent, Norm, Plan};
+use crate::attack::{Extent, Goal, Norm, Plan};
 use crate::data::Picture;
 use crate::metrics::Norms;
 use crate::parameter::Settings;
@@ -182,6 +182,48 @@ pub struct Report {
 }
 
 impl Report {
+    /// The same result judged at another ε, without running the attack again: right for attacks
+    /// that do not look at ε while they search ([`Extent::Least`], [`Extent::Own`]).
+    pub fn judged_at(&self, epsilon: f64) -> Self {
+        let plan = Plan { epsilon, ..self.plan.clone() };
+        let mut report = Self { plan, ..self.clone() };
+        report.epsilon = report.plan.threshold(self.original.pixels().len());
+        report.success = self.reached && report.near(self.distance);
+        report
+    }
+
+    /// A defence's row, judged at this report's ε.
+    pub fn judge(&self, row: &DefenceRow) -> DefenceRow {
+        let outcome = self.outcome(row.clean.label, row.adversarial.label, row.distance);
+        DefenceRow { outcome, ..row.clone() }
+    }
+
+    /// How an answer to the clean picture and one to an attacked picture so far away end.
+    pub(super) fn outcome(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
+        let there = self.near(distance) && self.goal().reached(attacked);
+        match (clean == self.label, there) {
+            (false, _) => Outcome::Wrong,
+            (true, true) => Outcome::Fooled,
+            (true, false) => Outcome::Right,
+        }
+    }
+
+    /// What the attack wanted.
+    pub fn goal(&self) -> Goal {
+        match self.target {
+            Some(target) => Goal::Targeted { target },
+            None => Goal::Untargeted { truth: self.label },
+        }
+    }
+
+    /// Whether a distance is within ε, where ε judges it afterwards.
+    fn near(&self, distance: f32) -> bool {
+        match (self.extent, self.epsilon) {
+            (Extent::Least, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
+            _ => true,
+        }
+    }
+
     /// The result as one sentence.
     pub fn sentence(&self) -> String {
         let (middle, end) = self.bound();

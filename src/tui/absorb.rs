@@ -1,6 +1,7 @@
 //! What the worker says, brought into the state.
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
+use super::judging;
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -51,7 +52,8 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         }
         Update::Defended(id, row) => {
             if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
-                run.rows.push(row);
+                let judged = run.report.as_ref().filter(|r| !judging::bounds(r.extent));
+                run.rows.push(judged.map_or(row.clone(), |report| Arc::new(report.judge(&row))));
             }
             Vec::new()
         }
@@ -121,6 +123,8 @@ fn begin(app: &mut App, id: JobId) {
 fn finish(app: &mut App, id: JobId, report: Arc<crate::experiment::Report>) {
     let Some(mut run) = app.current.take_if(|run| run.id == id) else { return };
     run.report = Some(report);
+    // ε may have moved on meanwhile.
+    run.judge(run.job.plan.epsilon);
     if let Some(old) = app.shown.take() {
         let same = old.model == run.model && old.job.sample == run.job.sample;
         if same {

@@ -273,6 +273,7 @@ impl App {
         Some(RunJob {
             sample: self.current_sample()?,
             plan: self.plan.clone(),
+            surrogate: None,
             defences: on.map(|(plan, _)| plan.clone()).collect(),
         })
     }
@@ -283,9 +284,19 @@ impl App {
         model && self.source.as_ref().is_some_and(|s| s.id() == self.data_wanted)
     }
 
+    /// An ε that was found for what the settings say, and whether a search over ε found it (else
+    /// the attack itself did).
+    pub fn found_epsilon(&self) -> Option<(f64, bool)> {
+        let run = self.shown.as_ref()?;
+        let same = self.wanted().is_some_and(|job| job.differs_only_in_epsilon(&run.job));
+        let current = self.model.as_ref().is_some_and(|model| model.id == run.model);
+        run.found().filter(|_| same && current).map(|epsilon| (epsilon, false))
+    }
+
     /// Asks for the run that the settings ask for, once everything is there.
     pub fn rerun(&mut self) -> Vec<Effect> {
         match self.wanted().filter(|_| self.ready()) {
+            Some(job) if super::judging::rejudged(self, &job) => Vec::new(),
             Some(job) => vec![Effect::Request(Request::Run(job))],
             None => Vec::new(),
         }

@@ -10,6 +10,7 @@ pub mod app;
 pub mod cards;
 pub mod dialogs;
 mod input;
+mod judging;
 pub mod keymap;
 mod menus;
 pub mod mouse;

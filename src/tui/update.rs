@@ -10,7 +10,7 @@ use super::view;
 use super::windows::{
     about, accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed,
 };
-use crate::attack::{Aim, AttackSpec, Norm};
+use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
 use crate::parameter::Settings;
@@ -206,10 +206,16 @@ fn nudge_epsilon(app: &mut App, direction: f64, fast: bool) -> Vec<Effect> {
     let by = if fast { coarse } else { fine };
     // On the grid of fine steps, so that there and back again is where it was.
     let value = ((app.plan.epsilon + direction * by) / fine).round() * fine;
-    set_epsilon(app, value.clamp(0.0, app.largest_epsilon()))
+    // A typed ε may lie beyond the slider: there, larger leaves it where it is.
+    set_epsilon(app, value.clamp(0.0, app.largest_epsilon().max(app.plan.epsilon)))
 }
 
 pub(super) fn set_epsilon(app: &mut App, value: f64) -> Vec<Effect> {
+    if app.plan.attack.extent == Extent::Own {
+        let text = format!("{} is bounded by its own parameters, not by ε", app.plan.attack.name);
+        app.say(text, false);
+        return Vec::new();
+    }
     if (value - app.plan.epsilon).abs() < 1e-12 {
         return Vec::new();
     }

@@ -271,7 +271,8 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
     let mut plan = Plan::new(find("pgd").unwrap(), 0.3);
     plan.seed = 1;
     let sample = Dataset::load("mnist").unwrap().sample(0);
-    engine.request(Request::Run(RunJob { sample, plan, defences: Vec::new() }));
+    let job = RunJob { sample, plan, surrogate: None, defences: Vec::new() };
+    engine.request(Request::Run(job));
     let wait = std::time::Duration::from_secs(60);
     let report = loop {
         if let Update::Finished(_, report) = updates.recv_timeout(wait).unwrap() {

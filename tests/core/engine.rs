@@ -21,7 +21,7 @@ fn job(sample: usize, epsilon: f64, steps: i64) -> RunJob {
     let mut plan = Plan::new(find("pgd").unwrap(), epsilon);
     plan.settings.set("steps", Value::Int(steps));
     let sample = Dataset::load("mnist").unwrap().sample(sample);
-    RunJob { sample, plan, defences: Vec::new() }
+    RunJob { sample, plan, surrogate: None, defences: Vec::new() }
 }
 
 /// Waits for an update that `wanted` accepts; everything before it is handed back too.

@@ -4,6 +4,7 @@ use crate::fake::{self, answers, press, send};
 use epsiloscope::attack::{Aim, Norm};
 use epsiloscope::engine::{Request, RunJob, Update};
 use epsiloscope::error::Error;
+use epsiloscope::experiment::Outcome;
 use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, Effect, PATIENCE};
@@ -156,6 +157,43 @@ fn auto_is_nudged_from_the_number_that_it_stands_for() {
     update(&mut app, More);
     let after = app.plan.settings.float("step-size", 0.0);
     assert!(after > before && after < 2.0 * before, "{before} to {after}");
+}
+
+#[test]
+fn another_epsilon_judges_a_least_perturbation_without_another_run() {
+    let mut app = fake::with_attack(Kind::Dark, (120, 36), "cw");
+    let success = |app: &App| {
+        let report = app.shown.as_ref().and_then(|run| run.report.clone()).expect("a report");
+        (report.success, report.epsilon)
+    };
+    assert_eq!((app.found_epsilon(), app.plan.epsilon), (Some((1.31f32.into(), false)), 2.0));
+    assert_eq!(success(&app), (true, Some(2.0)));
+    assert!(run_after(&mut app, SetEpsilon(1.0)).is_none());
+    assert_eq!(success(&app), (false, Some(1.0)));
+    let row = &app.shown.as_ref().expect("a run").rows[0];
+    assert_eq!(row.outcome, Outcome::Right, "beyond ε nothing counts as fooled");
+    assert!(run_after(&mut app, SetEpsilon(1.5)).is_none());
+    assert!(success(&app).0 && !app.busy());
+    // Anything else has to run, and is judged at the ε of the moment when it comes.
+    let effects = update(&mut app, NextSeed);
+    let mut next = 80;
+    let jobs = send(&mut app, &mut next, effects);
+    let mut said = answers(jobs[0].0, &jobs[0].1).into_iter();
+    said.by_ref().take(9).for_each(|update| drop(app.absorb(update)));
+    assert!(run_after(&mut app, SetEpsilon(0.25)).is_none());
+    said.for_each(|update| drop(app.absorb(update)));
+    assert_eq!(success(&app), (false, Some(0.25)));
+    assert!(
+        app.shown.as_ref().is_some_and(|run| run.rows.iter().all(|r| r.outcome != Outcome::Fooled))
+    );
+}
+
+#[test]
+fn epsilon_does_not_move_an_attack_with_bounds_of_its_own() {
+    let mut app = fake::with_attack(Kind::Dark, (120, 36), "stadv");
+    let before = app.plan.epsilon;
+    assert!(run_after(&mut app, EpsilonUp).is_none() && app.plan.epsilon == before);
+    assert!(app.message_shown);
 }
 
 #[test]

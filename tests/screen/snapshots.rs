@@ -179,6 +179,20 @@ fn stages_events_and_queries_on_the_course() {
 }
 
 #[test]
+fn epsilon_judges_a_least_perturbation_and_is_idle_beside_own_bounds() {
+    let shown = |size, id: &str, epsilon: f64| {
+        let mut app = fake::with_attack(Kind::Dark, size, id);
+        update(&mut app, SetEpsilon(epsilon));
+        text(&render(&app))
+    };
+    insta::assert_snapshot!("within_120x36", shown((120, 36), "cw", 2.0));
+    insta::assert_snapshot!("beyond_120x36", shown((120, 36), "cw", 0.5));
+    insta::assert_snapshot!("beyond_80x24", shown((80, 24), "cw", 0.5));
+    let idle = fake::with_attack(Kind::Dark, (120, 36), "stadv");
+    insta::assert_snapshot!("own_120x36", text(&render(&idle)));
+}
+
+#[test]
 fn playback_blinking_amplification_and_stance() {
     insta::assert_snapshot!(
         "step_120x36",

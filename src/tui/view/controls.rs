@@ -1,7 +1,7 @@
 //! The attack with its parameters, and ε.
 
 use super::wording;
-use crate::attack::Norm;
+use crate::attack::{Extent, Norm};
 use crate::parameter::Value;
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -45,15 +45,31 @@ pub fn slider(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     buf.set_string(area.x + 1, area.y, "ε", theme.accent);
     let track = track(app, area);
+    let idle = app.plan.attack.extent == Extent::Own;
+    let found = app.found_epsilon();
+    let words = found.map(|(epsilon, least)| {
+        let size = wording::epsilon_short(app.plan.norm, epsilon);
+        format!("{} {size}", if least { "least" } else { "found at" })
+    });
     let slider = Slider {
         value: app.plan.epsilon,
         largest: app.largest_epsilon(),
         mark: app.usual_epsilon(),
+        found: found.zip(words.as_deref()).map(|((epsilon, _), words)| (epsilon, words)),
+        between: None,
+        idle,
         theme,
     };
     slider.render(track, buf);
     let room = usize::from(area.right().saturating_sub(track.right() + 1));
-    buf.set_stringn(track.right() + 1, area.y, value_text(app, area.width), room, theme.accent);
+    let style = if idle { theme.dim } else { theme.accent };
+    buf.set_stringn(track.right() + 1, area.y, value_text(app, area.width), room, style);
+    let why = [" its own parameters bound this attack, not ε ", " not bounded by ε "];
+    let fits = |text: &&&str| columns(text) + 4 <= usize::from(track.width);
+    if let Some(text) = why.iter().find(fits).filter(|_| idle) {
+        let x = track.x + (track.width - columns(text) as u16) / 2;
+        buf.set_string(x, area.y, text, theme.base);
+    }
 }
 
 /// Draws the attack, its aim, its parameters and the seed.
@@ -62,14 +78,8 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &app.theme;
-    let same = |plan: &crate::attack::Plan| {
-        plan.attack == app.plan.attack && plan.settings == app.plan.settings
-    };
-    // What `auto` came to, where the result on the screen says so.
-    let report =
-        app.shown.as_ref().filter(|run| same(&run.job.plan)).and_then(|run| run.report.as_ref());
-    let settings = report.map_or(&app.plan.settings, |report| &report.parameters);
-    let parameters: Vec<String> = settings.iter().map(|(id, value)| parameter(id, value)).collect();
+    let parameters: Vec<String> =
+        app.plan.resolved().iter().map(|(id, value)| parameter(id, value)).collect();
     let gap = if area.width >= 150 { "    " } else { "  " };
     let mut spans = vec![Span::raw(" ")];
     let mut room = usize::from(area.width).saturating_sub(2);

@@ -60,7 +60,9 @@ fn parts(stops: &[Stop], along: &[f32]) -> Vec<(f32, &'static str)> {
 fn state(app: &App, run: &Run, live: bool, at: Option<usize>, room: usize) -> String {
     let stop = run.trail.stops().get(at.unwrap_or(run.trail.len().saturating_sub(1)));
     let asked = stop.filter(|_| by_queries(run.job.plan.attack));
-    let asked = asked.map(|stop| format!("{} queries", stop.queries));
+    // The report has counted the last questions too.
+    let all = run.report.as_ref().filter(|_| at.is_none()).map_or(0, |report| report.queries);
+    let asked = asked.map(|stop| format!("{} queries", stop.queries.max(all)));
     let (came, expected) = run.trail.progress();
     let step = match (at.and(stop), app.playback.next.is_some()) {
         _ if live => format!("running {}/{}", came.saturating_sub(1), expected.saturating_sub(1)),

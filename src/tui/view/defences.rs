@@ -40,10 +40,17 @@ fn answer(
         Outcome::Fooled => ("✗", "fooled", theme.fooled),
         Outcome::Wrong => ("!", "wrong before", theme.fooled),
     };
+    let report = app.shown.as_ref().and_then(|run| run.report.as_ref());
+    let reached = report.is_some_and(|report| report.goal().reached(prediction.label));
+    let name = first_name(&prediction.name);
     Answer {
         glyph,
         word,
-        label: first_name(&prediction.name).to_string(),
+        // A way was found, but farther away than ε.
+        label: match outcome == Outcome::Right && reached {
+            true => format!("{name} beyond ε"),
+            false => name.to_string(),
+        },
         confidence: percent(prediction.confidence),
         extra: extra.map(milliseconds),
         style: if old || app.faded() { theme.dim } else { style },
@@ -162,7 +169,8 @@ fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
     if place.height >= 3 {
         let longest = format!("{} {}: {}", a.glyph, a.word, a.label);
         let plain = format!("{} {}", a.glyph, a.label);
-        let first = if columns(&longest) <= width { longest } else { shorten(&plain, width) };
+        let worded = columns(&longest) <= width && !a.label.ends_with('ε');
+        let first = if worded { longest } else { shorten(&plain, width) };
         let share = Span::styled(format!("{} %", a.confidence), a.style);
         let extra = a.extra.as_ref().map_or(String::new(), |ms| format!("   +{ms} ms"));
         return vec![

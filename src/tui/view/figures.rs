@@ -28,7 +28,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let Some(report) = run.report.as_ref().filter(|_| !live) else { return };
     let (n, s, cost) = (&report.norms, &report.similarity, &report.cost);
     let number = if app.faded() { theme.dim } else { theme.base };
-    let survives = |yes: bool| match (report.success, yes) {
+    let survives = |yes: bool| match (report.reached, yes) {
         _ if app.faded() => (if yes { "✓ yes" } else { "✗ no" }, theme.dim),
         (false, _) => ("–", theme.dim),
         (true, true) => ("✓ yes", theme.fooled),
@@ -50,7 +50,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         ("survives 8 bit (PNG)", eight.0.into(), eight.1),
         ("survives JPEG 90", jpeg.0.into(), jpeg.1),
         match course::by_queries(run.job.plan.attack) {
-            true => ("queries", run.queries().to_string(), number),
+            true => ("queries", run.queries().max(report.queries).to_string(), number),
             false => ("passes forward, back", passes, number),
         },
         ("time", time(cost.seconds), number),

@@ -26,7 +26,10 @@ pub enum State {
 pub fn states(run: &Run) -> Vec<(&'static str, State)> {
     let Some(now) = run.trail.stage() else { return Vec::new() };
     let report = run.report.as_ref();
-    let broken = report.filter(|report| report.success).map(|_| now.number);
+    let broken = report.filter(|report| report.success).map(|report| {
+        let named = report.stage.and_then(|name| now.all.iter().position(|other| *other == name));
+        named.unwrap_or(now.number)
+    });
     let state = |number: usize| match (report, broken) {
         (None, _) if number < now.number => State::Held,
         (None, _) if number == now.number => {

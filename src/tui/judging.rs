@@ -1,0 +1,48 @@
+//! ε as a judge: for attacks that do not look at ε while they search, another ε needs no other run.
+
+use super::app::{App, Run};
+use crate::attack::Extent;
+use crate::engine::RunJob;
+use std::sync::Arc;
+
+/// Whether ε decides what the attack does, and not only what is made of it.
+pub fn bounds(extent: Extent) -> bool {
+    extent == Extent::Budget
+}
+
+impl Run {
+    /// The same run, judged at another ε.
+    pub fn judge(&mut self, epsilon: f64) {
+        self.job.plan.epsilon = epsilon;
+        let Some(report) = self.report.take() else { return };
+        let report = match report.plan.epsilon == epsilon {
+            true => report,
+            false => Arc::new(report.judged_at(epsilon)),
+        };
+        self.rows.iter_mut().for_each(|row| *row = Arc::new(report.judge(row)));
+        self.report = Some(report);
+    }
+
+    /// How far the attack found a way, where it searches for the least perturbation.
+    pub fn found(&self) -> Option<f64> {
+        let report = self.report.as_ref()?;
+        (report.extent == Extent::Least && report.reached).then(|| report.distance.into())
+    }
+}
+
+/// Where only ε differs from what is there or on its way, and ε only judges it: judges that at the
+/// new ε. False where the attack has to run.
+pub fn rejudged(app: &mut App, job: &RunJob) -> bool {
+    if bounds(job.plan.attack.extent) || !app.sent.is_empty() {
+        return false;
+    }
+    let model = app.model.as_ref().map_or("", |model| &model.id);
+    let same = |run: &&mut Run| run.model == model && job.differs_only_in_epsilon(&run.job);
+    let run = match (&mut app.current, &mut app.shown) {
+        (Some(current), _) => Some(current).filter(same),
+        (None, Some(shown)) => Some(shown).filter(same),
+        _ => None,
+    };
+    let epsilon = job.plan.epsilon;
+    run.map(|run| run.judge(epsilon)).is_some()
+}
