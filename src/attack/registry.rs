@@ -2,8 +2,8 @@
 //! tests are made from these rows.
 
 use crate::attack::methods::{
-    apgd, autoattack, bandits, colour, deepfool, descent, estimate, fab, noise, patch, spatial,
-    spatial_gradient, square, stadv, uap,
+    apgd, autoattack, bandits, baselines, boundary, colour, deepfool, descent, estimate, fab,
+    fading, geoda, hopskipjump, patch, signopt, spatial, spatial_gradient, square, stadv, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -138,7 +138,17 @@ pub static ATTACKS: &[AttackSpec] = &[
     spatial_gradient::ROTATE_GRADIENT,
     stadv::STADV,
     colour::COLOUR,
-    noise::NOISE,
+    boundary::BOUNDARY,
+    hopskipjump::HOPSKIPJUMP,
+    geoda::GEODA,
+    signopt::SIGN_OPT,
+    baselines::NOISE,
+    baselines::UNIFORM_NOISE,
+    baselines::GAUSSIAN_NOISE,
+    baselines::SALT_PEPPER,
+    fading::BLUR,
+    fading::CONTRAST,
+    fading::BLEND,
 ];
 
 /// Finds an attack by its identifier.

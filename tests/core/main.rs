@@ -3,6 +3,7 @@
 
 mod boundary;
 mod conformance;
+mod decision;
 mod engine;
 mod experiment;
 mod golden;

@@ -1,0 +1,189 @@
+//! A picture that fades into something else until the answer changes: blurred, drained of contrast,
+//! or blended into another picture. No search at all: baselines that show how much plain change a
+//! network bears.
+
+use crate::attack::methods::walk::{SAMPLES, Walk, between, queries};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Decision;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+const STEPS: Param = Param::int("steps", (1, 1000), 50, "strengths tried, from weak to full");
+const SEARCHES: Param =
+    Param::int("searches", (0, 30), 10, "halvings of the last step once the answer has changed");
+
+/// The least Gaussian blur.
+pub const BLUR: AttackSpec = AttackSpec {
+    id: "blur",
+    name: "blur",
+    family: "baseline",
+    norms: &[Norm::L2, Norm::Linf],
+    extent: Extent::Least,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[STEPS, SEARCHES],
+    summary: "the least Gaussian blur that changes the answer",
+    about: "The picture is blurred more and more (up to half its side) until the answer changes, and \
+            the least blur that does it is searched. No adversary is needed for it: an unsteady hand \
+            will do. The perturbation is far larger than an attack's, but of a kind that people \
+            hardly mind.",
+    paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (Gaussian blur attack)",
+    run: Run::Decision(blur),
+};
+
+/// The least loss of contrast.
+pub const CONTRAST: AttackSpec = AttackSpec {
+    id: "contrast",
+    name: "contrast",
+    summary: "the least loss of contrast that changes the answer",
+    about: "Every pixel moves towards mid-grey by the same share until the answer changes. The order of \
+            bright and dark stays as it is, and people read such pictures without effort; networks \
+            without normalisation of their own often do not.",
+    paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (linear-search contrast reduction attack)",
+    run: Run::Decision(contrast),
+    ..BLUR
+};
+
+/// The least share of another picture.
+pub const BLEND: AttackSpec = AttackSpec {
+    id: "blend",
+    name: "blend",
+    random: true,
+    params: &[STEPS, SEARCHES, queries(1000), SAMPLES],
+    summary: "a blend into another class's picture, or into noise, as little as will do",
+    about: "The picture is blended into one that is answered differently (of the wanted class, where \
+            one is at hand; else noise) until the answer changes. It is where the decision-based \
+            attacks start from: compare their distance with this one's to see what the walk along the \
+            boundary gains.",
+    paper: "the starting point of Brendel et al.: Decision-Based Adversarial Attacks, ICLR 2018",
+    run: Run::Decision(blend),
+    ..BLUR
+};
+
+type Oracle<'a> = &'a mut dyn Decision;
+type Watcher<'a> = &'a mut dyn Observer;
+/// From the number and the pixels of a picture and a strength to the changed pixels.
+type Path<'a> = &'a dyn Fn(usize, &[f32], f64) -> Vec<f32>;
+
+fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+    let mut walk = Walk::new(o, p, s, steps(s), w)?;
+    let shape @ [_, height, width] = walk.trial.x.shape();
+    let most = height.max(width) as f64 / 2.0;
+    let all = walk.trial.all();
+    fade(&mut walk, &all, s, &|_, x, t| blurred(x, shape, t * most))?;
+    walk.finish()
+}
+
+fn contrast(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+    let mut walk = Walk::new(o, p, s, steps(s), w)?;
+    let all = walk.trial.all();
+    fade(&mut walk, &all, s, &|_, x, t| between(Norm::L2, x, &vec![0.5; x.len()], t))?;
+    walk.finish()
+}
+
+fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+    let mut walk = Walk::new(o, p, s, steps(s), w)?;
+    let mut ends = walk.trial.x.clone();
+    let mut open = Vec::new();
+    for i in walk.trial.all() {
+        if let Some(far) = walk.far(i, true)? {
+            ends.row_mut(i).copy_from_slice(&far.image);
+            open.push(i);
+        }
+    }
+    fade(&mut walk, &open, s, &|i, x, t| between(Norm::L2, x, ends.row(i), t))?;
+    walk.finish()
+}
+
+/// Iterations: the strengths, and the search after them.
+fn steps(settings: &Settings) -> usize {
+    settings.int("steps", 50).max(1) as usize
+}
+
+/// Follows `path`, which leads from picture `i` (0) to its end (1), until the goal is reached, and
+/// searches the place within the last step.
+fn fade(walk: &mut Walk<'_>, among: &[usize], settings: &Settings, path: Path<'_>) -> Result<()> {
+    let steps = steps(settings);
+    let tolerance = 0.5_f64.powi(settings.int("searches", 10).max(0) as i32) / steps as f64;
+    let mut open = among.to_vec();
+    for step in 0..steps {
+        open.retain(|i| walk.left(*i) > 0);
+        if open.is_empty() {
+            break;
+        }
+        let strength = |step: usize| step as f64 / steps as f64;
+        let mut images = Rows::zeros(walk.trial.x.shape(), 0);
+        for i in &open {
+            images.push(&path(*i, walk.trial.x.row(*i), strength(step + 1)));
+        }
+        let spots = walk.ask(&open, &images)?;
+        let shown: Vec<_> = spots.iter().collect();
+        walk.show(&open, &shown, step, 0.0, None)?;
+        let mut rest = Vec::new();
+        for (i, spot) in open.iter().zip(spots) {
+            if !spot.reached {
+                rest.push(*i);
+                continue;
+            }
+            let x = walk.clean(*i);
+            let range = (strength(step), strength(step + 1));
+            let found = walk.bisect(*i, range, spot, tolerance, &|t| path(*i, &x, t))?.1;
+            walk.show(&[*i], &[&found], steps, 0.0, Some("least strength found"))?;
+        }
+        open = rest;
+    }
+    Ok(())
+}
+
+/// A Gaussian blur of standard deviation `sigma` pixels, the picture mirrored at its edges.
+fn blurred(x: &[f32], [c, h, w]: [usize; 3], sigma: f64) -> Vec<f32> {
+    if sigma <= 0.0 {
+        return x.to_vec();
+    }
+    let reach = (4.0 * sigma).ceil() as i64;
+    let weights: Vec<f64> =
+        (-reach..=reach).map(|k| (-0.5 * (k as f64 / sigma).powi(2)).exp()).collect();
+    let whole: f64 = weights.iter().sum();
+    let line = |n: usize, at: &dyn Fn(usize) -> f64, k: usize| -> f64 {
+        let mirrored = |place: i64| {
+            let place = place.rem_euclid(2 * n as i64) as usize;
+            if place < n { place } else { 2 * n - 1 - place }
+        };
+        let places = (k as i64 - reach)..;
+        weights.iter().zip(places).map(|(weight, p)| weight * at(mirrored(p))).sum::<f64>() / whole
+    };
+    let mut out = Vec::with_capacity(x.len());
+    for plane in x.chunks(h * w).take(c) {
+        let rows: Vec<f64> =
+            (0..h * w).map(|k| line(w, &|u| f64::from(plane[k / w * w + u]), k % w)).collect();
+        out.extend(
+            (0..h * w).map(|k| line(h, &|v| rows[v * w + k % w], k / w).clamp(0.0, 1.0) as f32),
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blur_keeps_the_mean_and_spreads_a_dot_as_a_gaussian() {
+        let shape = [1, 21, 21];
+        let mut dot = vec![0.0; 21 * 21];
+        dot[10 * 21 + 10] = 1.0;
+        let soft = blurred(&dot, shape, 1.5);
+        let sum: f32 = soft.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        // Two to the side of the centre: e^(−2²/2σ²) of it.
+        let share = soft[10 * 21 + 12] / soft[10 * 21 + 10];
+        assert!((share - (-4.0_f32 / 4.5).exp()).abs() < 1e-5, "{share}");
+        // Mirrored edges: a grey picture stays grey, however strong the blur.
+        assert!(blurred(&[0.3; 441], shape, 30.0).iter().all(|p| (p - 0.3).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,217 @@
+//! GeoDA (Rahmati, Moosavi-Dezfooli, Frossard, Dai 2020): a boundary of low curvature is a plane, and
+//! the nearest point of a plane lies along its normal.
+//!
+//! Each round estimates the normal at the present boundary point from smooth random directions (the
+//! lowest frequencies of a cosine transform), adds it to what earlier rounds found, and goes out from
+//! the *clean* picture along the sum (L∞: along its signs) until the answer changes. The questions of
+//! the T rounds grow as μ^{−2t/3}, as the paper derives.
+//!
+//! The answers' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
+//! the boundary and would otherwise bias the estimate.
+
+use crate::attack::draws::Draws;
+use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Decision;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+use std::f64::consts::PI;
+
+/// The attack along the normal from the clean picture.
+pub const GEODA: AttackSpec = AttackSpec {
+    id: "geoda",
+    name: "GeoDA",
+    family: "decision-based",
+    norms: &[Norm::L2, Norm::Linf],
+    extent: Extent::Least,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        queries(4000),
+        SAMPLES,
+        Param::int(
+            "subspace",
+            (0, 512),
+            0,
+            "cosine frequencies a side that directions are made of; 0 for a third of the side (75 of \
+             224 in the paper)",
+        ),
+        Param::float("sigma", (1e-6, 1.0), 2e-4, "size of each frequency in a probe, pixel units"),
+        Param::float("mu", (0.1, 1.0), 0.6, "how the questions grow from round to round: μ^(−2/3)"),
+        Param::float("tolerance", (1e-6, 0.1), 1e-4, "how near the boundary is searched, L2"),
+    ],
+    summary: "goes from the picture straight along the estimated normal of the boundary",
+    about: "Decision boundaries are nearly flat near pictures, so the shortest way to one is along its \
+            normal. GeoDA estimates the normal from the labels of smooth probes (smooth ones, because \
+            there are fewer of them to tell apart) and then leaves the original along it. On screen \
+            each round replaces the perturbation by a cleaner one. It is frugal with queries; where the \
+            boundary curves strongly, or the perturbation needs fine detail, HopSkipJump ends nearer.",
+    paper: "Rahmati, Moosavi-Dezfooli, Frossard, Dai: GeoDA, CVPR 2020",
+    run: Run::Decision(geoda),
+};
+
+/// Questions for a round's search along the normal; the rest is for probes.
+const SEARCH: usize = 25;
+/// One round for this many questions.
+const ROUND: usize = 500;
+/// Doublings of the way out before it is given up.
+const DOUBLINGS: usize = 12;
+
+fn geoda(
+    oracle: &mut dyn Decision,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let queries = settings.int("queries", 4000).max(1) as usize;
+    let rounds = ((queries as f64 / ROUND as f64).round() as usize).max(1);
+    let mut walk = Walk::new(oracle, problem, settings, rounds, watcher)?;
+    let waves = Waves::new(walk.trial.x.shape(), settings.int("subspace", 0).max(0) as usize);
+    for i in walk.trial.all() {
+        one(&mut walk, i, settings, &waves)?;
+    }
+    walk.finish()
+}
+
+fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings, waves: &Waves) -> Result<()> {
+    let tolerance = settings.float("tolerance", 1e-4);
+    let growth = settings.float("mu", 0.6).powf(-2.0 / 3.0);
+    let radius = settings.float("sigma", 2e-4) * (waves.count() as f64).sqrt();
+    let x = walk.clean(i);
+    let Some(mut spot) = walk.start(i, 1e-3)? else { return Ok(()) };
+    let size = f64::from(Norm::L2.distance(&x, &spot.image));
+    spot = walk.approach(i, spot, (tolerance / size.max(tolerance)).max(1e-6))?;
+    let rounds = walk.iterations;
+    let probes = walk.left(i).saturating_sub(rounds * SEARCH) as f64;
+    let shares: Vec<f64> = (0..rounds).map(|t| growth.powi(t as i32)).collect();
+    let whole: f64 = shares.iter().sum();
+    let mut sum = vec![0.0; x.len()];
+    for (round, share) in shares.iter().enumerate() {
+        let count = (probes * share / whole) as usize;
+        if count == 0 || walk.left(i) == 0 || spot.distance == 0.0 {
+            break;
+        }
+        let normal = walk.normal(i, &spot.image, radius, count, &|draws| waves.draw(draws))?;
+        sum.iter_mut().zip(normal).for_each(|(sum, g)| *sum += g);
+        let found = outwards(walk, i, &sum, f64::from(spot.distance), tolerance)?;
+        let mark = found.is_none().then_some("no boundary that way");
+        spot = found.unwrap_or(spot);
+        walk.show(&[i], &[&spot], round + 1, 0.0, mark)?;
+    }
+    Ok(())
+}
+
+/// Goes out from the clean picture along the normal until the goal is reached, and searches the
+/// boundary on that way. `guess` is where it may be.
+fn outwards(
+    walk: &mut Walk<'_>,
+    i: usize,
+    normal: &[f64],
+    guess: f64,
+    tolerance: f64,
+) -> Result<Option<Spot>> {
+    let x = walk.clean(i);
+    let (direction, length) = match walk.norm() {
+        Norm::Linf => {
+            let signs = normal.iter().map(|g| if *g == 0.0 { 0.0 } else { g.signum() });
+            (signs.collect(), (x.len() as f64).sqrt())
+        }
+        _ => (unit(normal.to_vec()), 1.0),
+    };
+    let way = |r: f64| moved(&x, r, direction.iter().copied());
+    let (mut near, mut far) = (0.0, guess);
+    for _ in 0..DOUBLINGS {
+        match walk.probe(i, way(far))? {
+            Some(spot) if spot.reached => {
+                let found = walk.bisect(i, (near, far), spot, tolerance / length, &way)?;
+                return Ok(Some(found.1));
+            }
+            Some(_) => (near, far) = (far, 2.0 * far),
+            None => break,
+        }
+    }
+    Ok(None)
+}
+
+/// The lowest frequencies of the cosine transform of a picture's rows and columns.
+struct Waves {
+    shape: [usize; 3],
+    /// `[K, H]` and `[K, W]`: orthonormal cosines along a column and along a row.
+    down: Vec<f64>,
+    across: Vec<f64>,
+    cells: [usize; 2],
+}
+
+impl Waves {
+    fn new(shape: [usize; 3], subspace: usize) -> Self {
+        let [_, h, w] = shape;
+        let cells = |side: usize| match subspace {
+            0 => side.div_ceil(3),
+            k => k.min(side),
+        };
+        let cells = [cells(h), cells(w)];
+        Self { shape, down: cosines(cells[0], h), across: cosines(cells[1], w), cells }
+    }
+
+    /// How many numbers a direction is made of.
+    fn count(&self) -> usize {
+        self.shape[0] * self.cells[0] * self.cells[1]
+    }
+
+    /// A direction drawn uniformly from the unit sphere of the subspace.
+    fn draw(&self, draws: &mut Draws) -> Vec<f32> {
+        let ([c, h, w], [kv, ku]) = (self.shape, self.cells);
+        let parts = draws.on_l2_sphere(self.count(), 1.0);
+        let mut pixels = Vec::with_capacity(c * h * w);
+        for part in parts.chunks(kv * ku) {
+            // First along the rows, then down the columns.
+            let mut rows = vec![0.0; kv * w];
+            for (part, row) in part.chunks(ku).zip(rows.chunks_mut(w)) {
+                for (size, wave) in part.iter().zip(self.across.chunks(w)) {
+                    row.iter_mut().zip(wave).for_each(|(r, c)| *r += f64::from(*size) * c);
+                }
+            }
+            for y in 0..h {
+                let mut line = vec![0.0; w];
+                for (v, row) in rows.chunks(w).enumerate() {
+                    let size = self.down[v * h + y];
+                    line.iter_mut().zip(row).for_each(|(l, r)| *l += size * r);
+                }
+                pixels.extend(line.into_iter().map(|p| p as f32));
+            }
+        }
+        pixels
+    }
+}
+
+/// The first `k` vectors of the orthonormal cosine basis (DCT-II) of `n` values.
+fn cosines(k: usize, n: usize) -> Vec<f64> {
+    let wave = |k: usize, at: usize| {
+        let scale = if k == 0 { 1.0 } else { 2.0 } / n as f64;
+        scale.sqrt() * (PI * (at as f64 + 0.5) * k as f64 / n as f64).cos()
+    };
+    (0..k).flat_map(|k| (0..n).map(move |at| wave(k, at))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_are_smooth_and_of_unit_length() {
+        let waves = Waves::new([3, 32, 28], 0);
+        assert_eq!(waves.count(), 3 * 11 * 10);
+        let mut draws = Draws::new(1, 2, 3);
+        let all = waves.draw(&mut draws);
+        assert_eq!(all.len(), 3 * 32 * 28);
+        assert!((Norm::L2.distance(&all, &vec![0.0; all.len()]) - 1.0).abs() < 1e-5);
+        // Nothing of the higher frequencies: the eleventh along a row is orthogonal to every row.
+        let high = &cosines(11, 28)[10 * 28..];
+        let part = |row: &[f32]| row.iter().zip(high).map(|(p, c)| f64::from(*p) * c).sum::<f64>();
+        assert!(all.chunks(28).all(|row| part(row).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,145 @@
+//! HopSkipJump (Chen, Jordan, Wainwright 2020): the boundary's normal from labels alone, then a jump
+//! along it and a binary search back, as in the authors' `hsja.py`.
+//!
+//! The estimate is normalised for each direction and each picture on its own (foolbox's norms run
+//! over the batch, so that there a picture's result depends on its neighbours). A picture that is
+//! adversarial at distance zero is left alone instead of dividing by it.
+//!
+//! The paper's θ = γ/d^{3/2} (L2) and γ/d² (L∞) are below what single-precision pixels can tell
+//! apart on large pictures; they are not taken below 1e-6 here, and the probing radius, which is
+//! derived from θ, follows.
+
+use crate::attack::draws::Draws;
+use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Decision;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// The attack along the estimated normal of the boundary.
+pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
+    id: "hopskipjump",
+    name: "HopSkipJump",
+    family: "decision-based",
+    norms: &[Norm::L2, Norm::Linf],
+    extent: Extent::Least,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 1000), 20, "number of jumps; the paper takes 64"),
+        queries(7000),
+        SAMPLES,
+        Param::int(
+            "directions",
+            (4, 10_000),
+            100,
+            "questions for the first normal; the t-th takes √t times as many",
+        ),
+        Param::float("gamma", (1e-3, 1e4), 1.0, "how coarse the binary search is, and the probing"),
+    ],
+    summary: "feels for the boundary's slope with labels, jumps along it, searches back",
+    about: "At a point on the decision boundary it asks about a hundred random neighbours: those that \
+            fall on the wrong side show which way the boundary faces. It jumps that way (halving the \
+            jump while the answer is right again), then searches back to the boundary on the line to \
+            the original. On screen each iteration is one such jump and search; the distance falls \
+            fast at first. It comes within a few per cent of white-box attacks with thousands of \
+            queries, and is blinded by answers that change at random.",
+    paper: "Chen, Jordan, Wainwright: HopSkipJumpAttack, IEEE S&P 2020",
+    run: Run::Decision(hopskipjump),
+};
+
+/// The finest share of the distance that is searched for.
+const FINEST: f64 = 1e-6;
+/// The most directions at one point.
+const MOST: usize = 10_000;
+/// The fewest directions that a normal is worth estimating from.
+const FEWEST: usize = 8;
+/// Halvings of a jump before it is given up.
+const HALVINGS: i32 = 30;
+
+fn hopskipjump(
+    oracle: &mut dyn Decision,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let steps = settings.int("steps", 20).max(1) as usize;
+    let mut walk = Walk::new(oracle, problem, settings, steps, watcher)?;
+    for i in walk.trial.all() {
+        one(&mut walk, i, settings)?;
+    }
+    walk.finish()
+}
+
+fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<()> {
+    let first = settings.int("directions", 100) as f64;
+    let (norm, d) = (walk.norm(), walk.trial.x.size() as f64);
+    // How far θ reaches in each norm, and how much wider the probing is.
+    let (power, wider) = if norm == Norm::Linf { (2.0, d) } else { (1.5, d.sqrt()) };
+    let theta = (settings.float("gamma", 1.0) / d.powf(power)).clamp(FINEST, 1e-2);
+    let Some(spot) = walk.start(i, 1e-3)? else { return Ok(()) };
+    let mut before = f64::from(spot.distance);
+    let mut spot = walk.approach(i, spot, theta)?;
+    for step in 1..=walk.iterations {
+        let back = (1.0 / theta).log2().ceil() as usize + 2;
+        let wanted = ((first * (step as f64).sqrt()) as usize).min(MOST);
+        let count = wanted.min(walk.left(i).saturating_sub(back));
+        if count < FEWEST.min(wanted) || spot.distance == 0.0 {
+            break;
+        }
+        let radius = if step == 1 { 0.1 } else { wider * theta * before };
+        let normal =
+            walk.normal(i, &spot.image, radius, count, &|draws| direction(draws, norm, d))?;
+        let jump = match norm {
+            Norm::Linf => normal.iter().map(|g| if *g == 0.0 { 0.0 } else { g.signum() }).collect(),
+            _ => unit(normal),
+        };
+        let length = f64::from(spot.distance) / (step as f64).sqrt();
+        let (landed, halvings) = leap(walk, i, &spot, length, &jump)?;
+        if let Some(landed) = landed {
+            before = f64::from(landed.distance);
+            spot = walk.approach(i, landed, theta)?;
+        }
+        let size = length / f64::from(1 << halvings);
+        let mark = (halvings > 0).then(|| format!("step halved {halvings}×"));
+        walk.show(&[i], &[&spot], step, size, mark.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Jumps from `spot`, half as far each time, until the goal is reached; says how often the jump
+/// was halved.
+fn leap(
+    walk: &mut Walk<'_>,
+    i: usize,
+    spot: &Spot,
+    length: f64,
+    jump: &[f64],
+) -> Result<(Option<Spot>, i32)> {
+    for halvings in 0..HALVINGS {
+        let image = moved(&spot.image, length / f64::from(1 << halvings), jump.iter().copied());
+        match walk.probe(i, image)? {
+            Some(landed) if landed.reached => return Ok((Some(landed), halvings)),
+            Some(_) => {}
+            None => return Ok((None, halvings)),
+        }
+    }
+    Ok((None, HALVINGS))
+}
+
+/// A random direction of unit L2 length: uniform on the sphere, or for L∞ from the middle of the
+/// cube, as in the paper.
+fn direction(draws: &mut Draws, norm: Norm, d: f64) -> Vec<f32> {
+    let d = d as usize;
+    match norm {
+        Norm::Linf => {
+            let raw: Vec<f64> = (0..d).map(|_| f64::from(draws.signed())).collect();
+            unit(raw).into_iter().map(|u| u as f32).collect()
+        }
+        _ => draws.on_l2_sphere(d, 1.0),
+    }
+}

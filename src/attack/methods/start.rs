@@ -1,0 +1,126 @@
+//! Where attacks on decisions begin: an adversarial picture, however far, and the boundary between
+//! it and the clean one.
+//!
+//! Where the problem brings pictures of the target class, the nearest of them come first; otherwise
+//! uniform noise, both as in the papers. A network answers all uniform noise with the same few classes,
+//! so that most targets, and pictures of just those classes, need something else: after a few
+//! draws the picture is overlaid with smooth random patterns, which reach every class of the
+//! networks this was measured on.
+
+use crate::attack::draws::Draws;
+use crate::attack::goal::Goal;
+use crate::attack::methods::walk::{Spot, Walk};
+use crate::attack::norm::Norm;
+use crate::error::Result;
+
+/// How many of the nearest suitable pictures are tried.
+const NEIGHBOURS: usize = 10;
+/// How many draws of uniform noise come before patterns.
+const PLAIN: usize = 10;
+/// How many pictures are tried, at most, and no more than half of the questions.
+const TRIES: usize = 1000;
+/// Contrast of the patterns: mostly black and white.
+const GAIN: f32 = 4.0;
+
+impl Walk<'_> {
+    /// An adversarial picture on the boundary, found between the clean picture and one from
+    /// [`Self::far`], to `tolerance` of their distance; shows it as iteration 0. None where no
+    /// adversarial picture is found, or the clean one is adversarial itself.
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn start(&mut self, i: usize, tolerance: f64) -> Result<Option<Spot>> {
+        let targeted = matches!(self.trial.problem.goals[i], Goal::Targeted { .. });
+        let Some(far) = self.far(i, targeted)? else { return Ok(None) };
+        let (x, end) = (self.clean(i), far.image.clone());
+        let line = |t: f64| super::walk::between(Norm::L2, &x, &end, t);
+        let (_, spot) = self.bisect(i, (0.0, 1.0), far, tolerance, &line)?;
+        self.show(&[i], &[&spot], 0, 0.0, Some("boundary found"))?;
+        Ok((spot.distance > 0.0).then_some(spot))
+    }
+
+    /// An adversarial picture at any distance, if wanted (`others`) one of those that the problem
+    /// brings; where there is none, shows the last one that was tried.
+    ///
+    /// # Errors
+    /// Cancelled; device failures.
+    pub fn far(&mut self, i: usize, others: bool) -> Result<Option<Spot>> {
+        let neighbours = if others { self.neighbours(i) } else { Vec::new() };
+        let most = TRIES.min(self.left(i).div_ceil(2)).max(1);
+        let mut last = None;
+        for attempt in 0..most {
+            let image = match attempt.checked_sub(neighbours.len()) {
+                None => neighbours[attempt].clone(),
+                Some(draw) => self.picture(i, draw < PLAIN),
+            };
+            last = self.probe(i, image)?;
+            if last.as_ref().is_none_or(|spot| spot.reached) {
+                break;
+            }
+        }
+        match last {
+            Some(spot) if !spot.reached => {
+                self.show(&[i], &[&spot], 0, 0.0, Some("no start found"))?;
+                Ok(None)
+            }
+            last => Ok(last),
+        }
+    }
+
+    /// A random picture: uniform noise, or the clean picture under a smooth pattern.
+    fn picture(&mut self, i: usize, plain: bool) -> Vec<f32> {
+        let shape = self.trial.x.shape();
+        let draws = &mut self.draws[i];
+        match plain {
+            true => (0..self.trial.x.size()).map(|_| draws.unit()).collect(),
+            false => {
+                let cells = 2 + draws.below(7);
+                let pattern = pattern(draws, shape, cells);
+                let pixels = self.trial.x.row(i).iter().zip(pattern);
+                pixels.map(|(x, p)| (x + GAIN * (p - 0.5)).clamp(0.0, 1.0)).collect()
+            }
+        }
+    }
+
+    /// The nearest pictures that the problem brings of a class that would do.
+    fn neighbours(&self, i: usize) -> Vec<Vec<f32>> {
+        let (Some(rows), Some(crowd)) = (&self.crowd, &self.trial.problem.crowd) else {
+            return Vec::new();
+        };
+        let (x, goal) = (self.trial.x.row(i), self.trial.problem.goals[i]);
+        let fits = |label: usize| match goal {
+            Goal::Untargeted { truth } => label != truth,
+            Goal::Targeted { target } => label == target,
+        };
+        let mut near: Vec<(f32, usize)> = (0..rows.len())
+            .filter(|k| fits(crowd.labels[*k]))
+            .map(|k| (self.norm().distance(x, rows.row(k)), k))
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.iter().take(NEIGHBOURS).map(|(_, k)| rows.row(*k).to_vec()).collect()
+    }
+}
+
+/// Uniform values on a grid of `cells`² a channel, interpolated in between.
+fn pattern(draws: &mut Draws, [c, h, w]: [usize; 3], cells: usize) -> Vec<f32> {
+    let mut pixels = Vec::with_capacity(c * h * w);
+    for _ in 0..c {
+        let grid: Vec<f32> = (0..cells * cells).map(|_| draws.unit()).collect();
+        let place = |at: usize, of: usize| {
+            let place = at as f32 * (cells - 1) as f32 / (of.max(2) - 1) as f32;
+            let cell = (place as usize).min(cells - 2);
+            (cell, place - cell as f32)
+        };
+        for row in 0..h {
+            let (v, down) = place(row, h);
+            for column in 0..w {
+                let (u, right) = place(column, w);
+                let at = |v: usize, u: usize| grid[v * cells + u];
+                let upper = at(v, u) * (1.0 - right) + at(v, u + 1) * right;
+                let lower = at(v + 1, u) * (1.0 - right) + at(v + 1, u + 1) * right;
+                pixels.push(upper * (1.0 - down) + lower * down);
+            }
+        }
+    }
+    pixels
+}
