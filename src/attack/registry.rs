@@ -3,7 +3,8 @@
 
 use crate::attack::methods::{
     apgd, autoattack, bandits, baselines, boundary, colour, deepfool, descent, estimate, fab,
-    fading, geoda, hopskipjump, patch, signopt, spatial, spatial_gradient, square, stadv, uap,
+    fading, geoda, hopskipjump, onepixel, patch, signopt, simba, spatial, spatial_gradient, square,
+    stadv, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -128,9 +129,11 @@ pub static ATTACKS: &[AttackSpec] = &[
     deepfool::DEEPFOOL,
     fab::FAB,
     fab::FAB_T,
+    onepixel::ONE_PIXEL,
     square::SQUARE,
     estimate::NES,
     estimate::SPSA,
+    simba::SIMBA,
     bandits::BANDITS,
     uap::UAP,
     patch::PATCH,

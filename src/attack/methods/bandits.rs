@@ -27,8 +27,8 @@ fn by_norm(settings: &Settings, linf: f64, l2: f64) -> f64 {
 /// Bandits with both priors.
 pub const BANDITS: AttackSpec = AttackSpec {
     id: "bandits",
-    name: "Bandits-TD",
-    family: "black box, scores",
+    name: "Bandits",
+    family: "score-based",
     norms: &[Norm::Linf, Norm::L2],
     extent: Extent::Budget,
     targeted: true,

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 pub const SPSA: AttackSpec = AttackSpec {
     id: "spsa",
     name: "SPSA",
-    family: "black box, scores",
+    family: "score-based",
     norms: &[Norm::Linf],
     extent: Extent::Budget,
     targeted: true,
@@ -55,7 +55,7 @@ pub const SPSA: AttackSpec = AttackSpec {
 pub const NES: AttackSpec = AttackSpec {
     id: "nes",
     name: "NES",
-    family: "black box, scores",
+    family: "score-based",
     norms: &[Norm::Linf],
     extent: Extent::Budget,
     targeted: true,

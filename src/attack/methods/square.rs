@@ -8,25 +8,24 @@
 //!
 //! The start is one query. A picture leaves at its first success.
 
-use crate::attack::draws::Draws;
 use crate::attack::goal::Goal;
+use crate::attack::methods::standing::Standing;
 use crate::attack::methods::windows::{Bump, Frame, bumps, repaint, shift, stripes};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{CrossEntropy, Margin, Objective, Scores};
+use crate::attack::objective::{CrossEntropy, Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::trial::{Best, Trial};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
 /// Random search with squares.
 pub const SQUARE: AttackSpec = AttackSpec {
     id: "square",
-    name: "Square Attack",
-    family: "black box, scores",
+    name: "Square",
+    family: "score-based",
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
     extent: Extent::Budget,
     targeted: true,
@@ -136,114 +135,46 @@ fn search(
 ) -> Result<()> {
     let budget = &trial.problem.budget;
     let frame = Frame::new(trial.x.shape());
-    let streams = trial.problem.draws(trial.restart.0);
+    let mut draws = trial.problem.draws(trial.restart.0);
     let open = best.open(&trial.all());
-    let mut draws: Vec<Draws> = open.iter().map(|i| streams[*i].clone()).collect();
-    let mut images = trial.x.select(&open);
-    for (k, draws) in draws.iter_mut().enumerate() {
+    let mut starts = trial.x.select(&open);
+    for (k, i) in open.iter().enumerate() {
         match budget.norm {
-            Norm::Linf => stripes(images.row_mut(k), frame, budget.epsilon, draws),
-            _ => bumps(images.row_mut(k), frame, budget, draws),
+            Norm::Linf => stripes(starts.row_mut(k), frame, budget.epsilon, &mut draws[*i]),
+            _ => bumps(starts.row_mut(k), frame, budget, &mut draws[*i]),
         }
     }
-    let scores = trial.scores(oracle, &open, &images)?;
-    let loss = scores.losses(&trial.goals(&open), &Aim);
-    let mut state = State { open, images, scores, loss };
-    state.show(trial, 0, plan, None)?;
+    let mut standing = Standing::ask(oracle, trial, open, starts, &Aim)?;
+    let last = plan.queries - 1;
+    standing.show(trial, (0, last), None)?;
     let mut bump = Bump::new(1, budget.norm);
-    for window in 0..plan.queries - 1 {
-        let reached = trial.reached(&state.open, &state.scores.labels());
-        if reached.contains(&true) {
-            state.settle(best, &reached);
-            let left = (0..reached.len()).filter(|k| !reached[*k]);
-            let left: Vec<usize> = left.collect();
-            draws = left.iter().map(|k| draws[*k].clone()).collect();
-            state = state.select(&left);
-        }
-        if state.open.is_empty() {
+    for window in 0..last {
+        standing.settle(trial, best);
+        if standing.open.is_empty() {
             return Ok(());
         }
         let side = plan.side(window, budget.norm, frame);
         if budget.norm != Norm::Linf && bump.side != side {
             bump = Bump::new(side, budget.norm);
         }
-        let mut asked = state.images.clone();
+        let mut asked = standing.images.clone();
         let mut first = None;
-        for (k, i) in state.open.iter().enumerate() {
-            let (x, image, draws) = (trial.x.row(*i), asked.row_mut(k), &mut draws[k]);
+        for (k, i) in standing.open.iter().enumerate() {
+            let (x, image, draws) = (trial.x.row(*i), asked.row_mut(k), &mut draws[*i]);
             let place = match budget.norm {
                 Norm::Linf => repaint(x, image, frame, side, budget.epsilon, draws),
                 _ => shift(x, image, frame, &bump, budget, draws),
             };
             first.get_or_insert(place);
         }
-        let scores = trial.scores(oracle, &state.open, &asked)?;
-        let kept = state.take(trial, &asked, &scores);
-        let outcome = if kept { "kept" } else { "no better" };
+        // As published: at the boundary a window is kept even where it is no better.
+        let kept = standing.propose(oracle, trial, &asked, &Aim, |margin| margin <= 0.0)?;
+        let outcome = if kept[0] { "kept" } else { "no better" };
         let mark = first.map(|place| format!("{place}: {outcome}"));
-        state.show(trial, window + 1, plan, mark.as_deref())?;
+        standing.show(trial, (window + 1, last), mark.as_deref())?;
     }
-    let reached = trial.reached(&state.open, &state.scores.labels());
-    state.settle(best, &reached);
+    standing.close(trial, best);
     Ok(())
-}
-
-/// The best so far in this start, of the pictures that are still searched.
-struct State {
-    open: Vec<usize>,
-    images: Rows,
-    scores: Scores,
-    loss: Vec<f32>,
-}
-
-impl State {
-    /// Keeps what is better; says whether the first picture's proposal was.
-    fn take(&mut self, trial: &Trial<'_>, asked: &Rows, scores: &Scores) -> bool {
-        let goals = trial.goals(&self.open);
-        let (loss, margins) = (scores.losses(&goals, &Aim), scores.margins(&goals));
-        let better = |k: usize| loss[k] > self.loss[k] || margins[k] <= 0.0;
-        let better: Vec<bool> = (0..loss.len()).map(better).collect();
-        for k in (0..loss.len()).filter(|k| better[*k]) {
-            self.images.row_mut(k).copy_from_slice(asked.row(k));
-            self.scores.row_mut(k).copy_from_slice(scores.row(k));
-            self.loss[k] = loss[k];
-        }
-        better[0]
-    }
-
-    fn settle(&self, best: &mut Best, reached: &[bool]) {
-        for (k, i) in self.open.iter().enumerate() {
-            best.offer(*i, self.images.row(k), reached[k], -self.loss[k]);
-        }
-    }
-
-    fn select(&self, which: &[usize]) -> Self {
-        Self {
-            open: which.iter().map(|k| self.open[*k]).collect(),
-            images: self.images.select(which),
-            scores: self.scores.select(which),
-            loss: which.iter().map(|k| self.loss[*k]).collect(),
-        }
-    }
-
-    fn show(
-        &self,
-        trial: &mut Trial<'_>,
-        iteration: usize,
-        plan: &Schedule,
-        mark: Option<&str>,
-    ) -> Result<()> {
-        trial.show(&Sight {
-            open: &self.open,
-            iteration,
-            iterations: plan.queries - 1,
-            loss: &self.loss,
-            answers: Answers::Scores(&self.scores),
-            step_size: 0.0,
-            images: &self.images,
-            mark,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The proposals of Square Attack: where its windows lie and what they put there.
 
 use crate::attack::draws::Draws;
+use crate::attack::l1::nearest;
 use crate::attack::norm::{Budget, Norm};
 use std::fmt;
 
@@ -214,32 +215,12 @@ pub(super) fn shift(
 fn fit(x: &[f32], delta: &[f32], image: &mut [f32], budget: &Budget) {
     let epsilon = f64::from(budget.epsilon);
     if budget.norm == Norm::L1 {
-        return project_l1(x, delta, image, epsilon * (1.0 - 1e-6));
+        let at: Vec<f32> = x.iter().zip(delta).map(|(x, d)| x + d).collect();
+        return image.copy_from_slice(&nearest(x, &at, budget.epsilon * (1.0 - 1e-6)));
     }
     let scale = epsilon / (length(budget.norm, delta.iter().copied()) + 1e-12);
     for ((p, x), d) in image.iter_mut().zip(x).zip(delta) {
         *p = (f64::from(*x) + f64::from(*d) * scale).clamp(0.0, 1.0) as f32;
-    }
-}
-
-/// The point nearest to x + δ in both the box and the L1 ball around x: every change shrinks by
-/// the same threshold and is then cut off at the box; the least threshold that fits is bisected.
-fn project_l1(x: &[f32], delta: &[f32], image: &mut [f32], epsilon: f64) {
-    let room = |x: f32, d: f32| if d > 0.0 { 1.0 - x } else { x };
-    let shrunk = |x: f32, d: f32, threshold: f64| {
-        (f64::from(d.abs()) - threshold).clamp(0.0, f64::from(room(x, d)))
-    };
-    let size = |t: f64| x.iter().zip(delta).map(|(x, d)| shrunk(*x, *d, t)).sum::<f64>();
-    let (mut low, mut high) = (0.0, 0.0);
-    if size(0.0) > epsilon {
-        high = delta.iter().fold(0.0, |top, d| f64::max(top, f64::from(d.abs())));
-        for _ in 0..40 {
-            let middle = 0.5 * (low + high);
-            if size(middle) > epsilon { low = middle } else { high = middle }
-        }
-    }
-    for ((p, x), d) in image.iter_mut().zip(x).zip(delta) {
-        *p = (x + (shrunk(*x, *d, high) as f32).copysign(*d)).clamp(0.0, 1.0);
     }
 }
 
@@ -331,32 +312,6 @@ mod tests {
             }
             let touched = start.iter().zip(&image).filter(|(a, b)| (*a - *b).abs() > 1e-3);
             assert!(touched.count() > 20, "{norm}");
-        }
-    }
-
-    #[test]
-    fn the_l1_projection_is_the_nearest_point_of_ball_and_box() {
-        let mut draws = Draws::new(9, 0, 0);
-        for epsilon in [0.3, 1.5, 100.0] {
-            let x: Vec<f32> = (0..12).map(|_| draws.unit()).collect();
-            let delta: Vec<f32> = (0..12).map(|_| 2.0 * draws.signed()).collect();
-            let wanted: Vec<f32> = x.iter().zip(&delta).map(|(x, d)| x + d).collect();
-            let mut near = x.clone();
-            project_l1(&x, &delta, &mut near, epsilon);
-            let allowed = |z: &[f32]| {
-                f64::from(Norm::L1.distance(z, &x)) <= epsilon + 1e-5
-                    && z.iter().all(|p| (0.0..=1.0).contains(p))
-            };
-            assert!(allowed(&near));
-            let far = Norm::L2.distance(&near, &wanted);
-            for _ in 0..20_000 {
-                let step = |p: &f32| (p + 0.2 * draws.signed()).clamp(0.0, 1.0);
-                let mut rival: Vec<f32> = near.iter().map(step).collect();
-                let size = f64::from(Norm::L1.distance(&rival, &x));
-                let shrink = (epsilon / size).min(1.0) as f32;
-                rival.iter_mut().zip(&x).for_each(|(z, x)| *z = x + (*z - x) * shrink);
-                assert!(Norm::L2.distance(&rival, &wanted) > far - 1e-5);
-            }
         }
     }
 }

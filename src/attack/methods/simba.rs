@@ -1,0 +1,304 @@
+//! SimBA (Guo et al. 2019): one orthonormal direction after the other, in random order and without
+//! replacement: a step back, else a step forth, kept where the probability falls.
+//!
+//! The paper bounds the perturbation by the number of steps only; here a step that would leave the
+//! ε-ball is skipped. Neither it nor a step that the box turns into nothing costs a query.
+
+use crate::attack::draws::Draws;
+use crate::attack::methods::standing::Standing;
+use crate::attack::norm::Norm;
+use crate::attack::objective::CrossEntropy;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Score;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::trial::{Best, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+use std::f64::consts::PI;
+
+/// Coordinate-wise random search.
+pub const SIMBA: AttackSpec = AttackSpec {
+    id: "simba",
+    name: "SimBA",
+    family: "score-based",
+    norms: &[Norm::L2],
+    extent: Extent::Budget,
+    targeted: true,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
+        Param::float("step", (1e-4, 10.0), 0.2, "length of one step in L2, in pixel units"),
+        Param::choice(
+            "basis",
+            &["pixel", "dct"],
+            "directions: single values, or cosine waves over the picture, long waves first",
+        ),
+    ],
+    summary: "steps along one pixel or one cosine wave at a time, kept where they help",
+    about: "The simplest black box attack there is: take a direction that was not tried yet, step back, \
+            and if the true class did not get less probable step forth. Every query either helps or \
+            rules out a step. In the basis of cosine waves (DCT) the long waves come first: networks \
+            for photographs are weak against them, so that far fewer queries do. It ends when every \
+            direction was tried or no step fits in the ball any more.",
+    paper: "Guo, Gardner, You, Wilson, Weinberger: Simple Black-box Adversarial Attacks, ICML 2019",
+    run: Run::Score(simba),
+};
+
+fn simba(
+    oracle: &mut dyn Score,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let last = settings.int("queries", 10_000).max(1) as usize - 1;
+    let basis = Basis::new(trial.x.shape(), settings.choice("basis") == "dct");
+    let walk = |mut draws: Draws| Walk {
+        order: basis.order(&mut draws),
+        next: 0,
+        spent: 0.0,
+        step: settings.float("step", 0.2),
+        epsilon: f64::from(problem.budget.epsilon),
+    };
+    let mut walks: Vec<Walk> = problem.draws(0).into_iter().map(walk).collect();
+    let starts = trial.x.clone();
+    let open = trial.all();
+    let mut standing = Standing::ask(oracle, &mut trial, open, starts, &CrossEntropy)?;
+    standing.show(&mut trial, (0, last), None)?;
+    for query in 0..last {
+        standing.settle(&trial, &mut best);
+        let mut asked = standing.images.clone();
+        let steps: Vec<Option<Step>> = standing
+            .open
+            .iter()
+            .enumerate()
+            .map(|(k, i)| walks[*i].propose(&basis, trial.x.row(*i), asked.row_mut(k)))
+            .collect();
+        let lost: Vec<bool> = steps.iter().map(Option::is_none).collect();
+        if lost.contains(&true) {
+            let left: Vec<usize> = (0..lost.len()).filter(|k| !lost[*k]).collect();
+            asked = asked.select(&left);
+            standing.leave(&lost, &trial, &mut best);
+        }
+        if standing.open.is_empty() {
+            break;
+        }
+        let steps: Vec<Step> = steps.into_iter().flatten().collect();
+        let kept = standing.propose(oracle, &mut trial, &asked, &CrossEntropy, |_| false)?;
+        for (k, i) in standing.open.iter().enumerate() {
+            walks[*i].learn(&steps[k], kept[k]);
+        }
+        let outcome = if kept[0] { "kept" } else { "no better" };
+        let mark = format!("{}: {outcome}", basis.name(&steps[0]));
+        standing.show(&mut trial, (query + 1, last), Some(&mark))?;
+    }
+    standing.close(&trial, &mut best);
+    Ok(trial.finish(&best.images))
+}
+
+/// A search ends when so many steps one after the other do not fit in the ball.
+const PATIENCE: usize = 2000;
+
+/// The way of one picture.
+struct Walk {
+    /// The directions, in the order in which they are tried.
+    order: Vec<usize>,
+    /// The next step: twice the place in the order, and 1 more for the step forth.
+    next: usize,
+    /// ‖δ‖² so far.
+    spent: f64,
+    step: f64,
+    epsilon: f64,
+}
+
+/// One step that is asked about.
+struct Step {
+    direction: usize,
+    length: f64,
+    /// ‖δ‖² after it.
+    spent: f64,
+}
+
+impl Walk {
+    /// Writes the next step that changes the picture and stays in the ball into `image`.
+    fn propose(&mut self, basis: &Basis, x: &[f32], image: &mut [f32]) -> Option<Step> {
+        for _ in 0..PATIENCE {
+            let direction = *self.order.get(self.next / 2)?;
+            let forth = !self.next.is_multiple_of(2);
+            let length = if forth { self.step } else { -self.step };
+            let mut spent = self.spent;
+            let mut changed = false;
+            let moved: Vec<(usize, f32)> = basis
+                .wave(direction)
+                .map(|(at, value)| {
+                    let new = (f64::from(image[at]) + length * value).clamp(0.0, 1.0) as f32;
+                    let far = |p: f32| f64::from(p - x[at]).powi(2);
+                    spent += far(new) - far(image[at]);
+                    changed |= (new - image[at]).abs() > 1e-7;
+                    (at, new)
+                })
+                .collect();
+            if changed && spent <= self.epsilon * self.epsilon {
+                moved.into_iter().for_each(|(at, new)| image[at] = new);
+                return Some(Step { direction, length, spent });
+            }
+            self.next += 1;
+        }
+        None
+    }
+
+    /// After a step that was kept comes the next direction, else the other side of this one.
+    fn learn(&mut self, step: &Step, kept: bool) {
+        if kept {
+            self.spent = step.spent;
+            self.next = (self.next / 2 + 1) * 2;
+        } else {
+            self.next += 1;
+        }
+    }
+}
+
+/// The orthonormal directions.
+struct Basis {
+    shape: [usize; 3],
+    /// For cosine waves: the values of wave u at place y, down and across, `[u · size + y]`.
+    waves: Option<[Vec<f64>; 2]>,
+}
+
+impl Basis {
+    fn new(shape: [usize; 3], cosines: bool) -> Self {
+        let waves = |size: usize| {
+            let value = |n: usize| {
+                let (u, y) = ((n / size) as f64, (n % size) as f64);
+                let scale = if u == 0.0 { 1.0 } else { 2.0 } / size as f64;
+                scale.sqrt() * (PI * (2.0 * y + 1.0) * u / (2.0 * size as f64)).cos()
+            };
+            (0..size * size).map(value).collect()
+        };
+        Self { shape, waves: cosines.then(|| [waves(shape[1]), waves(shape[2])]) }
+    }
+
+    /// The direction's channel and place: a pixel's row and column, or a wave's two frequencies.
+    fn place(&self, direction: usize) -> (usize, usize, usize) {
+        let [_, height, width] = self.shape;
+        (direction / (height * width), direction / width % height, direction % width)
+    }
+
+    /// Every direction once, at random; of the cosine waves a block of the longest first, and then
+    /// ring after ring around it, of the authors' widths for photographs.
+    fn order(&self, draws: &mut Draws) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.shape.iter().product()).collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, draws.below(last + 1));
+        }
+        if self.waves.is_some() {
+            let side = self.shape[1].max(self.shape[2]);
+            let (block, ring) = ((side / 16).max(4), (side / 32).max(1));
+            order.sort_by_key(|direction| {
+                let (_, u, v) = self.place(*direction);
+                (u.max(v) + ring).saturating_sub(block) / ring
+            });
+        }
+        order
+    }
+
+    /// The direction's values that are not zero, with their places in a picture.
+    fn wave(&self, direction: usize) -> Box<dyn Iterator<Item = (usize, f64)> + '_> {
+        let Some([down, across]) = &self.waves else {
+            return Box::new(std::iter::once((direction, 1.0)));
+        };
+        let [_, height, width] = self.shape;
+        let (channel, u, v) = self.place(direction);
+        let first = channel * height * width;
+        Box::new((0..height * width).map(move |n| {
+            let (y, x) = (n / width, n % width);
+            (first + n, down[u * height + y] * across[v * width + x])
+        }))
+    }
+
+    fn name(&self, step: &Step) -> String {
+        let (channel, u, v) = self.place(step.direction);
+        let what = if self.waves.is_some() { "wave" } else { "pixel" };
+        let channel = if self.shape[0] > 1 { format!(" of channel {channel}") } else { "".into() };
+        format!("{what} {v},{u}{channel} {:+}", step.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: [usize; 3] = [2, 6, 8];
+
+    #[test]
+    fn directions_are_orthonormal() {
+        for cosines in [false, true] {
+            let basis = Basis::new(SHAPE, cosines);
+            let dense = |direction: usize| {
+                let mut values = vec![0.0; 96];
+                basis.wave(direction).for_each(|(at, value)| values[at] = value);
+                values
+            };
+            let all: Vec<Vec<f64>> = (0..96).map(dense).collect();
+            for a in 0..96 {
+                for b in 0..96 {
+                    let dot: f64 = all[a].iter().zip(&all[b]).map(|(a, b)| a * b).sum();
+                    let wanted = if a == b { 1.0 } else { 0.0 };
+                    assert!((dot - wanted).abs() < 1e-12, "{cosines} {a} {b}: {dot}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_direction_comes_once_and_long_waves_come_first() {
+        for cosines in [false, true] {
+            let basis = Basis::new(SHAPE, cosines);
+            let order = basis.order(&mut Draws::new(0, 0, 0));
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..96).collect::<Vec<_>>());
+            assert_ne!(order, sorted, "at random");
+        }
+        let basis = Basis::new([3, 224, 224], true);
+        let order = basis.order(&mut Draws::new(0, 0, 0));
+        let longest = |n: usize| {
+            let largest = |d: &usize| basis.place(*d).1.max(basis.place(*d).2);
+            order[..n].iter().map(largest).max()
+        };
+        assert_eq!(longest(3 * 14 * 14), Some(13));
+        assert_eq!(longest(3 * 21 * 21), Some(20));
+    }
+
+    #[test]
+    fn steps_stay_in_the_ball_change_the_picture_and_try_both_sides() {
+        for cosines in [false, true] {
+            let basis = Basis::new(SHAPE, cosines);
+            let order = basis.order(&mut Draws::new(4, 0, 0));
+            let mut walk = Walk { order, next: 0, spent: 0.0, step: 0.3, epsilon: 1.0 };
+            // Half of the pixels cannot become darker.
+            let x: Vec<f32> = (0..96).map(|i| if i % 2 == 0 { 0.0 } else { 0.5 }).collect();
+            let mut image = x.clone();
+            let (mut kept, mut sides) = (0, [0, 0]);
+            for turn in 0.. {
+                let mut asked = image.clone();
+                let Some(step) = walk.propose(&basis, &x, &mut asked) else { break };
+                let far = f64::from(Norm::L2.distance(&asked, &x));
+                assert!(far <= 1.0 + 1e-6 && (far * far - step.spent).abs() < 1e-5, "{far}");
+                assert_ne!(asked, image);
+                sides[usize::from(step.length > 0.0)] += 1;
+                walk.learn(&step, turn % 3 == 0);
+                if turn % 3 == 0 {
+                    image = asked;
+                    kept += 1;
+                }
+            }
+            // Each kept step adds at most its length squared: no fewer fit.
+            assert!(kept >= 11, "{cosines}: {kept}");
+            assert!(sides[0] > 10 && sides[1] > 10, "{cosines}: {sides:?}");
+        }
+    }
+}
