@@ -91,6 +91,17 @@ pub fn softmax(row: &[f32]) -> Vec<f64> {
     powers.into_iter().map(|p| p / sum).collect()
 }
 
+/// The probability of `class` and, added to `slope`, its gradient with respect to the logits,
+/// p (1 − p) and −p p_k, without the cancellation in 1 − p.
+pub fn probability(row: &[f32], class: usize, slope: &mut [f64]) -> f64 {
+    let p = softmax(row);
+    let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+    for (k, slope) in slope.iter_mut().enumerate() {
+        *slope += p[class] * if k == class { others } else { -p[k] };
+    }
+    p[class]
+}
+
 /// How far the goal is: the logit of the class to leave minus the largest other one, or for a
 /// target the largest other one minus the target's. Below 0 the goal is reached.
 pub fn margin(row: &[f32], goal: Goal) -> f32 {
@@ -203,6 +214,24 @@ mod tests {
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
         assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+    }
+
+    #[test]
+    fn a_probability_s_slope_is_that_of_differences_even_where_it_is_flat() {
+        let at = |row: &[f32]| {
+            let mut slope = vec![0.0; row.len()];
+            (probability(row, 1, &mut slope), slope)
+        };
+        let row = [0.3_f32, 1.25, -0.5];
+        let (p, slope) = at(&row);
+        for k in 0..3 {
+            let mut up = row;
+            up[k] += 1.0 / 1024.0;
+            assert!(((at(&up).0 - p) * 1024.0 - slope[k]).abs() < 1e-3);
+        }
+        let (p, slope) = at(&[0.0, 60.0, 1.0]);
+        let rest = (-60.0_f64).exp() + (-59.0_f64).exp();
+        assert!(p == 1.0 && (slope[1] / rest - 1.0).abs() < 1e-9, "{slope:?}");
     }
 
     #[test]

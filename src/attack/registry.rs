@@ -3,8 +3,8 @@
 
 use crate::attack::methods::{
     apgd, autoattack, bandits, baselines, boundary, colour, deepfool, descent, estimate, fab,
-    fading, geoda, hopskipjump, onepixel, patch, signopt, simba, spatial, spatial_gradient, square,
-    stadv, uap,
+    fading, geoda, hopskipjump, jsma, newtonfool, onepixel, patch, signopt, simba, sparsefool,
+    spatial, spatial_gradient, square, stadv, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -127,9 +127,12 @@ pub static ATTACKS: &[AttackSpec] = &[
     apgd::TARGETS,
     autoattack::AUTOATTACK,
     deepfool::DEEPFOOL,
+    newtonfool::NEWTONFOOL,
     fab::FAB,
     fab::FAB_T,
     onepixel::ONE_PIXEL,
+    jsma::JSMA,
+    sparsefool::SPARSEFOOL,
     square::SQUARE,
     estimate::NES,
     estimate::SPSA,

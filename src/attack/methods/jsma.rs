@@ -1,0 +1,193 @@
+//! The Jacobian-based saliency map attack: Papernot et al. 2016.
+//!
+//! The paper's saliency map needs the target's gradient and the sum of all other classes' gradients:
+//! two backward passes, however many classes there are (one for softmax outputs, whose gradients sum
+//! to zero). The search over all pairs is exact; see [`best_pair`].
+//!
+//! **Which rule is the default.** In the references' setting (next class, a tenth of the values, 32
+//! pictures of three networks) the paper's pairs on softmax outputs reach the goal on 100, 100 and
+//! 13 % with 12, 28 and 40 changed values in the median. On logits the same search does worse (88, 69,
+//! 6 %; 14, 36, 74 values), because the map there rules out values that raise the sum of the other
+//! logits, be the target's raised ever so much; torchattacks does that. The target's two steepest
+//! logits, which is ART's rule, give 100, 94 and 13 % with 12, 30 and 52. So the default is the
+//! paper's: pairs on softmax outputs.
+
+use crate::attack::goal::Goal;
+use crate::attack::methods::saliency::{best_pair, best_two};
+use crate::attack::norm::Norm;
+use crate::attack::objective::{Scores, best_other, probability};
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Slopes, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Few values, changed as far as they go.
+pub const JSMA: AttackSpec = AttackSpec {
+    id: "jsma",
+    name: "JSMA",
+    family: "sparse",
+    norms: &[Norm::L0],
+    extent: Extent::Least,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[
+        Param::choice(
+            "rule",
+            &["pair", "gradient"],
+            "pair: the paper's saliency map, values that together raise the target and lower all \
+             others; gradient: the two values that raise the target most",
+        ),
+        Param::choice("change", &["increase", "decrease"], "which way values are changed"),
+        Param::float("theta", (0.01, 1.0), 1.0, "change of a value in one iteration, pixel units"),
+        Param::float("gamma", (0.0, 1.0), 0.1, "the largest share of the values to change"),
+        Param::choice("outputs", &["softmax", "logits"], "what is differentiated"),
+    ],
+    summary: "changes the two most salient values to the utmost, again and again",
+    about: "The Jacobian-based saliency map attack asks which values, if changed, would raise the \
+            target's output and lower all others, changes the best two of them as far as they go, \
+            and looks again: a handful of glaring pixels instead of a faint veil. Watch where they \
+            appear: they paint strokes of the target. Without a target it aims at the second most \
+            likely class and stops at any wrong answer. It fails where no few values matter much, as \
+            on adversarially trained networks.",
+    paper: "Papernot et al.: The Limitations of Deep Learning in Adversarial Settings, EuroS&P 2016",
+    run: Run::Gradient(jsma),
+};
+
+struct Rules {
+    pair: bool,
+    softmax: bool,
+    /// +1 to increase, −1 to decrease.
+    way: f64,
+    theta: f64,
+}
+
+fn jsma(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let rules = Rules {
+        pair: settings.choice("rule") == "pair",
+        softmax: settings.choice("outputs") == "softmax",
+        way: if settings.choice("change") == "decrease" { -1.0 } else { 1.0 },
+        theta: settings.float("theta", 1.0),
+    };
+    let mut trial = Trial::new(problem, watcher)?;
+    let steps = (settings.float("gamma", 0.1) * trial.x.size() as f64 / 2.0).floor() as usize;
+    let mut best = Best::new(&trial.x);
+    let mut images = trial.x.clone();
+    let mut targets = Vec::new();
+    let mut open = trial.all();
+    for iteration in 0..=steps {
+        let now = images.select(&open);
+        let scores = trial.scores(oracle, &open, &now)?;
+        if iteration == 0 {
+            targets = aims(&problem.goals, &scores);
+        }
+        let reached = trial.reached(&open, &scores.labels());
+        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
+            best.offer(*i, now.row(row), true, Norm::L0.distance(trial.x.row(*i), now.row(row)));
+        }
+        let outputs = open.iter().zip(scores.rows()).map(|(i, row)| row[targets[*i]]);
+        trial.show(&Sight {
+            open: &open,
+            iteration,
+            iterations: steps,
+            loss: &outputs.collect::<Vec<f32>>(),
+            answers: Answers::Scores(&scores),
+            step_size: rules.theta as f32,
+            images: &now,
+            mark: reached[0].then_some("there"),
+        })?;
+        open = best.open(&open);
+        if open.is_empty() || iteration == steps {
+            break;
+        }
+        let now = images.select(&open);
+        let slopes = rules.slopes(&mut trial, oracle, &open, &now, &targets)?;
+        let mut moved = Vec::new();
+        for (row, i) in open.iter().enumerate() {
+            let image = images.row_mut(*i);
+            let chosen = rules.choose(image, &slopes, row);
+            for at in &chosen {
+                let to = f64::from(image[*at]) + rules.way * rules.theta;
+                image[*at] = to.clamp(0.0, 1.0) as f32;
+            }
+            if !chosen.is_empty() {
+                moved.push(*i);
+            }
+        }
+        // Where no value helps, none ever will.
+        open = moved;
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// The class to be raised for each picture: the target, or the most likely wrong one.
+fn aims(goals: &[Goal], scores: &Scores) -> Vec<usize> {
+    let aim = |(goal, row): (&Goal, &[f32])| match *goal {
+        Goal::Targeted { target } => target,
+        Goal::Untargeted { truth } => best_other(row, truth),
+    };
+    goals.iter().zip(scores.rows()).map(aim).collect()
+}
+
+impl Rules {
+    /// How many backward passes a picture needs: the target's, and that of the sum of the others
+    /// where it is not simply the opposite.
+    fn passes(&self) -> usize {
+        if self.pair && !self.softmax { 2 } else { 1 }
+    }
+
+    fn slopes(
+        &self,
+        trial: &mut Trial<'_>,
+        oracle: &mut dyn Gradient,
+        open: &[usize],
+        now: &Rows,
+        targets: &[usize],
+    ) -> Result<Slopes> {
+        let passes = self.passes();
+        let rows: Vec<usize> = (0..passes * open.len()).map(|at| at / passes).collect();
+        let whose: Vec<usize> = rows.iter().map(|row| open[*row]).collect();
+        let output = |at: usize, row: &[f32], _: Goal, slope: &mut [f64]| {
+            let target = targets[whose[at]];
+            if self.softmax {
+                return probability(row, target, slope);
+            }
+            let ours = |k: usize| (k == target) == (at % passes == 0);
+            for (k, slope) in slope.iter_mut().enumerate() {
+                *slope += f64::from(u8::from(ours(k)));
+            }
+            (0..row.len()).filter(|k| ours(*k)).map(|k| f64::from(row[k])).sum()
+        };
+        trial.slopes(oracle, &whose, &now.select(&rows), &output)
+    }
+
+    /// The values of a picture to be changed next: two, or fewer where no others help.
+    fn choose(&self, image: &[f32], slopes: &Slopes, row: usize) -> Vec<usize> {
+        let passes = self.passes();
+        let scaled = |at: usize, by: f64| -> Vec<f64> {
+            slopes.gradient.row(at).iter().map(|g| by * f64::from(*g)).collect()
+        };
+        let end = if self.way > 0.0 { 1.0 } else { 0.0 };
+        let free: Vec<usize> = (0..image.len()).filter(|i| image[*i] != end).collect();
+        let raises = scaled(passes * row, self.way);
+        let pair = match (self.pair, self.softmax) {
+            (false, _) => return best_two(&raises, &free),
+            // What raises the target's probability lowers the sum of the others as much.
+            (true, true) => best_pair(&raises, &raises, &free),
+            (true, false) => best_pair(&raises, &scaled(passes * row + 1, -self.way), &free),
+        };
+        pair.map_or(Vec::new(), |(p, q)| vec![p, q])
+    }
+}

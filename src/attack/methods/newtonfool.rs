@@ -1,0 +1,135 @@
+//! NewtonFool: Jang, Wu, Jha 2017.
+//!
+//! The step divides by the norm of the probability's gradient, which on a confident network
+//! underflows in `f32` (foolbox then gives NaN, ART stands still). Here the softmax gradient is in
+//! closed form and in `f64` up to the logits, and the backward pass starts from it scaled, so the
+//! quotient stays exact. As in foolbox a picture is done when its answer has changed; the paper goes
+//! on for all iterations, which raises the probability again once it is below chance.
+
+use crate::attack::goal::Goal;
+use crate::attack::norm::Norm;
+use crate::attack::objective::probability;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Newton's method on the true class's probability.
+pub const NEWTONFOOL: AttackSpec = AttackSpec {
+    id: "newtonfool",
+    name: "NewtonFool",
+    family: "least perturbation",
+    norms: &[Norm::L2],
+    extent: Extent::Least,
+    targeted: false,
+    random: false,
+    crowd: false,
+    params: &[
+        Param::int(
+            "steps",
+            (1, 10_000),
+            1000,
+            "Newton steps at most; on a robust net many are short",
+        ),
+        Param::float("eta", (0.0, 1.0), 0.01, "a step's largest length, as a share of ‖x‖₂"),
+    ],
+    summary: "Newton steps that bring the true class's probability down to chance",
+    about: "NewtonFool solves p(true class) = 1/K by Newton's method: it takes the probability for \
+            linear and steps to where it would be down to chance, but never farther than a hundredth \
+            of the picture's own length. On a confident network the probability is so flat that every \
+            step is of that largest length. It stops when the answer changes. A step costs one \
+            gradient, DeepFool's one for every class; the distances are much the same, and the small \
+            steps follow a bent boundary better. Where the probability is exactly flat it stands still.",
+    paper: "Jang, Wu, Jha: Objective Metrics and Gradient Descent Algorithms for Adversarial Examples \
+            in Machine Learning, ACSAC 2017",
+    run: Run::Gradient(newtonfool),
+};
+
+fn newtonfool(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let steps = settings.int("steps", 100).max(1) as usize;
+    let eta = settings.float("eta", 0.01);
+    let chance = 1.0 / oracle.classes() as f64;
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let mut images = trial.x.clone();
+    let longest: Vec<f64> = trial.x.iter().map(|x| eta * length(x)).collect();
+    let mut open = trial.all();
+    for iteration in 0..=steps {
+        let now = images.select(&open);
+        let falls = |_: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
+            probability(row, goal.class(), slope)
+        };
+        let slopes = trial.slopes(oracle, &open, &now, &falls)?;
+        let reached = trial.reached(&open, &slopes.scores.labels());
+        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
+            best.offer(*i, now.row(row), true, Norm::L2.distance(trial.x.row(*i), now.row(row)));
+        }
+        let mut moved = Vec::new();
+        let mut first = 0.0;
+        for (row, i) in open.iter().enumerate().filter(|(row, _)| !reached[*row]) {
+            let gradient = slopes.gradient.row(row);
+            let size = length(gradient);
+            let above = f64::from(slopes.loss[row]) - chance;
+            let step = newton_step(above, size / slopes.scale[row], longest[*i]);
+            if size > 0.0 && step > 0.0 {
+                moved.push(*i);
+                for (pixel, g) in images.row_mut(*i).iter_mut().zip(gradient) {
+                    let to = f64::from(*pixel) - step * f64::from(*g) / size;
+                    *pixel = to.clamp(0.0, 1.0) as f32;
+                }
+            }
+            if row == 0 {
+                first = step;
+            }
+        }
+        trial.show(&Sight {
+            open: &open,
+            iteration,
+            iterations: steps,
+            loss: &slopes.loss.iter().map(|p| -p).collect::<Vec<f32>>(),
+            answers: Answers::Scores(&slopes.scores),
+            step_size: first as f32,
+            images: &now,
+            mark: reached[0].then_some("crossed"),
+        })?;
+        // Where the gradient is zero nothing can change any more.
+        open = moved;
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// The length of the step to where the probability, if linear, would be at chance.
+fn newton_step(above_chance: f64, slope: f64, longest: f64) -> f64 {
+    match slope > 0.0 {
+        true => (above_chance.max(0.0) / slope).min(longest),
+        false => 0.0,
+    }
+}
+
+fn length(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_end_at_chance_or_at_the_longest() {
+        assert_eq!(newton_step(0.5, 2.0, 1.0), 0.25);
+        assert_eq!(newton_step(0.5, 1e-30, 1.0), 1.0);
+        assert_eq!(newton_step(-0.1, 2.0, 1.0), 0.0);
+        assert_eq!(newton_step(0.5, 0.0, 1.0), 0.0);
+    }
+}
