@@ -11,6 +11,7 @@ mod host;
 mod models;
 mod nets;
 mod registry;
+mod score;
 mod training;
 mod universal;
 mod wgpu;
