@@ -83,6 +83,23 @@ pub(super) fn sparse(gradient: &mut [f32], least: f32) {
     }
 }
 
+/// Moves `at` from `x` along the best step there is for a linear loss of this gradient: the largest
+/// slopes first, each pixel as far as it can go, until `radius` is used up.
+pub(super) fn fill(at: &mut [f32], x: &[f32], gradient: &[f32], radius: f32) {
+    let mut order: Vec<usize> = (0..x.len()).filter(|p| gradient[*p] != 0.0).collect();
+    order.sort_by(|a, b| gradient[*b].abs().total_cmp(&gradient[*a].abs()));
+    at.copy_from_slice(x);
+    let mut left = f64::from(radius);
+    for p in order {
+        let by = f64::from(room(x[p], gradient[p])).min(left);
+        at[p] = (f64::from(x[p]) + by.copysign(f64::from(gradient[p]))).clamp(0.0, 1.0) as f32;
+        left -= by;
+        if left <= 0.0 {
+            break;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +155,26 @@ mod tests {
             for (x, d) in x.iter().zip(&found) {
                 prop_assert!((-1e-6..=1.0 + 1e-6).contains(&(x + d)));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_step_of_the_same_size_raises_a_linear_loss_more(
+            pixels in proptest::collection::vec((0.0_f32..=1.0, -2.0_f32..2.0, -2.0_f32..2.0), 1..30),
+            radius in 0.0_f32..4.0,
+        ) {
+            let x: Vec<f32> = pixels.iter().map(|p| p.0).collect();
+            let gradient: Vec<f32> = pixels.iter().map(|p| p.1).collect();
+            let other: Vec<f32> = pixels.iter().map(|p| p.0 + p.2).collect();
+            let rise = |at: &[f32]| -> f32 {
+                at.iter().zip(&x).zip(&gradient).map(|((at, x), g)| (at - x) * g).sum()
+            };
+            let mut at = x.clone();
+            fill(&mut at, &x, &gradient, radius);
+            let size: f32 = at.iter().zip(&x).map(|(at, x)| (at - x).abs()).sum();
+            prop_assert!(size <= radius + 1e-5 && at.iter().all(|p| (0.0..=1.0).contains(p)));
+            prop_assert!(rise(&at) >= rise(&nearest(&x, &other, radius)) - 1e-4);
         }
     }
 

@@ -1,12 +1,11 @@
-//! Norms and the budget they bound: sizes, projections, steepest steps and random starts.
+//! Norms and the budget they bound: sizes and projections.
 //!
 //! All tensors are `[N, C, H, W]` perturbations δ or gradients; each picture is treated on its own,
 //! so a batch of 1 and a batch of N give the same answer.
 
-use crate::attack::draws::Draws;
 use crate::attack::rows::Rows;
 use crate::error::{Error, Result};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::Serialize;
 use std::fmt;
 
@@ -143,7 +142,7 @@ impl Budget {
                 delta.iter_mut().for_each(|d| *d = d.clamp(-self.epsilon, self.epsilon));
             }
             Norm::L2 => {
-                let size = delta.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>().sqrt();
+                let size = length(delta);
                 if size > f64::from(self.epsilon) {
                     let factor = f64::from(self.epsilon) / size;
                     delta.iter_mut().for_each(|d| *d = (f64::from(*d) * factor) as f32);
@@ -157,56 +156,6 @@ impl Budget {
                 order.iter().skip(keep).for_each(|i| delta[*i] = 0.0);
             }
         }
-    }
-
-    /// The direction of unit size in this norm along which a linear loss of gradient `g` grows
-    /// fastest: sign(g) for L∞, g/‖g‖₂ for L2, the one steepest coordinate for L1 and L0 (shared
-    /// among equals). A zero gradient gives a zero step, never NaN.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub fn steepest(&self, g: Tensor<4>) -> Result<Tensor<4>> {
-        match self.norm {
-            Norm::Linf => Ok(g.sign()),
-            Norm::L2 => {
-                // Scale by the largest value first: squares of tiny gradients underflow in f32.
-                let top = g.clone().abs().max_dims(&[1, 2, 3]).clamp_min(TINY);
-                let g = g / top;
-                let size = l2(&g).clamp_min(TINY);
-                Ok(g / size)
-            }
-            Norm::L0 | Norm::L1 => on_rows(&g, |row| {
-                let top = row.iter().fold(0.0_f32, |top, g| top.max(g.abs()));
-                let equals = row.iter().filter(|g| g.abs() == top).count() as f32;
-                let step =
-                    |g: f32| if top > 0.0 && g.abs() == top { g.signum() / equals } else { 0.0 };
-                row.iter_mut().for_each(|g| *g = step(*g));
-            }),
-        }
-    }
-
-    /// A start drawn uniformly from the ball, keyed by seed, sample and restart. For L2 the radius
-    /// is ε·u^(1/d), which is uniform in volume.
-    ///
-    /// # Errors
-    /// Failure, for L0, whose ball is no body to draw from.
-    pub fn random_start(&self, like: &Tensor<4>, draws: &[Draws]) -> Result<Tensor<4>> {
-        let shape = like.dims();
-        let values = shape[1] * shape[2] * shape[3];
-        let mut start = Vec::with_capacity(shape[0] * values);
-        for draw in draws {
-            let mut draw = draw.clone();
-            match self.norm {
-                Norm::Linf => start.extend((0..values).map(|_| draw.signed() * self.epsilon)),
-                Norm::L2 => start.extend(draw.in_l2_ball(values, self.epsilon)),
-                Norm::L1 => start.extend(draw.in_l1_ball(values, self.epsilon)),
-                Norm::L0 => {
-                    let what = "no random start in the L0 ball";
-                    return Err(Error::failure(what, "attack", "choose l1, l2 or linf"));
-                }
-            }
-        }
-        Ok(Tensor::from_data(TensorData::new(start, shape), &like.device()))
     }
 }
 
@@ -239,6 +188,16 @@ fn project_l1(delta: &mut [f32], radius: f64) {
         let left = (f64::from(d.abs()) - threshold).max(0.0);
         *d = (left as f32).copysign(*d);
     }
+}
+
+/// ‖v‖₂.
+pub(super) fn length(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
+}
+
+/// 1 or −1, and 0 for 0, which is nowhere near what `f32::signum` says.
+pub(super) fn sign(value: f32) -> f32 {
+    f32::from(i8::from(value > 0.0) - i8::from(value < 0.0))
 }
 
 /// ‖δ‖₂ of each picture, `[N, 1, 1, 1]`.

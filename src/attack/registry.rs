@@ -2,9 +2,9 @@
 //! tests are made from these rows.
 
 use crate::attack::methods::{
-    apgd, autoattack, bandits, baselines, boundary, colour, deepfool, descent, estimate, fab,
-    fading, geoda, hopskipjump, jsma, newtonfool, onepixel, patch, signopt, simba, sparsefool,
-    spatial, spatial_gradient, square, stadv, uap,
+    apgd, autoattack, bandits, baselines, boundary, colour, deepfool, estimate, fab, fading, geoda,
+    hopskipjump, jsma, newtonfool, onepixel, patch, pgd, signopt, simba, single, sparsefool,
+    spatial, spatial_gradient, square, stadv, transfer, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -119,12 +119,22 @@ impl PartialEq for AttackSpec {
 
 /// Every attack, in the order of menus.
 pub static ATTACKS: &[AttackSpec] = &[
-    descent::FGSM,
-    descent::BIM,
-    descent::PGD,
+    single::FGSM,
+    single::R_FGSM,
+    single::FAST,
+    pgd::BIM,
+    pgd::PGD,
+    pgd::EOT_PGD,
+    transfer::MI,
     apgd::CE,
     apgd::DLR,
     apgd::TARGETS,
+    transfer::NI,
+    transfer::SI_NI,
+    transfer::DI,
+    transfer::TI,
+    transfer::VMI,
+    transfer::VNI,
     autoattack::AUTOATTACK,
     deepfool::DEEPFOOL,
     newtonfool::NEWTONFOOL,

@@ -7,6 +7,7 @@ mod decision;
 mod engine;
 mod experiment;
 mod golden;
+mod gradient;
 mod host;
 mod models;
 mod nets;

@@ -2,7 +2,7 @@
 //! follows from the loss.
 
 use crate::attack::l1;
-use crate::attack::norm::{Budget, Norm};
+use crate::attack::norm::{Budget, Norm, length, sign};
 use crate::parameter::Value;
 
 /// One picture's state.
@@ -198,7 +198,7 @@ impl Walk {
     }
 
     fn advance_l2(&mut self, x: &[f32], inertia: f32) {
-        let scale = f64::from(self.step) / length(self.gradient.iter().copied()).max(1e-300);
+        let scale = f64::from(self.step) / length(&self.gradient).max(1e-300);
         let ascent = self.at.iter().zip(&self.gradient);
         let mut z: Vec<f32> =
             ascent.map(|(at, g)| (f64::from(*at) + f64::from(*g) * scale) as f32).collect();
@@ -211,21 +211,12 @@ impl Walk {
     }
 }
 
-/// 1, −1, or 0 for 0.
-fn sign(g: f32) -> f32 {
-    f32::from(i8::from(g > 0.0) - i8::from(g < 0.0))
-}
-
-fn length(values: impl Iterator<Item = f32>) -> f64 {
-    values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt()
-}
-
 /// Scales z − x to the ball where it is outside, then clips to the box.
 fn into_l2_ball(x: &[f32], z: &mut [f32], epsilon: f32) {
-    let size = length(z.iter().zip(x).map(|(z, x)| z - x));
-    let scale = (f64::from(epsilon) / size.max(1e-300)).min(1.0);
-    for (z, x) in z.iter_mut().zip(x) {
-        *z = (f64::from(*x) + f64::from(*z - x) * scale).clamp(0.0, 1.0) as f32;
+    let delta: Vec<f32> = z.iter().zip(x).map(|(z, x)| z - x).collect();
+    let scale = (f64::from(epsilon) / length(&delta).max(1e-300)).min(1.0);
+    for ((z, x), d) in z.iter_mut().zip(x).zip(delta) {
+        *z = (f64::from(*x) + f64::from(d) * scale).clamp(0.0, 1.0) as f32;
     }
 }
 

@@ -1,7 +1,6 @@
-//! Steepest descent on the input: FGSM, BIM and PGD are one loop that differs in its parameters
-//! only (one step; many steps; many steps from random starts).
-//!
-//! FGSM: Goodfellow et al. 2015. BIM: Kurakin et al. 2017. PGD: Madry et al. 2018.
+//! Steepest ascent of the loss on the pixels: one loop for every attack that takes one or many steps
+//! of a given length inside the ball. They differ in where they start, in how they look at the loss
+//! (the gradient where they stand, an average, a momentum) and in nothing else.
 //!
 //! **Which iterate is kept.** The last one, as the reference implementations do, unless it is not
 //! adversarial while an earlier one was: then that one of the largest loss (an attack that throws a
@@ -9,290 +8,291 @@
 //! first success counts, and pictures that are broken leave the batch; where no restart succeeds
 //! the attempt of the largest loss is kept. So the answer is never worse than the last iterate, and
 //! a failed attempt still shows what was tried.
+//!
+//! **Box and ball.** In L2 the step is clipped to the box first and projected onto the ball then, as in
+//! ART: torchattacks and foolbox do it the other way round, so that what the box takes away is missing
+//! from the ball, and raise the loss less. In L∞ the order does not matter, and in L1 the projection is
+//! the exact one onto both.
 
-use crate::attack::norm::Norm;
-use crate::attack::objective::CrossEntropy;
-use crate::attack::observer::{Flow, Images, Observer, Step};
+use crate::attack::draws::Draws;
+use crate::attack::l1;
+use crate::attack::methods::expectation::Survey;
+use crate::attack::norm::{Budget, Norm, length, sign};
+use crate::attack::objective::{CrossEntropy, Scores};
+use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem, choose, indices};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::error::{Error, Result};
-use crate::parameter::{Param, Settings};
-use burn::tensor::Tensor;
-
-/// Number of gradient steps.
-pub(super) const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient steps");
-
-/// The step size; `auto` is what Madry et al. recommend.
-pub(super) const STEP_SIZE: Param =
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
-        .automatic("2.5·ε/steps", |epsilon, settings| {
-            2.5 * epsilon / settings.int("steps", 40).max(1) as f64
-        });
-
-/// Number of starts.
-pub(super) const RESTARTS: Param = Param::int(
-    "restarts",
-    (1, 100),
-    1,
-    "number of starts; a picture leaves as soon as one succeeds",
-);
-
-/// The one-step attack.
-pub const FGSM: AttackSpec = AttackSpec {
-    id: "fgsm",
-    name: "FGSM",
-    family: "gradient, fixed ε",
-    norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
-    targeted: true,
-    random: false,
-    crowd: false,
-    params: &[],
-    summary: "one step of length ε along the gradient's sign",
-    about: "The fast gradient sign method computes the loss gradient with respect to the pixels once \
-            and moves every pixel by ε in the direction that makes the loss grow. It is the cheapest \
-            attack, and the proof that networks are too linear: a tiny step in every pixel adds up. \
-            Pixels whose gradient is exactly zero stay. A defence that stops FGSM only may just have \
-            bent the loss surface: always look at PGD too.",
-    paper: "Goodfellow, Shlens, Szegedy: Explaining and Harnessing Adversarial Examples, ICLR 2015",
-    run: Run::Gradient(fgsm),
-};
-
-/// The iterated attack without random start.
-pub const BIM: AttackSpec = AttackSpec {
-    id: "bim",
-    name: "BIM",
-    family: "gradient, fixed ε",
-    norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
-    targeted: true,
-    random: false,
-    crowd: false,
-    params: &[STEPS, STEP_SIZE],
-    summary: "many small FGSM steps, each projected back into the ball",
-    about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
-            and the pixel range after each, so that it can follow the loss surface where it bends. It \
-            starts at the clean picture: the same every time.",
-    paper: "Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017",
-    run: Run::Gradient(bim),
-};
-
-/// The iterated attack from random starts.
-pub const PGD: AttackSpec = AttackSpec {
-    id: "pgd",
-    name: "PGD",
-    family: "gradient, fixed ε",
-    norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
-    targeted: true,
-    random: true,
-    crowd: false,
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        Param::flag("random-start", true, "begin at a point drawn uniformly from the ball"),
-        RESTARTS,
-    ],
-    summary: "BIM from random starts: the standard white-box attack",
-    about: "Projected gradient descent is BIM begun at a random point of the ε-ball, repeated from new \
-            points if asked to. It is the attack that adversarial training is usually trained and \
-            measured with. More steps and more restarts can only make it stronger: if they still \
-            change the result, it had not converged.",
-    paper: "Madry et al.: Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
-    run: Run::Gradient(pgd),
-};
-
-type Oracle<'a> = &'a mut dyn Gradient;
-type Watcher<'a> = &'a mut dyn Observer;
-
-fn fgsm(
-    oracle: Oracle<'_>,
-    problem: &Problem,
-    _: &Settings,
-    watcher: Watcher<'_>,
-) -> Result<Attempt> {
-    let step = problem.budget.epsilon;
-    descend(oracle, problem, Course { steps: 1, step, random: false, restarts: 1 }, watcher)
-}
-
-fn bim(
-    oracle: Oracle<'_>,
-    problem: &Problem,
-    settings: &Settings,
-    watcher: Watcher<'_>,
-) -> Result<Attempt> {
-    descend(oracle, problem, Course::new(settings, false), watcher)
-}
-
-fn pgd(
-    oracle: Oracle<'_>,
-    problem: &Problem,
-    settings: &Settings,
-    watcher: Watcher<'_>,
-) -> Result<Attempt> {
-    descend(oracle, problem, Course::new(settings, settings.flag("random-start")), watcher)
-}
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Slopes, Trial};
+use crate::error::Result;
 
 /// How the loop is to run.
-struct Course {
-    steps: usize,
+pub(super) struct Course {
+    pub steps: usize,
     /// α, in pixel units.
-    step: f32,
-    random: bool,
-    restarts: usize,
+    pub step: f32,
+    pub start: Start,
+    pub restarts: usize,
+    /// Over how many draws of a random network each answer is averaged.
+    pub draws: usize,
+    /// What a step is in L1.
+    pub sparsity: Sparsity,
 }
 
 impl Course {
-    fn new(settings: &Settings, random: bool) -> Self {
-        let steps = settings.int("steps", 40).max(1) as usize;
-        let step = settings.float("step-size", 0.0) as f32;
-        // Without a random start every restart would be the same.
-        let restarts = if random { settings.int("restarts", 1).max(1) as usize } else { 1 };
-        Self { steps, step, random, restarts }
+    /// So many steps of this length, once, from the picture itself.
+    pub fn new(steps: usize, step: f32) -> Self {
+        let sparsity = Sparsity::Fill;
+        Self { steps, step, start: Start::Clean, restarts: 1, draws: 1, sparsity }
     }
 }
 
-/// What is kept for each picture.
-struct Keeper {
-    images: Tensor<4>,
-    success: Vec<bool>,
-    loss: Vec<f32>,
-    queries: Vec<u64>,
+/// Where the steps start.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    /// At the picture.
+    Clean,
+    /// At a point drawn uniformly from the ball.
+    Ball,
+    /// This far from the picture along random signs.
+    Signs(f32),
 }
 
-fn descend(
-    oracle: Oracle<'_>,
+/// What a step is in L1.
+#[derive(Clone, Copy)]
+pub(super) enum Sparsity {
+    /// The largest slopes first, each as far as its pixel can go, until the budget is used up: the
+    /// best step there is for a linear loss.
+    Fill,
+    /// Equal shares for the pixels whose slope is in this quantile, without those that are at the end
+    /// of the box already (SLIDE, Tramèr & Boneh 2019).
+    Quantile(f64),
+}
+
+/// How an attack looks at the loss.
+pub(super) trait Sense {
+    /// Forgets everything: a new start of the pictures `open` (numbers of the problem), with random
+    /// numbers of their own.
+    fn begin(&mut self, _trial: &Trial<'_>, _open: &[usize], _draws: Vec<Draws>) {}
+
+    /// What the network says about the pictures at `at`, and as the gradient the direction to go (of
+    /// any length).
+    fn look(
+        &mut self,
+        survey: &mut Survey<'_>,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        at: &Rows,
+    ) -> Result<Slopes>;
+}
+
+/// The gradient where the pictures are.
+pub(super) struct Plain;
+
+impl Sense for Plain {
+    fn look(
+        &mut self,
+        survey: &mut Survey<'_>,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        at: &Rows,
+    ) -> Result<Slopes> {
+        survey.slopes(trial, open, at)
+    }
+}
+
+/// Runs the loop.
+pub(super) fn descend(
+    oracle: &mut dyn Gradient,
     problem: &Problem,
-    course: Course,
-    watcher: Watcher<'_>,
+    course: &Course,
+    sense: &mut dyn Sense,
+    watcher: &mut dyn Observer,
 ) -> Result<Attempt> {
-    let n = problem.len();
-    let mut best = Keeper {
-        images: problem.images.clone(),
-        success: vec![false; n],
-        loss: vec![f32::NEG_INFINITY; n],
-        queries: vec![0; n],
-    };
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let mut survey = Survey { oracle, what: &CrossEntropy, draws: course.draws };
     for restart in 0..course.restarts {
-        let open: Vec<usize> = (0..n).filter(|i| !best.success[*i]).collect();
+        let open = best.open(&trial.all());
         if open.is_empty() {
             break;
         }
-        let part;
-        let standing = match open.len() == n {
-            true => problem,
-            false => {
-                part = problem.select(&open);
-                &part
-            }
-        };
-        let found = one_restart(oracle, standing, &open, &course, restart, watcher)?;
-        best = merge(best, found, &open);
-    }
-    Ok(Attempt::new(best.images, best.queries))
-}
-
-/// Puts what a restart found for the pictures `open` where it is better than what was there.
-fn merge(best: Keeper, found: Keeper, open: &[usize]) -> Keeper {
-    let Keeper { images, mut success, mut loss, mut queries } = best;
-    let n = success.len();
-    let mut row_of = vec![0; n];
-    let mut better = vec![false; n];
-    for (row, i) in open.iter().enumerate() {
-        row_of[*i] = row;
-        queries[*i] += found.queries[row];
-        if (found.success[row], found.loss[row]) > (success[*i], loss[*i]) {
-            better[*i] = true;
-            success[*i] = found.success[row];
-            loss[*i] = found.loss[row];
+        trial.restart = (restart, course.restarts);
+        let kept = one_restart(&mut trial, &mut survey, &open, course, sense)?;
+        for (row, i) in open.iter().enumerate() {
+            best.offer(*i, kept.images.row(row), kept.success[row], -kept.loss[row]);
         }
     }
-    let spread = found.images.select(0, indices(&row_of, &images));
-    let images = choose(images, spread, &better);
-    Keeper { images, success, loss, queries }
+    Ok(trial.finish(&best.images))
 }
 
 fn one_restart(
-    oracle: Oracle<'_>,
-    problem: &Problem,
+    trial: &mut Trial<'_>,
+    survey: &mut Survey<'_>,
     open: &[usize],
     course: &Course,
-    restart: usize,
-    watcher: Watcher<'_>,
-) -> Result<Keeper> {
-    let (x, budget) = (&problem.images, &problem.budget);
-    let mut images = x.clone();
-    if course.random {
-        let start = budget.random_start(x, &problem.draws(restart))?;
-        images = (x.clone() + start).clamp(0.0, 1.0);
+    sense: &mut dyn Sense,
+) -> Result<Kept> {
+    let budget = trial.problem.budget;
+    let mut draws = trial.problem.draws(trial.restart.0);
+    let mut at = trial.x.select(open);
+    for (row, i) in open.iter().enumerate() {
+        start(at.row_mut(row), course.start, &budget, &mut draws[*i]);
     }
-    let n = problem.len();
-    let mut kept = Keeper {
-        images: images.clone(),
-        success: vec![false; n],
-        loss: vec![f32::NEG_INFINITY; n],
-        queries: vec![0; n],
-    };
+    sense.begin(trial, open, open.iter().map(|i| draws[*i].clone()).collect());
+    let n = open.len();
+    let mut kept =
+        Kept { images: at.clone(), success: vec![false; n], loss: vec![f32::NEG_INFINITY; n] };
     for iteration in 0..=course.steps {
         let last = iteration == course.steps;
         // The last iterate is only looked at: no step is taken from it.
         let (scores, loss, gradient) = match last {
             false => {
-                let slope = oracle.slope(&images, &problem.goals, &CrossEntropy)?;
-                (slope.scores, slope.loss, Some(slope.gradient))
+                let found = sense.look(survey, trial, open, &at)?;
+                (found.scores, found.loss, Some(found.gradient))
             }
             true => {
-                let scores = oracle.scores(&images)?;
-                let loss = scores.losses(&problem.goals, &CrossEntropy);
+                let (scores, loss) = survey.scores(trial, open, &at)?;
                 (scores, loss, None)
             }
         };
-        let labels = scores.labels();
-        let margins = scores.margins(&problem.goals);
-        let mut better = vec![false; n];
-        for i in 0..n {
-            let hit = problem.goals[i].reached(labels[i]);
-            let wins = match (hit, kept.success[i]) {
-                (true, true) => last || loss[i] > kept.loss[i],
+        kept.take(&at, &trial.reached(open, &scores.labels()), &loss, last);
+        show(trial, open, course, iteration, (&scores, &loss), &at)?;
+        let Some(gradient) = gradient else { break };
+        for (row, i) in open.iter().enumerate() {
+            climb(at.row_mut(row), trial.x.row(*i), gradient.row(row), &budget, course);
+        }
+    }
+    Ok(kept)
+}
+
+/// What is kept of one restart, for each of its pictures.
+struct Kept {
+    images: Rows,
+    success: Vec<bool>,
+    loss: Vec<f32>,
+}
+
+impl Kept {
+    fn take(&mut self, at: &Rows, reached: &[bool], loss: &[f32], last: bool) {
+        for (i, hit) in reached.iter().enumerate() {
+            let wins = match (*hit, self.success[i]) {
+                (true, true) => last || loss[i] > self.loss[i],
                 (true, false) => true,
                 (false, true) => false,
                 (false, false) => last,
             };
             if wins {
-                better[i] = true;
-                kept.success[i] = hit;
-                kept.loss[i] = loss[i];
+                self.images.row_mut(i).copy_from_slice(at.row(i));
+                self.success[i] = *hit;
+                self.loss[i] = loss[i];
             }
         }
-        kept.images = choose(kept.images, images.clone(), &better);
-        kept.queries.iter_mut().for_each(|q| *q += 1);
-        let step = Step {
-            open,
-            goals: &problem.goals,
-            restart,
-            restarts: course.restarts,
-            iteration,
-            iterations: course.steps,
-            loss: &loss,
-            margin: &margins,
-            scores: Some(&scores),
-            labels: &labels,
-            step_size: course.step,
-            images: Images::Tensor(&images),
-            queries: kept.queries[0],
-            stage: None,
-            mark: None,
-        };
-        if watcher.step(&step) == Flow::Stop {
-            return Err(Error::cancelled());
-        }
-        let Some(gradient) = gradient else { break };
-        let moved = images + budget.steepest(gradient)? * course.step;
-        let delta = budget.project(moved - x.clone())?;
-        images = (x.clone() + delta).clamp(0.0, 1.0);
     }
-    // Surfaces a device failure here rather than in whoever reads the pictures first.
-    kept.images.device().sync().map_err(|e| Error::lost(&e))?;
-    Ok(kept)
+}
+
+fn show(
+    trial: &mut Trial<'_>,
+    open: &[usize],
+    course: &Course,
+    iteration: usize,
+    (scores, loss): (&Scores, &[f32]),
+    images: &Rows,
+) -> Result<()> {
+    trial.show(&Sight {
+        open,
+        iteration,
+        iterations: course.steps,
+        loss,
+        answers: Answers::Scores(scores),
+        step_size: course.step,
+        images,
+        mark: None,
+    })
+}
+
+/// Moves a picture to where its steps start.
+fn start(image: &mut [f32], start: Start, budget: &Budget, draws: &mut Draws) {
+    let d = image.len();
+    let delta: Vec<f32> = match (start, budget.norm) {
+        (Start::Clean, _) => return,
+        (Start::Signs(size), _) => (0..d).map(|_| size.copysign(draws.signed())).collect(),
+        (Start::Ball, Norm::L2) => draws.in_l2_ball(d, budget.epsilon),
+        (Start::Ball, Norm::L1) => draws.in_l1_ball(d, budget.epsilon),
+        (Start::Ball, _) => (0..d).map(|_| draws.signed() * budget.epsilon).collect(),
+    };
+    image.iter_mut().zip(delta).for_each(|(p, d)| *p = (*p + d).clamp(0.0, 1.0));
+}
+
+/// One step of steepest ascent, back into the ball around `x` and into the box.
+fn climb(at: &mut [f32], x: &[f32], gradient: &[f32], budget: &Budget, course: &Course) {
+    let step = course.step;
+    match (budget.norm, course.sparsity) {
+        (Norm::L1 | Norm::L0, Sparsity::Fill) => l1::fill(at, x, gradient, budget.epsilon),
+        (Norm::L1 | Norm::L0, Sparsity::Quantile(share)) => {
+            let blocked = |at: f32, g: f32| (at <= 0.0 && g < 0.0) || (at >= 1.0 && g > 0.0);
+            let free = |(at, g): (&f32, &f32)| if blocked(*at, *g) { 0.0 } else { *g };
+            let mut way: Vec<f32> = at.iter().zip(gradient).map(free).collect();
+            let least = l1::quantile(&way, (share * way.len() as f64) as usize);
+            l1::sparse(&mut way, least);
+            at.iter_mut().zip(&way).for_each(|(at, way)| *at += step * way);
+            let near = l1::nearest(x, at, budget.epsilon);
+            at.copy_from_slice(&near);
+        }
+        (Norm::L2, _) => {
+            let scale = f64::from(step) / length(gradient).max(1e-300);
+            let moved = at.iter().zip(gradient).map(|(at, g)| at + (f64::from(*g) * scale) as f32);
+            // The box first: what it takes away is not missing from the ball then. Shrinking towards x
+            // stays in the box.
+            let mut delta: Vec<f32> = moved.zip(x).map(|(z, x)| z.clamp(0.0, 1.0) - x).collect();
+            budget.project_row(&mut delta);
+            at.iter_mut().zip(x).zip(delta).for_each(|((at, x), d)| *at = (x + d).clamp(0.0, 1.0));
+        }
+        (Norm::Linf, _) => {
+            for ((at, x), g) in at.iter_mut().zip(x).zip(gradient) {
+                let delta = *at + step * sign(*g) - x;
+                *at = (x + delta.clamp(-budget.epsilon, budget.epsilon)).clamp(0.0, 1.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_success_is_kept_and_the_last_one_preferred() {
+        let mut kept = Kept {
+            images: Rows::new([1, 1, 1], vec![0.0; 3]),
+            success: vec![false; 3],
+            loss: vec![f32::NEG_INFINITY; 3],
+        };
+        let at = |v: f32| Rows::new([1, 1, 1], vec![v; 3]);
+        kept.take(&at(0.1), &[true, true, false], &[5.0, 5.0, 9.0], false);
+        kept.take(&at(0.2), &[true, false, false], &[4.0, 8.0, 1.0], false);
+        kept.take(&at(0.3), &[true, false, false], &[1.0, 9.0, 2.0], true);
+        assert_eq!(kept.images, Rows::new([1, 1, 1], vec![0.3, 0.1, 0.3]));
+        assert_eq!((kept.success, kept.loss), (vec![true, true, false], vec![1.0, 5.0, 2.0]));
+    }
+
+    #[test]
+    fn steps_have_the_length_asked_for() {
+        let (x, g) = ([0.5; 4], [1e-20, -3e-20, 0.0, 2e-20]);
+        for (norm, moved) in [
+            (Norm::Linf, [0.1, -0.1, 0.0, 0.1]),
+            (Norm::L2, [0.0267, -0.0802, 0.0, 0.0535]),
+            (Norm::L1, [0.0, -0.1, 0.0, 0.0]),
+        ] {
+            let mut course = Course::new(1, 0.1);
+            course.sparsity = Sparsity::Quantile(0.9);
+            let mut at = x;
+            climb(&mut at, &x, &g, &Budget { norm, epsilon: 0.2 }, &course);
+            for (at, moved) in at.iter().zip(moved) {
+                assert!((at - 0.5 - moved).abs() < 1e-4, "{norm}: {at}");
+            }
+            climb(&mut at, &x, &[0.0; 4], &Budget { norm, epsilon: 0.0 }, &course);
+            assert_eq!(at, x, "{norm}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Expectation over a network's own randomness (EOT, Athalye et al. 2018): answers and gradients
-//! averaged over several draws, for pictures each of which pays for all of them.
+//! Asking the network about several versions of each picture and averaging: expectation over a random
+//! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
 
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Objective, Scores};
@@ -14,90 +14,149 @@ pub(super) struct Survey<'a> {
     pub oracle: &'a mut dyn Gradient,
     /// The loss; asked by the picture's number in the problem.
     pub what: &'a dyn Objective,
-    /// Over how many draws each answer is averaged.
+    /// Over how many draws of a random network each answer is averaged.
     pub draws: usize,
 }
 
+/// A loss that is asked by the row in a batch, made of one that is asked by the picture's number.
+struct Numbered<'a>(&'a dyn Objective, &'a [usize]);
+
+impl Objective for Numbered<'_> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.evaluate(self.1[at], row, goal, slope)
+    }
+}
+
 impl Survey<'_> {
-    /// What the network says about `images` (versions of the pictures `open`), with gradients.
-    pub fn slopes(&mut self, trial: &mut Trial, open: &[usize], images: &Rows) -> Result<Slopes> {
-        let what = self.what;
-        let n = open.len();
-        let numbered = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
-            what.evaluate(open[at % n], row, goal, slope)
-        };
-        if self.draws == 1 {
-            return trial.slopes(self.oracle, open, images, &numbered);
+    /// What the network says about `images`, versions of the pictures `open`, with gradients.
+    pub fn slopes(
+        &mut self,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        images: &Rows,
+    ) -> Result<Slopes> {
+        match self.draws {
+            1 => trial.slopes(self.oracle, open, images, &Numbered(self.what, open)),
+            draws => self.mean(trial, open, draws, &mut |k, _| images.row(k).to_vec(), &|_| 1.0),
         }
-        let all =
-            trial.slopes(self.oracle, &open.repeat(self.draws), &self.copies(images), &numbered)?;
-        let (gradient, scale) = mean_gradient(&all, n);
-        Ok(Slopes {
-            scores: mean_scores(&all.scores, n),
-            loss: mean(&all.loss, n, 1),
-            gradient,
-            scale,
-        })
     }
 
-    /// What the network says about `images`, without gradients: its answers and the loss.
+    /// What the network says about `images` without gradients: its answers and the loss.
     pub fn scores(
         &mut self,
-        trial: &mut Trial,
+        trial: &mut Trial<'_>,
         open: &[usize],
         images: &Rows,
     ) -> Result<(Scores, Vec<f32>)> {
+        let repeated = |which: &[usize]| -> Vec<usize> {
+            which.iter().flat_map(|i| std::iter::repeat_n(*i, self.draws)).collect()
+        };
+        let numbers = repeated(open);
         let scores = match self.draws {
             1 => trial.scores(self.oracle, open, images)?,
-            _ => trial.scores(self.oracle, &open.repeat(self.draws), &self.copies(images))?,
+            _ => {
+                let copies = images.select(&repeated(&(0..images.len()).collect::<Vec<_>>()));
+                trial.scores(self.oracle, &numbers, &copies)?
+            }
         };
-        let goals = trial.goals(open);
-        let mut slope = vec![0.0; scores.classes()];
-        let value = |(at, row): (usize, &[f32])| {
-            let at = at % open.len();
-            self.what.evaluate(open[at], row, goals[at], &mut slope) as f32
-        };
-        let loss: Vec<f32> = scores.rows().enumerate().map(value).collect();
-        Ok((mean_scores(&scores, open.len()), mean(&loss, open.len(), 1)))
+        let loss = scores.losses(&trial.goals(&numbers), &Numbered(self.what, &numbers));
+        Ok((mean_scores(&scores, self.draws), mean(&loss, self.draws, 1)))
     }
 
-    fn copies(&self, images: &Rows) -> Rows {
-        let all: Vec<usize> = (0..images.len()).collect();
-        images.select(&all.repeat(self.draws))
+    /// What the network says about `copies` versions of each picture, averaged: `version(k, copy)`
+    /// makes them for the picture `open[k]`, and the gradient of each copy is multiplied by
+    /// `weight(copy)`. Works on a few pictures at a time, to bound its memory.
+    pub fn mean(
+        &mut self,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        copies: usize,
+        version: &mut dyn FnMut(usize, usize) -> Vec<f32>,
+        weight: &dyn Fn(usize) -> f64,
+    ) -> Result<Slopes> {
+        let shape = trial.x.shape();
+        let mut means = Slopes {
+            scores: Scores::new(Vec::new(), self.oracle.classes()),
+            loss: Vec::with_capacity(open.len()),
+            gradient: Rows::zeros(shape, 0),
+            scale: Vec::with_capacity(open.len()),
+        };
+        let few = (trial.piece() / copies).max(1);
+        for first in (0..open.len()).step_by(few) {
+            let part = &open[first..(first + few).min(open.len())];
+            let mut images = Rows::zeros(shape, 0);
+            let mut numbers = Vec::with_capacity(part.len() * copies);
+            for (k, i) in part.iter().enumerate() {
+                for copy in 0..copies {
+                    images.push(&version(first + k, copy));
+                    numbers.push(*i);
+                }
+            }
+            let found =
+                trial.slopes(self.oracle, &numbers, &images, &Numbered(self.what, &numbers))?;
+            means.scores.append(mean_scores(&found.scores, copies));
+            means.loss.extend(mean(&found.loss, copies, 1));
+            for k in 0..part.len() {
+                let (gradient, scale) = mean_gradient(&found, k * copies, copies, weight);
+                means.gradient.push(&gradient);
+                means.scale.push(scale);
+            }
+        }
+        Ok(means)
     }
 }
 
-/// The means over copies: `values` are several lists one after the other, each of `n` entries of
-/// `size` values.
-fn mean(values: &[f32], n: usize, size: usize) -> Vec<f32> {
-    let copies = values.len() / (n * size).max(1);
+/// The mean gradient of one picture's copies, from the row `first` on, and by what it is multiplied:
+/// the least of what kept a copy's gradient from underflowing.
+fn mean_gradient(
+    found: &Slopes,
+    first: usize,
+    copies: usize,
+    weight: &dyn Fn(usize) -> f64,
+) -> (Vec<f32>, f64) {
+    let scales = &found.scale[first..first + copies];
+    let least = scales.iter().copied().fold(f64::MAX, f64::min);
+    let mut sum = vec![0.0; found.gradient.size()];
+    for (copy, scale) in scales.iter().enumerate() {
+        let share = weight(copy) * least / scale;
+        let row = found.gradient.row(first + copy).iter();
+        sum.iter_mut().zip(row).for_each(|(sum, g)| *sum += share * f64::from(*g));
+    }
+    (sum.iter().map(|s| (s / copies as f64) as f32).collect(), least)
+}
+
+/// The means of `copies` entries of `size` values each that follow one another.
+fn mean(values: &[f32], copies: usize, size: usize) -> Vec<f32> {
     if copies == 1 {
         return values.to_vec();
     }
-    let at = |k: usize| values[k..].iter().step_by(n * size).map(|v| f64::from(*v)).sum::<f64>();
-    (0..n * size).map(|k| (at(k) / copies as f64) as f32).collect()
+    let one = |entries: &[f32]| -> Vec<f32> {
+        let sum = |k| entries[k..].iter().step_by(size).map(|v| f64::from(*v)).sum::<f64>();
+        (0..size).map(|k| (sum(k) / copies as f64) as f32).collect()
+    };
+    values.chunks(copies * size).flat_map(one).collect()
 }
 
-fn mean_scores(scores: &Scores, n: usize) -> Scores {
+fn mean_scores(scores: &Scores, copies: usize) -> Scores {
     let values: Vec<f32> = scores.rows().flatten().copied().collect();
-    Scores::new(mean(&values, n, scores.classes()), scores.classes())
+    Scores::new(mean(&values, copies, scores.classes()), scores.classes())
 }
 
-/// The mean gradient of each of `n` pictures over its copies, and by what it is multiplied: the least
-/// of what kept a copy's gradient from underflowing.
-pub(super) fn mean_gradient(all: &Slopes, n: usize) -> (Rows, Vec<f64>) {
-    let copies = all.gradient.len() / n;
-    let mut means = Rows::zeros(all.gradient.shape(), 0);
-    let least = |i: usize| (0..copies).map(|copy| all.scale[copy * n + i]).fold(f64::MAX, f64::min);
-    let scale: Vec<f64> = (0..n).map(least).collect();
-    for (i, scale) in scale.iter().enumerate() {
-        let mut sum = vec![0.0; all.gradient.size()];
-        for copy in (i..copies * n).step_by(n) {
-            let share = scale / all.scale[copy];
-            let row = all.gradient.row(copy).iter();
-            sum.iter_mut().zip(row).for_each(|(sum, g)| *sum += share * f64::from(*g));
-        }
-        means.push(&sum.iter().map(|s| (s / copies as f64) as f32).collect::<Vec<f32>>());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_taken_over_each_pictures_own_copies() {
+        assert_eq!(mean(&[1.0, 2.0, 3.0, 6.0, 5.0, 5.0, 7.0, 9.0], 2, 2), [2.0, 4.0, 6.0, 7.0]);
+        let found = Slopes {
+            scores: Scores::new(vec![0.0; 4], 1),
+            loss: vec![0.0; 4],
+            gradient: Rows::new([1, 1, 1], vec![9.0, 9.0, 8.0, 6.0]),
+            scale: vec![1.0, 1.0, 4.0, 2.0],
+        };
+        // 8/4 and 6/2, on the scale of 2; the second counts half.
+        let (gradient, scale) = mean_gradient(&found, 2, 2, &|copy| 0.5_f64.powi(copy as i32));
+        assert_eq!((gradient, scale), (vec![3.5], 2.0));
     }
-    (means, scale)
 }

@@ -1,0 +1,157 @@
+//! The directions of momentum attacks: the gradient, taken here or ahead, of the picture or of versions
+//! of it, blurred or corrected by its neighbourhood, goes into a momentum whose sign is the step.
+//!
+//! **The size of the momentum.** The papers divide each gradient by its L1 norm; their authors' code,
+//! and torchattacks, by the mean of its absolute values, which is d times less. For the sign of the
+//! momentum that makes no difference, but the look-ahead α·μ·g of the Nesterov attacks is d times
+//! longer with the mean, and next to nothing with the norm. The mean is used here: the published
+//! results are made with it.
+
+use crate::attack::draws::Draws;
+use crate::attack::methods::descent::Sense;
+use crate::attack::methods::expectation::Survey;
+use crate::attack::methods::views::{Shrunk, blur, gaussian};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Slopes, Trial};
+use crate::error::Result;
+
+/// What a momentum attack does on the way from the picture to the step; all off is MI-FGSM.
+#[derive(Default)]
+pub(super) struct Momentum {
+    /// How much of the momentum stays, μ.
+    pub decay: f64,
+    /// Nesterov: how far along the momentum the gradient is taken, α·μ.
+    pub ahead: f32,
+    /// What the network is shown.
+    pub view: View,
+    /// Width of the kernel that blurs the gradient; none: not blurred.
+    pub blur: Option<usize>,
+    /// Variance tuning: how many neighbours, how far away at most (pixel units).
+    pub neighbours: Option<(usize, f32)>,
+    memory: Vec<Vec<f64>>,
+    variance: Vec<Vec<f64>>,
+    draws: Vec<Draws>,
+}
+
+/// What the network is shown of a picture.
+#[derive(Clone, Copy, Default)]
+pub(super) enum View {
+    /// The picture.
+    #[default]
+    Plain,
+    /// The picture divided by 1, 2, 4, …: this many, the gradient averaged.
+    Scales(usize),
+    /// With this probability, the picture shrunk to no less than this share.
+    Shrunk(f64, f64),
+}
+
+impl Sense for Momentum {
+    fn begin(&mut self, trial: &Trial<'_>, open: &[usize], draws: Vec<Draws>) {
+        self.memory = vec![vec![0.0; trial.x.size()]; open.len()];
+        self.variance = self.memory.clone();
+        self.draws = draws;
+    }
+
+    fn look(
+        &mut self,
+        survey: &mut Survey<'_>,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        at: &Rows,
+    ) -> Result<Slopes> {
+        let mut found = self.gradient(survey, trial, open, at)?;
+        if self.ahead != 0.0 || !matches!(self.view, View::Plain) {
+            // The gradient was taken elsewhere: what is said about the picture itself is asked for.
+            (found.scores, found.loss) = survey.scores(trial, open, at)?;
+        }
+        let around = match self.neighbours {
+            None => None,
+            Some((count, radius)) => {
+                let mut version = |k: usize, _: usize| -> Vec<f32> {
+                    let draws = &mut self.draws[k];
+                    at.row(k).iter().map(|p| p + draws.signed() * radius).collect()
+                };
+                Some(survey.mean(trial, open, count, &mut version, &|_| 1.0)?)
+            }
+        };
+        let [_, h, w] = at.shape();
+        for k in 0..open.len() {
+            let true_size = |slopes: &Slopes| -> Vec<f64> {
+                slopes.gradient.row(k).iter().map(|g| f64::from(*g) / slopes.scale[k]).collect()
+            };
+            let here = true_size(&found);
+            let tuned = here.iter().zip(&self.variance[k]);
+            let mut way: Vec<f64> = tuned.map(|(here, variance)| here + variance).collect();
+            if let Some(around) = &around {
+                let gap = true_size(around).into_iter().zip(here);
+                self.variance[k] = gap.map(|(around, here)| around - here).collect();
+            }
+            if let Some(width) = self.blur {
+                blur(&mut way, h, w, &gaussian(width));
+            }
+            let mean = way.iter().map(|v| v.abs()).sum::<f64>() / way.len() as f64;
+            // A zero gradient adds nothing to the momentum, and no NaN either.
+            let share = if mean > 0.0 { 1.0 / mean } else { 0.0 };
+            let memory = &mut self.memory[k];
+            memory.iter_mut().zip(way).for_each(|(m, way)| *m = self.decay * *m + way * share);
+            let direction = found.gradient.row_mut(k).iter_mut();
+            direction.zip(memory).for_each(|(d, m)| *d = *m as f32);
+        }
+        Ok(found)
+    }
+}
+
+impl Momentum {
+    /// Plain momentum, of which `decay` stays from step to step.
+    pub fn new(decay: f64) -> Self {
+        Self { decay, ..Self::default() }
+    }
+
+    /// The gradient at the picture, or ahead of it, through the view.
+    fn gradient(
+        &mut self,
+        survey: &mut Survey<'_>,
+        trial: &mut Trial<'_>,
+        open: &[usize],
+        at: &Rows,
+    ) -> Result<Slopes> {
+        let mut points = at.clone();
+        if self.ahead != 0.0 {
+            for (k, memory) in self.memory.iter().enumerate() {
+                let point = points.row_mut(k).iter_mut();
+                point.zip(memory).for_each(|(p, m)| *p += self.ahead * *m as f32);
+            }
+        }
+        match self.view {
+            View::Plain => survey.slopes(trial, open, &points),
+            View::Scales(scales) => {
+                // The picture is divided by 2ⁱ, and so by the chain rule is its gradient.
+                let scale = |copy: usize| 0.5_f64.powi(copy as i32);
+                let mut version = |k: usize, copy: usize| -> Vec<f32> {
+                    points.row(k).iter().map(|p| p * scale(copy) as f32).collect()
+                };
+                survey.mean(trial, open, scales, &mut version, &scale)
+            }
+            View::Shrunk(probability, rate) => {
+                let [_, h, w] = at.shape();
+                let mut views = Vec::with_capacity(open.len());
+                for (k, draws) in self.draws.iter_mut().enumerate() {
+                    let shrinks = f64::from(draws.unit()) < probability;
+                    views.push(shrinks.then(|| Shrunk::draw(h, w, rate, draws)));
+                    if let Some(view) = &views[k] {
+                        let shown = view.apply(points.row(k));
+                        points.row_mut(k).copy_from_slice(&shown);
+                    }
+                }
+                let mut found = survey.slopes(trial, open, &points)?;
+                for (k, view) in views.iter().enumerate() {
+                    if let Some(view) = view {
+                        let back = view.pull_back(found.gradient.row(k));
+                        found.gradient.row_mut(k).copy_from_slice(&back);
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+}

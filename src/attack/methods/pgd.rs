@@ -1,0 +1,124 @@
+//! Attacks of many gradient steps. BIM: Kurakin et al. 2017. PGD: Madry et al. 2018; in L1 as SLIDE
+//! (Tramèr & Boneh 2019), with the exact projection onto ball and box. EOT: Athalye et al. 2018.
+
+use crate::attack::methods::descent::{Course, Plain, Sparsity, Start, descend};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Number of gradient steps.
+const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient steps");
+
+/// The step size; `auto` is what Madry et al. recommend.
+const STEP_SIZE: Param =
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .automatic("2.5·ε/steps", |epsilon, settings| {
+            2.5 * epsilon / settings.int("steps", 40).max(1) as f64
+        });
+
+const RANDOM: Param =
+    Param::flag("random-start", true, "begin at a point drawn uniformly from the ball");
+
+/// Number of starts.
+const RESTARTS: Param = Param::int(
+    "restarts",
+    (1, 100),
+    1,
+    "number of starts; a picture leaves as soon as one succeeds",
+);
+
+/// The iterated attack without random start.
+pub const BIM: AttackSpec = AttackSpec {
+    id: "bim",
+    name: "BIM",
+    family: "gradient, fixed ε",
+    norms: &[Norm::Linf, Norm::L2],
+    extent: Extent::Budget,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[STEPS, STEP_SIZE],
+    summary: "many small FGSM steps, each projected back into the ball",
+    about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
+            and the pixel range after each, so that it can follow the loss surface where it bends. It \
+            starts at the clean picture: the same every time.",
+    paper: "Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017",
+    run: Run::Gradient(run),
+};
+
+/// The iterated attack from random starts.
+pub const PGD: AttackSpec = AttackSpec {
+    id: "pgd",
+    name: "PGD",
+    norms: &[Norm::Linf, Norm::L2, Norm::L1],
+    random: true,
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        RANDOM,
+        RESTARTS,
+        Param::float(
+            "quantile",
+            (0.0, 1.0),
+            0.99,
+            "L1 only: a step moves the pixels whose slope is in this quantile",
+        ),
+    ],
+    summary: "BIM from random starts: the standard white-box attack",
+    about: "Projected gradient descent is BIM begun at a random point of the ε-ball, repeated from new \
+            points if asked to. It is the attack that adversarial training is usually trained and \
+            measured with. In L1 each step moves the steepest hundredth of the pixels (SLIDE). More \
+            steps and more restarts can only make it stronger: if they still change the result, it had \
+            not converged.",
+    paper: "Madry et al.: Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018; L1: \
+            Tramèr, Boneh: Adversarial Training and Robustness for Multiple Perturbations, NeurIPS 2019",
+    ..BIM
+};
+
+/// PGD on the mean gradient of a random network.
+pub const EOT_PGD: AttackSpec = AttackSpec {
+    id: "eot-pgd",
+    name: "EOT-PGD",
+    random: true,
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        RANDOM,
+        RESTARTS,
+        Param::int("draws", (1, 1000), 20, "gradients averaged a step"),
+    ],
+    summary: "PGD on the gradient's mean over a random defence's draws",
+    about: "A defence that answers at random gives a different gradient each time, and a single one says \
+            little about the next answer. Expectation over transformation asks many times and follows \
+            the mean, which is the gradient of what the defence does on average. On a network that is \
+            not random it is PGD at many times the price.",
+    paper: "Athalye, Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018",
+    ..BIM
+};
+
+/// The course that the settings ask for.
+fn course(settings: &Settings) -> Course {
+    let steps = settings.int("steps", 40).max(1) as usize;
+    let random = settings.flag("random-start");
+    Course {
+        start: if random { Start::Ball } else { Start::Clean },
+        // Without a random start every restart would be the same.
+        restarts: if random { settings.int("restarts", 1).max(1) as usize } else { 1 },
+        draws: settings.int("draws", 1).max(1) as usize,
+        sparsity: Sparsity::Quantile(settings.float("quantile", 0.99)),
+        ..Course::new(steps, settings.float("step-size", 0.0) as f32)
+    }
+}
+
+fn run(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    descend(oracle, problem, &course(settings), &mut Plain, watcher)
+}

@@ -1,0 +1,221 @@
+//! Attacks with momentum, and what was added to them so that pictures crafted on one network fool
+//! others: MI (Dong et al. 2018), NI and SI-NI (Lin et al. 2020), DI (Xie et al. 2019), TI (Dong et al.
+//! 2019), VMI and VNI (Wang & He 2021). On which network they are crafted is the caller's business.
+
+use crate::attack::methods::descent::{Course, descend};
+use crate::attack::methods::momentum::{Momentum, View};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+const STEPS: Param = Param::int("steps", (1, 10_000), 10, "number of gradient steps");
+const STEP_SIZE: Param =
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .automatic("ε/steps", |epsilon, settings| {
+            epsilon / settings.int("steps", 10).max(1) as f64
+        });
+const DECAY: Param =
+    Param::float("decay", (0.0, 1.0), 1.0, "how much of the momentum stays from step to step, μ");
+const NEIGHBOURS: Param = Param::int(
+    "neighbours",
+    (1, 1000),
+    20,
+    "points around the picture whose gradients are averaged",
+);
+const REACH: Param =
+    Param::float("reach", (0.0, 10.0), 1.5, "how far away the neighbours are at most, in ε");
+
+/// The iterated attack with momentum.
+pub const MI: AttackSpec = AttackSpec {
+    id: "mi-fgsm",
+    name: "MI-FGSM",
+    family: "gradient, fixed ε",
+    norms: &[Norm::Linf, Norm::L2],
+    extent: Extent::Budget,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[STEPS, STEP_SIZE, DECAY],
+    summary: "BIM with momentum: steps follow the running sum of the gradients",
+    about: "Each gradient is brought to the same size and added to a momentum, and the step follows the \
+            momentum's sign. That carries the picture over small bumps of the loss that belong to this \
+            one network, so what it finds fools other networks more often than BIM's pictures do, \
+            though it may be weaker on the network it was made on.",
+    paper: "Dong et al.: Boosting Adversarial Attacks with Momentum, CVPR 2018",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, |_, _, _| ())),
+};
+
+/// Momentum with a look ahead.
+pub const NI: AttackSpec = AttackSpec {
+    id: "ni-fgsm",
+    name: "NI-FGSM",
+    family: "transfer",
+    norms: &[Norm::Linf],
+    summary: "momentum with Nesterov's look ahead: the gradient is taken where the momentum leads",
+    about: "Before the gradient is taken, the picture jumps ahead along its momentum; the gradient found \
+            there corrects the course before the step is made instead of after it. It reaches places \
+            that transfer well in fewer steps than MI-FGSM.",
+    paper: "Lin et al.: Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks, ICLR \
+            2020",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, look_ahead)),
+    ..MI
+};
+
+/// NI on darkened copies.
+pub const SI_NI: AttackSpec = AttackSpec {
+    id: "si-ni-fgsm",
+    name: "SI-NI-FGSM",
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        DECAY,
+        Param::int("scales", (1, 16), 5, "copies of the picture, divided by 1, 2, 4, 8, …"),
+    ],
+    summary: "NI-FGSM on the mean gradient over copies of the picture at several brightnesses",
+    about: "Networks give nearly the same answer when all pixels are halved. Averaging the gradient over \
+            copies divided by 1, 2, 4, 8 and 16 is therefore like attacking several networks at once, \
+            and the picture fits none of them too closely. Five times the price of NI-FGSM.",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, scales)),
+    ..NI
+};
+
+/// Momentum on pictures shrunk by chance.
+pub const DI: AttackSpec = AttackSpec {
+    id: "di-fgsm",
+    name: "DI-FGSM",
+    random: true,
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        DECAY,
+        Param::float(
+            "probability",
+            (0.0, 1.0),
+            0.5,
+            "how often the picture is shrunk before a step",
+        ),
+        Param::float("shrink", (0.1, 1.0), 0.9, "the least size it is shrunk to, as a share"),
+    ],
+    summary: "momentum on the picture shrunk and shifted by chance at every step",
+    about: "At every step, with probability one half, the network sees the picture a little smaller and \
+            somewhere else on black, and the gradient is led back through that. A perturbation that \
+            works on all of these views depends less on details of one network: it transfers better. \
+            The paper enlarges 299 pixels to 330; networks here take one size only, so the picture \
+            shrinks by the same ratio instead.",
+    paper: "Xie et al.: Improving Transferability of Adversarial Examples with Input Diversity, CVPR 2019",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, shrunk)),
+    ..NI
+};
+
+/// Momentum on blurred gradients.
+pub const TI: AttackSpec = AttackSpec {
+    id: "ti-fgsm",
+    name: "TI-FGSM",
+    params: &[
+        STEPS,
+        STEP_SIZE,
+        DECAY,
+        Param::int(
+            "kernel",
+            (0, 31),
+            0,
+            "width of the Gaussian, odd; 0: by the picture's size (15 from 160 pixels on, 7 from 64, 5 \
+             from 24, else 3)",
+        ),
+    ],
+    summary: "momentum on a blurred gradient, as if the picture were shifted in all directions",
+    about: "Averaging the gradients of many shifted copies of a picture is nearly the same as blurring \
+            one gradient, and costs nothing. The perturbation comes out in smooth patches instead of \
+            single pixels: look at it. It was made for victims with defences, whose attention lies \
+            elsewhere than the surrogate's; on plain networks it can be weaker.",
+    paper: "Dong et al.: Evading Defenses to Transferable Adversarial Examples by Translation-Invariant \
+            Attacks, CVPR 2019",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, blurred)),
+    ..NI
+};
+
+/// Momentum with variance tuning.
+pub const VMI: AttackSpec = AttackSpec {
+    id: "vmi-fgsm",
+    name: "VMI-FGSM",
+    random: true,
+    params: &[STEPS, STEP_SIZE, DECAY, NEIGHBOURS, REACH],
+    summary: "momentum corrected by how the gradient differs around the picture",
+    about: "At each step it also looks at the gradients of twenty random neighbours. How their mean \
+            differs from the gradient at the picture is added at the next step, which keeps the course \
+            steady where the loss surface is rough. Among the strongest of the simple transfer attacks, \
+            at twenty-one times the price of MI-FGSM.",
+    paper: "Wang, He: Enhancing the Transferability of Adversarial Attacks through Variance Tuning, CVPR \
+            2021",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, tuned)),
+    ..NI
+};
+
+/// NI with variance tuning.
+pub const VNI: AttackSpec = AttackSpec {
+    id: "vni-fgsm",
+    name: "VNI-FGSM",
+    summary: "VMI-FGSM with Nesterov's look ahead",
+    about: "The same correction by the neighbourhood as in VMI-FGSM, on gradients taken where the momentum \
+            leads as in NI-FGSM.",
+    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, tuned_ahead)),
+    ..VMI
+};
+
+/// What an attack adds to plain momentum.
+type Addition = fn(&mut Momentum, &Settings, &Problem);
+
+fn run(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+    add: Addition,
+) -> Result<Attempt> {
+    let steps = settings.int("steps", 10).max(1) as usize;
+    let course = Course::new(steps, settings.float("step-size", 0.0) as f32);
+    let mut momentum = Momentum::new(settings.float("decay", 1.0));
+    add(&mut momentum, settings, problem);
+    descend(oracle, problem, &course, &mut momentum, watcher)
+}
+
+fn look_ahead(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
+    momentum.ahead = (settings.float("step-size", 0.0) * momentum.decay) as f32;
+}
+
+fn scales(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
+    look_ahead(momentum, settings, problem);
+    momentum.view = View::Scales(settings.int("scales", 5).max(1) as usize);
+}
+
+fn shrunk(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
+    let (probability, least) = (settings.float("probability", 0.5), settings.float("shrink", 0.9));
+    momentum.view = View::Shrunk(probability, least);
+}
+
+fn blurred(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
+    let [_, _, h, w] = problem.images.dims();
+    let width = match (settings.int("kernel", 0).max(0) as usize, h.min(w)) {
+        (0, 160..) => 15,
+        (0, 64..) => 7,
+        (0, 24..) => 5,
+        (0, _) => 3,
+        (width, _) => width | 1,
+    };
+    momentum.blur = Some(width);
+}
+
+fn tuned(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
+    let count = settings.int("neighbours", 20).max(1) as usize;
+    let reach = settings.float("reach", 1.5) as f32 * problem.budget.epsilon;
+    momentum.neighbours = Some((count, reach));
+}
+
+fn tuned_ahead(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
+    look_ahead(momentum, settings, problem);
+    tuned(momentum, settings, problem);
+}
