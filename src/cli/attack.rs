@@ -8,7 +8,7 @@ use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{Build, DefencePlan};
 use crate::error::{Error, Result};
-use crate::experiment::{self, DefenceRow, Experiment, Least, Outcome, Prediction, Report};
+use crate::experiment::{self, Experiment, Least, Outcome, Prediction, Report};
 use crate::model::{self, Model};
 use crate::show;
 use std::io::IsTerminal;
@@ -236,14 +236,15 @@ fn print(report: &Report, least: Option<&Least>, context: &mut Context) -> Resul
     for (key, value) in lines.into_iter().chain(more) {
         out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
     }
-    print_defences(&report.defences, out)
+    print_defences(report, out)
 }
 
-fn print_defences(rows: &[DefenceRow], out: &mut Output) -> Result<()> {
+fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
+    let rows = &report.defences;
     if rows.is_empty() {
         return Ok(());
     }
-    let head = ["defence", "stance", "clean", "attacked", "outcome", "extra ms"];
+    let head = ["defence", "stance", "clean", "attacked", "outcome", "distance", "extra ms"];
     let mut table = vec![head.map(str::to_string).to_vec()];
     for row in rows {
         let answer = |p: &Prediction| format!("{} ({:.0} %)", p.name, p.confidence * 100.0);
@@ -258,6 +259,7 @@ fn print_defences(rows: &[DefenceRow], out: &mut Output) -> Result<()> {
             answer(&row.clean),
             answer(&row.adversarial),
             outcome.to_string(),
+            experiment::size_text(report.norm, row.distance.into()),
             format!("{:.2}", row.extra_ms),
         ]);
     }

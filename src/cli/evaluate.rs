@@ -78,6 +78,9 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     report
 }
 
+/// So many notes of an attack are printed.
+const NOTES: usize = 4;
+
 /// "12.5 %"
 pub fn percent(share: f64) -> String {
     match share.is_finite() {
@@ -119,8 +122,11 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
             Style::Faint,
             &format!("{}  {:.1} s", plan::describe(plan, values), cost.seconds),
         ))?;
-        for note in &attack.notes {
+        for note in attack.notes.iter().take(NOTES) {
             out.line(&format!("{}: {note}", attack.attack))?;
+        }
+        if let Some(more) = attack.notes.len().checked_sub(NOTES).filter(|more| *more > 0) {
+            out.line(&format!("{}: {more} more notes of other batches in --json", attack.attack))?;
         }
     }
     let last = report.first + report.n.saturating_sub(1);

@@ -13,7 +13,7 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
 
 /// A bar for work that is told in shares: see [`share`].
 pub fn percent() -> ProgressBar {
-    styled(0, "{wide_bar} {percent} % {msg} {elapsed}{left}")
+    styled(0, "{wide_bar} {percent} % {msg}  {elapsed}{left}")
 }
 
 fn styled(length: u64, template: &str) -> ProgressBar {

@@ -42,7 +42,10 @@ pub static WORKLOADS: &[Workload] = &[
     },
     Workload {
         id: "cw100",
-        attack: ("cw", &["steps=100", "searches=1", "initial-const=1", "learning-rate=0.01"]),
+        attack: (
+            "cw",
+            &["steps=100", "searches=1", "initial-c=1", "learning-rate=0.01", "abort-early=false"],
+        ),
         epsilon: 0.0,
         about: "C&W L2, one constant of 1, 100 steps of Adam at 0.01",
     },

@@ -115,6 +115,41 @@ fn a_surrogate_and_the_least_epsilon() {
     assert_eq!(user.json(&format!("{crafted} --json"))["surrogate"], "mnist-cnn");
     assert!(user.succeeds(&crafted).contains("crafted on mnist-cnn"));
     user.fails(&format!("{line} --surrogate fashion-cnn"), 2, &["fashion-cnn", "--surrogate"]);
+    let own = format!("attack {MLP} --attack rotate-translate --least");
+    user.fails(&own, 2, &["rotate-translate", "--least", "own parameters"]);
+}
+
+#[test]
+fn a_search_for_the_least_has_a_distance_and_perhaps_a_threshold() {
+    let user = User::new();
+    let line = format!("attack {MLP} --attack deepfool --norm l2");
+    let free = user.json(&format!("{line} --json"));
+    let distance = free["distance"].as_f64().unwrap();
+    assert_eq!((&free["epsilon"], &free["success"]), (&serde_json::Value::Null, &true.into()));
+    assert!(!user.succeeds(&line).contains("ε = "), "no ε was given");
+    for (epsilon, success) in [(distance * 0.9, false), (distance * 1.1, true)] {
+        let bound = user.json(&format!("{line} --eps {epsilon} --json"));
+        assert_eq!((&bound["success"], &bound["reached"]), (&success.into(), &true.into()));
+        assert_eq!(bound["distance"], free["distance"], "ε does not change the search");
+    }
+    let least = user.json(&format!("{line} --least --json"));
+    assert!((least["epsilon"].as_f64().unwrap() - distance).abs() < 1e-6);
+}
+
+#[test]
+fn the_stages_of_an_attack_are_told_one_by_one() {
+    let user = User::new();
+    let line = format!(
+        "evaluate {MLP} --attack fgsm,autoattack:steps=5:queries=50 --eps 0.06 --n 24 --batch-size 9"
+    );
+    let report = user.json(&format!("{line} --json"));
+    let attack = &report["attacks"][1];
+    let stages = attack["stages"].as_array().unwrap();
+    assert_eq!(stages.len(), 4, "{attack}");
+    let broken: u64 = stages.iter().map(|stage| stage["broken"].as_u64().unwrap()).sum();
+    assert_eq!(broken, attack["broken"]["hits"]);
+    assert_eq!(stages[3]["robust_after"], attack["robust_after"]);
+    assert!(broken > 0 && user.succeeds(&line).contains("  apgd-ce"));
 }
 
 #[test]

@@ -224,3 +224,19 @@ fn the_transfer_matrix_is_what_its_cells_say() {
     }
     assert!(found.success[0][0].value > found.success[1][0].value);
 }
+
+#[test]
+fn what_is_learned_from_many_is_learned_once_and_from_others() {
+    let mut task = evaluation(false);
+    task.plans = vec![Plan::new(find("uap").unwrap(), 0.2)];
+    task.plans[0].settings.set("samples", Value::Int(10));
+    task.plans[0].settings.set("steps", Value::Int(2));
+    let whole = evaluate(&task);
+    assert!(whole.attacks[0].broken.hits > 0);
+    // One perturbation for all, whatever the size of the pieces.
+    task.batch_size = 3;
+    assert_eq!(timeless(&evaluate(&task)), timeless(&whole));
+    // It comes from pictures that are not evaluated: none of the 40 is among the 10.
+    let notes = &whole.attacks[0].notes;
+    assert!(notes.iter().any(|note| note.contains("10 pictures")), "{notes:?}");
+}
