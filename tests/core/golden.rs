@@ -59,9 +59,20 @@ const LINES: &[Line] = &[
     ("mlp", "nifgsm_linf_0.3.torchattacks", "ni-fgsm", Norm::Linf, 0.3, MOMENTUM, Pixels(0.025)),
     ("mlp", "deepfool_l2.foolbox_f64", "deepfool", Norm::L2, 28.0, &[], Pixels(0.006)),
     ("mlp", "deepfool_linf.foolbox", "deepfool", Norm::Linf, 1.0, &[], Pixels(0.006)),
-    ("mlp", "fab_linf.autoattack", "fab", Norm::Linf, 1.0, &[], Distance(1.01)),
-    ("mlp", "fab_linf.autoattack_t2", "fab-t", Norm::Linf, 1.0, &["targets=1"], Distance(1.01)),
-    ("mlp", "fab_l2.autoattack", "fab", Norm::L2, 28.0, &[], Distance(1.01)),
+    ("mlp", "fab_linf.autoattack", "fab", Norm::Linf, 1.0, &[], Pixels(0.01)),
+    ("mlp", "fab_linf.autoattack_t2", "fab-t", Norm::Linf, 1.0, &["targets=1"], Pixels(0.01)),
+    ("mlp", "fab_l2.autoattack", "fab", Norm::L2, 28.0, &[], Pixels(0.01)),
+    ("mlp", "newtonfool.art", "newtonfool", Norm::L2, 28.0, &[], Distance(1.0)),
+    ("mlp", "jsma.torchattacks", "jsma", Norm::L0, 784.0, &[], Distance(1.0)),
+    (
+        "mlp",
+        "jsma.torchattacks",
+        "jsma",
+        Norm::L0,
+        784.0,
+        &["rule=pair", "outputs=logits"],
+        Pixels(0.03),
+    ),
 ];
 
 fn ours(golden: &Golden, line: &Line) -> (Vec<f32>, Vec<bool>) {
@@ -69,7 +80,8 @@ fn ours(golden: &Golden, line: &Line) -> (Vec<f32>, Vec<bool>) {
     let spec = find(id).unwrap();
     let mut plan = Plan::new(spec, epsilon);
     plan.norm = norm;
-    plan.aim = Aim::Untargeted;
+    // The references' saliency attacks aim at the next class.
+    plan.aim = if id == "jsma" { Aim::Next } else { Aim::Untargeted };
     for text in settings {
         plan.settings.assign(spec.params, id, text).unwrap();
     }

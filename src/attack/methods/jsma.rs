@@ -164,7 +164,7 @@ impl Rules {
             if self.softmax {
                 return probability(row, target, slope);
             }
-            let ours = |k: usize| (k == target) == (at % passes == 0);
+            let ours = |k: usize| (k == target) == at.is_multiple_of(passes);
             for (k, slope) in slope.iter_mut().enumerate() {
                 *slope += f64::from(u8::from(ours(k)));
             }
