@@ -7,8 +7,12 @@
 
 mod device;
 mod protocol;
+mod race;
+mod tasks;
 mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
-pub use protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
+pub use protocol::{
+    JobId, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
+};
 pub use worker::{Engine, Sink};

@@ -3,10 +3,11 @@
 use crate::attack::Plan;
 use crate::data::{Dataset, Sample};
 use crate::defence::DefencePlan;
-use crate::error::Error;
-use crate::experiment::{Clean, DefenceRow, Device, Point, Report};
+use crate::error::{Error, Result};
+use crate::experiment::{Clean, DefenceRow, Device, Least, Point, Report, TransferReport};
 use crate::model::Card;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The number of a job: rises with every request.
 pub type JobId = u64;
@@ -25,7 +26,7 @@ pub struct ModelInfo {
 }
 
 /// Attack one sample.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunJob {
     /// Which sample.
     pub sample: Sample,
@@ -49,6 +50,37 @@ impl RunJob {
     }
 }
 
+/// Let several attacks run against each other on one sample.
+#[derive(Clone, Debug)]
+pub struct RaceJob {
+    /// Which sample.
+    pub sample: Sample,
+    /// The model to craft on, if that is not the current one.
+    pub surrogate: Option<String>,
+    /// The attacks, one a lane.
+    pub plans: Vec<Plan>,
+}
+
+/// Craft an attack on each of several models and try it on all of them.
+#[derive(Clone, Debug)]
+pub struct TransferJob {
+    /// The models, by name or folder.
+    pub models: Vec<String>,
+    /// Which attack, how.
+    pub plan: Plan,
+    /// On which samples.
+    pub samples: Samples,
+}
+
+/// What a transfer is measured on.
+#[derive(Clone, Debug)]
+pub enum Samples {
+    /// One sample: answered by an [`Update::Cell`] for each pair of models.
+    One(Sample),
+    /// So many of a data set, from its first: answered by [`Update::Transferred`].
+    First(Arc<Dataset>, usize),
+}
+
 /// Find the next sample that the model gets wrong.
 #[derive(Clone, Debug)]
 pub struct SearchJob {
@@ -67,8 +99,14 @@ pub enum Request {
     Data(String),
     /// Load a model by name or folder and make it the current one; answered by [`Update::Model`].
     Model(String),
-    /// Attack; replaces a waiting run and cancels the running one.
-    Run(RunJob),
+    /// Attack; replaces a waiting run and cancels the running one. So do the four below.
+    Run(Arc<RunJob>),
+    /// Look for the least ε at which the attack works; answered by [`Update::Least`].
+    Least(Arc<RunJob>),
+    /// Let attacks run against each other; answered by [`Update::LaneEnded`] for each.
+    Race(Arc<RaceJob>),
+    /// Try what is crafted on one model on others.
+    Transfer(Arc<TransferJob>),
     /// Look for a misclassified sample; answered by [`Update::Found`].
     Search(SearchJob),
     /// Stop what is running; nothing takes its place.
@@ -103,6 +141,21 @@ pub enum Update {
     Done(JobId),
     /// The job was cancelled.
     Cancelled(JobId),
+    /// In the search for the least ε, one was tried: whether the goal was reached; none yet where
+    /// the try begins.
+    Tried(JobId, f64, Option<bool>),
+    /// The search for the least ε is over.
+    Least(JobId, Arc<Least>),
+    /// One iteration of an attack in a race: its lane, and how many points to expect in all.
+    LaneStep(JobId, usize, Point, usize),
+    /// An attack in a race is over: its lane, its result, and the time that it worked itself.
+    LaneEnded(JobId, usize, Result<Arc<Report>>, Duration),
+    /// What was crafted on the row's model did that to the column's.
+    Cell(JobId, usize, usize, Arc<Report>),
+    /// So many samples are done, of so many.
+    Progress(JobId, usize, usize),
+    /// The transfer between models is measured.
+    Transferred(JobId, Arc<TransferReport>),
     /// A misclassified sample, or none in the whole data set.
     Found(JobId, Option<usize>),
     /// The search looked at this many samples so far.
@@ -123,6 +176,13 @@ impl Update {
             | Self::Finished(id, _)
             | Self::Defended(id, _)
             | Self::Done(id)
+            | Self::Tried(id, ..)
+            | Self::Least(id, _)
+            | Self::LaneStep(id, ..)
+            | Self::LaneEnded(id, ..)
+            | Self::Cell(id, ..)
+            | Self::Progress(id, ..)
+            | Self::Transferred(id, _)
             | Self::Cancelled(id)
             | Self::Found(id, _)
             | Self::Searching(id, _)

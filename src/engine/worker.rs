@@ -68,7 +68,11 @@ impl Engine {
         let id = queue.next;
         match request {
             Request::Data(_) | Request::Model(_) => queue.loads.push_back((id, request)),
-            Request::Run(_) | Request::Search(_) => queue.waiting = Some((id, request)),
+            Request::Run(_)
+            | Request::Least(_)
+            | Request::Race(_)
+            | Request::Transfer(_)
+            | Request::Search(_) => queue.waiting = Some((id, request)),
             Request::Cancel => {
                 queue.waiting = None;
                 queue.cancel = true;
@@ -92,7 +96,7 @@ impl Drop for Engine {
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     shared: Arc<Shared>,
     sink: Sink,
     choice: DeviceChoice,
@@ -106,8 +110,12 @@ impl Worker {
         Self { shared, sink, choice, device: None, models: HashMap::new(), current: None }
     }
 
-    fn say(&self, update: Update) {
+    pub(super) fn say(&self, update: Update) {
         (self.sink)(update);
+    }
+
+    pub(super) fn sink(&self) -> Sink {
+        self.sink.clone()
     }
 
     fn live(mut self) {
@@ -196,12 +204,15 @@ impl Worker {
                 Ok(())
             }
             Request::Run(job) => self.run(id, job),
+            Request::Least(job) => self.least(id, job),
+            Request::Race(job) => self.race(id, job),
+            Request::Transfer(job) => self.transfer(id, job),
             Request::Search(job) => self.search(id, job),
             Request::Cancel => Ok(()),
         }
     }
 
-    fn model(&mut self, name: &str) -> Result<Arc<Model>> {
+    pub(super) fn model(&mut self, name: &str) -> Result<Arc<Model>> {
         if let Some(ready) = self.models.get(name) {
             return Ok(ready.clone());
         }
@@ -211,7 +222,7 @@ impl Worker {
         Ok(model)
     }
 
-    fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
+    pub(super) fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
         let name = self
             .current
             .clone()
@@ -220,36 +231,42 @@ impl Worker {
         let surrogate = job.surrogate.as_deref().map(|name| self.model(name)).transpose()?;
         // A twin that does not load is no reason not to attack.
         let twin = model.card.twin.clone().and_then(|twin| self.model(&twin).ok());
-        let device = self.device.as_ref().map(|d| d.info.clone());
         Ok(Experiment {
             model,
             twin,
             surrogate,
             sample: job.sample.clone(),
             plan: job.plan.clone(),
-            device: device
-                .unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() }),
+            device: self.device_info(),
         })
+    }
+
+    /// The device in use, for reports.
+    pub(super) fn device_info(&self) -> experiment::Device {
+        let device = self.device.as_ref().map(|d| d.info.clone());
+        device.unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() })
+    }
+
+    /// A question that says whether to stop: something else is wanted. A run may go on for a moment
+    /// where its successor differs in ε only.
+    pub(super) fn stopper(&self, job: Option<RunJob>) -> impl Fn() -> bool + Sync + use<> {
+        let (shared, begin) = (self.shared.clone(), Instant::now());
+        move || {
+            let queue = shared.lock();
+            let replaced = match (&queue.waiting, &job) {
+                (None, _) => false,
+                (Some((_, Request::Run(next))), Some(job)) if next.differs_only_in_epsilon(job) => {
+                    begin.elapsed() > GRACE
+                }
+                _ => true,
+            };
+            queue.cancel || queue.quit || replaced || !queue.loads.is_empty()
+        }
     }
 
     fn run(&mut self, id: JobId, job: &RunJob) -> Result<()> {
         let experiment = self.experiment(job)?;
-        let begin = Instant::now();
-        let stop = {
-            let shared = self.shared.clone();
-            let job = job.clone();
-            move || {
-                let queue = shared.lock();
-                let replaced = match &queue.waiting {
-                    None => false,
-                    Some((_, Request::Run(next))) if next.differs_only_in_epsilon(&job) => {
-                        begin.elapsed() > GRACE
-                    }
-                    Some(_) => true,
-                };
-                queue.cancel || queue.quit || replaced || !queue.loads.is_empty()
-            }
-        };
+        let stop = self.stopper(Some(job.clone()));
         let halt = || if stop() { Flow::Stop } else { Flow::Continue };
         self.say(Update::Started(id));
         let clean = experiment::clean(&experiment)?;

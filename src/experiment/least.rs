@@ -31,6 +31,18 @@ pub struct Least {
 /// # Errors
 /// Usage, for an attack that is bounded by its own parameters; else as [`super::run`].
 pub fn least(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Least> {
+    least_told(experiment, observer, &mut |_, _| ())
+}
+
+/// As [`least`], telling every try: its ε, and whether it reached the goal (none: it begins).
+///
+/// # Errors
+/// As [`least`].
+pub fn least_told(
+    experiment: &Experiment,
+    observer: &mut dyn Observer,
+    tell: &mut dyn FnMut(f64, Option<bool>),
+) -> Result<Least> {
     let plan = &experiment.plan;
     let widest = plan.norm.widest(experiment.model.card.input.shape.iter().product());
     let clean = clean(experiment)?;
@@ -53,19 +65,23 @@ pub fn least(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Lea
         Extent::Budget => {
             let begin = if plan.epsilon > 0.0 { plan.epsilon } else { widest / 64.0 };
             let mut tries = Tries { norm: plan.norm, begin, widest, fails: 0.0, works: None };
-            let mut report = run(tries.next().unwrap_or(begin))?;
+            let first = tries.next().unwrap_or(begin);
+            tell(first, None);
+            let mut report = run(first)?;
             let (mut last, mut tried) = (report.clone(), Vec::new());
             if !attacked {
                 return Ok(Least { epsilon: None, tried, report });
             }
             loop {
                 let epsilon = last.plan.epsilon;
+                tell(epsilon, Some(last.success));
                 tried.push((epsilon, last.success));
                 tries.tell(epsilon, last.success);
                 if last.success || !report.success {
                     report = last;
                 }
                 let Some(next) = tries.next() else { break };
+                tell(next, None);
                 last = run(next)?;
             }
             Ok(Least { epsilon: tries.works, tried, report })

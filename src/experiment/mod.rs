@@ -21,7 +21,7 @@ pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
 pub use defended::{defend_adaptive, defend_naive};
 pub use evaluate::{Evaluation, State, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, EvaluationReport, SampleRow, Share, StageRow};
-pub use least::{Least, least};
+pub use least::{Least, least, least_told};
 pub use ledger::Fate;
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,

@@ -1,7 +1,8 @@
 //! What the worker says, brought into the state.
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
-use super::judging;
+use super::dialogs::Overlay;
+use super::{judging, least, matrix, race};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -35,6 +36,7 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             Vec::new()
         }
         Update::Clean(id, clean) => {
+            race::clean(app, id, &clean);
             if let Some(run) = running(app, id) {
                 run.clean = Some(clean);
             }
@@ -61,7 +63,35 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
                 run.done = true;
             }
+            if let Some(race) = app.race.as_mut().filter(|race| race.id == id) {
+                race.done = true;
+            }
             forget(app, id);
+            Vec::new()
+        }
+        Update::Tried(id, epsilon, success) => {
+            least::tried(app, id, epsilon, success);
+            Vec::new()
+        }
+        Update::Least(id, found) => least::found(app, id, found),
+        Update::LaneStep(id, lane, point, expected) => {
+            race::step(app, id, lane, point, expected);
+            Vec::new()
+        }
+        Update::LaneEnded(id, lane, report, worked) => {
+            race::ended(app, id, lane, report, worked);
+            Vec::new()
+        }
+        Update::Cell(id, row, column, report) => {
+            matrix::cell(app, id, row, column, report);
+            Vec::new()
+        }
+        Update::Progress(id, done, all) => {
+            matrix::progress(app, id, done, all);
+            Vec::new()
+        }
+        Update::Transferred(id, report) => {
+            matrix::transferred(app, id, report);
             Vec::new()
         }
         Update::Cancelled(id) => {
@@ -159,7 +189,18 @@ fn give_up(app: &mut App, id: JobId) {
         app.current = None;
     }
     if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
-        run.done = true;
+        (run.done, run.cut) = (true, !run.done);
+    }
+    if app.least.as_ref().is_some_and(|search| search.id == id && search.found.is_none()) {
+        app.least = None;
+        app.overlays.retain(|overlay| !matches!(overlay, Overlay::Least));
+    }
+    if let Some(race) = app.race.as_mut().filter(|race| race.id == id) {
+        race.done = true;
+    }
+    if app.matrix.as_ref().is_some_and(|matrix| matrix.id == id && !matrix.done()) {
+        app.matrix = None;
+        app.overlays.retain(|overlay| !matches!(overlay, Overlay::Matrix));
     }
     if app.searching.is_some_and(|(search, _)| search == id) {
         app.searching = None;
@@ -200,6 +241,9 @@ fn take_model(app: &mut App, info: Arc<ModelInfo>) -> Vec<Effect> {
     let embedded = app.cards.iter().any(|card| card.name == info.id);
     app.model = Some(info);
     app.mistakes.clear();
+    if app.surrogate.as_ref().is_some_and(|name| !matrix::others(app).contains(name)) {
+        app.surrogate = None;
+    }
     if matches!(app.plan.aim, Aim::Class(class) if class >= classes) {
         app.plan.aim = Aim::Untargeted;
     }

@@ -37,7 +37,7 @@ macro_rules! actions {
             /// Whether it only makes sense inside an open window, so that the palette leaves it out.
             pub fn only_inside_windows(self) -> bool {
                 use Action::*;
-                matches!(self, Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+                matches!(self, SwitchAxis | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
             }
         }
     };
@@ -58,6 +58,11 @@ actions! {
     EditAttack => "Change the attack's parameters",
     About => "More about this: the attack's card",
     ChooseTarget => "Choose the target class",
+    ChooseSurrogate => "Craft the attack on another model (a surrogate)",
+    LeastEpsilon => "Look for the least ε that works",
+    Transfer => "Transfer between the models of this data set",
+    Race => "Race: two to four attacks side by side",
+    SwitchAxis => "Race over iterations or queries",
     NextNorm => "Switch the norm",
     NextSeed => "Take the next seed",
     EpsilonUp => "ε a little larger",

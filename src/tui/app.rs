@@ -2,10 +2,13 @@
 //! views.
 
 use super::dialogs::Overlay;
+use super::least::LeastSearch;
+use super::matrix::Matrix;
 pub use super::parts::{
     AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source, Start,
     fits, model_for,
 };
+use super::race::Race;
 use super::theme::Theme;
 use crate::attack::{self, ATTACKS, Aim, AttackSpec, Norm, Plan};
 use crate::data::Sample;
@@ -63,6 +66,20 @@ pub struct App {
     pub defences: Vec<(DefencePlan, bool)>,
     /// Whether the strip shows the adaptive attack on each defence.
     pub adaptive: bool,
+    /// The model that the attack is crafted on, if that is not the one that judges.
+    pub surrogate: Option<String>,
+    /// The search for the least ε, going on or over.
+    pub least: Option<LeastSearch>,
+    /// The attacks chosen for a race.
+    pub racers: Vec<&'static AttackSpec>,
+    /// The race, while it is on the screen.
+    pub race: Option<Race>,
+    /// Whether a race is drawn over queries instead of iterations.
+    pub race_by_queries: bool,
+    /// The transfer matrix, while it is on the screen.
+    pub matrix: Option<Matrix>,
+    /// Index into [`super::matrix::COUNTS`].
+    pub matrix_count: usize,
     /// Runs asked for that have not begun.
     pub sent: Vec<(JobId, RunJob)>,
     /// The last run asked for, and since when it is awaited.
@@ -141,6 +158,13 @@ impl App {
             epsilon_fixed,
             defences: DefencePlan::all().into_iter().map(|plan| (plan, true)).collect(),
             adaptive: false,
+            surrogate: None,
+            least: None,
+            racers: Vec::new(),
+            race: None,
+            race_by_queries: false,
+            matrix: None,
+            matrix_count: 0,
             sent: Vec::new(),
             awaited: None,
             current: None,
@@ -273,7 +297,7 @@ impl App {
         Some(RunJob {
             sample: self.current_sample()?,
             plan: self.plan.clone(),
-            surrogate: None,
+            surrogate: self.surrogate.clone(),
             defences: on.map(|(plan, _)| plan.clone()).collect(),
         })
     }
@@ -287,17 +311,34 @@ impl App {
     /// An ε that was found for what the settings say, and whether a search over ε found it (else
     /// the attack itself did).
     pub fn found_epsilon(&self) -> Option<(f64, bool)> {
-        let run = self.shown.as_ref()?;
-        let same = self.wanted().is_some_and(|job| job.differs_only_in_epsilon(&run.job));
-        let current = self.model.as_ref().is_some_and(|model| model.id == run.model);
-        run.found().filter(|_| same && current).map(|epsilon| (epsilon, false))
+        let job = self.wanted()?;
+        let model = &self.model.as_ref()?.id;
+        let same = |of: &RunJob, on: &String| model == on && job.differs_only_in_epsilon(of);
+        let search = self.least.as_ref().filter(|search| same(&search.job, &search.model));
+        let least = search.and_then(|search| search.found.as_ref()?.epsilon);
+        let shown = self.shown.as_ref().filter(|run| same(&run.job, &run.model));
+        let found = shown.and_then(Run::found);
+        found.map(|epsilon| (epsilon, false)).or(least.map(|epsilon| (epsilon, true)))
+    }
+
+    /// Asks for a run only where what is shown is not what the settings ask for, or not complete.
+    pub fn refresh(&mut self) -> Vec<Effect> {
+        let model = self.model.as_ref().map(|model| &model.id);
+        let whole = self.shown.as_ref().filter(|run| !run.cut && Some(&run.model) == model);
+        match whole.is_some_and(|run| self.wanted().as_ref() == Some(&run.job)) {
+            true => Vec::new(),
+            false => self.rerun(),
+        }
     }
 
     /// Asks for the run that the settings ask for, once everything is there.
     pub fn rerun(&mut self) -> Vec<Effect> {
+        if self.race.is_some() {
+            return super::race::start(self);
+        }
         match self.wanted().filter(|_| self.ready()) {
             Some(job) if super::judging::rejudged(self, &job) => Vec::new(),
-            Some(job) => vec![Effect::Request(Request::Run(job))],
+            Some(job) => vec![Effect::Request(Request::Run(Arc::new(job)))],
             None => Vec::new(),
         }
     }
@@ -306,12 +347,18 @@ impl App {
     pub fn note_sent(&mut self, id: JobId, request: &Request) {
         match request {
             Request::Run(job) => {
-                self.sent.push((id, job.clone()));
+                self.sent.push((id, RunJob::clone(job)));
                 let since = self.awaited.map_or(self.now, |(_, since)| since);
                 self.awaited = Some((id, since));
             }
             Request::Search(_) => self.searching = Some((id, 0)),
             Request::Data(name) | Request::Model(name) => self.loading.push((id, name.clone())),
+            Request::Least(job) => {
+                let model = self.model.as_ref().map_or_else(String::new, |m| m.id.clone());
+                self.least = Some(LeastSearch::new(id, job.clone(), model));
+            }
+            Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
+            Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
             Request::Cancel => {}
         }
     }
@@ -347,7 +394,15 @@ impl App {
     /// Whether the worker has something to do.
     pub fn busy(&self) -> bool {
         let defending = self.shown.as_ref().is_some_and(|run| !run.done);
-        self.awaited.is_some() || defending || self.searching.is_some() || !self.loading.is_empty()
+        let searching = self.least.as_ref().is_some_and(|search| search.found.is_none());
+        let racing = self.race.as_ref().is_some_and(|race| !race.done);
+        let measuring = self.matrix.as_ref().is_some_and(|matrix| !matrix.done());
+        let beside = searching || racing || measuring;
+        beside
+            || self.awaited.is_some()
+            || defending
+            || self.searching.is_some()
+            || !self.loading.is_empty()
     }
 
     /// The time between two pictures in playback: the whole attack in about four seconds.

@@ -25,6 +25,10 @@ pub enum Overlay {
     Prompt(Prompt),
     /// More about something.
     Card(Card),
+    /// The search for the least ε.
+    Least,
+    /// The transfer matrix.
+    Matrix,
 }
 
 /// What a list is about.
@@ -40,6 +44,10 @@ pub enum Topic {
     Attack,
     /// What the attack aims at.
     Target,
+    /// What the attack is crafted on.
+    Surrogate,
+    /// Who takes part in a race.
+    Race,
     /// The class that the gallery lists.
     Filter,
 }
@@ -64,6 +72,8 @@ pub struct Item {
     pub group: String,
     /// What is chosen.
     pub text: String,
+    /// Whether it is taken in, where several can be.
+    pub taken: Option<bool>,
     /// A word on it, at the right.
     pub note: String,
     /// What choosing it means.
@@ -87,6 +97,10 @@ pub enum Choice {
     Attack(&'static AttackSpec),
     /// Aim at this.
     Target(Aim),
+    /// Craft on this model, or on the one that judges.
+    Surrogate(Option<String>),
+    /// Let this attack take part in a race, or not.
+    Racer(&'static AttackSpec),
     /// List this class only, or all.
     Filter(Option<usize>),
 }
@@ -151,7 +165,10 @@ impl Overlay {
     pub fn context(&self) -> Context {
         match self {
             Self::Help(_) | Self::Messages(_) | Self::Card(_) => Context::Reader,
+            Self::List(list) if list.topic == Topic::Race => Context::Racers,
             Self::List(_) => Context::List,
+            Self::Least => Context::Least,
+            Self::Matrix => Context::Matrix,
             Self::Editor(_) => Context::Editor,
             Self::Prompt(_) => Context::Prompt,
         }
@@ -167,6 +184,8 @@ impl Topic {
             Self::Model => "Model",
             Self::Attack => "Attack",
             Self::Target => "Target of the attack",
+            Self::Surrogate => "Craft the attack on",
+            Self::Race => "Race: two to four attacks",
             Self::Filter => "Show the samples of",
         }
     }

@@ -19,6 +19,14 @@ pub enum Context {
     Prompt,
     /// In a text: help, messages.
     Reader,
+    /// Choosing who takes part in a race.
+    Racers,
+    /// In a race.
+    Race,
+    /// In the search for the least ε.
+    Least,
+    /// In the transfer matrix.
+    Matrix,
 }
 
 /// A key with its modifiers.
@@ -73,7 +81,7 @@ const RIGHT: KeyCode = KeyCode::Right;
 const DIGITS: &[Key] =
     &[c('g'), c('0'), c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7'), c('8'), c('9')];
 
-use Context::{Any, Editor, Explore, List, Prompt, Reader};
+use Context::{Any, Editor, Explore, Least, List, Matrix, Prompt, Racers, Reader};
 
 const EPS: &str = "Size of the attack, ε";
 const SAMPLE: &str = "Sample";
@@ -82,6 +90,7 @@ const PLAY: &str = "Iterations";
 const DEFEND: &str = "Defences";
 const LOOK: &str = "Looking closer";
 const PROGRAM: &str = "Program";
+const RACE: &str = "In a race";
 const WINDOW: &str = "In windows";
 
 /// Every key.
@@ -105,6 +114,7 @@ pub static BINDINGS: &[Binding] = &[
         &[with(RIGHT, SHIFT), with(RIGHT, CTRL), c(']'), c('L')],
     ),
     row(Explore, EPS, TypeEpsilon, 14, "type ε", &[c('e')]),
+    row(Explore, EPS, LeastEpsilon, 8, "least ε", &[c('m')]),
     row(Explore, EPS, ResetEpsilon, 0, "usual ε", &[c('x')]),
     row(Explore, SAMPLE, PreviousSample, 2, "sample", &[k(KeyCode::Up), c('k')]),
     row(Explore, SAMPLE, NextSample, 2, "sample", &[k(KeyCode::Down), c('j')]),
@@ -115,11 +125,14 @@ pub static BINDINGS: &[Binding] = &[
     row(Explore, SAMPLE, NextMistake, 16, "mistake", &[c('n')]),
     row(Explore, SAMPLE, PreviousMistake, 0, "mistake back", &[c('N')]),
     row(Explore, SAMPLE, ChooseData, 13, "data", &[c('D')]),
-    row(Explore, ATTACK, ChooseModel, 5, "model", &[c('m')]),
+    row(Explore, ATTACK, ChooseModel, 5, "model", &[c('M')]),
     row(Explore, ATTACK, ChooseAttack, 4, "attack", &[c('a')]),
     row(Explore, ATTACK, EditAttack, 8, "parameters", &[c('p')]),
     row(Explore, ATTACK, About, 0, "more about it", &[c('i')]),
     row(Explore, ATTACK, ChooseTarget, 9, "target", &[c('t')]),
+    row(Explore, ATTACK, ChooseSurrogate, 0, "crafted on", &[c('u')]),
+    row(Explore, ATTACK, Action::Transfer, 0, "transfer", &[c('U')]),
+    row(Explore, ATTACK, Action::Race, 9, "race", &[c('A')]),
     row(Explore, ATTACK, NextNorm, 0, "norm", &[c('o')]),
     row(Explore, ATTACK, NextSeed, 0, "seed", &[c('s')]),
     row(Explore, PLAY, PlayPause, 3, "play", &[c(' ')]),
@@ -157,6 +170,33 @@ pub static BINDINGS: &[Binding] = &[
     row(List, WINDOW, Accept, 1, "choose", &[k(KeyCode::Enter)]),
     row(List, WINDOW, About, 3, "more about this", &[k(KeyCode::Tab)]),
     row(List, WINDOW, Back, 4, "close", &[k(KeyCode::Esc)]),
+    row(Racers, WINDOW, Up, 3, "move", &[k(KeyCode::Up), with(KeyCode::Char('p'), CTRL)]),
+    row(Racers, WINDOW, Down, 3, "move", &[k(KeyCode::Down), with(KeyCode::Char('n'), CTRL)]),
+    row(Racers, WINDOW, PageUp, 0, "page up", &[k(KeyCode::PageUp)]),
+    row(Racers, WINDOW, PageDown, 0, "page down", &[k(KeyCode::PageDown)]),
+    row(Racers, WINDOW, Toggle, 1, "in or out", &[c(' ')]),
+    row(Racers, WINDOW, Accept, 2, "start the race", &[k(KeyCode::Enter)]),
+    row(Racers, WINDOW, About, 4, "more about this", &[k(KeyCode::Tab)]),
+    row(Racers, WINDOW, Back, 5, "close", &[k(KeyCode::Esc)]),
+    row(Context::Race, RACE, SwitchAxis, 1, "iterations/queries", &[c('x'), k(KeyCode::Tab)]),
+    row(Context::Race, RACE, EpsilonDown, 2, "ε", &[k(LEFT), c('h')]),
+    row(Context::Race, RACE, EpsilonUp, 2, "ε", &[k(RIGHT), c('l')]),
+    row(Context::Race, RACE, TypeEpsilon, 8, "type ε", &[c('e')]),
+    row(Context::Race, RACE, PreviousSample, 3, "sample", &[k(KeyCode::Up), c('k')]),
+    row(Context::Race, RACE, NextSample, 3, "sample", &[k(KeyCode::Down), c('j')]),
+    row(Context::Race, RACE, NextSeed, 6, "seed", &[c('s')]),
+    row(Context::Race, RACE, ChooseTarget, 7, "target", &[c('t')]),
+    row(Context::Race, RACE, Action::Race, 5, "other attacks", &[c('A'), c('a')]),
+    row(Context::Race, RACE, NextTheme, 0, "theme", &[c('T')]),
+    row(Context::Race, RACE, Help, 9, "all keys", &[c('?'), k(KeyCode::F(1))]),
+    row(Context::Race, RACE, Palette, 0, "find", &[c(':')]),
+    row(Context::Race, RACE, Messages, 0, "messages", &[c('!')]),
+    row(Context::Race, RACE, Back, 4, "leave", &[k(KeyCode::Esc), c('q')]),
+    row(Least, WINDOW, Accept, 1, "take it", &[k(KeyCode::Enter)]),
+    row(Least, WINDOW, Back, 2, "close", &[k(KeyCode::Esc), c('q'), c('m')]),
+    row(Matrix, WINDOW, Less, 1, "samples", &[k(LEFT), c('h'), c('-')]),
+    row(Matrix, WINDOW, More, 1, "samples", &[k(RIGHT), c('l'), c('+'), c('=')]),
+    row(Matrix, WINDOW, Back, 2, "close", &[k(KeyCode::Esc), c('q'), c('U'), k(KeyCode::Enter)]),
     row(Editor, WINDOW, Up, 2, "move", &[k(KeyCode::Up), c('k')]),
     row(Editor, WINDOW, Down, 2, "move", &[k(KeyCode::Down), c('j')]),
     row(Editor, WINDOW, Less, 1, "change", &[k(LEFT), c('h'), c('-')]),
@@ -265,6 +305,10 @@ pub fn key_table() -> String {
             Editor => " (in an editor)",
             Prompt => " (in an input line)",
             Reader => " (in a text)",
+            Racers => " (choosing a race)",
+            Context::Race => " (in a race)",
+            Least => " (looking for the least ε)",
+            Matrix => " (in the transfer matrix)",
         };
         let what = binding.action.description();
         text.push_str(&format!("| {} | {what}{place} |\n", keys.join(" ")));

@@ -4,8 +4,8 @@ use super::action::Action;
 use super::app::{App, fits};
 use super::cards::{self, Piece, paragraphs};
 use super::dialogs::{Choice, Item, List, Topic, parse_epsilon};
-use super::keymap;
 use super::widgets::text::{first_name, fuzzy};
+use super::{keymap, matrix};
 use crate::attack::{Aim, AttackSpec};
 use crate::data::DATASETS;
 use crate::model::Card;
@@ -19,6 +19,8 @@ pub fn items(app: &App, list: &List) -> Vec<Item> {
         Topic::Model => models(app),
         Topic::Attack => attacks(app),
         Topic::Target => targets(app),
+        Topic::Surrogate => surrogates(app),
+        Topic::Race => racers(app),
         Topic::Filter => classes(app),
     };
     let wanted = list.input.value();
@@ -62,6 +64,7 @@ fn item(group: &str, text: impl Into<String>, note: impl Into<String>, choice: C
         section: String::new(),
         group: group.into(),
         text: text.into(),
+        taken: None,
         note: note.into(),
         choice,
         about: Vec::new(),
@@ -185,6 +188,36 @@ fn attacks(app: &App) -> Vec<Item> {
     };
     rows.sort_by_key(|attack| (Reverse(attack.knowledge()), family(attack)));
     rows.into_iter().map(row).collect()
+}
+
+/// The same rows to choose several from.
+fn racers(app: &App) -> Vec<Item> {
+    let racer = |mut item: Item| {
+        if let Choice::Attack(attack) = item.choice {
+            item.taken = Some(app.racers.contains(&attack));
+            item.choice = Choice::Racer(attack);
+        }
+        item
+    };
+    attacks(app).into_iter().map(racer).collect()
+}
+
+fn surrogates(app: &App) -> Vec<Item> {
+    let own = format!("{} itself", app.model_wanted);
+    let mut first = item("", own, "the one that judges", Choice::Surrogate(None));
+    first.about = paragraphs(vec![
+        "The attack knows its victim.".into(),
+        "On another model of the same data set, it is crafted as if that were the victim, and only \
+         tried on the victim: whether it transfers is what somebody without access sees."
+            .into(),
+    ]);
+    let others = matrix::others(app).into_iter().map(|name| {
+        let card = app.cards.iter().find(|card| card.name == name);
+        let mut row = item("", name.clone(), "", Choice::Surrogate(Some(name)));
+        row.about = card.map_or_else(Vec::new, |card| paragraphs(card_text(card)));
+        row
+    });
+    std::iter::once(first).chain(others).collect()
 }
 
 fn targets(app: &App) -> Vec<Item> {

@@ -53,6 +53,11 @@ fn in_window(
 
 fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Option<Action> {
     let p = view::places(app, area);
+    if app.race.is_some() {
+        // The race's heading names its axis.
+        let click = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
+        return (click && at.y == p.header.bottom()).then_some(Action::SwitchAxis);
+    }
     let track = controls::track(app, p.slider);
     let on_slider = |x: u16| Action::SetEpsilon(slider::value_at(x, track, app.largest_epsilon()));
     let on_course = |x: u16| course::point_at(app, p.course, x).map(Action::Scrub);

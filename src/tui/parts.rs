@@ -60,6 +60,8 @@ pub struct Run {
     pub old_rows: Vec<Arc<DefenceRow>>,
     /// Whether everything is done.
     pub done: bool,
+    /// Whether it was stopped before everything was done.
+    pub cut: bool,
 }
 
 /// Playing back the iterations of the shown run.
@@ -148,6 +150,7 @@ impl Run {
             rows: Vec::new(),
             old_rows: Vec::new(),
             done: false,
+            cut: false,
         }
     }
 

@@ -8,8 +8,9 @@ use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
 use super::windows::{
-    about, accept, ask, list, move_cursor, nudge_row, open, reset_row, toggle_row, typed,
+    about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
+use super::{least, matrix, race};
 use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
@@ -19,7 +20,8 @@ use tui_input::Input;
 
 /// Where keys go now.
 pub fn context(app: &App) -> Context {
-    app.overlays.last().map_or(Context::Explore, Overlay::context)
+    let screen = if app.race.is_some() { Context::Race } else { Context::Explore };
+    app.overlays.last().map_or(screen, Overlay::context)
 }
 
 /// A key was pressed.
@@ -62,6 +64,19 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         ChooseModel => list(app, Topic::Model),
         ChooseAttack => list(app, Topic::Attack),
         ChooseTarget => list(app, Topic::Target),
+        ChooseSurrogate => list(app, Topic::Surrogate),
+        LeastEpsilon => least::search(app),
+        Transfer => matrix::open(app),
+        Race => {
+            if app.racers.is_empty() {
+                app.racers.push(app.plan.attack);
+            }
+            list(app, Topic::Race)
+        }
+        SwitchAxis => {
+            app.race_by_queries = !app.race_by_queries;
+            Vec::new()
+        }
         EditAttack => open(app, Overlay::Editor(Editor { subject: Subject::Attack, at: 0 })),
         EditDefences => open(app, Overlay::Editor(Editor { subject: Subject::Defences, at: 0 })),
         About => about(app),
@@ -121,23 +136,33 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Suspend => vec![Effect::Suspend],
-        Back => {
-            if app.overlays.pop().is_none() {
-                app.blinking = None;
+        Back => match app.overlays.last() {
+            Some(Overlay::Matrix) => matrix::close(app),
+            Some(_) => {
+                app.overlays.pop();
+                Vec::new()
             }
-            Vec::new()
-        }
+            None if app.race.is_some() => race::leave(app),
+            None => {
+                app.blinking = None;
+                Vec::new()
+            }
+        },
         Up => move_cursor(app, -1),
         Down => move_cursor(app, 1),
         PageUp => move_cursor(app, -10),
         PageDown => move_cursor(app, 10),
-        Less => nudge_row(app, -1),
-        More => nudge_row(app, 1),
+        Less => nudge(app, -1),
+        More => nudge(app, 1),
         Toggle => toggle_row(app),
         ResetRow => reset_row(app),
         Accept => accept(app),
         ChooseRow(at) => {
             match app.overlays.last_mut() {
+                Some(Overlay::List(list)) if list.topic == Topic::Race => {
+                    list.at = at;
+                    return toggle_row(app);
+                }
                 Some(Overlay::List(list)) => list.at = at,
                 Some(Overlay::Editor(editor)) => {
                     editor.at = at;

@@ -2,13 +2,13 @@
 
 use super::absorb::{match_data, match_model};
 use super::app::{App, Effect};
-use super::cards;
 use super::dialogs::{
     Asked, Choice, Editor, Item, List, Overlay, Prompt, Row, Subject, Topic, items, parse_epsilon,
     rows,
 };
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
+use super::{cards, least, matrix, race};
 use crate::attack::Norm;
 use crate::parameter::{Kind, Value};
 use ratatui::crossterm::event::{Event, KeyEvent};
@@ -43,6 +43,8 @@ pub(super) fn list(app: &mut App, topic: Topic) -> Vec<Effect> {
         Choice::Model(name) => *name == app.model_wanted,
         Choice::Attack(attack) => *attack == app.plan.attack,
         Choice::Target(aim) => *aim == app.plan.aim,
+        Choice::Surrogate(name) => *name == app.surrogate,
+        Choice::Racer(attack) => *attack == app.plan.attack,
         Choice::Filter(class) => *class == app.filter,
     };
     list.at = items(app, &list).iter().position(chosen).unwrap_or(0);
@@ -80,7 +82,14 @@ fn row(app: &App) -> Option<Row> {
     rows(app, editor.subject).get(editor.at).copied()
 }
 
-pub(super) fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
+pub(super) fn nudge(app: &mut App, by: i64) -> Vec<Effect> {
+    match app.overlays.last() {
+        Some(Overlay::Matrix) => matrix::nudge(app, by as isize),
+        _ => nudge_row(app, by),
+    }
+}
+
+fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
     match row(app) {
         Some(Row::Norm) => turn_norm(app, by as isize),
         Some(Row::Seed) => {
@@ -114,6 +123,19 @@ fn set_row(app: &mut App, row: Row, value: Value) -> Vec<Effect> {
 }
 
 pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
+    if let Some(Overlay::List(list)) = app.overlays.last() {
+        let item = items(app, list).into_iter().nth(list.at);
+        if let Some(Choice::Racer(attack)) = item.map(|item| item.choice) {
+            race::toggle(app, attack);
+            // The next one is searched for from the start.
+            let mut list = List { topic: Topic::Race, input: Input::default(), at: 0 };
+            let here = |item: &Item| matches!(item.choice, Choice::Racer(a) if a == attack);
+            list.at = items(app, &list).iter().position(here).unwrap_or(0);
+            app.overlays.pop();
+            app.overlays.push(Overlay::List(list));
+        }
+        return Vec::new();
+    }
     match row(app) {
         Some(Row::Defence(i)) => {
             app.defences[i].1 = !app.defences[i].1;
@@ -151,7 +173,7 @@ pub(super) fn about(app: &mut App) -> Vec<Effect> {
         Some(Overlay::List(list)) => {
             let Some(item) = items(app, list).into_iter().nth(list.at) else { return Vec::new() };
             match item.choice {
-                Choice::Attack(attack) => cards::attack(attack),
+                Choice::Attack(attack) | Choice::Racer(attack) => cards::attack(attack),
                 _ if item.about.is_empty() => {
                     app.say("there is no more to say about it".into(), false);
                     return Vec::new();
@@ -172,6 +194,15 @@ pub(super) fn about(app: &mut App) -> Vec<Effect> {
 
 pub(super) fn accept(app: &mut App) -> Vec<Effect> {
     match app.overlays.last() {
+        Some(Overlay::Least) => least::accept(app),
+        Some(Overlay::List(list)) if list.topic == Topic::Race => {
+            if !race::LANES.contains(&app.racers.len()) {
+                app.say("choose two to four attacks: Space takes one in or out".into(), false);
+                return Vec::new();
+            }
+            app.overlays.pop();
+            race::start(app)
+        }
         Some(Overlay::List(list)) => {
             let chosen = items(app, list).into_iter().nth(list.at).map(|item| item.choice);
             match chosen {
@@ -219,6 +250,14 @@ fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
         Choice::Target(aim) => {
             app.plan.aim = aim;
             app.rerun()
+        }
+        Choice::Surrogate(name) => {
+            app.surrogate = name;
+            app.rerun()
+        }
+        Choice::Racer(attack) => {
+            race::toggle(app, attack);
+            Vec::new()
         }
         Choice::Filter(class) => {
             app.filter = class;

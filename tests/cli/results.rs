@@ -272,7 +272,7 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
     plan.seed = 1;
     let sample = Dataset::load("mnist").unwrap().sample(0);
     let job = RunJob { sample, plan, surrogate: None, defences: Vec::new() };
-    engine.request(Request::Run(job));
+    engine.request(Request::Run(std::sync::Arc::new(job)));
     let wait = std::time::Duration::from_secs(60);
     let report = loop {
         if let Update::Finished(_, report) = updates.recv_timeout(wait).unwrap() {

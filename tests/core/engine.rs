@@ -3,8 +3,11 @@
 use epsiloscope::attack::{Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::DefencePlan;
-use epsiloscope::engine::{DeviceChoice, Engine, JobId, Request, RunJob, SearchJob, Update};
+use epsiloscope::engine::{
+    DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
+};
 use epsiloscope::parameter::Value;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -44,7 +47,7 @@ fn a_run_tells_its_story_in_order() {
     let (engine, updates) = start("mnist-cnn");
     let mut run = job(0, 0.3, 8);
     run.defences = DefencePlan::all();
-    let id = engine.request(Request::Run(run));
+    let id = engine.request(Request::Run(Arc::new(run)));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let place = |what: &dyn Fn(&Update) -> bool| seen.iter().position(what).unwrap();
     let device = place(&|u| matches!(u, Update::Device { .. }));
@@ -71,11 +74,11 @@ fn a_run_tells_its_story_in_order() {
 fn the_latest_request_wins_and_the_running_one_stops() {
     let (engine, updates) = start("mnist-cnn");
     until(&updates, |u| matches!(u, Update::Model(_)));
-    let long = engine.request(Request::Run(job(0, 0.3, 10_000)));
+    let long = engine.request(Request::Run(Arc::new(job(0, 0.3, 10_000))));
     until(&updates, |u| matches!(u, Update::Step(..)));
     let skipped: Vec<JobId> =
-        (1..5).map(|i| engine.request(Request::Run(job(i, 0.3, 10_000)))).collect();
-    let last = engine.request(Request::Run(job(9, 0.1, 3)));
+        (1..5).map(|i| engine.request(Request::Run(Arc::new(job(i, 0.3, 10_000))))).collect();
+    let last = engine.request(Request::Run(Arc::new(job(9, 0.1, 3))));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     assert!(seen.iter().any(|u| matches!(u, Update::Cancelled(id) if *id == long)));
     assert!(matches!(seen.last(), Some(Update::Done(id)) if *id == last));
@@ -88,9 +91,9 @@ fn the_latest_request_wins_and_the_running_one_stops() {
 fn dragging_epsilon_shows_results_instead_of_cancelling_all_of_them() {
     let (engine, updates) = start("mnist-cnn");
     until(&updates, |u| matches!(u, Update::Model(_)));
-    engine.request(Request::Run(job(0, 0.10, 1)));
+    engine.request(Request::Run(Arc::new(job(0, 0.10, 1))));
     until(&updates, |u| matches!(u, Update::Started(_)));
-    let last = engine.request(Request::Run(job(0, 0.11, 1)));
+    let last = engine.request(Request::Run(Arc::new(job(0, 0.11, 1))));
     let seen = until(&updates, |u| matches!(u, Update::Done(id) if *id == last));
     let finished = seen.iter().filter(|u| matches!(u, Update::Finished(..))).count();
     assert_eq!(finished, 2, "the first short run was allowed to finish");
@@ -101,13 +104,13 @@ fn errors_are_told_and_the_worker_goes_on() {
     let (engine, updates) = start("no-such-model");
     let seen = until(&updates, |u| matches!(u, Update::Failed(..)));
     assert!(format!("{seen:?}").contains("no-such-model"));
-    engine.request(Request::Run(job(0, 0.1, 2)));
+    engine.request(Request::Run(Arc::new(job(0, 0.1, 2))));
     until(&updates, |u| matches!(u, Update::Failed(..)));
     engine.request(Request::Model("mnist-cnn".into()));
-    let id = engine.request(Request::Run(job(0, 7.0, 2)));
+    let id = engine.request(Request::Run(Arc::new(job(0, 7.0, 2))));
     let seen = until(&updates, |u| matches!(u, Update::Failed(job, _) if *job == id));
     assert!(format!("{seen:?}").contains("out of range"));
-    engine.request(Request::Run(job(0, 0.1, 2)));
+    engine.request(Request::Run(Arc::new(job(0, 0.1, 2))));
     until(&updates, |u| matches!(u, Update::Done(_)));
 }
 
@@ -121,8 +124,140 @@ fn the_next_misclassified_sample_is_found() {
     assert!(*index > 0);
     let mut run = job(*index, 0.1, 1);
     run.plan = Plan::new(find("fgsm").unwrap(), 0.1);
-    engine.request(Request::Run(run));
+    engine.request(Request::Run(Arc::new(run)));
     let seen = until(&updates, |u| matches!(u, Update::Finished(..)));
     let Some(Update::Finished(_, report)) = seen.last() else { panic!() };
     assert!(!report.attacked && report.clean.label != report.label);
+}
+
+#[test]
+fn the_least_epsilon_is_searched_for_try_by_try() {
+    let (engine, updates) = start("mnist-cnn");
+    let id = engine.request(Request::Least(Arc::new(job(0, 0.3, 10))));
+    let seen = until(&updates, |u| matches!(u, Update::Least(..)));
+    let Some(Update::Least(_, least)) = seen.last() else { panic!() };
+    let told: Vec<(f64, bool)> = seen
+        .iter()
+        .filter_map(|u| match u {
+            Update::Tried(job, epsilon, Some(success)) if *job == id => Some((*epsilon, *success)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, least.tried);
+    let begun = seen.iter().filter(|u| matches!(u, Update::Tried(_, _, None))).count();
+    assert_eq!(begun, told.len(), "every try is told when it begins");
+    assert!(least.epsilon.is_some_and(|epsilon| epsilon < 0.3 && least.report.success));
+}
+
+/// PGD, Square and DeepFool on one sample.
+fn race(steps: i64) -> Request {
+    let RunJob { sample, plan, .. } = job(0, 0.3, steps);
+    let other = |id| Plan { norm: plan.norm, ..Plan::new(find(id).unwrap(), 0.3) };
+    let plans = vec![plan.clone(), other("square"), other("deepfool")];
+    Request::Race(Arc::new(RaceJob { sample, surrogate: None, plans }))
+}
+
+#[test]
+fn a_race_goes_on_step_by_step_and_each_lane_is_as_if_it_ran_alone() {
+    let (engine, updates) = start("mnist-cnn");
+    let id = engine.request(race(30));
+    let seen = until(&updates, |u| matches!(u, Update::Done(_)));
+    assert!(seen.iter().filter_map(Update::job).all(|job| job == id));
+    let lanes: Vec<(usize, u64)> = seen
+        .iter()
+        .filter_map(|u| match u {
+            Update::LaneStep(_, lane, point, _) => Some((*lane, point.queries)),
+            _ => None,
+        })
+        .collect();
+    // No lane is far ahead of another that is still going on: they take turns.
+    let turns = lanes.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
+    assert!(turns > 20, "{turns} turns in {} steps", lanes.len());
+    let ended = |lane: usize| {
+        seen.iter().find_map(|u| match u {
+            Update::LaneEnded(_, at, Ok(report), worked) if *at == lane => Some((report, *worked)),
+            _ => None,
+        })
+    };
+    for lane in 0..3 {
+        let (report, worked) = ended(lane).expect("it came to its end");
+        assert!(worked > Duration::ZERO);
+        let mut run = job(0, 0.3, 30);
+        run.plan = report.plan.clone();
+        engine.request(Request::Run(Arc::new(run)));
+        let seen = until(&updates, |u| matches!(u, Update::Finished(..)));
+        let Some(Update::Finished(_, alone)) = seen.last() else { panic!() };
+        assert_eq!(alone.picture.pixels(), report.picture.pixels(), "{}", report.attack);
+        assert_eq!((alone.success, alone.queries), (report.success, report.queries));
+    }
+}
+
+#[test]
+fn a_race_stops_within_a_step_and_a_lane_that_cannot_run_does_not_stop_the_others() {
+    let (engine, updates) = start("mnist-cnn");
+    let long = engine.request(race(10_000));
+    until(&updates, |u| matches!(u, Update::LaneStep(..)));
+    engine.request(Request::Cancel);
+    let begin = Instant::now();
+    let seen = until(&updates, |u| matches!(u, Update::Cancelled(id) if *id == long));
+    assert!(begin.elapsed() < Duration::from_secs(1) && seen.len() < 2000);
+    let Request::Race(job) = race(5) else { panic!() };
+    let mut job = RaceJob::clone(&job);
+    job.plans[1].epsilon = 7.0;
+    engine.request(Request::Race(Arc::new(job)));
+    let seen = until(&updates, |u| matches!(u, Update::Done(_)));
+    let ended = seen.iter().filter_map(|u| match u {
+        Update::LaneEnded(_, lane, result, _) => Some((*lane, result.is_ok())),
+        _ => None,
+    });
+    let mut ended: Vec<_> = ended.collect();
+    ended.sort();
+    assert_eq!(ended, [(0, true), (1, false), (2, true)]);
+}
+
+#[test]
+fn transfer_on_one_sample_and_on_many() {
+    let (engine, updates) = start("mnist-cnn");
+    let RunJob { sample, plan, .. } = job(0, 0.3, 10);
+    let ask = |samples| {
+        let models = vec!["mnist-cnn".to_string(), "mnist-cnn-at".to_string()];
+        engine.request(Request::Transfer(Arc::new(TransferJob {
+            models,
+            plan: plan.clone(),
+            samples,
+        })))
+    };
+    ask(Samples::One(sample));
+    let seen = until(&updates, |u| matches!(u, Update::Done(_)));
+    let cells: Vec<_> = seen
+        .iter()
+        .filter_map(|u| match u {
+            Update::Cell(_, i, j, report) => Some((*i, *j, report.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(cells.len(), 4);
+    for (i, j, report) in cells {
+        assert_eq!(report.surrogate.is_some(), i != j);
+        assert_eq!(report.model, ["mnist-cnn", "mnist-cnn-at"][j]);
+    }
+    ask(Samples::First(Dataset::load("mnist").unwrap(), 20));
+    let seen = until(&updates, |u| matches!(u, Update::Transferred(..)));
+    let Some(Update::Transferred(_, report)) = seen.last() else { panic!() };
+    assert!(report.n == 20 && report.success[0][0].value > report.success[0][1].value);
+    assert!(seen.iter().any(|u| matches!(u, Update::Progress(..))));
+}
+
+#[test]
+fn crafted_on_one_model_and_judged_on_another() {
+    let (engine, updates) = start("mnist-cnn-at");
+    let mut run = job(0, 0.3, 5);
+    run.surrogate = Some("mnist-cnn".into());
+    engine.request(Request::Run(Arc::new(run)));
+    let seen = until(&updates, |u| matches!(u, Update::Finished(..)));
+    let Some(Update::Finished(_, report)) = seen.last() else { panic!() };
+    assert_eq!(
+        (report.model.as_str(), report.surrogate.as_deref()),
+        ("mnist-cnn-at", Some("mnist-cnn"))
+    );
 }

@@ -1,8 +1,9 @@
 //! What actions do to the state, without terminal and worker.
 
+use crate::contests;
 use crate::fake::{self, answers, press, send};
 use epsiloscope::attack::{Aim, Norm};
-use epsiloscope::engine::{Request, RunJob, Update};
+use epsiloscope::engine::{Request, RunJob, Samples, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::Outcome;
 use epsiloscope::parameter::Value;
@@ -26,7 +27,7 @@ fn run_after(app: &mut App, action: Action) -> Option<RunJob> {
 
 fn run_of(effects: Vec<Effect>) -> Option<RunJob> {
     effects.into_iter().find_map(|effect| match effect {
-        Effect::Request(Request::Run(job)) => Some(job),
+        Effect::Request(Request::Run(job)) => Some(RunJob::clone(&job)),
         _ => None,
     })
 }
@@ -197,6 +198,98 @@ fn epsilon_does_not_move_an_attack_with_bounds_of_its_own() {
 }
 
 #[test]
+fn the_least_epsilon_is_searched_for_marked_and_taken() {
+    let (mut app, id, job) = contests::searching(Kind::Dark, (120, 36));
+    assert_eq!(app.least.as_ref().and_then(|search| search.between()), Some((0.075, 0.1061)));
+    assert!(app.busy() && job.plan.epsilon == app.plan.epsilon);
+    contests::find(&mut app, id);
+    assert_eq!(app.found_epsilon(), Some((0.0892, true)));
+    let job = run_after(&mut app, Accept).expect("a run at the ε that was found");
+    assert!((job.plan.epsilon - 0.0892).abs() < 1e-12 && app.overlays.is_empty());
+    // Nothing but ε has changed: the answer is still known, and nothing is asked again.
+    assert!(update(&mut app, LeastEpsilon).is_empty() && !app.overlays.is_empty());
+    update(&mut app, Back);
+    update(&mut app, NextSeed);
+    assert_eq!(app.found_epsilon(), None);
+    assert!(matches!(&update(&mut app, LeastEpsilon)[..], [Effect::Request(Request::Least(_))]));
+}
+
+#[test]
+fn a_search_that_is_cancelled_or_out_of_date_changes_nothing() {
+    let (mut app, id, _) = contests::searching(Kind::Dark, (120, 36));
+    app.absorb(Update::Tried(id - 1, 0.5, Some(true)));
+    assert_eq!(app.least.as_ref().map(|search| search.tried.len()), Some(4));
+    app.absorb(Update::Cancelled(id));
+    assert!(app.least.is_none() && app.overlays.is_empty() && !app.busy());
+}
+
+#[test]
+fn a_race_takes_two_to_four_and_ends_with_escape() {
+    let mut app = app();
+    press(&mut app, "A\n");
+    assert!(app.race.is_none() && app.message_shown, "one is too few");
+    for name in ["square", "deepfool", "hopskip", "fmn"] {
+        press(&mut app, name);
+        press(&mut app, " ");
+    }
+    assert_eq!(app.racers.len(), 4, "a fifth is too many");
+    let effects = press(&mut app, "\n");
+    let Some(Effect::Request(Request::Race(job))) = effects.first() else { panic!("a race") };
+    let ids: Vec<_> = job.plans.iter().map(|plan| plan.attack.id).collect();
+    assert_eq!(ids, ["pgd", "square", "deepfool", "hopskipjump"]);
+    assert!(job.plans.iter().all(|plan| plan.epsilon == app.plan.epsilon));
+    app.note_sent(77, &Request::Race(job.clone()));
+    for update in contests::race(77, job, &[1]) {
+        app.absorb(update);
+    }
+    let race = app.race.as_ref().expect("a race");
+    assert_eq!(race.lanes[0].first, Some((23, 24)));
+    assert_eq!(race.lanes[1].first, None, "still going on");
+    assert!(race.lanes[0].report().is_some_and(|report| report.success) && app.busy());
+    // Stale updates go nowhere.
+    app.absorb(Update::LaneEnded(76, 1, Err(Error::cancelled()), Duration::ZERO));
+    assert!(app.race.as_ref().is_some_and(|race| race.lanes[1].ended.is_none()));
+    // Another ε is another race.
+    let effects = update(&mut app, EpsilonUp);
+    assert!(matches!(&effects[..], [Effect::Request(Request::Race(_))]));
+    let effects = update(&mut app, Back);
+    assert!(matches!(effects[0], Effect::Request(Request::Cancel)) && app.race.is_none());
+    assert!(run_of(effects).is_some(), "ε has changed in the race");
+}
+
+#[test]
+fn crafting_on_another_model_goes_into_every_job_and_ends_with_its_data() {
+    let mut app = app();
+    let job = run_of(press(&mut app, "umnist-cnn-at\n")).expect("a run");
+    assert_eq!(job.surrogate.as_deref(), Some("mnist-cnn-at"));
+    let effects = update(&mut app, LeastEpsilon);
+    let [Effect::Request(Request::Least(job))] = &effects[..] else { panic!("a search") };
+    assert_eq!(job.surrogate.as_deref(), Some("mnist-cnn-at"));
+    update(&mut app, Back);
+    // A model cannot be its own surrogate.
+    let mut next = 90;
+    let effects = press(&mut app, "Mmnist-cnn-at\n");
+    send(&mut app, &mut next, effects);
+    let mut info = fake::model();
+    info.id = "mnist-cnn-at".into();
+    let job = run_of(app.absorb(Update::Model(info.into()))).expect("a run");
+    assert!(app.surrogate.is_none() && job.surrogate.is_none());
+}
+
+#[test]
+fn transfer_is_measured_on_as_many_samples_as_wanted() {
+    let mut app = app();
+    contests::transfer(&mut app, 0);
+    assert!(app.matrix.as_ref().is_some_and(|matrix| matrix.done()));
+    let effects = update(&mut app, More);
+    let [Effect::Request(Request::Transfer(job))] = &effects[..] else { panic!("a transfer") };
+    assert_eq!(job.models, ["mnist-cnn", "mnist-cnn-at"]);
+    assert!(matches!(job.samples, Samples::First(_, 10)));
+    update(&mut app, Back);
+    assert!(app.matrix.is_none() && app.overlays.is_empty());
+}
+
+#[test]
 fn a_target_is_kept_only_where_the_attack_has_one() {
     let mut app = app();
     press(&mut app, "tleast\n");
@@ -318,7 +411,7 @@ fn failures_are_shown_and_kept() {
 #[test]
 fn a_model_that_cannot_be_loaded_leaves_the_old_one() {
     let mut app = app();
-    let effects = press(&mut app, "mlite0\n");
+    let effects = press(&mut app, "Mlite0\n");
     let mut next = 70;
     send(&mut app, &mut next, effects);
     assert_ne!(app.model_wanted, "mnist-cnn");

@@ -79,6 +79,7 @@ fn cards() -> Vec<Card> {
     };
     vec![
         card("mnist-cnn", "mnist", [1, 28, 28], 10),
+        card("mnist-cnn-at", "mnist", [1, 28, 28], 10),
         card("fashion-cnn", "fashion", [1, 28, 28], 10),
         card("photo-efficientnet-lite0", "photos", [3, 224, 224], 1000),
     ]
@@ -143,7 +144,7 @@ pub fn attack(id: &str) -> &'static AttackSpec {
     attacks().into_iter().find(|attack| attack.id == id).expect("a made-up attack")
 }
 
-fn prediction(label: usize, confidence: f32) -> Prediction {
+pub fn prediction(label: usize, confidence: f32) -> Prediction {
     let rest = (1.0 - confidence) / 9.0;
     let probabilities = (0..10).map(|i| if i == label { confidence } else { rest }).collect();
     Prediction { label, name: label.to_string(), confidence, probabilities }
@@ -237,7 +238,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         label_is_truth: true,
         attack: job.plan.attack.id,
         extent: job.plan.attack.extent,
-        surrogate: None,
+        surrogate: job.surrogate.clone(),
         norm: job.plan.norm,
         parameters: job.plan.settings.clone(),
         epsilon: Some(job.plan.epsilon),
@@ -317,7 +318,7 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
             *next += 1;
             app.note_sent(*next, &request);
             if let Request::Run(job) = request {
-                runs.push((*next, job));
+                runs.push((*next, RunJob::clone(&job)));
             }
         }
     }

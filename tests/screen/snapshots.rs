@@ -1,6 +1,6 @@
 //! What the screen shows, cell by cell, in every size and theme.
 
-use crate::fake;
+use crate::{contests, fake};
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, PATIENCE};
 use epsiloscope::tui::theme::{Kind, Theme};
@@ -190,6 +190,59 @@ fn epsilon_judges_a_least_perturbation_and_is_idle_beside_own_bounds() {
     insta::assert_snapshot!("beyond_80x24", shown((80, 24), "cw", 0.5));
     let idle = fake::with_attack(Kind::Dark, (120, 36), "stadv");
     insta::assert_snapshot!("own_120x36", text(&render(&idle)));
+}
+
+#[test]
+fn races_in_every_size() {
+    let four = ["pgd", "square", "cw", "stadv"];
+    for (size, open) in
+        [((160, 48), &[1][..]), ((120, 36), &[]), ((80, 24), &[0, 2]), ((60, 18), &[])]
+    {
+        let name = format!("race_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(
+            name,
+            text(&render(&contests::racing(Kind::Dark, size, &four, open)))
+        );
+    }
+    let mut app = contests::racing(Kind::Mono, (120, 36), &four[..2], &[]);
+    update(&mut app, SwitchAxis);
+    insta::assert_snapshot!("race_queries_120x36_mono", text(&render(&app)));
+    let mut app = fake::app(Kind::Dark, (80, 24));
+    fake::press(&mut app, "A square");
+    insta::assert_snapshot!("racers_80x24", text(&render(&app)));
+}
+
+#[test]
+fn the_least_epsilon_as_it_is_searched_for_and_found() {
+    let (mut app, id, _) = contests::searching(Kind::Dark, (120, 36));
+    insta::assert_snapshot!("searching_120x36", text(&render(&app)));
+    contests::find(&mut app, id);
+    insta::assert_snapshot!("found_120x36", text(&render(&app)));
+    app.size = (60, 18);
+    insta::assert_snapshot!("found_60x18", text(&render(&app)));
+    update(&mut app, Accept);
+    app.size = (80, 24);
+    insta::assert_snapshot!("least_on_the_slider_80x24", text(&render(&app)));
+}
+
+#[test]
+fn transfer_between_models() {
+    let mut app = fake::app(Kind::Dark, (120, 36));
+    contests::transfer(&mut app, 0);
+    insta::assert_snapshot!("transfer_one_120x36", text(&render(&app)));
+    app.size = (80, 24);
+    contests::transfer(&mut app, 2);
+    insta::assert_snapshot!("transfer_many_80x24", text(&render(&app)));
+    app.size = (60, 18);
+    insta::assert_snapshot!("transfer_many_60x18", text(&render(&app)));
+    let mut app = fake::app(Kind::Dark, (120, 36));
+    let effects = fake::press(&mut app, "umnist-cnn-at\n");
+    for (id, job) in fake::send(&mut app, &mut 50, effects) {
+        fake::answers(id, &job).into_iter().for_each(|update| drop(app.absorb(update)));
+    }
+    insta::assert_snapshot!("surrogate_120x36", text(&render(&app)));
+    fake::press(&mut app, "u");
+    insta::assert_snapshot!("surrogates_120x36", text(&render(&app)));
 }
 
 #[test]

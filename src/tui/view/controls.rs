@@ -56,7 +56,7 @@ pub fn slider(app: &App, area: Rect, buf: &mut Buffer) {
         largest: app.largest_epsilon(),
         mark: app.usual_epsilon(),
         found: found.zip(words.as_deref()).map(|((epsilon, _), words)| (epsilon, words)),
-        between: None,
+        between: app.least.as_ref().and_then(|search| search.between()),
         idle,
         theme,
     };
@@ -100,6 +100,9 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     let word = |text: &'static str| if wide { text } else { "" };
     add(Action::ChooseAttack, word("attack"), wording::attack(&app.plan), theme.strong);
     add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.aim), theme.base);
+    if let Some(surrogate) = &app.surrogate {
+        add(Action::ChooseSurrogate, "crafted on", surrogate.clone(), theme.accent);
+    }
     // In large windows n stands over the figures.
     let seed = app.plan.seed;
     let seed = if area.width >= 120 { seed.to_string() } else { format!("{seed}, n = 1") };

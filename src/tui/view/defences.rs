@@ -157,6 +157,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
 fn missing(app: &App, cell: &Cell) -> &'static str {
     match &app.shown {
         Some(run) if run.report.as_ref().is_some_and(|report| !report.attacked) => "–",
+        Some(run) if run.cut => "–",
         Some(run) if run.done && !app.busy() => cell.missing,
         _ if app.busy() => "…",
         _ => "–",

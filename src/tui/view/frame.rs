@@ -16,7 +16,13 @@ use ratatui::widgets::{Clear, Widget};
 pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let loading = app.loading.last().map(|(_, name)| format!("loading {name} …"));
-    let model = app.model.as_ref().map(|m| m.card.name.clone());
+    let model = app.model.as_ref().map(|m| match &app.surrogate {
+        // Both names where there is room for more than one.
+        Some(surrogate) if area.width >= 100 => {
+            format!("crafted on {surrogate}, judged on {}", m.card.name)
+        }
+        _ => m.card.name.clone(),
+    });
     let model = loading.or(model).unwrap_or_else(|| "no model".into());
     let busy = if app.busy() { "● working " } else { "" };
     let failures = app.messages.iter().filter(|m| m.failure).count();

@@ -146,7 +146,15 @@ fn draw_item(app: &App, item: &Item, here: bool, deep: u16, row: Rect, buf: &mut
     if here {
         buf.set_style(row, theme.selected);
     }
-    let mark = if here { "▸ " } else { "  " };
+    let mark = match (item.taken, here) {
+        (Some(true), true) => "▸ [x] ",
+        (Some(true), false) => "  [x] ",
+        (Some(false), true) => "▸ [ ] ",
+        (Some(false), false) => "  [ ] ",
+        (None, true) => "▸ ",
+        (None, false) => "  ",
+    };
+    let style = if item.taken == Some(true) && !here { theme.accent } else { style };
     let note = columns(&item.note) as u16;
     let room = usize::from(row.width.saturating_sub(note + 1 + deep));
     let text = shorten(&format!("{mark}{}", item.text), room);

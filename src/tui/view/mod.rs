@@ -10,9 +10,12 @@ pub mod frame;
 pub mod gallery;
 pub mod help;
 pub mod layout;
+mod least;
 mod lists;
+mod matrix;
 pub mod overlays;
 pub mod pictures;
+mod race;
 pub mod shift;
 pub mod stages;
 pub mod wording;
@@ -37,6 +40,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let p = places(app, area);
     frame::header(app, p.header, buf);
+    if let Some(race) = &app.race {
+        let room = Rect { y: p.header.bottom(), height: area.height.saturating_sub(2), ..area };
+        let room = Rect { x: room.x + 1, width: room.width.saturating_sub(2), ..room };
+        race::draw(app, race, room, buf);
+        frame::footer(app, p.footer, buf);
+        return overlays::draw(app, area, buf);
+    }
     frame::tabs(app, size, p.tabs, buf);
     gallery::draw(app, p.gallery, buf);
     pictures::draw(app, &p, buf);

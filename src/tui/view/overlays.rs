@@ -1,6 +1,6 @@
 //! Windows on top: where they stand, inputs, texts, and the greeting.
 
-use super::{cards, editor, help, lists};
+use super::{cards, editor, help, least, lists, matrix};
 use crate::attack::Norm;
 use crate::tui::app::App;
 use crate::tui::dialogs::{Asked, Overlay, Prompt, Topic};
@@ -24,6 +24,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             Overlay::List(list) => lists::draw(app, list, place, buf),
             Overlay::Editor(editor) => editor::draw(app, *editor, place, buf),
             Overlay::Prompt(prompt) => draw_prompt(app, prompt, place, buf),
+            Overlay::Least => least::draw(app, place, buf),
+            Overlay::Matrix => matrix::draw(app, place, buf),
         }
     }
 }
@@ -44,13 +46,16 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
     match overlay {
         Overlay::Help(_) | Overlay::Messages(_) => help::place((width, height)),
         Overlay::List(list) => {
-            let most = if list.topic == Topic::Attack { 44 } else { 28 };
+            let long = matches!(list.topic, Topic::Attack | Topic::Race);
+            let most = if long { 44 } else { 28 };
             centred(area, (width - 2).min(100), (height - 2).min(most))
         }
         Overlay::Editor(editor) => {
             centred(area, (width - 2).min(84), editor::height(app, *editor).min(height - 2))
         }
         Overlay::Prompt(_) => centred(area, (width - 2).min(64), 6),
+        Overlay::Least => centred(area, (width - 2).min(64), least::HEIGHT.min(height - 2)),
+        Overlay::Matrix => centred(area, (width - 2).min(84), matrix::height(app).min(height - 2)),
         Overlay::Card(card) => {
             let width = (width - 2).min(100);
             let lines = cards::lines(&card.pieces, &app.theme, width.saturating_sub(4)).len();

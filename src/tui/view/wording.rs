@@ -51,9 +51,13 @@ pub fn attack(plan: &Plan) -> String {
 /// The result in words, the longest first; the last is the shortest.
 pub fn sentences(run: &Run) -> Vec<String> {
     let Some(report) = &run.report else { return Vec::new() };
-    let sentence = report.sentence();
+    let crafted = match &report.surrogate {
+        Some(surrogate) => format!(", crafted on {surrogate}"),
+        None => String::new(),
+    };
+    let sentence = format!("{}{crafted}", report.sentence());
     // ε stands on the slider too, where there is no room for saying it again.
-    let brief = report.brief();
+    let brief = format!("{}{crafted}", report.brief());
     match defence_clause(run) {
         Some(clause) => {
             vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief]

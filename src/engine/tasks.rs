@@ -1,0 +1,94 @@
+//! What the worker does beside plain runs: the least ε, transfer between models, races.
+
+use crate::attack::{Flow, Halt, Plan};
+use crate::engine::protocol::{JobId, RaceJob, RunJob, Samples, TransferJob, Update};
+use crate::engine::race::race;
+use crate::engine::worker::Worker;
+use crate::error::Result;
+use crate::experiment::{self, Experiment, Transfer};
+use crate::model::Model;
+use std::sync::Arc;
+
+/// How many pictures go through the network at once.
+const BATCH: usize = 100;
+
+impl Worker {
+    /// Looks for the least ε that works, telling every try.
+    pub(super) fn least(&mut self, id: JobId, job: &RunJob) -> Result<()> {
+        let experiment = self.experiment(job)?;
+        let stop = self.stopper(None);
+        self.say(Update::Started(id));
+        let mut watch = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+        let mut tell = |epsilon, success| self.say(Update::Tried(id, epsilon, success));
+        let least = experiment::least_told(&experiment, &mut watch, &mut tell)?;
+        self.say(Update::Least(id, Arc::new(least)));
+        Ok(())
+    }
+
+    /// Crafts on each model and tries on all of them.
+    pub(super) fn transfer(&mut self, id: JobId, job: &TransferJob) -> Result<()> {
+        self.say(Update::Started(id));
+        let models = job.models.iter().map(|name| self.model(name)).collect::<Result<Vec<_>>>()?;
+        match &job.samples {
+            Samples::One(sample) => {
+                let base = RunJob {
+                    sample: sample.clone(),
+                    plan: job.plan.clone(),
+                    surrogate: None,
+                    defences: Vec::new(),
+                };
+                let base = self.experiment(&base)?;
+                self.transfer_one(id, &base, &models)
+            }
+            Samples::First(dataset, n) => {
+                let device = self.device_info();
+                let (dataset, n, plan) = (dataset.clone(), *n, job.plan.clone());
+                let task = Transfer { models, dataset, n, plan, batch_size: BATCH, device };
+                let stop = self.stopper(None);
+                let mut progress = |done, all| {
+                    self.say(Update::Progress(id, done, all));
+                    if stop() { Flow::Stop } else { Flow::Continue }
+                };
+                let report = experiment::transfer(&task, &mut progress)?;
+                self.say(Update::Transferred(id, Arc::new(report)));
+                Ok(())
+            }
+        }
+    }
+
+    /// One sample: a whole report for each pair of models.
+    fn transfer_one(&self, id: JobId, base: &Experiment, models: &[Arc<Model>]) -> Result<()> {
+        let stop = self.stopper(None);
+        for (row, surrogate) in models.iter().enumerate() {
+            for (column, victim) in models.iter().enumerate() {
+                let experiment = Experiment {
+                    model: victim.clone(),
+                    surrogate: (row != column).then(|| surrogate.clone()),
+                    ..base.clone()
+                };
+                let mut watch = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+                let report = experiment::run(&experiment, &mut watch)?;
+                self.say(Update::Cell(id, row, column, Arc::new(report)));
+            }
+        }
+        self.say(Update::Done(id));
+        Ok(())
+    }
+
+    /// Several attacks against each other.
+    pub(super) fn race(&mut self, id: JobId, job: &RaceJob) -> Result<()> {
+        let Some(first) = job.plans.first() else { return Ok(()) };
+        let base = RunJob {
+            sample: job.sample.clone(),
+            plan: Plan::clone(first),
+            surrogate: job.surrogate.clone(),
+            defences: Vec::new(),
+        };
+        let base = self.experiment(&base)?;
+        let stop = self.stopper(None);
+        self.say(Update::Started(id));
+        race(id, &base, &job.plans, &self.sink(), &stop)?;
+        self.say(Update::Done(id));
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! A worker made up for what is not a plain run: races, the search for the least ε, transfer.
+
+use crate::fake;
+use epsiloscope::attack::Aim;
+use epsiloscope::engine::{JobId, RaceJob, Request, RunJob, TransferJob, Update};
+use epsiloscope::experiment::{Cost, Least, Report, Share, TransferReport};
+use epsiloscope::tui::action::Action;
+use epsiloscope::tui::app::{App, Effect};
+use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::update::update;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a worker would say to a race: each lane's course, and its result unless it is still going on.
+pub fn race(id: JobId, job: &RaceJob, open: &[usize]) -> Vec<Update> {
+    let mut out = vec![Update::Started(id)];
+    for (lane, plan) in job.plans.iter().enumerate() {
+        let run = RunJob {
+            sample: job.sample.clone(),
+            plan: plan.clone(),
+            surrogate: None,
+            defences: Vec::new(),
+        };
+        let going = open.contains(&lane);
+        let mut steps = 0;
+        for update in fake::answers(id, &run) {
+            match update {
+                Update::Clean(_, clean) if lane == 0 => out.push(Update::Clean(id, clean)),
+                Update::Step(_, point, expected) if !going || steps < 12 => {
+                    steps += 1;
+                    out.push(Update::LaneStep(id, lane, point, expected));
+                }
+                Update::Finished(_, report) if !going => {
+                    let worked = Duration::from_millis(40 + 30 * lane as u64);
+                    out.push(Update::LaneEnded(id, lane, Ok(report), worked));
+                }
+                _ => {}
+            }
+        }
+    }
+    if open.is_empty() {
+        out.push(Update::Done(id));
+    }
+    out
+}
+
+/// A dashboard with a race on it; the lanes `open` are still going on.
+pub fn racing(theme: Kind, size: (u16, u16), ids: &[&str], open: &[usize]) -> App {
+    let mut app = fake::app(theme, size);
+    app.racers = ids.iter().map(|id| fake::attack(id)).collect();
+    fake::press(&mut app, "A");
+    let mut next = 30;
+    for effect in fake::press(&mut app, "\n") {
+        if let Effect::Request(request) = effect {
+            next += 1;
+            app.note_sent(next, &request);
+            if let Request::Race(job) = request {
+                race(next, &job, open).into_iter().for_each(|update| drop(app.absorb(update)));
+            }
+        }
+    }
+    app
+}
+
+/// The result that a run would have.
+fn report(id: JobId, job: &RunJob) -> Arc<Report> {
+    let mut said = fake::answers(id, job).into_iter();
+    let found = said.find_map(|update| match update {
+        Update::Finished(_, report) => Some(report),
+        _ => None,
+    });
+    found.expect("every run has a result")
+}
+
+/// Sends the one request that is no plain run; answers with its number and the request.
+fn sent(app: &mut App, effects: Vec<Effect>) -> (JobId, Request) {
+    let id = 40;
+    let request = effects.into_iter().find_map(|effect| match effect {
+        Effect::Request(request) => Some(request),
+        _ => None,
+    });
+    let request = request.expect("a request");
+    app.note_sent(id, &request);
+    (id, request)
+}
+
+/// A dashboard that looks for the least ε: four tries are over, the fifth is going on.
+pub fn searching(theme: Kind, size: (u16, u16)) -> (App, JobId, Arc<RunJob>) {
+    let mut app = fake::app(theme, size);
+    let effects = update(&mut app, Action::LeastEpsilon);
+    let (id, request) = sent(&mut app, effects);
+    let Request::Least(job) = request else { panic!("a search") };
+    app.absorb(Update::Started(id));
+    for (epsilon, success) in [(0.3, true), (0.15, true), (0.075, false), (0.1061, true)] {
+        app.absorb(Update::Tried(id, epsilon, None));
+        app.absorb(Update::Tried(id, epsilon, Some(success)));
+    }
+    app.absorb(Update::Tried(id, 0.0892, None));
+    (app, id, job)
+}
+
+/// The search comes to its end.
+pub fn find(app: &mut App, id: JobId) -> Vec<Effect> {
+    let job = app.least.as_ref().map(|search| search.job.clone()).expect("a search");
+    let mut report = Report::clone(&report(id, &job));
+    report.epsilon = Some(0.0892);
+    app.absorb(Update::Tried(id, 0.0892, Some(true)));
+    let tried = app.least.as_ref().map(|search| search.tried.clone()).unwrap_or_default();
+    app.absorb(Update::Least(id, Arc::new(Least { epsilon: Some(0.0892), tried, report })))
+}
+
+/// Opens the transfer matrix on that many samples (0: the current one), with its result.
+pub fn transfer(app: &mut App, count: usize) {
+    app.overlays.clear();
+    app.matrix_count = count;
+    let effects = update(app, Action::Transfer);
+    let (id, request) = sent(app, effects);
+    let Request::Transfer(job) = request else { panic!("a transfer") };
+    app.absorb(Update::Started(id));
+    for update in transferred(id, &job, app) {
+        app.absorb(update);
+    }
+}
+
+fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
+    let n = match &job.samples {
+        epsiloscope::engine::Samples::One(sample) => {
+            let run = RunJob {
+                sample: sample.clone(),
+                plan: job.plan.clone(),
+                surrogate: None,
+                defences: Vec::new(),
+            };
+            let mut held = Report::clone(&report(id, &run));
+            (held.success, held.reached, held.adversarial) = (false, false, held.clean.clone());
+            let (fooled, held) = (report(id, &run), Arc::new(held));
+            let cell = |i: usize, j: usize| if i == j { fooled.clone() } else { held.clone() };
+            let pairs = (0..4).map(|at| (at / 2, at % 2));
+            return pairs.map(|(i, j)| Update::Cell(id, i, j, cell(i, j))).collect();
+        }
+        epsiloscope::engine::Samples::First(_, n) => *n,
+    };
+    let share = |hits: usize| Share {
+        value: hits as f64 / n as f64,
+        interval: [hits as f64 / n as f64 * 0.8, (hits as f64 / n as f64 * 1.1).min(1.0)],
+        hits,
+        n,
+    };
+    let report = TransferReport {
+        version: 1,
+        models: job.models.clone(),
+        dataset: "mnist".into(),
+        n,
+        attack: job.plan.attack.id,
+        norm: job.plan.norm,
+        parameters: job.plan.settings.clone(),
+        epsilon: Some(job.plan.epsilon),
+        target: Aim::Untargeted,
+        seed: app.plan.seed,
+        device: fake::device(),
+        clean: vec![share(n), share(n - 1)],
+        success: vec![vec![share(n), share(n / 10)], vec![share(n / 2), share(n / 5)]],
+        cost: Cost::default(),
+    };
+    vec![Update::Progress(id, n, n), Update::Transferred(id, Arc::new(report))]
+}
