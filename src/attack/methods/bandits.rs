@@ -230,7 +230,7 @@ mod tests {
             let mut prior = Prior::new(&rules);
             for _ in 0..300 {
                 let noise = rules.noise(&mut draws);
-                let mut side = |sign: f64| {
+                let side = |sign: f64| {
                     let probe = prior.probe(&rules, &noise, sign);
                     probe.zip(&gradient).map(|(p, g)| f64::from(p) * g).sum::<f64>()
                 };
