@@ -54,8 +54,11 @@ pub const PATCH: AttackSpec = AttackSpec {
     run: Run::Gradient(patch),
 };
 
-/// How many fresh placements each attacked picture is tried at.
-const FRESH: usize = 20;
+/// How many fresh placements an attacked picture is tried at, and how many pictures at most: a
+/// thousand placements tell the rate well enough.
+const FRESH: (usize, usize) = (20, 50);
+/// How many attacked pictures are shown at most while a crowd is learned from.
+const SHOWN: usize = 8;
 /// How often the patch is tried on a crowd during training.
 const CHECKS: usize = 10;
 
@@ -79,6 +82,9 @@ fn patch(
     let steps = settings.int("steps", 100).max(1) as usize;
     let rate = settings.float("learning-rate", 0.05);
     let attacked = lesson.attacked();
+    // With a crowd to judge by, a few of the attacked pictures are enough to look at.
+    let most = if lesson.without_crowd() { attacked.len() } else { SHOWN };
+    let shown = &attacked[..most.min(attacked.len())];
     let mut values = vec![0.5_f64; sheet.canvas().iter().product()];
     let mut adam = Adam::new(values.len());
     let mut order = Vec::new();
@@ -107,11 +113,11 @@ fn patch(
         }
         let now = single(&values);
         let fix = |which: &[usize]| which.iter().map(|i| (*i, &fixed[*i])).collect::<Vec<_>>();
-        let images = laid(&trial, &sheet, &now, fix(&attacked));
-        let scores = trial.scores(oracle, &attacked, &images)?;
+        let images = laid(&trial, &sheet, &now, fix(shown));
+        let scores = trial.scores(oracle, shown, &images)?;
         let check = step % steps.div_ceil(CHECKS) == 0 || step == steps;
         let merit = match (lesson.without_crowd(), check) {
-            (true, _) => Some(Merit::new(&scores, &trial.goals(&attacked))),
+            (true, _) => Some(Merit::new(&scores, &trial.goals(shown))),
             (false, true) => {
                 let others = laid(&trial, &sheet, &now, fix(&lesson.learn));
                 let answers = trial.scores(oracle, &lesson.learn, &others)?;
@@ -119,11 +125,11 @@ fn patch(
             }
             (false, false) => None,
         };
-        let margins = scores.margins(&trial.goals(&attacked));
+        let margins = scores.margins(&trial.goals(shown));
         let n = lesson.learn.len();
         let mark = merit.map(|merit| format!("wins {} of {n} it learns from", merit.reached));
         trial.show(&Sight {
-            open: &attacked,
+            open: shown,
             iteration: step,
             iterations: steps,
             loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
@@ -172,13 +178,17 @@ fn fresh(
     patch: &[f32],
     attacked: &[usize],
 ) -> Result<String> {
+    let (each, most) = FRESH;
+    let mut draws = trial.problem.draws(1);
+    let tried = &attacked[..most.min(attacked.len())];
     let mut won = 0;
-    for (i, draws) in trial.problem.draws(1).iter_mut().enumerate().take(attacked.len()) {
-        let covers: Vec<_> = (0..FRESH).map(|_| sheet.draw(draws)).collect();
-        let images = laid(trial, sheet, patch, covers.iter().map(|c| (i, c)));
-        let labels = trial.labels(oracle, &[i; FRESH], &images)?;
-        won += trial.reached(&[i; FRESH], &labels).into_iter().filter(|r| *r).count();
+    for i in tried {
+        let covers: Vec<_> = (0..each).map(|_| sheet.draw(&mut draws[*i])).collect();
+        let images = laid(trial, sheet, patch, covers.iter().map(|c| (*i, c)));
+        let which = vec![*i; each];
+        let labels = trial.labels(oracle, &which, &images)?;
+        won += trial.reached(&which, &labels).into_iter().filter(|r| *r).count();
     }
-    let all = FRESH * attacked.len();
-    Ok(format!("wins at {won} of {all} fresh placements ({FRESH} a picture)"))
+    let all = each * tried.len();
+    Ok(format!("wins at {won} of {all} fresh placements ({each} a picture)"))
 }

@@ -2,9 +2,14 @@
 //! fetched from a place a little beside its own, by bilinear interpolation, along a smooth flow.
 //!
 //! What is minimised is max(margin, 0) + τ·Σ_p Σ_q √(‖f_p − f_q‖² + tiny) over the four neighbours q
-//! of each pixel p, f being the flow in pixels and τ = 0.05. Different from the paper: Adam instead
-//! of L-BFGS, whose line search would ask the model an unknown number of times a step. At the frame
-//! the edge pixels are continued. Of the flows that work the smoothest is kept.
+//! of each pixel p, f being the flow in pixels. Different from the paper: Adam with a falling rate
+//! instead of L-BFGS, whose line search would ask the model an unknown number of times a step; and
+//! the paper's τ = 0.05 is for digits of 28 × 28 pixels, on larger pictures it is less by as much as
+//! they have more pixels, since the sum grows with them. At the frame the edge pixels are continued.
+//! Of the flows that work the smoothest is kept.
+//!
+//! The rate must be large at first (half a pixel): neighbours hold each other back, and steps that are
+//! small beside the kink of the root never get a region going. What is too rough is smoothed later.
 
 use crate::attack::goal::Goal;
 use crate::attack::methods::ascent::Adam;
@@ -32,8 +37,18 @@ pub const STADV: AttackSpec = AttackSpec {
     crowd: false,
     params: &[
         Param::int("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)"),
-        Param::float("tau", (0.0, 100.0), 0.05, "weight τ of the flow's roughness"),
-        Param::float("learning-rate", (1e-4, 10.0), 0.05, "rate of Adam, in pixels of flow"),
+        Param::float(
+            "tau",
+            (0.0, 100.0),
+            0.05,
+            "weight τ of the flow's roughness, on pictures of 28 × 28 pixels",
+        ),
+        Param::float(
+            "learning-rate",
+            (1e-4, 10.0),
+            0.5,
+            "first rate of Adam, in pixels of flow; it falls to zero",
+        ),
     ],
     summary: "the picture is bent by a smooth flow, no value is added",
     about: "Each pixel is taken from a place slightly beside its own, so that strokes bend and edges \
@@ -44,6 +59,9 @@ pub const STADV: AttackSpec = AttackSpec {
     paper: "Xiao, Zhu, Li, He, Liu, Song: Spatially Transformed Adversarial Examples, ICLR 2018",
     run: Run::Gradient(stadv),
 };
+
+/// How many pixels the pictures had for which the paper chose τ: roughness is a sum over all pixels.
+const DIGIT: f64 = 784.0;
 
 /// Climbs until the goal is reached, and is flat there.
 fn hinge(at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
@@ -60,14 +78,16 @@ fn stadv(
     watcher: &mut dyn Observer,
 ) -> Result<Attempt> {
     let mut trial = Trial::new(problem, watcher)?;
+    let [_, height, width] = trial.x.shape();
     let bend = Bend { sampler: Sampler { shape: trial.x.shape(), border: Border::Edge } };
     let steps = settings.int("steps", 100).max(1) as usize;
-    let (tau, rate) = (settings.float("tau", 0.05), settings.float("learning-rate", 0.05));
+    let tau = settings.float("tau", 0.05) * DIGIT / (height * width) as f64;
+    let rate = settings.float("learning-rate", 0.5);
     let all = trial.all();
     let mut flows = vec![vec![0.0; 2 * bend.pixels()]; all.len()];
     let mut adams: Vec<Adam> = flows.iter().map(|flow| Adam::new(flow.len())).collect();
     let mut best = Best::new(&trial.x);
-    let mut farthest = vec![0.0_f64; all.len()];
+    let mut farthest = vec![0.0; all.len()];
     for step in 0..=steps {
         let mut images = Rows::zeros(trial.x.shape(), 0);
         all.iter().for_each(|i| images.push(&bend.apply(trial.x.row(*i), &flows[*i])));
@@ -99,7 +119,8 @@ fn stadv(
                 for (g, pull) in gradient.iter_mut().zip(pull) {
                     *g = pull / slopes.scale[*i] - tau * *g;
                 }
-                adams[*i].climb(&mut flows[*i], &gradient, rate);
+                let left = 1.0 - step as f64 / steps as f64;
+                adams[*i].climb(&mut flows[*i], &gradient, rate * left);
             }
         }
         let mark = format!("flow up to {:.2} px", bend.farthest(&flows[0]));
@@ -114,13 +135,20 @@ fn stadv(
             mark: Some(&mark),
         })?;
     }
-    let there: Vec<f64> =
-        farthest.iter().zip(&best.reached).filter(|(_, r)| **r).map(|(f, _)| *f).collect();
+    let there: Vec<usize> = all.into_iter().filter(|i| best.reached[*i]).collect();
+    let mean =
+        |of: &dyn Fn(usize) -> f64| there.iter().map(|i| of(*i)).sum::<f64>() / there.len() as f64;
+    let note = match there.is_empty() {
+        true => "no flow reaches the goal".to_string(),
+        false => format!(
+            "flow of up to {:.2} px, roughness {:.1}{}",
+            mean(&|i| farthest[i]),
+            mean(&|i| f64::from(best.value[i])),
+            if problem.len() > 1 { " on average" } else { "" },
+        ),
+    };
     let mut attempt = trial.finish(&best.images);
-    if !there.is_empty() {
-        let mean = there.iter().sum::<f64>() / there.len() as f64;
-        attempt.notes.push(format!("pixels are fetched from up to {mean:.2} px away"));
-    }
+    attempt.notes.push(note);
     Ok(attempt)
 }
 

@@ -43,7 +43,7 @@ pub const UAP: AttackSpec = AttackSpec {
             "minibatches of gradients, or the paper's DeepFool on one picture at a time (minutes)",
         ),
         Param::int("samples", (1, 10_000), 50, "how many pictures v is learned from"),
-        Param::int("steps", (1, 1000), 10, "largest number of passes over these pictures"),
+        Param::int("steps", (1, 1000), 20, "largest number of passes over these pictures"),
         Param::float("rate", (0.0, 1.0), 0.8, "the fooling rate 1 − δ at which learning ends"),
         Param::int("batch", (1, 1000), 25, "pictures a gradient step of `sgd`"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
@@ -69,7 +69,7 @@ fn uap(
     let mut lesson = Lesson::new(oracle, problem, watcher)?;
     let joint = lesson.joint.clone();
     let mut trial = Trial::new(&joint, watcher)?;
-    let passes = settings.int("steps", 10).max(1) as usize;
+    let passes = settings.int("steps", 20).max(1) as usize;
     let alpha = settings.float("step-size", f64::from(problem.budget.epsilon) / 4.0);
     let batch = settings.int("batch", 25).max(1) as usize;
     let attacked = lesson.attacked();
