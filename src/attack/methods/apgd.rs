@@ -1,9 +1,9 @@
 //! Auto-PGD (Croce & Hein 2020) with cross-entropy, with DLR, and towards one class after another
 //! with targeted DLR; in L1 as in Croce & Hein 2021 ("Mind the box").
 //!
-//! It follows the published code: the start on the sphere, a last step that may still be the answer,
-//! the first window's odd count. What is handed out is the last iterate that reaches the goal; where
-//! none does, the one of the largest loss (the reference hands out the start there).
+//! It follows the published code step for step, the odd count of the first window included. What is
+//! handed out is the last iterate that reaches the goal; where none does, the one of the largest loss
+//! (the reference hands out the start there).
 //!
 //! **L1** walks in balls of 3ε, 2ε and ε for 30, 30 and 40 % of the steps. Iterates in the larger
 //! balls are shown, and tried, as what is left of them in the ε-ball, which costs one forward pass
