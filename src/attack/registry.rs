@@ -2,9 +2,9 @@
 //! tests are made from these rows.
 
 use crate::attack::methods::{
-    apgd, autoattack, bandits, baselines, boundary, colour, deepfool, estimate, fab, fading, geoda,
-    hopskipjump, jsma, newtonfool, onepixel, patch, pgd, signopt, simba, single, sparsefool,
-    spatial, spatial_gradient, square, stadv, transfer, uap,
+    apgd, autoattack, bandits, baselines, boundary, colour, cw, ddn, deepfool, ead, estimate, fab,
+    fading, fmn, geoda, hopskipjump, jsma, newtonfool, onepixel, patch, pgd, sigma_zero, signopt,
+    simba, single, sparsefool, spatial, spatial_gradient, square, stadv, transfer, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -140,9 +140,14 @@ pub static ATTACKS: &[AttackSpec] = &[
     newtonfool::NEWTONFOOL,
     fab::FAB,
     fab::FAB_T,
+    cw::CW,
+    ead::EAD,
+    ddn::DDN,
+    fmn::FMN,
     onepixel::ONE_PIXEL,
     jsma::JSMA,
     sparsefool::SPARSEFOOL,
+    sigma_zero::SIGMA_ZERO,
     square::SQUARE,
     estimate::NES,
     estimate::SPSA,

@@ -7,14 +7,20 @@ use epsiloscope::attack::{Norm, Plan, Problem, Unobserved, Verdict, Victim, find
 use epsiloscope::model::{Card, Network};
 use std::path::Path;
 
-const SIZE: usize = 16;
+pub const SIZE: usize = 16;
 
-fn weight(class: usize, pixel: usize) -> f32 {
+pub fn weight(class: usize, pixel: usize) -> f32 {
     let mixed = (class * SIZE + pixel + 1) as u64 * 2_654_435_761 % 1_000_003;
     2.0 * mixed as f32 / 1_000_003.0 - 1.0
 }
 
-fn linear(classes: usize, device: &Device) -> Network {
+pub fn linear(classes: usize, device: &Device) -> Network {
+    scaled(classes, 1.0, 0.0, device)
+}
+
+/// The linear network with weights `gain` times as large and all logits shifted by `bias`: neither
+/// changes an answer.
+pub fn scaled(classes: usize, gain: f32, bias: f32, device: &Device) -> Network {
     let text = format!(
         "name = 'linear'\nnum_classes = {classes}\n[input]\nshape = [1, 4, 4]\n\
          [[layers]]\nop = 'flatten'\n\
@@ -23,23 +29,24 @@ fn linear(classes: usize, device: &Device) -> Network {
     let card = Card::parse(&text, Path::new("linear")).unwrap();
     Network::build(&card, device, &mut |name, shape| {
         let n: usize = shape.iter().product();
-        let value = |i: usize| if name == "a.bias" { 0.0 } else { weight(i / SIZE, i % SIZE) };
+        let value =
+            |i: usize| if name == "a.bias" { bias } else { gain * weight(i / SIZE, i % SIZE) };
         Ok(Tensor::from_data(TensorData::new((0..n).map(value).collect::<Vec<f32>>(), [n]), device))
     })
     .unwrap()
 }
 
 /// Pictures well inside the box.
-fn pictures() -> impl Iterator<Item = Vec<f32>> {
+pub fn pictures() -> impl Iterator<Item = Vec<f32>> {
     let pixel = |i: usize| 0.35 + 0.3 * ((i as u64 * 48_271) % 65_537) as f32 / 65_537.0;
     (0..200).map(move |n| (0..SIZE).map(|i| pixel(n * SIZE + i)).collect())
 }
 
-fn tensor(pictures: &[Vec<f32>], device: &Device) -> Tensor<4> {
+pub fn tensor(pictures: &[Vec<f32>], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pictures.concat(), [pictures.len(), 1, 4, 4]), device)
 }
 
-fn attack(id: &str, settings: &[&str], net: &Network, problem: &Problem) -> Verdict {
+pub fn attack(id: &str, settings: &[&str], net: &Network, problem: &Problem) -> Verdict {
     let mut plan = Plan::new(find(id).unwrap(), f64::from(problem.budget.epsilon));
     plan.norm = problem.budget.norm;
     for text in settings {

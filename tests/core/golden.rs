@@ -24,6 +24,9 @@ type Line = (&'static str, &'static str, &'static str, Norm, f64, &'static [&'st
 
 const FIXED: &[&str] = &["random-start=false"];
 const MOMENTUM: &[&str] = &["steps=40", "step-size=0.01"];
+const CW_ONCE: &[&str] =
+    &["searches=1", "steps=100", "learning-rate=0.01", "initial-c=10", "abort-early=false"];
+const CW_SEARCH: &[&str] = &["searches=9", "steps=100", "learning-rate=0.1"];
 
 const LINES: &[Line] = &[
     ("mlp", "apgd_ce_linf_0.3.autoattack", "apgd-ce", Norm::Linf, 0.3, FIXED, Pixels(0.01)),
@@ -62,6 +65,12 @@ const LINES: &[Line] = &[
     ("mlp", "fab_linf.autoattack", "fab", Norm::Linf, 1.0, &[], Pixels(0.01)),
     ("mlp", "fab_linf.autoattack_t2", "fab-t", Norm::Linf, 1.0, &["targets=1"], Pixels(0.01)),
     ("mlp", "fab_l2.autoattack", "fab", Norm::L2, 28.0, &[], Pixels(0.01)),
+    ("mlp", "cw_l2_c10.torchattacks", "cw", Norm::L2, 28.0, CW_ONCE, Pixels(0.0)),
+    ("mlp", "cw_l2_bs9_lr0.1.foolbox", "cw", Norm::L2, 28.0, CW_SEARCH, Distance(1.01)),
+    ("mlp", "ead_enrule.foolbox", "ead", Norm::L1, 784.0, &["searches=9", "rule=en"], Pixels(0.0)),
+    ("mlp", "ddn_l2.foolbox_f64", "ddn", Norm::L2, 28.0, &[], Pixels(0.0)),
+    ("cnn_at", "ddn_l2.foolbox_f64", "ddn", Norm::L2, 28.0, &[], Distance(1.01)),
+    ("mlp", "fmn_linf.foolbox", "fmn", Norm::Linf, 1.0, &[], Distance(1.01)),
     ("mlp", "newtonfool.art", "newtonfool", Norm::L2, 28.0, &[], Distance(1.0)),
     ("mlp", "jsma.torchattacks", "jsma", Norm::L0, 784.0, &[], Distance(1.0)),
     (

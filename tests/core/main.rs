@@ -9,6 +9,7 @@ mod experiment;
 mod golden;
 mod gradient;
 mod host;
+mod least;
 mod models;
 mod nets;
 mod registry;

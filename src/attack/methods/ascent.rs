@@ -1,4 +1,5 @@
-//! Adam (Kingma and Ba 2015) on the host, for attacks whose unknown is no picture: a patch, a flow.
+//! Adam (Kingma and Ba 2015) on the host, for attacks whose unknown is no picture (a patch, a flow) or
+//! a picture in other coordinates.
 
 /// The moments of one unknown.
 pub(super) struct Adam {

@@ -37,12 +37,18 @@ impl Plane {
 
     /// The normal's size in the norm that is dual to this one.
     pub fn size(&self, norm: Norm) -> f64 {
-        let sizes = self.normal.iter().map(|w| f64::from(w.abs()));
-        match norm {
-            Norm::Linf => sizes.sum(),
-            Norm::L2 => sizes.map(|w| w * w).sum::<f64>().sqrt(),
-            Norm::L1 | Norm::L0 => sizes.fold(0.0, f64::max),
-        }
+        dual_size(norm, &self.normal)
+    }
+}
+
+/// The size of a gradient in the norm that is dual to this one: by how much the steepest step of
+/// unit size in `norm` climbs.
+pub(super) fn dual_size(norm: Norm, gradient: &[f32]) -> f64 {
+    let sizes = gradient.iter().map(|w| f64::from(w.abs()));
+    match norm {
+        Norm::Linf => sizes.sum(),
+        Norm::L2 => sizes.map(|w| w * w).sum::<f64>().sqrt(),
+        Norm::L1 | Norm::L0 => sizes.fold(0.0, f64::max),
     }
 }
 

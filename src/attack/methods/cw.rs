@@ -1,0 +1,164 @@
+//! Carlini & Wagner's L2 attack (2017): Adam in tanh space, with the weight of the goal found by
+//! binary search.
+//!
+//! As in the authors' code the distance in the loss is the one from the original squashed by
+//! 0.999999 (so that atanh is finite for pixels of 0 and 1), Adam starts afresh for every constant,
+//! and the best picture of all constants and steps is kept; which is best, and what is reported, is
+//! measured from the original itself. Giving up early is decided picture by picture, where the
+//! authors look at the sum over the batch. The margin is the true one: torchattacks' masks logits
+//! by multiplication, which makes every loss of all-negative logits zero.
+
+use crate::attack::methods::ascent::Adam;
+use crate::attack::methods::penalty::{
+    CONFIDENCE, INITIAL_C, Patience, Penalty, SEARCHES, abort_early, mark,
+};
+use crate::attack::norm::Norm;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// Carlini & Wagner, L2.
+pub const CW: AttackSpec = AttackSpec {
+    id: "cw",
+    name: "Carlini & Wagner",
+    family: "least perturbation",
+    norms: &[Norm::L2],
+    extent: Extent::Least,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[
+        SEARCHES,
+        Param::int(
+            "steps",
+            (1, 10_000),
+            200,
+            "steps of Adam for each constant; the paper takes 10000, with 9 searches",
+        ),
+        Param::float(
+            "learning-rate",
+            (1e-4, 1.0),
+            0.02,
+            "Adam's learning rate in tanh space; the paper's 0.01 needs 1000 steps and more where \
+             pixels are black or white",
+        ),
+        INITIAL_C,
+        CONFIDENCE,
+        abort_early(true),
+    ],
+    summary: "Adam on distance + c·margin in tanh space, with c by binary search",
+    about: "The picture is written as (tanh w + 1)/2, which can never leave the box, and Adam \
+            minimises ‖δ‖² + c·max(0, margin) over w. A small c wants the picture back, a large c \
+            wants the goal: c grows tenfold until the goal is reached, then a binary search looks for \
+            the smallest c that still works. On screen the answer flips, the perturbation shrinks \
+            until the answer is about to flip back, and the next constant starts from the original \
+            again. It broke defensive distillation and many defences after it. It is slow, and black \
+            or white pixels hardly move at first: tanh is flat there.",
+    paper: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, IEEE S&P 2017",
+    run: Run::Gradient(cw),
+};
+
+fn cw(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let penalty = Penalty::read(settings);
+    let best = penalty.search(&mut trial, |trial, constants, best| {
+        descend(trial, oracle, &penalty, constants, best)
+    })?;
+    Ok(trial.finish(&best.images))
+}
+
+/// All pictures, each with its constant; says which reached their goals on the way.
+fn descend(
+    trial: &mut Trial<'_>,
+    oracle: &mut dyn Gradient,
+    penalty: &Penalty,
+    constants: &[f64],
+    best: &mut Best,
+) -> Result<Vec<bool>> {
+    let mut found = vec![false; trial.x.len()];
+    let start = |i: usize| Course::new(i, trial.x.row(i), penalty.patience());
+    let mut courses: Vec<Course> = (0..trial.x.len()).map(start).collect();
+    for step in 0..penalty.steps {
+        let open: Vec<usize> = courses.iter().map(|course| course.picture).collect();
+        if open.is_empty() {
+            break;
+        }
+        let mut images = Rows::zeros(trial.x.shape(), 0);
+        courses.iter().for_each(|course| images.push(&course.image()));
+        let slopes = trial.slopes(oracle, &open, &images, &penalty.hinge)?;
+        let labels = slopes.scores.labels();
+        let mut loss = Vec::with_capacity(open.len());
+        for (row, i) in open.iter().enumerate() {
+            let (image, goal) = (images.row(row), trial.problem.goals[*i]);
+            if penalty.hinge.holds(slopes.scores.row(row), goal, labels[row]) {
+                found[*i] = true;
+                best.offer(*i, image, true, Norm::L2.distance(image, trial.x.row(*i)));
+            }
+            loss.push(courses[row].distance() - constants[*i] * f64::from(slopes.loss[row]));
+        }
+        let climbed: Vec<f32> = loss.iter().map(|loss| -loss as f32).collect();
+        trial.show(&Sight {
+            open: &open,
+            iteration: step,
+            iterations: penalty.steps - 1,
+            loss: &climbed,
+            answers: Answers::Scores(&slopes.scores),
+            step_size: 0.0,
+            images: &images,
+            mark: mark(step, constants, &open).as_deref(),
+        })?;
+        let mut row = 0;
+        courses.retain_mut(|course| {
+            let c = constants[course.picture];
+            course.step(penalty.rate, c, slopes.gradient.row(row));
+            row += 1;
+            !course.patience.ends(step, loss[row - 1])
+        });
+    }
+    Ok(found)
+}
+
+/// One picture's way in tanh space.
+struct Course {
+    picture: usize,
+    w: Vec<f64>,
+    tanh: Vec<f64>,
+    origin: Vec<f64>,
+    adam: Adam,
+    patience: Patience,
+}
+
+impl Course {
+    fn new(picture: usize, x: &[f32], patience: Patience) -> Self {
+        let origin: Vec<f64> = x.iter().map(|x| 0.999_999 * (2.0 * f64::from(*x) - 1.0)).collect();
+        let w = origin.iter().map(|t| t.atanh()).collect();
+        Self { picture, w, tanh: origin.clone(), adam: Adam::new(x.len()), origin, patience }
+    }
+
+    fn image(&self) -> Vec<f32> {
+        self.tanh.iter().map(|t| ((t + 1.0) / 2.0) as f32).collect()
+    }
+
+    /// The squared distance from the squashed original.
+    fn distance(&self) -> f64 {
+        self.tanh.iter().zip(&self.origin).map(|(t, o)| (t - o).powi(2) / 4.0).sum()
+    }
+
+    /// One step down distance + c·hinge; `climb` is the gradient of the negated hinge.
+    fn step(&mut self, rate: f64, c: f64, climb: &[f32]) {
+        let slopes = self.tanh.iter().zip(&self.origin).zip(climb);
+        let up = slopes.map(|((t, o), g)| (c * f64::from(*g) - (t - o)) * (1.0 - t * t) / 2.0);
+        self.adam.climb(&mut self.w, &up.collect::<Vec<f64>>(), rate);
+        self.tanh.iter_mut().zip(&self.w).for_each(|(t, w)| *t = w.tanh());
+    }
+}

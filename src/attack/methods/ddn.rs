@@ -1,0 +1,119 @@
+//! Decoupled direction and norm (Rony et al. 2019): a walk on a sphere whose radius follows the
+//! boundary.
+
+use crate::attack::norm::Norm;
+use crate::attack::objective::CrossEntropy;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::rows::Rows;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// DDN.
+pub const DDN: AttackSpec = AttackSpec {
+    id: "ddn",
+    name: "DDN",
+    family: "least perturbation",
+    norms: &[Norm::L2],
+    extent: Extent::Least,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 10_000), 100, "gradients; the paper takes 100, 300 and 1000"),
+        Param::float("initial-epsilon", (1e-3, 100.0), 1.0, "radius of the first sphere"),
+        Param::float(
+            "gamma",
+            (1e-4, 0.9),
+            0.05,
+            "share by which the radius shrinks where the goal is reached, and grows where it is not",
+        ),
+        Param::flag(
+            "quantise",
+            false,
+            "round every step to 256 levels, as the paper does, so that saving as 8 bits changes nothing",
+        ),
+    ],
+    summary: "steps on a sphere that shrinks when the answer is wrong and grows when it is right",
+    about: "Instead of weighing distance against loss, DDN separates them: the direction follows the \
+            gradient of cross-entropy, and the length is set by one rule. Where the goal is reached \
+            the sphere's radius shrinks by γ, where it is not it grows by γ, so the picture zigzags \
+            across the decision boundary while it slides along it to the nearest point. A hundred \
+            gradients give what C&W needs thousands for. Watch the distance saw up and down; the \
+            smallest one that fooled counts. It can settle in a valley that is not the nearest.",
+    paper: "Rony et al.: Decoupling Direction and Norm for Efficient Gradient-Based L2 Adversarial \
+            Attacks and Defenses, CVPR 2019",
+    run: Run::Gradient(ddn),
+};
+
+fn ddn(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let steps = settings.int("steps", 100).max(1) as usize;
+    let gamma = settings.float("gamma", 0.05);
+    let quantise = settings.flag("quantise");
+    let open = trial.all();
+    let mut images = trial.x.clone();
+    let mut radius = vec![settings.float("initial-epsilon", 1.0); open.len()];
+    for step in 0..steps {
+        let cosine = (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0;
+        let rate = 0.01 + 0.99 * cosine;
+        let slopes = trial.slopes(oracle, &open, &images, &CrossEntropy)?;
+        let reached = trial.reached(&open, &slopes.scores.labels());
+        for i in &open {
+            let (x, image) = (trial.x.row(*i), images.row(*i));
+            if reached[*i] {
+                best.offer(*i, image, true, Norm::L2.distance(image, x));
+            }
+            radius[*i] *= if reached[*i] { 1.0 - gamma } else { 1.0 + gamma };
+            // No picture in the box is farther away.
+            let farthest = length(x.iter().map(|x| f64::from(x.max(1.0 - x))));
+            radius[*i] = radius[*i].min(farthest);
+        }
+        trial.show(&Sight {
+            open: &open,
+            iteration: step,
+            iterations: steps - 1,
+            loss: &slopes.loss,
+            answers: Answers::Scores(&slopes.scores),
+            step_size: rate as f32,
+            images: &images,
+            mark: reached.first().map(|in_| if *in_ { "inwards" } else { "outwards" }),
+        })?;
+        for i in &open {
+            walk(images.row_mut(*i), &trial.x, *i, slopes.gradient.row(*i), rate, radius[*i]);
+            if quantise {
+                images.row_mut(*i).iter_mut().for_each(|p| *p = (*p * 255.0).round() / 255.0);
+            }
+        }
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// One step of this length along the gradient, and from there onto the sphere around the original.
+fn walk(image: &mut [f32], x: &Rows, i: usize, gradient: &[f32], rate: f64, radius: f64) {
+    let x = x.row(i);
+    let slope = length(gradient.iter().map(|g| f64::from(*g)));
+    let rate = if slope > 0.0 { rate / slope } else { 0.0 };
+    let moved = image.iter().zip(x).zip(gradient);
+    let delta: Vec<f64> =
+        moved.map(|((p, x), g)| f64::from(p - x) + rate * f64::from(*g)).collect();
+    let size = length(delta.iter().copied());
+    let factor = if size > 0.0 { radius / size } else { 0.0 };
+    for ((p, x), d) in image.iter_mut().zip(x).zip(delta) {
+        *p = ((f64::from(*x) + factor * d) as f32).clamp(0.0, 1.0);
+    }
+}
+
+/// The Euclidean length.
+fn length(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}

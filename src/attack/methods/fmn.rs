@@ -1,0 +1,187 @@
+//! Fast minimum-norm attack (Pintor et al. 2021): projected gradient steps in a ball whose radius
+//! follows the boundary, in any norm.
+//!
+//! One rule is ours. Until the goal is first reached the paper sets ε to ‖δ‖ plus the distance to
+//! the linearised boundary. With a projection that really projects, that estimate is approached
+//! from inside and often never crossed: on the reference network `mlp` it finds 6 % of the L2
+//! perturbations and 66 % of the L1 ones. (foolbox's L2 attack succeeds because its projection does
+//! nothing, and so does not improve after its first hit; the authors' code because it estimates with
+//! the loss of the whole batch.) So in this phase ε never shrinks, and is enlarged by the share γ
+//! by which it grows later on; then every picture is found, at the same or a smaller distance.
+
+use crate::attack::methods::linear::dual_size;
+use crate::attack::norm::{Budget, Norm};
+use crate::attack::objective::Margin;
+use crate::attack::observer::Observer;
+use crate::attack::oracle::Gradient;
+use crate::attack::problem::{Attempt, Problem};
+use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings};
+
+/// FMN.
+pub const FMN: AttackSpec = AttackSpec {
+    id: "fmn",
+    name: "FMN",
+    family: "least perturbation",
+    norms: &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0],
+    extent: Extent::Least,
+    targeted: true,
+    random: false,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 10_000), 100, "gradients"),
+        Param::float(
+            "step-size",
+            (1e-3, 100.0),
+            1.0,
+            "α: L2 length of the first step, in pixel units; it falls to a hundredth along a cosine",
+        )
+        .automatic("10 in L∞ and L0, else 1", |_, settings| match settings.choice("norm") {
+            "linf" | "l0" => 10.0,
+            _ => 1.0,
+        }),
+        Param::float(
+            "gamma",
+            (1e-3, 0.9),
+            0.05,
+            "share by which ε first shrinks or grows; it falls to 0.001 along a cosine",
+        ),
+    ],
+    summary: "gradient steps in a ball that shrinks while the answer is wrong, in any norm",
+    about: "DDN's idea for every norm. A step along the gradient of the margin, a projection onto the \
+            ε-ball, and then ε itself moves: it shrinks by γ where the goal is reached and grows where \
+            it is not, with γ and the step size falling along a cosine, so that the picture settles on \
+            the boundary at its nearest point. At the start ε is guessed from the margin divided by \
+            the gradient's length: where the boundary would be if the network were linear. Watch ε \
+            jump to that guess and then tighten. In L0 the ball keeps the largest changes only.",
+    paper: "Pintor, Roli, Brendel, Biggio: Fast Minimum-norm Adversarial Attacks through Adaptive Norm \
+            Constraints, NeurIPS 2021",
+    run: Run::Gradient(fmn),
+};
+
+/// What γ falls to.
+const LAST_GAMMA: f64 = 0.001;
+
+fn fmn(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let mut trial = Trial::new(problem, watcher)?;
+    let mut best = Best::new(&trial.x);
+    let norm = problem.budget.norm;
+    let steps = settings.int("steps", 100).max(1) as usize;
+    let (first_rate, first_gamma) =
+        (settings.float("step-size", 1.0), settings.float("gamma", 0.05));
+    let open = trial.all();
+    let mut images = trial.x.clone();
+    let mut radii = Vec::with_capacity(open.len());
+    for x in trial.x.iter() {
+        let corner: Vec<f32> = x.iter().map(|x| x.round() - 1.0).map(f32::abs).collect();
+        let farthest = f64::from(norm.distance(x, &corner));
+        radii.push(Radius { norm, now: 0.0, farthest, least: f64::INFINITY });
+    }
+    for step in 0..steps {
+        let cosine = (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0;
+        let rate = first_rate * (0.01 + 0.99 * cosine);
+        let gamma = LAST_GAMMA + (first_gamma - LAST_GAMMA) * cosine;
+        let slopes = trial.slopes(oracle, &open, &images, &Margin)?;
+        let reached = trial.reached(&open, &slopes.scores.labels());
+        for i in &open {
+            let image = images.row(*i);
+            let distance = norm.distance(image, trial.x.row(*i));
+            if reached[*i] {
+                best.offer(*i, image, true, distance);
+            }
+            let slope = dual_size(norm, slopes.gradient.row(*i)) / slopes.scale[*i];
+            let guess = f64::from(slopes.loss[*i]).abs() / slope.max(1e-30);
+            radii[*i].follow(reached[*i], f64::from(distance), guess, gamma);
+        }
+        trial.show(&Sight {
+            open: &open,
+            iteration: step,
+            iterations: steps - 1,
+            loss: &slopes.loss,
+            answers: Answers::Scores(&slopes.scores),
+            step_size: rate as f32,
+            images: &images,
+            mark: radii.first().map(|radius| format!("ε = {:.4}", radius.now)).as_deref(),
+        })?;
+        for i in &open {
+            let (x, gradient) = (trial.x.row(*i), slopes.gradient.row(*i));
+            let slope = dual_size(Norm::L2, gradient);
+            let rate = if slope > 0.0 { rate / slope } else { 0.0 };
+            let moved = images.row(*i).iter().zip(x).zip(gradient);
+            let mut delta: Vec<f32> =
+                moved.map(|((p, x), g)| (f64::from(p - x) + rate * f64::from(*g)) as f32).collect();
+            Budget { norm, epsilon: radii[*i].now as f32 }.project_row(&mut delta);
+            let placed = images.row_mut(*i).iter_mut().zip(x).zip(delta);
+            placed.for_each(|((p, x), d)| *p = (x + d).clamp(0.0, 1.0));
+        }
+    }
+    Ok(trial.finish(&best.images))
+}
+
+/// The radius of one picture's ball.
+struct Radius {
+    norm: Norm,
+    now: f64,
+    /// The distance that no picture in the box exceeds.
+    farthest: f64,
+    /// The least distance at which the goal was reached so far.
+    least: f64,
+}
+
+impl Radius {
+    /// Moves to what the last answer asks for: given whether it reached the goal, at which
+    /// `distance`, and how far away the linearised boundary is.
+    fn follow(&mut self, reached: bool, distance: f64, guess: f64, gamma: f64) {
+        if reached {
+            self.least = self.least.min(distance);
+        }
+        let (now, found) = (self.now, self.least.is_finite());
+        let next = match (self.norm, reached) {
+            // Whole pixels: by one at least.
+            (Norm::L0, true) => (now - 1.0).min((now * (1.0 - gamma)).floor()).min(self.least),
+            (Norm::L0, false) => (now + 1.0).max((now * (1.0 + gamma)).floor()),
+            (_, true) => (now * (1.0 - gamma)).min(self.least),
+            (_, false) if found => now * (1.0 + gamma),
+            (_, false) => now.max(distance + guess) * (1.0 + gamma),
+        };
+        self.now = next.clamp(0.0, self.farthest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_radius_never_shrinks_before_the_first_hit_and_then_follows_the_boundary() {
+        let mut radius = Radius { norm: Norm::L2, now: 0.0, farthest: 10.0, least: f64::INFINITY };
+        radius.follow(false, 0.0, 2.0, 0.05);
+        assert!((radius.now - 2.1).abs() < 1e-12, "the linear guess and a little more");
+        radius.follow(false, 1.0, 0.5, 0.05);
+        assert!((radius.now - 2.205).abs() < 1e-12, "clipping to the box made the guess too small");
+        radius.follow(true, 1.5, 0.1, 0.05);
+        assert!((radius.now - 1.5).abs() < 1e-12, "never above the best distance");
+        radius.follow(false, 1.4, 9.0, 0.1);
+        assert!((radius.now - 1.65).abs() < 1e-12, "by γ only, whatever the guess");
+        radius.follow(true, 1.6, 0.0, 0.1);
+        assert!((radius.now - 1.485).abs() < 1e-12);
+    }
+
+    #[test]
+    fn in_l0_the_radius_moves_by_whole_pixels() {
+        let mut radius = Radius { norm: Norm::L0, now: 0.0, farthest: 9.0, least: f64::INFINITY };
+        (0..3).for_each(|_| radius.follow(false, 0.0, 0.0, 0.05));
+        assert_eq!(radius.now, 3.0);
+        radius.follow(true, 3.0, 0.0, 0.05);
+        assert_eq!(radius.now, 2.0);
+        (0..9).for_each(|_| radius.follow(false, 2.0, 0.0, 0.05));
+        assert_eq!(radius.now, 9.0, "never more than there are");
+    }
+}

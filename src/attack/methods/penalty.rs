@@ -1,0 +1,234 @@
+//! What C&W and EAD share: beside the distance they minimise c·max(0, margin + κ), and find the
+//! constant c of each picture by binary search: too small a c and the distance wins, too large a c
+//! and the picture goes farther than it must.
+
+use crate::attack::goal::Goal;
+use crate::attack::objective::{Margin, Objective, margin};
+use crate::attack::trial::{Best, Trial};
+use crate::error::Result;
+use crate::parameter::{Param, Settings, Value};
+
+/// The binary search's length.
+pub(super) const SEARCHES: Param =
+    Param::int("searches", (1, 20), 6, "constants tried for each picture, by binary search");
+
+/// Where the binary search begins.
+pub(super) const INITIAL_C: Param = Param::float(
+    "initial-c",
+    (1e-6, 1e6),
+    1e-3,
+    "the first constant c: it weighs the goal against the distance; ×10 until the goal is reached",
+);
+
+/// How far beyond the goal to go.
+pub(super) const CONFIDENCE: Param = Param::float(
+    "confidence",
+    (0.0, 100.0),
+    0.0,
+    "κ: by how much, in logits, the wanted answer must lead",
+);
+
+/// Whether to give up early.
+pub(super) const fn abort_early(default: bool) -> Param {
+    Param::flag(
+        "abort-early",
+        default,
+        "end a constant's descent where a tenth of the steps lowered the loss by less than 0.01 %",
+    )
+}
+
+/// max(0, margin + κ), negated: what is climbed towards the goal until it is reached with
+/// confidence κ.
+pub(super) struct Hinge {
+    /// κ, in logits.
+    pub confidence: f64,
+}
+
+impl Hinge {
+    /// Whether an answer is far enough beyond its goal for the hinge to be slack.
+    pub fn slack(&self, row: &[f32], goal: Goal) -> bool {
+        f64::from(margin(row, goal)) + self.confidence < 0.0
+    }
+
+    /// Whether a `label` counts as a success: the goal's own rule, and with κ the lead too.
+    pub fn holds(&self, row: &[f32], goal: Goal, label: usize) -> bool {
+        goal.reached(label)
+            && (self.confidence == 0.0 || f64::from(margin(row, goal)) <= -self.confidence)
+    }
+}
+
+impl Objective for Hinge {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        match self.slack(row, goal) {
+            true => 0.0,
+            false => Margin.evaluate(at, row, goal, slope) - self.confidence,
+        }
+    }
+}
+
+/// The settings of a search.
+pub(super) struct Penalty {
+    /// How many constants are tried.
+    pub searches: usize,
+    /// Steps for each.
+    pub steps: usize,
+    /// The learning rate.
+    pub rate: f64,
+    /// The goal.
+    pub hinge: Hinge,
+    initial: f64,
+    abort: bool,
+}
+
+impl Penalty {
+    /// Reads them.
+    pub fn read(settings: &Settings) -> Self {
+        Self {
+            searches: settings.int("searches", 1).max(1) as usize,
+            steps: settings.int("steps", 1).max(1) as usize,
+            rate: settings.float("learning-rate", 0.01),
+            hinge: Hinge { confidence: settings.float("confidence", 0.0) },
+            initial: settings.float("initial-c", 1e-3),
+            abort: settings.flag("abort-early"),
+        }
+    }
+
+    /// Runs `one` descent of all pictures after the other, each with every picture's next c; it
+    /// says which pictures reached their goals.
+    ///
+    /// # Errors
+    /// Those of `one`.
+    pub fn search(
+        &self,
+        trial: &mut Trial<'_>,
+        mut one: impl FnMut(&mut Trial<'_>, &[f64], &mut Best) -> Result<Vec<bool>>,
+    ) -> Result<Best> {
+        let mut best = Best::new(&trial.x);
+        let mut weights = vec![Weight::new(self.initial); trial.x.len()];
+        for search in 0..self.searches {
+            trial.restart = (search, self.searches);
+            // The authors' rule: a long search ends with the smallest c that is known to work.
+            if search >= 9 && search + 1 == self.searches {
+                weights.iter_mut().for_each(|weight| weight.c = weight.upper);
+            }
+            let constants: Vec<f64> = weights.iter().map(|weight| weight.c).collect();
+            let found = one(trial, &constants, &mut best)?;
+            weights.iter_mut().zip(found).for_each(|(weight, found)| weight.learn(found));
+        }
+        Ok(best)
+    }
+
+    /// One picture's patience in one descent.
+    pub fn patience(&self) -> Patience {
+        Patience { every: self.steps.div_ceil(10), last: f64::INFINITY, ends: self.abort }
+    }
+}
+
+/// What a descent's start is marked with: the first picture's constant.
+pub(super) fn mark(step: usize, constants: &[f64], open: &[usize]) -> Option<String> {
+    let first = open.first().filter(|_| step == 0)?;
+    Some(format!("c = {}", Value::Float(constants[*first])))
+}
+
+/// The constant of one picture, and what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+struct Weight {
+    lower: f64,
+    c: f64,
+    upper: f64,
+}
+
+/// Larger than any constant that is searched.
+const NONE_YET: f64 = 1e10;
+
+impl Weight {
+    fn new(c: f64) -> Self {
+        Self { lower: 0.0, c, upper: NONE_YET }
+    }
+
+    /// The next constant, now that this one was enough or too small.
+    fn learn(&mut self, found: bool) {
+        match found {
+            true => self.upper = self.upper.min(self.c),
+            false => self.lower = self.lower.max(self.c),
+        }
+        self.c = match self.upper < NONE_YET / 10.0 {
+            true => f64::midpoint(self.lower, self.upper),
+            false => self.c * 10.0,
+        };
+    }
+}
+
+/// Watches the loss of one picture: where a tenth of the steps does not lower it, more will not.
+pub(super) struct Patience {
+    every: usize,
+    last: f64,
+    ends: bool,
+}
+
+impl Patience {
+    /// Whether it has run out at this step.
+    pub fn ends(&mut self, step: usize, loss: f64) -> bool {
+        if !self.ends || !step.is_multiple_of(self.every) {
+            return false;
+        }
+        let stuck = loss > 0.9999 * self.last;
+        self.last = loss;
+        stuck
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_grows_until_it_works_and_is_halved_between_from_there() {
+        let mut weight = Weight::new(1e-3);
+        weight.learn(false);
+        weight.learn(false);
+        assert!((weight.c - 0.1).abs() < 1e-12);
+        weight.learn(true);
+        assert!((weight.c - 0.055).abs() < 1e-12, "between 0.01 and 0.1: {weight:?}");
+        weight.learn(false);
+        assert!((weight.c - 0.0775).abs() < 1e-12);
+        weight.learn(true);
+        assert!((weight.c - 0.06625).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_hinge_pulls_until_the_lead_is_there_for_negative_logits_too() {
+        let row = [-5.0, -1.0, -3.0];
+        let (near, met) = (Goal::Untargeted { truth: 1 }, Goal::Targeted { target: 1 });
+        let value = |confidence: f64, goal| {
+            let mut slope = [0.0; 3];
+            (Hinge { confidence }.evaluate(0, &row, goal, &mut slope), slope)
+        };
+        assert_eq!(value(0.0, near), (-2.0, [0.0, -1.0, 1.0]));
+        assert_eq!(value(0.0, met), (0.0, [0.0; 3]));
+        // The target leads by 2, which is not 3.
+        assert_eq!(value(3.0, met), (-1.0, [0.0, 1.0, -1.0]));
+        assert!(Hinge { confidence: 2.0 }.holds(&row, met, 1));
+        assert!(!Hinge { confidence: 3.0 }.holds(&row, met, 1));
+        assert!(!Hinge { confidence: 0.0 }.holds(&row, near, 1));
+    }
+
+    #[test]
+    fn patience_looks_every_tenth_of_the_steps() {
+        let settings = |abort: bool| Penalty {
+            searches: 1,
+            steps: 40,
+            rate: 0.1,
+            hinge: Hinge { confidence: 0.0 },
+            initial: 1.0,
+            abort,
+        };
+        let run = |abort: bool, loss: &dyn Fn(usize) -> f64| {
+            let mut patience = settings(abort).patience();
+            (0..40).find(|step| patience.ends(*step, loss(*step)))
+        };
+        assert_eq!(run(true, &|step| 1.0 / (step + 1) as f64), None);
+        assert_eq!(run(true, &|step| if step < 9 { 10.0 - step as f64 } else { 9.0 }), Some(12));
+        assert_eq!(run(false, &|_| 1.0), None);
+    }
+}
