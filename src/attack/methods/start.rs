@@ -9,7 +9,7 @@
 
 use crate::attack::draws::Draws;
 use crate::attack::goal::Goal;
-use crate::attack::methods::walk::{Spot, Walk};
+use crate::attack::methods::walk::{Spot, Walk, between};
 use crate::attack::norm::Norm;
 use crate::error::Result;
 
@@ -19,6 +19,8 @@ const NEIGHBOURS: usize = 10;
 const PLAIN: usize = 10;
 /// How many pictures are tried, at most, and no more than half of the questions.
 const TRIES: usize = 1000;
+/// In how many parts the line to a start is looked at.
+const SCAN: usize = 16;
 /// Contrast of the patterns: mostly black and white.
 const GAIN: f32 = 4.0;
 
@@ -33,8 +35,21 @@ impl Walk<'_> {
         let targeted = matches!(self.trial.problem.goals[i], Goal::Targeted { .. });
         let Some(far) = self.far(i, targeted)? else { return Ok(None) };
         let (x, end) = (self.clean(i), far.image.clone());
-        let line = |t: f64| super::walk::between(Norm::L2, &x, &end, t);
-        let (_, spot) = self.bisect(i, (0.0, 1.0), far, tolerance, &line)?;
+        let line = |t: f64| between(Norm::L2, &x, &end, t);
+        // The line may cross the boundary many times: the crossing nearest to the picture counts.
+        let (mut range, mut spot) = ((0.0, 1.0), far);
+        for step in 1..SCAN {
+            let t = step as f64 / SCAN as f64;
+            match self.probe(i, line(t))? {
+                Some(found) if found.reached => {
+                    (range.1, spot) = (t, found);
+                    break;
+                }
+                Some(_) => range.0 = t,
+                None => break,
+            }
+        }
+        let (_, spot) = self.bisect(i, range, spot, tolerance, &line)?;
         self.show(&[i], &[&spot], 0, 0.0, Some("boundary found"))?;
         Ok((spot.distance > 0.0).then_some(spot))
     }
