@@ -74,6 +74,7 @@ pub fn search(app: &mut App) -> Vec<Effect> {
     };
     let known = app.least.as_ref().is_some_and(same);
     app.overlays.push(Overlay::Least);
+    // One that is going on is shown again.
     match known {
         true => Vec::new(),
         false => {

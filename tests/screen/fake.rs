@@ -1,6 +1,6 @@
 //! A dashboard without worker, models or data: everything on its screen is made up here.
 
-use epsiloscope::attack::{self, AttackSpec, Extent, Knowledge, Norm, Run, Stage};
+use epsiloscope::attack::{self, AttackSpec, Extent, Knowledge, Norm, Plan, Run, Stage};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
@@ -102,6 +102,15 @@ const MANY: &[Param] = &[
     Param::int("draws", (1, 100), 20, "transformed copies that a gradient is averaged over"),
 ];
 
+/// The parameters of the attack that is on the screen first: few enough for one line.
+const FEW: &[Param] = &[
+    Param::int("steps", (1, 10_000), 40, "number of gradient steps"),
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
+    Param::flag("random-start", true, "begin at a point drawn uniformly from the ball"),
+    Param::int("restarts", (1, 100), 1, "number of starts; a picture leaves once one succeeds"),
+];
+
 /// A registry as long as the real one will get, made up so that screens do not change with it.
 pub fn attacks() -> Vec<&'static AttackSpec> {
     let spec = |line: &'static str| {
@@ -123,7 +132,7 @@ pub fn attacks() -> Vec<&'static AttackSpec> {
             targeted: extent != "own",
             random: knows != "gradient",
             crowd: id == "uap",
-            params: MANY,
+            params: if id == "pgd" { FEW } else { MANY },
             summary: "one line that says what it does",
             about: "One paragraph that says how it works and what to notice on the screen. It goes \
                     on for a while, as such paragraphs do, and says when the attack fails, which is \
@@ -336,12 +345,19 @@ pub fn with_attack(theme: Kind, size: (u16, u16), id: &str) -> App {
     app
 }
 
-/// A dashboard with its first result on the screen.
-pub fn app(theme: Kind, size: (u16, u16)) -> App {
+/// A dashboard before anything is there, and what it asks for.
+pub fn fresh(theme: Kind, size: (u16, u16)) -> (App, Vec<Effect>) {
     let (mut app, effects) = App::new(start(theme));
     app.size = size;
     app.cards = cards();
     app.attacks = attacks();
+    app.plan = Plan { norm: Norm::Linf, ..Plan::new(attack("pgd"), app.plan.epsilon) };
+    (app, effects)
+}
+
+/// A dashboard with its first result on the screen.
+pub fn app(theme: Kind, size: (u16, u16)) -> App {
+    let (mut app, effects) = fresh(theme, size);
     let mut next = 0;
     send(&mut app, &mut next, effects);
     app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });

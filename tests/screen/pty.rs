@@ -169,6 +169,53 @@ fn a_visit_from_start_to_quit() {
 }
 
 #[test]
+fn the_least_epsilon_a_race_and_transfer() {
+    let mut pty = Pty::start(120, 36, &["--graphics", "blocks"]);
+    pty.wait_for("any key goes on");
+    pty.keys("\x1b");
+    pty.wait_until_gone("any key goes on");
+    pty.wait_for("survives 8 bit");
+    // The attacks with their cards.
+    pty.keys("adeepfool");
+    pty.wait_for("▸ DeepFool");
+    pty.keys("\t");
+    pty.wait_for("On the command line");
+    pty.keys("\x1b");
+    pty.wait_until_gone("On the command line");
+    pty.keys("\x1b");
+    pty.wait_until_gone("search");
+    // The least ε, found and taken.
+    pty.keys("m");
+    pty.wait_for("◆ the least");
+    pty.keys("\r");
+    pty.wait_for("◈ least");
+    // A race, over both axes.
+    pty.keys("Asquare ");
+    pty.wait_for("[x] Square");
+    pty.keys("\r");
+    pty.wait_for("margin over iterations");
+    pty.wait("both lanes' end", |screen| screen.contents().matches(" ms").count() >= 2);
+    pty.keys("x");
+    pty.wait_for("margin over queries");
+    pty.keys("\x1b");
+    pty.wait_for("prediction shift");
+    // Transfer, for this sample and for ten.
+    pty.keys("U");
+    pty.wait("two cells", |screen| screen.contents().matches("white box").count() == 2);
+    pty.keys("\x1b[C");
+    pty.wait("four rates", |screen| screen.contents().matches("% fooled").count() == 4);
+    pty.keys("\x1b");
+    pty.wait_until_gone("crafted on ↓");
+    // A least perturbation: ε judges it at once.
+    pty.keys("adeepfool\r");
+    pty.wait_for("◆ found at");
+    pty.keys("e0.01\r");
+    pty.wait_for("beyond ε");
+    pty.keys("q");
+    pty.ended();
+}
+
+#[test]
 fn by_mouse() {
     let mut pty = Pty::start(120, 36, &["--graphics", "blocks"]);
     pty.wait_for("any key goes on");

@@ -259,8 +259,7 @@ fn playback_blinking_amplification_and_stance() {
 
 #[test]
 fn the_start_the_greeting_and_a_late_result() {
-    let (mut app, _) = App::new(fake::start(Kind::Dark));
-    app.size = (120, 36);
+    let (mut app, _) = fake::fresh(Kind::Dark, (120, 36));
     insta::assert_snapshot!("start_120x36", text(&render(&app)));
     app.hint = true;
     app.size = (80, 24);

@@ -45,7 +45,7 @@ pub fn point_at(app: &App, area: Rect, x: u16) -> Option<usize> {
 /// Where parts begin on the axis, the first one left out: stages by their name, restarts without.
 fn parts(stops: &[Stop], along: &[f32]) -> Vec<(f32, &'static str)> {
     let pairs = stops.windows(2).zip(&along[1.min(along.len())..]);
-    pairs
+    let begins: Vec<(f32, &'static str)> = pairs
         .filter_map(|(pair, along)| {
             let (one, other) = (&pair[0].point, &pair[1].point);
             match other.stage.filter(|_| one.stage != other.stage) {
@@ -53,7 +53,10 @@ fn parts(stops: &[Stop], along: &[f32]) -> Vec<(f32, &'static str)> {
                 None => (one.restart != other.restart).then_some((*along, "")),
             }
         })
-        .collect()
+        .collect();
+    // Many restarts would hide the line.
+    let few = begins.len() <= 8;
+    begins.into_iter().filter(|(_, name)| few || !name.is_empty()).collect()
 }
 
 /// What is going on, at the right of the heading.
@@ -79,12 +82,17 @@ fn state(app: &App, run: &Run, live: bool, at: Option<usize>, room: usize) -> St
         parts.join(" · ")
     };
     let (step, none) = (Some(step).filter(|step| !step.is_empty()), None);
-    // The axis tells of queries too, the event stands nowhere else.
-    let all = told([&step, &asked, &mark]);
-    match columns(&all) <= room {
-        true => all,
-        false => shorten(&told([&step, &mark, &none]), room),
-    }
+    // The axis tells of queries too and the picture's heading of steps; the event stands here only.
+    let brief = match (&mark, at) {
+        (Some(mark), Some(_)) => {
+            let glyph = if app.playback.next.is_some() { "▶" } else { "‖" };
+            format!("{glyph} {mark}")
+        }
+        _ => told([&step, &mark, &none]),
+    };
+    let options = [told([&step, &asked, &mark]), told([&step, &mark, &none]), brief];
+    let fitting = options.iter().find(|text| columns(text) <= room);
+    fitting.cloned().unwrap_or_else(|| shorten(&options[2], room))
 }
 
 /// Draws the charts.
@@ -102,9 +110,14 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let stops = trail.stops();
     let last = stops.len().saturating_sub(1);
     let at = if live { None } else { app.playback.at.map(|at| at.min(last)) };
-    let heading = if queries { "queries" } else { "iterations" };
+    let heading = match (queries, &run.job.surrogate) {
+        (true, None) => "queries".to_string(),
+        (false, None) => "iterations".to_string(),
+        (true, Some(surrogate)) => format!("queries of {surrogate}"),
+        (false, Some(surrogate)) => format!("on {surrogate}"),
+    };
     let note =
-        state(app, run, live, at, usize::from(area.width).saturating_sub(columns(heading) + 4));
+        state(app, run, live, at, usize::from(area.width).saturating_sub(columns(&heading) + 4));
     let style = if at.is_some() { theme.accent } else { theme.dim };
     let heading = Line::styled(heading, theme.title);
     let mut inner = panel(heading, Line::styled(note, style), area, theme, buf);
@@ -191,8 +204,14 @@ fn axis(
     let queries = by_queries(run.job.plan.attack);
     let right = format!("{end:.0}");
     let stops = run.trail.stops().iter().zip(along);
-    let marked: Vec<f32> =
-        stops.filter(|(stop, _)| stop.point.mark.is_some()).map(|(_, along)| *along).collect();
+    let marked = stops.filter(|(stop, _)| stop.point.mark.is_some());
+    let mut marked: Vec<f32> = marked.map(|(_, along)| *along).collect();
+    let mut places: Vec<u16> = marked.iter().map(|a| chart::column(*a, end, row)).collect();
+    places.dedup();
+    // An event at every step is none.
+    if places.len() * 2 > usize::from(row.width) {
+        marked.clear();
+    }
     let words = match (cursor, queries) {
         (Some(_), _) => "click or , . to step",
         (None, true) => "queries · margin < 0: fooled",

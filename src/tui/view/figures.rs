@@ -4,7 +4,7 @@
 use super::course;
 use crate::tui::app::App;
 use crate::tui::widgets::panel::panel;
-use crate::tui::widgets::text::{columns, short};
+use crate::tui::widgets::text::{columns, short, shorten, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -55,12 +55,20 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         },
         ("time", time(cost.seconds), number),
     ];
-    let spacing = if usize::from(inner.height) >= 2 * rows.len() { 2 } else { 1 };
     let width = inner.width.min(44);
+    let notes: Vec<String> =
+        report.notes.iter().flat_map(|note| wrap(note, width.into())).collect();
+    let lines = 2 * rows.len() + notes.len();
+    let spacing = if usize::from(inner.height) >= lines { 2 } else { 1 };
+    let below = inner.y + (rows.len() * spacing) as u16 + u16::from(spacing == 1);
+    for (note, y) in notes.iter().zip(below..inner.bottom()) {
+        buf.set_string(inner.x, y, note, theme.dim);
+    }
     for ((name, value, style), y) in
         rows.into_iter().zip((inner.y..inner.bottom()).step_by(spacing))
     {
-        buf.set_stringn(inner.x, y, name, width.into(), theme.dim);
+        let room = usize::from(width).saturating_sub(columns(&value) + 1);
+        buf.set_stringn(inner.x, y, shorten(name, room), room, theme.dim);
         let x = inner.x + width.saturating_sub(columns(&value) as u16);
         buf.set_string(x, y, value, style);
     }

@@ -2,6 +2,7 @@
 
 use super::layout::{self, Size};
 use super::wording;
+use crate::tui::action::Action;
 use crate::tui::app::{App, Message};
 use crate::tui::keymap::{self, Context};
 use crate::tui::update::context;
@@ -155,6 +156,15 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     if let Some((_, looked)) = app.searching {
         let text = format!(" looking for a mistake of the model: {looked} samples so far …");
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.accent);
+        return;
+    }
+    let search = app.least.as_ref().filter(|search| search.found.is_none());
+    if let Some(search) = search.filter(|_| app.overlays.is_empty()) {
+        let text = format!(" looking for the least ε: {} tries so far …  ", search.tried.len());
+        let keys = keymap::keys_of(Action::LeastEpsilon).unwrap_or_default();
+        let words = [(text, theme.accent), (keys, theme.key), (" shows them".into(), theme.dim)];
+        let spans = words.map(|(text, style)| Span::styled(text, style));
+        buf.set_line(area.x, area.y, &Line::from(spans.to_vec()), area.width);
         return;
     }
     let context = context(app);

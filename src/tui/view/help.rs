@@ -13,7 +13,10 @@ const READING: &[&str] = &[
      the network's own answer is attacked.",
     "naive: the attack does not know the defence. That it fails then is not robustness. adaptive: it \
      attacks through the defence, straight through where that has no gradient (BPDA).",
-    "margin: how far the right answer is ahead; below 0 the network is fooled.",
+    "margin: how far the right answer is ahead; below 0 the network is fooled. ▴ an event of the attack's \
+     own. ┊ a new stage or start. Attacks that only ask questions are drawn over queries.",
+    "◆ on the slider: the least ε that works. An attack that looks for the least change finds it itself; \
+     there, ε only judges. ○ ε does not bound this attack.",
     "Mouse: click a sample, drag the slider, click or drag in the iterations, click a defence; the wheel \
      works on samples, ε and amplification.",
 ];

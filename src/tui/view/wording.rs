@@ -58,12 +58,22 @@ pub fn sentences(run: &Run) -> Vec<String> {
     let sentence = format!("{}{crafted}", report.sentence());
     // ε stands on the slider too, where there is no room for saying it again.
     let brief = format!("{}{crafted}", report.brief());
-    match defence_clause(run) {
-        Some(clause) => {
-            vec![format!("{sentence}; {clause}"), format!("{brief}; {clause}"), sentence, brief]
+    // The strip shows the defences too; what the attack tells stands nowhere else.
+    let (clause, notes) = (defence_clause(run), report.notes.join("; "));
+    let notes = Some(notes).filter(|notes| !notes.is_empty());
+    let mut out = Vec::new();
+    for (clause, notes) in [(&clause, &notes), (&None, &notes), (&clause, &None), (&None, &None)] {
+        for head in [&sentence, &brief] {
+            let parts: Vec<&str> = [Some(head), clause.as_ref(), notes.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|s| &**s)
+                .collect();
+            out.push(parts.join("; "));
         }
-        None => vec![sentence, brief],
     }
+    out.dedup();
+    out
 }
 
 /// What the defences add: "median brings back 7, but adaptive PGD breaks it".
