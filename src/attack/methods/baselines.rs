@@ -63,7 +63,7 @@ pub const GAUSSIAN_NOISE: AttackSpec = AttackSpec {
             the pixel range, so that dark and bright pictures get as much of it as grey ones; for L∞ \
             its standard deviation is ε and it is cut off at ±ε. How much of it a network bears tells \
             how far its decision boundary is in a typical direction; an attack finds one that is \
-            tens of times nearer.",
+            many times nearer.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (additive Gaussian noise, repeated and clip-aware)",
     run: Run::Score(gaussian),
     ..NOISE
