@@ -46,8 +46,8 @@ pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
             fall on the wrong side show which way the boundary faces. It jumps that way (halving the \
             jump while the answer is right again), then searches back to the boundary on the line to \
             the original. On screen each iteration is one such jump and search; the distance falls \
-            fast at first. With thousands of queries it ends within about a third of the distance that \
-            white-box attacks find; answers that change at random blind it.",
+            fast at first. With thousands of queries it ends about a third farther away than \
+            white-box attacks do; answers that change at random blind it.",
     paper: "Chen, Jordan, Wainwright: HopSkipJumpAttack, IEEE S&P 2020",
     run: Run::Decision(hopskipjump),
 };
