@@ -35,7 +35,7 @@ pub const SPARSEFOOL: AttackSpec = AttackSpec {
             (1.0, 100.0),
             3.0,
             "how far beyond the boundary the plane is put: larger is faster, smaller sparser \
-             (1 is best on digits)",
+             (1 is best on digits; large photographs need 10 to 30)",
         ),
         Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share"),
         CANDIDATES,
