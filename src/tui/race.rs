@@ -121,6 +121,9 @@ pub fn step(app: &mut App, id: JobId, lane: usize, point: Point, expected: usize
     let Some(lane) = race.lanes.get_mut(lane) else { return };
     let goal = clean.and_then(|clean| lane.plan.aim.goal(clean.label, &clean.logits).ok());
     let there = goal.is_some_and(|goal: Goal| goal.reached(point.label));
+    if point.picture.is_some() {
+        lane.trail.forget_picture();
+    }
     lane.trail.push(point, expected);
     if there && lane.first.is_none() {
         lane.first = lane.trail.stops().last().map(|stop| (stop.number, stop.queries));

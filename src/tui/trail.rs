@@ -88,6 +88,14 @@ impl Trail {
         }
     }
 
+    /// Forgets the last point's picture: for who shows the newest only.
+    pub fn forget_picture(&mut self) {
+        if let Some(last) = self.stops.last_mut() {
+            self.bytes -= bytes(last);
+            last.point.picture = None;
+        }
+    }
+
     /// Drops every other point, but neither the first nor the last of a stage; events stay while
     /// they are few.
     fn thin(&mut self) {

@@ -39,7 +39,7 @@ pub fn draw(app: &App, race: &Race, area: Rect, buf: &mut Buffer) {
         return;
     }
     inner.height -= 1;
-    let each = (inner.height / count).min(12);
+    let each = (inner.height / count).min(15);
     for (i, lane) in race.lanes.iter().enumerate() {
         let place = Rect { y: inner.y + i as u16 * each, height: each, ..inner };
         draw_lane(app, i, lane, &axis, place, buf);
