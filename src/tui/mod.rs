@@ -8,6 +8,7 @@ pub mod absorb;
 pub mod action;
 pub mod app;
 pub mod cards;
+mod clock;
 pub mod dialogs;
 mod input;
 mod judging;
