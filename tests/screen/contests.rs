@@ -1,14 +1,21 @@
 //! A worker made up for what is not a plain run: races, the search for the least ε, transfer.
 
 use crate::fake;
-use epsiloscope::attack::Aim;
-use epsiloscope::engine::{JobId, RaceJob, Request, RunJob, TransferJob, Update};
+use epsiloscope::attack::{ATTACKS, Aim};
+use epsiloscope::engine::{
+    DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, TransferJob, Update,
+};
 use epsiloscope::experiment::{Cost, Least, Report, Share, TransferReport};
+use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action;
-use epsiloscope::tui::app::{App, Effect};
+use epsiloscope::tui::app::{App, Effect, PATIENCE};
 use epsiloscope::tui::theme::Kind;
-use epsiloscope::tui::update::update;
+use epsiloscope::tui::update::{take_attack, update};
+use epsiloscope::tui::view;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// What a worker would say to a race: each lane's course, and its result unless it is still going on.
@@ -163,4 +170,78 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         cost: Cost::default(),
     };
     vec![Update::Progress(id, n, n), Update::Transferred(id, Arc::new(report))]
+}
+
+/// Every attack of the real registry, on a real model, through the real worker, onto the screen:
+/// its course is drawn at every size while it runs, its card can be read, its parameters fit.
+#[test]
+fn every_attack_plays_on_the_screen() {
+    const FEW: &[(&str, i64)] = &[
+        ("steps", 6),
+        ("restarts", 2),
+        ("repeats", 5),
+        ("queries", 60),
+        ("searches", 3),
+        ("samples", 4),
+    ];
+    let (sender, updates) = channel();
+    let engine = Engine::start(DeviceChoice::Cpu, move |update| drop(sender.send(update)));
+    let (mut app, effects) = App::new(fake::start(Kind::Dark));
+    let ask = |app: &mut App, effects: Vec<Effect>| {
+        for effect in effects {
+            if let Effect::Request(request) = effect {
+                let id = engine.request(request.clone());
+                app.note_sent(id, &request);
+            }
+        }
+    };
+    // Nothing is defended here: the attacks alone take long enough.
+    app.defences.iter_mut().for_each(|(_, on)| *on = false);
+    ask(&mut app, effects);
+    for attack in ATTACKS {
+        let effects = take_attack(&mut app, attack);
+        let mut asked = !effects.is_empty();
+        for (id, most) in FEW {
+            if let Some(param) = attack.params.iter().find(|param| param.id == *id) {
+                app.plan.settings.set(param.id, Value::Int(*most));
+            }
+        }
+        let effects = app.rerun();
+        asked |= !effects.is_empty();
+        ask(&mut app, effects);
+        let done = |app: &App| {
+            let run = app.shown.as_ref().filter(|run| run.done && !app.busy());
+            run.is_some_and(|run| run.job.plan == app.plan)
+        };
+        let mut seen = 0;
+        while asked && !done(&app) || app.shown.is_none() {
+            let update = updates.recv_timeout(Duration::from_secs(60));
+            let update = update.unwrap_or_else(|e| panic!("{}: {e}", attack.id));
+            assert!(!matches!(update, Update::Failed(..)), "{}: {update:?}", attack.id);
+            let effects = app.absorb(update);
+            ask(&mut app, effects);
+            app.tick(app.now + PATIENCE);
+            seen += 1;
+            if seen % 5 == 0 {
+                draw(&mut app);
+            }
+        }
+        let run = app.shown.as_ref().expect("a run");
+        assert!(run.job.plan.attack == attack && !run.trail.is_empty(), "{}", attack.id);
+        draw(&mut app);
+        for action in [Action::Rewind, Action::About, Action::Back, Action::EditAttack] {
+            update(&mut app, action);
+            draw(&mut app);
+        }
+        app.overlays.clear();
+    }
+}
+
+/// Draws every page at every size.
+fn draw(app: &mut App) {
+    for size in [(160, 48), (120, 36), (80, 24), (60, 18)] {
+        (app.size, app.pane) = (size, if size.0 == 60 { 5 } else { 3 });
+        let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        view::draw(app, buffer.area, &mut buffer);
+    }
 }
