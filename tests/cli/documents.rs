@@ -1,6 +1,7 @@
 //! Help, manual, completions and README say what the program does.
 
 use crate::{User, root};
+use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
 use std::collections::HashMap;
 
 const COMMANDS: [&str; 12] = [
@@ -45,6 +46,44 @@ fn the_readme_has_the_keys() {
     let (table, _) = rest.split_once("<!-- /keys -->").expect("an end of the keys");
     let keys = epsiloscope::tui::key_table();
     assert!(table.trim() == keys.trim(), "the README's keys should be:\n\n{keys}");
+}
+
+/// The README's table of attacks, from the registry.
+fn attack_table() -> String {
+    let mut text = String::from(
+        "| Attack | `--attack` | Knows | Norms | Bounded by | Source |\n|---|---|---|---|---|---|\n",
+    );
+    let mut family = "";
+    for spec in ATTACKS {
+        if spec.family != family {
+            family = spec.family;
+            text.push_str(&format!("| **{family}** | | | | | |\n"));
+        }
+        let knows = match spec.knowledge() {
+            Knowledge::Gradient => "gradients",
+            Knowledge::Score => "scores",
+            Knowledge::Decision => "labels",
+        };
+        let bounded = match spec.extent {
+            Extent::Budget => "ε",
+            Extent::Least => "nothing: finds the least",
+            Extent::Own => "its parameters",
+        };
+        let norms: Vec<String> = spec.norms.iter().map(ToString::to_string).collect();
+        let (name, id, paper) = (spec.name, spec.id, spec.paper);
+        let norms = norms.join(" ");
+        text.push_str(&format!("| {name} | `{id}` | {knows} | {norms} | {bounded} | {paper} |\n"));
+    }
+    text
+}
+
+#[test]
+fn the_readme_lists_the_attacks() {
+    let text = readme();
+    let (_, rest) = text.split_once("<!-- attacks -->").expect("a start of the attacks");
+    let (table, _) = rest.split_once("<!-- /attacks -->").expect("an end of the attacks");
+    let wanted = attack_table();
+    assert!(table.trim() == wanted.trim(), "the README's attacks should be:\n\n{wanted}");
 }
 
 /// Every command line in the README's shell blocks.

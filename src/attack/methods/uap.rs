@@ -5,7 +5,7 @@
 //! added to v, and v is projected back into the ball. The `sgd` step is the cheaper minibatch one
 //! (Shafahi et al. 2020), here from a random start and on the log-probability of the goal, in which
 //! pictures that are fooled already push no further. It is the default: on the digits it fools more
-//! than DeepFool does, at a twentieth of the queries.
+//! than DeepFool does, at a fifth of the queries.
 //!
 //! Different from the paper: the victim is asked about x + v *clipped to the box*, since that is
 //! what is applied; DeepFool leaves out pixels that the box holds back; and with a target, its
