@@ -51,7 +51,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         ("survives JPEG 90", jpeg.0.into(), jpeg.1),
         match course::by_queries(run.job.plan.attack) {
             true => ("queries", run.queries().max(report.queries).to_string(), number),
-            false => ("passes forward, back", passes, number),
+            false => ("passes fwd, back", passes, number),
         },
         ("time", time(cost.seconds), number),
     ];
