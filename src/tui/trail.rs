@@ -1,5 +1,5 @@
 //! The recorded course of an attack. However long the attack goes on, memory and drawing stay
-//! bounded: beyond [`MOST`] points every other one is dropped, and pictures beyond [`PICTURES`]
+//! bounded: beyond [`MOST`] points every other one is dropped, and pictures beyond `PICTURES`
 //! bytes.
 
 use crate::attack::Stage;
