@@ -229,6 +229,11 @@ fn axis(
     for along in marked {
         let x = chart::column(along, end, row);
         let passed = cursor.is_none_or(|cursor| along <= cursor);
-        buf[(x, row.y)].set_char('▴').set_style(if passed { theme.accent } else { theme.dim });
+        let style = if passed { theme.accent } else { theme.dim };
+        let cell = &mut buf[(x, row.y)];
+        // The axis' ends stay readable.
+        if matches!(cell.symbol(), " " | "▴") {
+            cell.set_char('▴').set_style(style);
+        }
     }
 }

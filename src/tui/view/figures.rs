@@ -68,6 +68,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         rows.into_iter().zip((inner.y..inner.bottom()).step_by(spacing))
     {
         let room = usize::from(width).saturating_sub(columns(&value) + 1);
+        let brief = name.strip_prefix("passes ").unwrap_or(name);
+        let name = if columns(name) > room { brief } else { name };
         buf.set_stringn(inner.x, y, shorten(name, room), room, theme.dim);
         let x = inner.x + width.saturating_sub(columns(&value) as u16);
         buf.set_string(x, y, value, style);

@@ -225,7 +225,8 @@ fn words(app: &App, number: usize, lane: &Lane, width: usize) -> Line<'static> {
     let mut spans = vec![
         Span::styled(format!("{} ", number + 1), theme.dim),
         Span::styled(name, theme.strong),
-        Span::styled(format!("  {verdict}"), style),
+        Span::raw("  "),
+        Span::styled(verdict, style),
     ];
     let mut room = width.saturating_sub(spans.iter().map(|s| columns(&s.content)).sum());
     for text in [first, size, queries, bound, time].into_iter().flatten() {

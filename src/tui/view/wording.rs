@@ -8,10 +8,7 @@ use crate::tui::widgets::text::first_name;
 
 /// ε, in L∞ also in 255ths: "0.3000 (76.5/255)".
 pub fn epsilon(norm: Norm, epsilon: f64) -> String {
-    match norm {
-        Norm::Linf => crate::experiment::epsilon_text(epsilon),
-        _ => format!("{epsilon:.3}"),
-    }
+    crate::experiment::size_text(norm, epsilon)
 }
 
 /// ε in few columns: "8/255" or "0.3".
