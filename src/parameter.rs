@@ -63,7 +63,8 @@ pub struct Param {
 pub struct Auto {
     /// The rule, in words: `2.5·ε/steps`.
     pub text: &'static str,
-    /// The rule: from ε (pixel units) and the other settings.
+    /// The rule: from ε (pixel units) and the other settings. NaN leaves the choice to the attack,
+    /// which sees the pictures.
     pub value: fn(f64, &Settings) -> f64,
 }
 
@@ -240,7 +241,8 @@ impl Settings {
     }
 
     /// The same settings with every `auto` written out as the number it stands for at this ε. A
-    /// rule may look up the norm's identifier as the choice `norm`.
+    /// rule may look up the norm's identifier as the choice `norm`, and may answer NaN: that value
+    /// stays `auto`.
     pub fn resolved(&self, params: &[Param], epsilon: f64, norm: &'static str) -> Self {
         let mut settings = self.clone();
         let mut known = self.clone();
@@ -249,6 +251,7 @@ impl Settings {
             if let (Value::Auto, Some(auto)) = (self.get(param.id), param.auto) {
                 let number = (auto.value)(epsilon, &known);
                 let value = match param.kind {
+                    _ if number.is_nan() => Value::Auto,
                     Kind::Int { .. } => Value::Int(number.round() as i64),
                     _ => Value::Float(number),
                 };

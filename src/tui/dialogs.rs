@@ -247,7 +247,10 @@ impl Row {
             Self::Seed => app.plan.seed.to_string(),
             Self::Defence(i) => if app.defences[i].1 { "on" } else { "off" }.into(),
             _ => match self.param_value(app) {
-                Value::Auto => format!("auto = {}", self.resolved(app)),
+                Value::Auto => match self.resolved(app) {
+                    Value::Auto => "auto".into(),
+                    value => format!("auto = {value}"),
+                },
                 value => value.to_string(),
             },
         }

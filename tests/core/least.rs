@@ -79,7 +79,7 @@ fn on_a_linear_network_the_distances_are_those_of_the_closed_form() {
     // faint ones it follows all classes at once.
     let small = &["initial-epsilon=0.1", "gamma=0.02"];
     for (id, norm, settings, gain, bound) in [
-        ("cw", Norm::L2, &[][..], 1.0, 1.03),
+        ("cw", Norm::L2, &["learning-rate=0.02"][..], 1.0, 1.03),
         ("ddn", Norm::L2, small, 100.0, 1.03),
         ("fmn", Norm::L2, &[], 1.0, 1.001),
         ("fmn", Norm::Linf, &[], 1.0, 1.001),

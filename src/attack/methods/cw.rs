@@ -43,10 +43,10 @@ pub const CW: AttackSpec = AttackSpec {
         Param::float(
             "learning-rate",
             (1e-4, 1.0),
-            0.02,
-            "Adam's learning rate in tanh space; the paper's 0.01 needs 1000 steps and more where \
-             pixels are black or white",
-        ),
+            0.01,
+            "Adam's learning rate in tanh space; the paper takes 0.01 and 10000 steps",
+        )
+        .automatic("0.05 up to 28×28 values, less for larger pictures", |_, _| f64::NAN),
         INITIAL_C,
         CONFIDENCE,
         abort_early(true),
@@ -70,7 +70,10 @@ fn cw(
     watcher: &mut dyn Observer,
 ) -> Result<Attempt> {
     let mut trial = Trial::new(problem, watcher)?;
-    let penalty = Penalty::read(settings);
+    // A first step of Adam moves every value alike, so its length grows with the picture: by this
+    // rule it does not, and a photograph is not thrown far beyond the boundary.
+    let few = (784.0 / trial.x.size() as f64).sqrt().min(1.0);
+    let penalty = Penalty::read(settings, 0.05 * few);
     let best = penalty.search(&mut trial, |trial, constants, best| {
         descend(trial, oracle, &penalty, constants, best)
     })?;

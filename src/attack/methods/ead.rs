@@ -95,7 +95,7 @@ fn ead(
 ) -> Result<Attempt> {
     let mut trial = Trial::new(problem, watcher)?;
     let net = Net {
-        penalty: Penalty::read(settings),
+        penalty: Penalty::read(settings, 0.01),
         beta: settings.float("beta", 1e-3),
         l1_rule: settings.choice("rule") != "en",
         shrink_only: settings.flag("shrink-only"),
@@ -226,7 +226,7 @@ mod tests {
     fn small_changes_go_back_exactly_and_large_ones_shrink_by_beta() {
         let x = [0.3, 0.3, 0.3, 0.99];
         let settings = Settings::defaults(EAD.params);
-        let mut course = Course::new(0, &x, Penalty::read(&settings).patience());
+        let mut course = Course::new(0, &x, Penalty::read(&settings, 0.01).patience());
         let climb = [0.5, -0.5, 0.05, 9.0];
         course.step(&x, climb.into_iter(), [0.1, 2.0, 0.01, 0.25]);
         let wanted = [0.34, 0.26, 0.3, 1.0];

@@ -81,12 +81,12 @@ pub(super) struct Penalty {
 }
 
 impl Penalty {
-    /// Reads them.
-    pub fn read(settings: &Settings) -> Self {
+    /// Reads them; `rate` is the learning rate where it is left to the attack.
+    pub fn read(settings: &Settings, rate: f64) -> Self {
         Self {
             searches: settings.int("searches", 1).max(1) as usize,
             steps: settings.int("steps", 1).max(1) as usize,
-            rate: settings.float("learning-rate", 0.01),
+            rate: settings.float("learning-rate", rate),
             hinge: Hinge { confidence: settings.float("confidence", 0.0) },
             initial: settings.float("initial-c", 1e-3),
             abort: settings.flag("abort-early"),
