@@ -191,13 +191,14 @@ fn project_l1(delta: &mut [f32], radius: f64) {
 }
 
 /// ‖v‖₂.
-pub(super) fn length(values: &[f32]) -> f64 {
-    values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
+pub(super) fn length<T: Copy + Into<f64>>(values: &[T]) -> f64 {
+    values.iter().map(|v| (*v).into().powi(2)).sum::<f64>().sqrt()
 }
 
 /// 1 or −1, and 0 for 0, which is nowhere near what `f32::signum` says.
-pub(super) fn sign(value: f32) -> f32 {
-    f32::from(i8::from(value > 0.0) - i8::from(value < 0.0))
+pub(super) fn sign<T: PartialOrd + Default>(value: T) -> f32 {
+    let zero = T::default();
+    f32::from(i8::from(value > zero) - i8::from(value < zero))
 }
 
 /// ‖δ‖₂ of each picture, `[N, 1, 1, 1]`.

@@ -106,6 +106,24 @@ impl<'a> Trial<'a> {
         goals.zip(labels).map(|(goal, label)| goal.reached(*label)).collect()
     }
 
+    /// Keeps those of `images`, versions of the pictures `open`, whose answers reach their goals: the
+    /// nearest in the problem's norm. Says which reach them.
+    pub fn keep(
+        &self,
+        best: &mut Best,
+        open: &[usize],
+        images: &Rows,
+        scores: &Scores,
+    ) -> Vec<bool> {
+        let reached = self.reached(open, &scores.labels());
+        let norm = self.problem.budget.norm;
+        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
+            let image = images.row(row);
+            best.offer(*i, image, true, norm.distance(self.x.row(*i), image));
+        }
+        reached
+    }
+
     /// The labels of `images`; `open[k]` is the picture that `images[k]` is a version of (the same
     /// one may occur many times), which pays for the query.
     ///

@@ -1,5 +1,10 @@
-//! Adam (Kingma and Ba 2015) on the host, for attacks whose unknown is no picture (a patch, a flow) or
-//! a picture in other coordinates.
+//! Climbing on the host, for attacks whose unknown is no picture (a patch, a flow), a picture in other
+//! coordinates, or whose gradient is an estimate: Adam (Kingma and Ba 2015), and how rates fall.
+
+/// Cosine annealing (Loshchilov and Hutter 2017): from 1 at the first of `steps` towards 0.
+pub(super) fn cosine(step: usize, steps: usize) -> f64 {
+    (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0
+}
 
 /// The moments of one unknown.
 pub(super) struct Adam {

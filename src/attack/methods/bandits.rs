@@ -7,8 +7,8 @@
 //! is counted, three queries a step.
 
 use crate::attack::draws::Draws;
-use crate::attack::methods::estimate::{climb, sign};
-use crate::attack::norm::Norm;
+use crate::attack::methods::estimate::climb;
+use crate::attack::norm::{Norm, length, sign};
 use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
@@ -112,10 +112,6 @@ fn bandits(
         Ok((step, None))
     })?;
     Ok(trial.finish(&best.images))
-}
-
-fn length(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
 /// How the prior is kept.

@@ -1,7 +1,8 @@
 //! Decoupled direction and norm (Rony et al. 2019): a walk on a sphere whose radius follows the
 //! boundary.
 
-use crate::attack::norm::Norm;
+use crate::attack::methods::ascent::cosine;
+use crate::attack::norm::{Norm, length};
 use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
@@ -64,19 +65,15 @@ fn ddn(
     let mut images = trial.x.clone();
     let mut radius = vec![settings.float("initial-epsilon", 1.0); open.len()];
     for step in 0..steps {
-        let cosine = (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0;
-        let rate = 0.01 + 0.99 * cosine;
+        let rate = 0.01 + 0.99 * cosine(step, steps);
         let slopes = trial.slopes(oracle, &open, &images, &CrossEntropy)?;
-        let reached = trial.reached(&open, &slopes.scores.labels());
+        let reached = trial.keep(&mut best, &open, &images, &slopes.scores);
         for i in &open {
-            let (x, image) = (trial.x.row(*i), images.row(*i));
-            if reached[*i] {
-                best.offer(*i, image, true, Norm::L2.distance(image, x));
-            }
+            let x = trial.x.row(*i);
             radius[*i] *= if reached[*i] { 1.0 - gamma } else { 1.0 + gamma };
             // No picture in the box is farther away.
-            let farthest = length(x.iter().map(|x| f64::from(x.max(1.0 - x))));
-            radius[*i] = radius[*i].min(farthest);
+            let farthest: Vec<f32> = x.iter().map(|x| x.max(1.0 - x)).collect();
+            radius[*i] = radius[*i].min(length(&farthest));
         }
         trial.show(&Sight {
             open: &open,
@@ -101,19 +98,14 @@ fn ddn(
 /// One step of this length along the gradient, and from there onto the sphere around the original.
 fn walk(image: &mut [f32], x: &Rows, i: usize, gradient: &[f32], rate: f64, radius: f64) {
     let x = x.row(i);
-    let slope = length(gradient.iter().map(|g| f64::from(*g)));
+    let slope = length(gradient);
     let rate = if slope > 0.0 { rate / slope } else { 0.0 };
     let moved = image.iter().zip(x).zip(gradient);
     let delta: Vec<f64> =
         moved.map(|((p, x), g)| f64::from(p - x) + rate * f64::from(*g)).collect();
-    let size = length(delta.iter().copied());
+    let size = length(&delta);
     let factor = if size > 0.0 { radius / size } else { 0.0 };
     for ((p, x), d) in image.iter_mut().zip(x).zip(delta) {
         *p = ((f64::from(*x) + factor * d) as f32).clamp(0.0, 1.0);
     }
-}
-
-/// The Euclidean length.
-fn length(values: impl Iterator<Item = f64>) -> f64 {
-    values.map(|v| v * v).sum::<f64>().sqrt()
 }

@@ -4,13 +4,13 @@
 //! which is clipped to the box before the next look. (Applying it to each step and clipping each, as
 //! torchattacks does, comes to rest in front of the boundary on pictures with many pixels at 0 or 1.)
 
-use crate::attack::methods::linear::{CANDIDATES, Plane, nearest, note, rivals};
+use crate::attack::methods::linear::{CANDIDATES, Plane, look, nearest, note, rivals};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::trial::{Best, Trial};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -58,27 +58,10 @@ fn deepfool(
     let mut targets = Vec::new();
     let mut open = trial.all();
     for iteration in 0..=steps {
-        let now = images.select(&open);
-        let scores = trial.scores(oracle, &open, &now)?;
+        let scores = look(&mut trial, oracle, &mut best, &open, &images, (iteration, steps))?;
         if iteration == 0 {
             targets = rivals(&problem.goals, &scores, candidates);
         }
-        let reached = trial.reached(&open, &scores.labels());
-        let pairs = open.iter().zip(now.iter());
-        let far: Vec<f32> = pairs.map(|(i, now)| norm.distance(trial.x.row(*i), now)).collect();
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-            best.offer(*i, now.row(row), true, far[row]);
-        }
-        trial.show(&Sight {
-            open: &open,
-            iteration,
-            iterations: steps,
-            loss: &far.iter().map(|far| -far).collect::<Vec<f32>>(),
-            answers: Answers::Scores(&scores),
-            step_size: 0.0,
-            images: &now,
-            mark: reached[0].then_some("crossed"),
-        })?;
         open = best.open(&open);
         if open.is_empty() || iteration == steps {
             break;

@@ -7,7 +7,8 @@
 //! success; that query is counted too.
 
 use crate::attack::draws::Draws;
-use crate::attack::norm::Norm;
+use crate::attack::methods::ascent::Adam;
+use crate::attack::norm::{Norm, sign};
 use crate::attack::objective::{CrossEntropy, Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
@@ -92,15 +93,16 @@ fn spsa(
     let delta = settings.float("delta", 0.01) as f32;
     let rate = settings.float("learning-rate", 0.01);
     let mut draws = problem.draws(0);
-    let mut adams = vec![Adam::new(trial.x.size()); problem.len()];
+    let size = trial.x.size();
+    let mut adams: Vec<Adam> = problem.samples.iter().map(|_| Adam::new(size)).collect();
     let best = climb(oracle, &mut trial, &Margin, steps, |oracle, trial, open, images| {
         for (k, i) in open.iter().enumerate() {
             let sign = |draws: &mut Draws| 1.0_f32.copysign(draws.signed());
             let around = Around { picture: *i, image: images.row(k), reach: delta, pairs };
             let found = around.estimate(oracle, trial, &Margin, &mut draws[*i], sign)?;
-            let step = adams[*i].step(&found.slope);
-            let image = images.row_mut(k);
-            image.iter_mut().zip(step).for_each(|(p, s)| *p += (rate * s) as f32);
+            let mut step = vec![0.0; size];
+            adams[*i].climb(&mut step, &found.slope, rate);
+            images.row_mut(k).iter_mut().zip(step).for_each(|(p, s)| *p += s as f32);
         }
         Ok((rate as f32, None))
     })?;
@@ -158,11 +160,6 @@ fn nes(
         Ok((lengths[open[0]] as f32, mark))
     })?;
     Ok(trial.finish(&best.images))
-}
-
-/// −1, 0 or 1.
-pub(super) fn sign(value: f64) -> f32 {
-    if value == 0.0 { 0.0 } else { value.signum() as f32 }
 }
 
 /// What one step tells: its length, and an event of the first picture.
@@ -276,32 +273,6 @@ impl Around<'_> {
             }
         }
         Ok(Estimate { slope, loss: total / (2 * self.pairs) as f64 })
-    }
-}
-
-/// Adam (Kingma and Ba 2015) at its usual constants, climbing.
-#[derive(Clone)]
-struct Adam {
-    mean: Vec<f64>,
-    square: Vec<f64>,
-    steps: i32,
-}
-
-impl Adam {
-    fn new(d: usize) -> Self {
-        Self { mean: vec![0.0; d], square: vec![0.0; d], steps: 0 }
-    }
-
-    /// The step along this gradient, for a learning rate of 1.
-    fn step(&mut self, slope: &[f64]) -> impl Iterator<Item = f64> {
-        self.steps += 1;
-        let (keep, forget) = (1.0 - 0.9_f64.powi(self.steps), 1.0 - 0.999_f64.powi(self.steps));
-        for ((m, v), g) in self.mean.iter_mut().zip(&mut self.square).zip(slope) {
-            *m = 0.9 * *m + 0.1 * g;
-            *v = 0.999 * *v + 0.001 * g * g;
-        }
-        let moments = self.mean.iter().zip(&self.square);
-        moments.map(move |(m, v)| m / keep / ((v / forget).sqrt() + 1e-8))
     }
 }
 

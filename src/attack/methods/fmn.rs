@@ -10,8 +10,9 @@
 //! by which it grows later on; then every picture is found, at the same or a smaller distance. In L0,
 //! where the paper adds a few values at a time, it grows by half: photographs need hundreds.
 
+use crate::attack::methods::ascent::cosine;
 use crate::attack::methods::linear::dual_size;
-use crate::attack::norm::{Budget, Norm};
+use crate::attack::norm::{Budget, Norm, length};
 use crate::attack::objective::Margin;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
@@ -86,7 +87,7 @@ fn fmn(
         radii.push(Radius { norm, now: 0.0, farthest, least: f64::INFINITY });
     }
     for step in 0..steps {
-        let cosine = (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0;
+        let cosine = cosine(step, steps);
         let rate = first_rate * (0.01 + 0.99 * cosine);
         let gamma = LAST_GAMMA + (first_gamma - LAST_GAMMA) * cosine;
         let slopes = trial.slopes(oracle, &open, &images, &Margin)?;
@@ -113,7 +114,7 @@ fn fmn(
         })?;
         for i in &open {
             let (x, gradient) = (trial.x.row(*i), slopes.gradient.row(*i));
-            let slope = dual_size(Norm::L2, gradient);
+            let slope = length(gradient);
             let rate = if slope > 0.0 { rate / slope } else { 0.0 };
             let moved = images.row(*i).iter().zip(x).zip(gradient);
             let mut delta: Vec<f32> =

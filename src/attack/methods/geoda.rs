@@ -10,6 +10,7 @@
 //! the boundary and would otherwise bias the estimate.
 
 use crate::attack::draws::Draws;
+use crate::attack::methods::cosines::cosines;
 use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -18,7 +19,6 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
-use std::f64::consts::PI;
 
 /// The attack along the normal from the clean picture.
 pub const GEODA: AttackSpec = AttackSpec {
@@ -186,15 +186,6 @@ impl Waves {
         }
         pixels
     }
-}
-
-/// The first `k` vectors of the orthonormal cosine basis (DCT-II) of `n` values.
-fn cosines(k: usize, n: usize) -> Vec<f64> {
-    let wave = |k: usize, at: usize| {
-        let scale = if k == 0 { 1.0 } else { 2.0 } / n as f64;
-        scale.sqrt() * (PI * (at as f64 + 0.5) * k as f64 / n as f64).cos()
-    };
-    (0..k).flat_map(|k| (0..n).map(move |at| wave(k, at))).collect()
 }
 
 #[cfg(test)]

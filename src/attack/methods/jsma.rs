@@ -90,10 +90,7 @@ fn jsma(
         if iteration == 0 {
             targets = aims(&problem.goals, &scores);
         }
-        let reached = trial.reached(&open, &scores.labels());
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-            best.offer(*i, now.row(row), true, Norm::L0.distance(trial.x.row(*i), now.row(row)));
-        }
+        let reached = trial.keep(&mut best, &open, &now, &scores);
         let outputs = open.iter().zip(scores.rows()).map(|(i, row)| row[targets[*i]]);
         trial.show(&Sight {
             open: &open,

@@ -3,11 +3,11 @@
 //! these.
 
 use crate::attack::goal::Goal;
-use crate::attack::norm::Norm;
+use crate::attack::norm::{Norm, length};
 use crate::attack::objective::{Scores, best_other};
 use crate::attack::oracle::Gradient;
 use crate::attack::rows::Rows;
-use crate::attack::trial::Trial;
+use crate::attack::trial::{Answers, Best, Sight, Trial};
 use crate::error::Result;
 use crate::parameter::Param;
 
@@ -47,7 +47,7 @@ pub(super) fn dual_size(norm: Norm, gradient: &[f32]) -> f64 {
     let sizes = gradient.iter().map(|w| f64::from(w.abs()));
     match norm {
         Norm::Linf => sizes.sum(),
-        Norm::L2 => sizes.map(|w| w * w).sum::<f64>().sqrt(),
+        Norm::L2 => length(gradient),
         Norm::L1 | Norm::L0 => sizes.fold(0.0, f64::max),
     }
 }
@@ -120,6 +120,37 @@ pub(super) fn nearest(
         }
     }
     Ok((scores, planes))
+}
+
+/// Looks at where the pictures `open` of `images` have got to: keeps those that reached their goal,
+/// and shows the iteration with its distances. Gives the logits.
+///
+/// # Errors
+/// Cancelled; device failures.
+pub(super) fn look(
+    trial: &mut Trial<'_>,
+    oracle: &mut dyn Gradient,
+    best: &mut Best,
+    open: &[usize],
+    images: &Rows,
+    (iteration, iterations): (usize, usize),
+) -> Result<Scores> {
+    let now = images.select(open);
+    let scores = trial.scores(oracle, open, &now)?;
+    let reached = trial.keep(best, open, &now, &scores);
+    let norm = trial.problem.budget.norm;
+    let far = open.iter().zip(now.iter()).map(|(i, now)| -norm.distance(trial.x.row(*i), now));
+    trial.show(&Sight {
+        open,
+        iteration,
+        iterations,
+        loss: &far.collect::<Vec<f32>>(),
+        answers: Answers::Scores(&scores),
+        step_size: 0.0,
+        images: &now,
+        mark: reached[0].then_some("crossed"),
+    })?;
+    Ok(scores)
 }
 
 /// A line for the report where not every class was looked at.

@@ -7,7 +7,7 @@
 //! on for all iterations, which raises the probability again once it is below chance.
 
 use crate::attack::goal::Goal;
-use crate::attack::norm::Norm;
+use crate::attack::norm::{Norm, length};
 use crate::attack::objective::probability;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
@@ -68,10 +68,7 @@ fn newtonfool(
             probability(row, goal.class(), slope)
         };
         let slopes = trial.slopes(oracle, &open, &now, &falls)?;
-        let reached = trial.reached(&open, &slopes.scores.labels());
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-            best.offer(*i, now.row(row), true, Norm::L2.distance(trial.x.row(*i), now.row(row)));
-        }
+        let reached = trial.keep(&mut best, &open, &now, &slopes.scores);
         let mut moved = Vec::new();
         let mut first = 0.0;
         for (row, i) in open.iter().enumerate().filter(|(row, _)| !reached[*row]) {
@@ -115,10 +112,6 @@ fn newton_step(above_chance: f64, slope: f64, longest: f64) -> f64 {
         true => (above_chance.max(0.0) / slope).min(longest),
         false => 0.0,
     }
-}
-
-fn length(values: &[f32]) -> f64 {
-    values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! gradient is divided by its largest value, and Adam steps with a rate that falls along a cosine
 //! to a tenth. Aiming at a class, which that code leaves out, only turns the margin around.
 
-use crate::attack::methods::ascent::Adam;
+use crate::attack::methods::ascent::{Adam, cosine};
 use crate::attack::methods::penalty::Hinge;
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -76,19 +76,12 @@ fn sigma_zero(
     let mut thresholds = vec![settings.float("threshold", 0.3); open.len()];
     let mut courses: Vec<(Adam, Vec<f64>)> =
         open.iter().map(|_| (Adam::new(size), vec![0.0; size])).collect();
-    let rate_at = |step: usize| {
-        let cosine = (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0;
-        first_rate * (0.1 + 0.9 * cosine)
-    };
+    let rate_at = |step: usize| first_rate * (0.1 + 0.9 * cosine(step, steps));
     for step in 0..steps {
         let slopes = trial.slopes(oracle, &open, &images, &Hinge { confidence: 0.0 })?;
-        let reached = trial.reached(&open, &slopes.scores.labels());
+        let reached = trial.keep(&mut best, &open, &images, &slopes.scores);
         let mut loss = slopes.loss.clone();
         for i in &open {
-            if reached[*i] {
-                let changed = Norm::L0.distance(images.row(*i), trial.x.row(*i));
-                best.offer(*i, images.row(*i), true, changed);
-            }
             let counts = courses[*i].1.iter().map(|d| d * d / (d * d + sigma));
             loss[*i] -= (counts.sum::<f64>() / size as f64) as f32;
         }

@@ -5,6 +5,7 @@
 //! ε-ball is skipped. Neither it nor a step that the box turns into nothing costs a query.
 
 use crate::attack::draws::Draws;
+use crate::attack::methods::cosines::cosines;
 use crate::attack::methods::standing::Standing;
 use crate::attack::norm::Norm;
 use crate::attack::objective::CrossEntropy;
@@ -15,7 +16,6 @@ use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::trial::{Best, Trial};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
-use std::f64::consts::PI;
 
 /// Coordinate-wise random search.
 pub const SIMBA: AttackSpec = AttackSpec {
@@ -169,16 +169,9 @@ struct Basis {
 }
 
 impl Basis {
-    fn new(shape: [usize; 3], cosines: bool) -> Self {
-        let waves = |size: usize| {
-            let value = |n: usize| {
-                let (u, y) = ((n / size) as f64, (n % size) as f64);
-                let scale = if u == 0.0 { 1.0 } else { 2.0 } / size as f64;
-                scale.sqrt() * (PI * (2.0 * y + 1.0) * u / (2.0 * size as f64)).cos()
-            };
-            (0..size * size).map(value).collect()
-        };
-        Self { shape, waves: cosines.then(|| [waves(shape[1]), waves(shape[2])]) }
+    fn new(shape: [usize; 3], smooth: bool) -> Self {
+        let waves = |size: usize| cosines(size, size);
+        Self { shape, waves: smooth.then(|| [waves(shape[1]), waves(shape[2])]) }
     }
 
     /// The direction's channel and place: a pixel's row and column, or a wave's two frequencies.

@@ -4,14 +4,14 @@
 //! start again). L0 counts values, so a pixel of a colour picture may count three times.
 
 use crate::attack::goal::Goal;
-use crate::attack::methods::linear::{CANDIDATES, nearest, note, rivals};
-use crate::attack::norm::Norm;
+use crate::attack::methods::linear::{CANDIDATES, look, nearest, note, rivals};
+use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::trial::{Best, Trial};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -69,28 +69,10 @@ fn sparsefool(
     let mut targets = Vec::new();
     let mut open = trial.all();
     for iteration in 0..=steps {
-        let now = images.select(&open);
-        let scores = trial.scores(oracle, &open, &now)?;
+        let scores = look(&mut trial, oracle, &mut best, &open, &images, (iteration, steps))?;
         if iteration == 0 {
             targets = rivals(&problem.goals, &scores, candidates);
         }
-        let reached = trial.reached(&open, &scores.labels());
-        let pairs = open.iter().zip(now.iter());
-        let far = pairs.map(|(i, now)| Norm::L0.distance(trial.x.row(*i), now));
-        let far: Vec<f32> = far.collect();
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-            best.offer(*i, now.row(row), true, far[row]);
-        }
-        trial.show(&Sight {
-            open: &open,
-            iteration,
-            iterations: steps,
-            loss: &far.iter().map(|far| -far).collect::<Vec<f32>>(),
-            answers: Answers::Scores(&scores),
-            step_size: 0.0,
-            images: &now,
-            mark: reached[0].then_some("crossed"),
-        })?;
         open = best.open(&open);
         if open.is_empty() || iteration == steps {
             break;
@@ -171,7 +153,7 @@ fn boundary(
     };
     let slopes = trial.slopes(oracle, open, &moved(&all, &found, 1.0), &difference)?;
     for (found, gradient) in found.iter_mut().zip(slopes.gradient.iter()) {
-        let size = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt().max(1e-30);
+        let size = length(gradient).max(1e-30);
         found.normal = gradient.iter().map(|g| f64::from(*g) / size).collect();
     }
     Ok(found)

@@ -5,7 +5,7 @@
 //! that its answers cannot depend on its batch.
 
 use crate::attack::draws::Draws;
-use crate::attack::norm::Norm;
+use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Decision;
 use crate::attack::problem::{Attempt, Problem};
@@ -281,7 +281,7 @@ pub(super) fn between(norm: Norm, x: &[f32], far: &[f32], t: f64) -> Vec<f32> {
 
 /// Scales to unit L2 length; zero stays zero.
 pub(super) fn unit(mut direction: Vec<f64>) -> Vec<f64> {
-    let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
+    let length = length(&direction);
     if length > 0.0 {
         direction.iter_mut().for_each(|d| *d /= length);
     }
