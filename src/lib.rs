@@ -6,6 +6,7 @@
 //!
 //! - [`error`]: one error type; a message is one line with what, where and what to do.
 //! - [`parameter`]: the parameters of attacks and defences, declared once.
+//! - [`draws`]: random numbers that follow from their key alone.
 //! - [`data`]: pictures, samples, the embedded data sets, saving.
 //! - [`model`]: cards, networks, weights, the embedded models.
 //! - [`attack`]: the registry of attacks, budgets, goals, oracles, and the judge that believes no
@@ -28,7 +29,7 @@
 //!
 //! # Directions
 //!
-//! `error ← parameter ← data ← model ← {attack, defence} ← metrics ← experiment ← {training, engine} ←
+//! `error ← {parameter, draws} ← data ← model ← {attack, defence} ← metrics ← experiment ← {training, engine} ←
 //! {cli, tui} ← main`. `cli` and `tui` never import each other: `main` joins them. `tests/architecture.rs`
 //! reads this folder and fails where a line points the wrong way.
 
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod defence;
+pub mod draws;
 pub mod engine;
 pub mod error;
 pub mod experiment;

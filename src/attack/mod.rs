@@ -7,7 +7,6 @@
 
 mod budgets;
 mod dlr;
-mod draws;
 mod goal;
 mod judge;
 mod l1;
@@ -23,7 +22,6 @@ mod trial;
 
 pub use budgets::{largest, parse_epsilon, suggested};
 pub use dlr::{Dlr, DlrBy};
-pub use draws::Draws;
 pub use goal::{Aim, Goal};
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};

@@ -1,9 +1,9 @@
 //! What an attack is given and what it hands back.
 
-use crate::attack::draws::Draws;
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::registry::{AttackSpec, Extent};
+use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
 use burn::tensor::{Bool, Int, Tensor, TensorData};

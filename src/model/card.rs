@@ -28,6 +28,9 @@ pub struct Card {
     /// The name of its adversarially trained twin, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin: Option<String>,
+    /// The training or architecture defence it stands for, by that row's identifier; none: ordinary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defence: Option<String>,
     /// File name of the weights, beside the card.
     #[serde(default = "default_weights")]
     pub weights: String,

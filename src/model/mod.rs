@@ -20,16 +20,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 /// Anything that answers pixels with logits.
 pub trait Classifier: Send + Sync {
-    /// Pixels `[N, C, H, W]` in 0..1 to logits `[N, K]` (never probabilities).
-    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
-
-    /// Logits `[N, K]`, row by row on the host, of pictures `[N, C, H, W]`.
+    /// Logits `[N, K]` (never probabilities), row by row on the host, of pictures `[N, C, H, W]` in
+    /// 0..1.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
-        read(self.forward(images.clone()))
-    }
+    fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>>;
 
     /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
     /// `[N, C, H, W]`; `start` answers N·K logits with as many numbers.
@@ -40,8 +36,15 @@ pub trait Classifier: Send + Sync {
         &self,
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Tensor<4>)> {
-        graph_slope(self, images, start)
+    ) -> Result<(Vec<f32>, Tensor<4>)>;
+
+    /// The answers that count, for the judge. Those of a randomised defence come from random
+    /// numbers that no attack has seen.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn decide(&self, images: &Tensor<4>) -> Result<Decided> {
+        Ok(Decided { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
     /// `[C, H, W]`.
@@ -54,10 +57,19 @@ pub trait Classifier: Send + Sync {
     fn device(&self) -> &Device;
 }
 
+/// Final answers to N pictures.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    /// Logits `[N, K]`, row by row; of an answer by vote, the logarithms of the shares.
+    pub logits: Vec<f32>,
+    /// Which pictures get no answer: detected as attacked, or abstained from. Empty: none.
+    pub rejected: Vec<bool>,
+}
+
 /// [`Classifier::slope`] by burn's autodiff, for networks that have nothing faster. Forward passes
 /// that need no gradient run on plain tensors: a tracked graph that is never consumed would leak.
 fn graph_slope(
-    network: &(impl Classifier + ?Sized),
+    network: &Network,
     images: &Tensor<4>,
     start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<4>)> {
@@ -66,7 +78,7 @@ fn graph_slope(
     let shape = answers.dims();
     let logits = read(answers.clone().inner())?;
     let start = TensorData::new(start(&logits), shape);
-    let start = Tensor::<2>::from_data(start, network.device()).autodiff();
+    let start = Tensor::<2>::from_data(start, &network.device).autodiff();
     let mut gradients = (answers * start).sum().backward();
     // A network that is constant in its input (all units dead) has a zero gradient.
     let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());

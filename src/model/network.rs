@@ -106,14 +106,8 @@ impl Network {
         }
     }
 
-    /// Whether [`Self::freeze`] found a faster way.
-    pub fn is_fast(&self) -> bool {
-        self.host.is_some()
-    }
-}
-
-impl Classifier for Network {
-    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+    /// Pixels `[N, C, H, W]` in 0..1 to logits `[N, K]`, on burn's graph.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let images = match &self.normalisation {
             Some((scale, shift)) => images * scale.clone() + shift.clone(),
             None => images,
@@ -121,6 +115,13 @@ impl Classifier for Network {
         flat(run(&self.ops, Flow::Map(images)))
     }
 
+    /// Whether [`Self::freeze`] found a faster way.
+    pub fn is_fast(&self) -> bool {
+        self.host.is_some()
+    }
+}
+
+impl Classifier for Network {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
         match &self.host {
             Some(host) => host.logits(&read(images.clone())?),

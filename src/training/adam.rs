@@ -1,7 +1,7 @@
 //! Named parameters and Adam (Kingma and Ba 2015) on them. Written here, not taken from burn, so
 //! that a checkpoint is three tensors a parameter and resuming is exact.
 
-use crate::attack::Draws;
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::model::{Card, Network};
 use burn::tensor::{Device, Tensor, TensorData};

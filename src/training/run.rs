@@ -1,13 +1,12 @@
 //! The training loop.
 
 use crate::attack::Budget;
-use crate::attack::{self, Draws, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
+use crate::attack::{self, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
 use crate::data::{Dataset, Filter, read_training_set};
+use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
-use crate::model::{
-    Accuracy, Card, Classifier, Input, Model, Network, Robust, Weights, sha256, write_tensors,
-};
+use crate::model::{Accuracy, Card, Input, Model, Network, Robust, Weights, sha256, write_tensors};
 use crate::parameter::Value;
 use crate::training::adam::{Parameter, initialise, update};
 use crate::training::checkpoint::{self, Position, bytes_of};
@@ -107,6 +106,7 @@ fn card(recipe: &Recipe, data: &Dataset) -> Card {
         labels: Vec::new(),
         num_classes: data.labels.len(),
         twin: recipe.twin.map(str::to_string),
+        defence: None,
         weights: "weights.safetensors".into(),
         sha256: None,
         licence: "MIT OR Apache-2.0".into(),

@@ -10,7 +10,6 @@
 //! each and can only find more.
 
 use crate::attack::dlr::{Dlr, DlrBy, largest};
-use crate::attack::draws::Draws;
 use crate::attack::goal::Goal;
 use crate::attack::l1;
 use crate::attack::methods::apgd_walk::Walk;
@@ -23,6 +22,7 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 

@@ -6,7 +6,6 @@
 //! The paper's code does not count the query that tells whether an iterate has succeeded; here it
 //! is counted, three queries a step.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::estimate::climb;
 use crate::attack::norm::{Norm, length, sign};
 use crate::attack::objective::CrossEntropy;
@@ -16,6 +15,7 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::attack::trial::Trial;
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

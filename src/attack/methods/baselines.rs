@@ -1,6 +1,5 @@
 //! Random noise: the baseline that every attack must beat.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::walk::{Spot, Walk};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -8,6 +7,7 @@ use crate::attack::oracle::{Decision, Score};
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

@@ -11,7 +11,6 @@
 //! first change comes after 1000 steps. Ten are enough, and on MNIST nets the distance after 3000
 //! steps is more than a third shorter; `window` says how many.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::walk::{SAMPLES, Spot, Walk, queries};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -19,6 +18,7 @@ use crate::attack::oracle::Decision;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use std::collections::VecDeque;

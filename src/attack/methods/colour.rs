@@ -5,7 +5,6 @@
 //! et al. 2023. What is found is then made milder: each change that is not needed is left out, and
 //! the rest shrinks as long as it works. Needs scores only to keep the nearest failure.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::sweep::{Change, Setting, report, soften, softening, sweep};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -13,6 +12,7 @@ use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::trial::Trial;
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

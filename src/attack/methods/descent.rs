@@ -14,7 +14,6 @@
 //! from the ball, and raise the loss less. In L∞ the order does not matter, and in L1 the projection is
 //! the exact one onto both.
 
-use crate::attack::draws::Draws;
 use crate::attack::l1;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::norm::{Budget, Norm, length, sign};
@@ -24,6 +23,7 @@ use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Best, Sight, Slopes, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 
 /// How the loop is to run.

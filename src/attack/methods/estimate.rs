@@ -6,7 +6,6 @@
 //! iterates never do. Each iterate is asked about once more, so that an attack stops at its first
 //! success; that query is counted too.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::ascent::Adam;
 use crate::attack::norm::{Norm, sign};
 use crate::attack::objective::{CrossEntropy, Margin, Objective};
@@ -16,6 +15,7 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use std::collections::VecDeque;

@@ -9,13 +9,13 @@
 //! down to the rounding of single-precision logits. θ is not taken below 3e-5 here (it is 4.6e-5 for
 //! 28×28 grey pictures in L2), and the probing radius, which is derived from θ, follows.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Decision;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

@@ -1,7 +1,6 @@
 //! What attacks share that learn one thing from many pictures: a joint problem, in which the
 //! attacked pictures come first and those that are learned from follow.
 
-use crate::attack::draws::Draws;
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Objective, Scores};
 use crate::attack::observer::Observer;
@@ -9,6 +8,7 @@ use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::rows::Rows;
 use crate::attack::trial::Trial;
+use crate::draws::Draws;
 use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 

@@ -7,12 +7,12 @@
 //! longer with the mean, and next to nothing with the norm. The mean is used here: the published
 //! results are made with it.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::descent::Sense;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::methods::views::{Shrunk, blur, gaussian};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Slopes, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 
 /// What a momentum attack does on the way from the picture to the step; all off is MI-FGSM.

@@ -7,7 +7,6 @@
 //! soon as the answer is what is wanted. Fitness is the cross-entropy, which orders candidates as
 //! the probability does without rounding to 1.
 
-use crate::attack::draws::Draws;
 use crate::attack::norm::Norm;
 use crate::attack::objective::{CrossEntropy, Scores};
 use crate::attack::observer::Observer;
@@ -16,6 +15,7 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

@@ -1,8 +1,8 @@
 //! Where a patch lies in a picture: turned, scaled and moved, by bilinear interpolation, with the
 //! exact adjoint for its gradient.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::sampler::{Border, Place, Sampler};
+use crate::draws::Draws;
 
 /// A patch's form and the placements it must work under.
 #[derive(Clone, Debug)]

@@ -120,7 +120,7 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::draws::Draws;
+    use crate::draws::Draws;
 
     const SHAPE: [usize; 3] = [2, 4, 5];
 

@@ -158,7 +158,7 @@ fn search(
     let lists = match settings.choice("search") {
         "random" => {
             let n = settings.int("repeats", 10).max(1) as usize;
-            let draw = |draws: &mut crate::attack::draws::Draws| {
+            let draw = |draws: &mut crate::draws::Draws| {
                 let points = (0..n).map(|_| std::array::from_fn(|_| f64::from(draws.signed())));
                 mildest_first(points.collect())
             };
@@ -196,7 +196,7 @@ fn grid(angles: i64, shifts: i64) -> Vec<Setting<3>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::draws::Draws;
+    use crate::draws::Draws;
 
     #[test]
     fn a_quarter_turn_and_a_whole_pixel_move_exactly() {

@@ -58,7 +58,7 @@ fn descend(
     let mut found = Found::new(&trial.x);
     for restart in 0..restarts {
         trial.restart = (restart, restarts);
-        let start = |draws: &mut crate::attack::draws::Draws| -> Setting<3> {
+        let start = |draws: &mut crate::draws::Draws| -> Setting<3> {
             std::array::from_fn(|_| f64::from(draws.signed()))
         };
         let mut now: Vec<Setting<3>> = problem.draws(restart).iter_mut().map(start).collect();

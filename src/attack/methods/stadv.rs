@@ -215,7 +215,7 @@ impl Bend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::draws::Draws;
+    use crate::draws::Draws;
 
     fn bend() -> Bend {
         Bend { sampler: Sampler { shape: [2, 5, 4], border: Border::Edge } }

@@ -7,10 +7,10 @@
 //! draws the picture is overlaid with smooth random patterns, which reach every class of the
 //! networks this was measured on.
 
-use crate::attack::draws::Draws;
 use crate::attack::goal::Goal;
 use crate::attack::methods::walk::{Spot, Walk, between};
 use crate::attack::norm::Norm;
+use crate::draws::Draws;
 use crate::error::Result;
 
 /// How many of the nearest suitable pictures are tried.

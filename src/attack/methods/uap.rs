@@ -12,7 +12,6 @@
 //! linear step goes towards that class. v is the one that fooled most of the pictures learned from,
 //! not the last: a later v can be worse.
 
-use crate::attack::draws::Draws;
 use crate::attack::methods::deepfool::add_step;
 use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
 use crate::attack::methods::linear::{nearest, rivals};
@@ -23,6 +22,7 @@ use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

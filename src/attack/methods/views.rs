@@ -1,7 +1,7 @@
 //! How transfer attacks look at a picture: shrunk and shifted by chance (DI), and with the gradient
 //! blurred (TI). Both are linear in the pixels.
 
-use crate::attack::draws::Draws;
+use crate::draws::Draws;
 
 /// A picture made smaller by the nearest pixel and put somewhere on black: for each pixel of the result
 /// the one that it shows, if any.

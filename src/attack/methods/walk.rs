@@ -4,13 +4,13 @@
 //! One picture is worked on at a time wherever the questions of a picture wait for each other, so
 //! that its answers cannot depend on its batch.
 
-use crate::attack::draws::Draws;
 use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Decision;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Answers, Sight, Trial};
+use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 

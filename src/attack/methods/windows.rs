@@ -1,8 +1,8 @@
 //! The proposals of Square Attack: where its windows lie and what they put there.
 
-use crate::attack::draws::Draws;
 use crate::attack::l1::nearest;
 use crate::attack::norm::{Budget, Norm};
+use crate::draws::Draws;
 use std::fmt;
 
 /// The shape of a picture.

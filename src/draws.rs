@@ -1,5 +1,5 @@
-//! Random numbers of attacks: counter-based and keyed by (seed, sample, restart), so that batching,
-//! order, cancellation and the device change nothing.
+//! Random numbers: counter-based and keyed, by (seed, sample, restart) in attacks, by [`Chance`] in
+//! randomised defences, so that batching, order, cancellation and the device change nothing.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -61,6 +61,22 @@ impl Draws {
     pub fn in_l2_ball(&mut self, d: usize, radius: f32) -> Vec<f32> {
         let share = f64::from(self.unit()).powf(1.0 / d as f64);
         self.on_l2_sphere(d, (f64::from(radius) * share) as f32)
+    }
+}
+
+/// What one randomised answer draws from: two numbers that say everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chance {
+    /// Seed, stream and picture, mixed.
+    pub seed: u64,
+    /// The number of the draw.
+    pub draw: u64,
+}
+
+impl Chance {
+    /// The random numbers of one part of whatever is randomised: a stage, a layer.
+    pub fn draws(self, part: u64) -> Draws {
+        Draws::new(self.seed, self.draw, part)
     }
 }
 
