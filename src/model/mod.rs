@@ -4,7 +4,9 @@
 //! belongs to it: nothing outside ever sees normalised pixels.
 
 mod architecture;
+mod builder;
 mod card;
+mod graph;
 mod host;
 mod network;
 mod store;
@@ -16,7 +18,7 @@ pub use store::{Model, catalogue, find_card, fingerprint};
 pub use weights::{Weights, floats, read_tensors, sha256, write_tensors};
 
 use crate::error::{Error, Result};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 /// Anything that answers pixels with logits.
 pub trait Classifier: Send + Sync {
@@ -64,25 +66,6 @@ pub struct Decided {
     pub logits: Vec<f32>,
     /// Which pictures get no answer: detected as attacked, or abstained from. Empty: none.
     pub rejected: Vec<bool>,
-}
-
-/// [`Classifier::slope`] by burn's autodiff, for networks that have nothing faster. Forward passes
-/// that need no gradient run on plain tensors: a tracked graph that is never consumed would leak.
-fn graph_slope(
-    network: &Network,
-    images: &Tensor<4>,
-    start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-) -> Result<(Vec<f32>, Tensor<4>)> {
-    let tracked = images.clone().autodiff().require_grad();
-    let answers = network.forward(tracked.clone());
-    let shape = answers.dims();
-    let logits = read(answers.clone().inner())?;
-    let start = TensorData::new(start(&logits), shape);
-    let start = Tensor::<2>::from_data(start, &network.device).autodiff();
-    let mut gradients = (answers * start).sum().backward();
-    // A network that is constant in its input (all units dead) has a zero gradient.
-    let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
-    Ok((logits, gradient))
 }
 
 /// Reads a tensor, turning a device failure into our error.

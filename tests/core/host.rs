@@ -22,16 +22,26 @@ const LAYERS: &[&str] = &[
 ];
 
 fn network(layers: &str, device: &Device) -> Network {
+    changed(layers, device, usize::MAX, 0, 0.0)
+}
+
+/// The network with one weight of one of its tensors moved.
+fn changed(layers: &str, device: &Device, tensor: usize, index: usize, by: f32) -> Network {
     let text = format!(
         "name='t'\nnum_classes=4\nlayers=[{layers}]\n[input]\nshape=[3,10,10]\n\
          normalisation={{mean=[0.4,0.5,0.6],std=[0.2,0.3,0.4]}}\n"
     );
     let card = Card::parse(&text, std::path::Path::new("t")).unwrap();
+    let mut count = 0;
     Network::build(&card, device, &mut |name, shape| {
         let n: usize = shape.iter().product();
         let lift = if name.ends_with("running_var") { 0.6 } else { 0.0 };
         let value = |i: usize| ((i * 7919 + name.len() * 31) % 997) as f32 / 997.0 - 0.5 + lift;
-        let values: Vec<f32> = (0..n).map(value).collect();
+        let mut values: Vec<f32> = (0..n).map(value).collect();
+        if count == tensor {
+            values[index] += by;
+        }
+        count += 1;
         Ok(Tensor::from_data(TensorData::new(values, [n]), device))
     })
     .unwrap()
@@ -82,4 +92,58 @@ fn every_shipped_model_runs_on_the_host() {
         let graph = values(&model.network.forward(images.clone()));
         assert!(gap(&model.network.logits(&images).unwrap(), &graph) < 1e-4, "{}", card.name);
     }
+}
+
+/// Layers whose weights can be trained.
+const TRAINED: &[&str] = &[
+    LAYERS[0],
+    "{op='conv2d',param='a',in=3,out=6,kernel=3,stride=2,padding=[0,1,1,0]},{op='silu'},\
+     {op='residual',body=[{op='conv2d',param='b',in=6,out=6,kernel=3,padding=1,bias=false},\
+     {op='elu'},{op='conv2d',param='c',in=6,out=6,kernel=1}]},{op='leakyrelu'},\
+     {op='avgpool2d',kernel=2,padding=1},{op='globalavgpool2d'},\
+     {op='linear',param='l',in=6,out=4,bias=false}",
+];
+
+/// Σ cos(logits)·logits, with the cosines held fixed at `at`.
+fn sum(network: &Network, images: &Tensor<4>, at: &[f32]) -> f64 {
+    let logits = network.logits(images).unwrap();
+    logits.iter().zip(at).map(|(z, s)| f64::from(*z) * f64::from(*s)).sum()
+}
+
+#[test]
+fn weight_gradients_agree_with_finite_differences() {
+    let device = Device::flex();
+    for (i, layers) in TRAINED.iter().enumerate() {
+        let images = pictures(3, [3, 10, 10], &device);
+        let net = network(layers, &device);
+        let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
+        let (logits, gradients) = net.learn(&images, &[], &mut start).unwrap();
+        assert_eq!(logits, net.logits(&images).unwrap());
+        let at = start(&logits);
+        let top = gradients.iter().flatten().fold(0.0_f32, |top, g| top.max(g.abs()));
+        let mut tensors = 0;
+        for (tensor, gradient) in gradients.iter().enumerate() {
+            for index in [0, gradient.len() / 2, gradient.len() - 1] {
+                let moved =
+                    |by: f32| sum(&changed(layers, &device, tensor, index, by), &images, &at);
+                let found = (moved(2e-3) - moved(-2e-3)) / 4e-3;
+                let off = (found as f32 - gradient[index]).abs() / top;
+                assert!(off < 5e-3, "{i}: tensor {tensor}, weight {index}: {off}");
+            }
+            tensors += 1;
+        }
+        assert_eq!(
+            tensors,
+            layers.matches("param").count() * 2 - layers.matches("bias=false").count()
+        );
+    }
+}
+
+#[test]
+fn batch_norm_is_not_trained_and_said_so() {
+    let device = Device::flex();
+    let net = network(LAYERS[1], &device);
+    let images = pictures(1, [3, 10, 10], &device);
+    let error = net.learn(&images, &[], &mut |logits| logits.to_vec()).unwrap_err();
+    assert!(error.to_string().contains("batchnorm2d 'n'"), "{error}");
 }

@@ -5,7 +5,8 @@ use super::pointwise::{Affine, Curve};
 use super::pool::Pool;
 use super::{Host, Op};
 use crate::model::card::Layer;
-use crate::model::network::{self, Network};
+use crate::model::graph;
+use crate::model::network::Network;
 use burn::tensor::{Device, Tensor, TensorData};
 
 impl Host {
@@ -17,11 +18,11 @@ impl Host {
             Some((scale, shift)) => Some((numbers(scale)?, numbers(shift)?)),
             None => None,
         };
-        let mut order = Order { size: network.input };
+        let mut order = Order { size: network.input() };
         let ops = order.stack(&network.ops, &device)?;
         // Logits that are still a map of several pixels would come out in another order.
         let [_, h, w] = order.size;
-        (h * w == 1).then(|| Self::new(network.input, device, normalisation, ops))
+        (h * w == 1).then(|| Self::new(network.input(), device, normalisation, ops))
     }
 }
 
@@ -36,13 +37,13 @@ struct Order {
 }
 
 impl Order {
-    fn stack(&mut self, ops: &[network::Op], device: &Device) -> Option<Vec<Op>> {
+    fn stack(&mut self, ops: &[graph::Op], device: &Device) -> Option<Vec<Op>> {
         ops.iter().map(|op| self.op(op, device)).collect()
     }
 
-    fn op(&mut self, op: &network::Op, device: &Device) -> Option<Op> {
+    fn op(&mut self, op: &graph::Op, device: &Device) -> Option<Op> {
         Some(match op {
-            network::Op::Conv { weight, bias, options } => {
+            graph::Op::Conv { weight, bias, options } => {
                 let [out, inputs, k, kw] = weight.dims();
                 let (sides, [c, h, w]) = (options.padding, self.size);
                 let even = k == kw && options.stride[0] == options.stride[1];
@@ -79,10 +80,10 @@ impl Order {
                     _ => return None,
                 }
             }
-            network::Op::Affine { scale, shift } => {
+            graph::Op::Affine { scale, shift } => {
                 Op::Affine(Affine { scale: numbers(scale)?, shift: numbers(shift)? })
             }
-            network::Op::Linear { weight, bias } => {
+            graph::Op::Linear { weight, bias } => {
                 let [inputs, out] = weight.dims();
                 let values = channels_last(&numbers(weight)?, self.size, out);
                 let bias = match bias {
@@ -93,21 +94,21 @@ impl Order {
                 let weight = Tensor::from_data(TensorData::new(values, [inputs, out]), device);
                 Op::Linear { weight, bias }
             }
-            network::Op::Activation(kind) => Op::Curve(curve(kind)?),
-            network::Op::MaxPool(o) => {
+            graph::Op::Activation(kind) => Op::Curve(curve(kind)?),
+            graph::Op::MaxPool(o) => {
                 let pool = self.pool(o.kernel_size[0], o.stride[0], o.padding[0].0);
                 Op::MaxPool(pool)
             }
-            network::Op::AvgPool(o) => {
+            graph::Op::AvgPool(o) => {
                 let pool = self.pool(o.kernel_size[0], o.stride[0], o.padding[0].0);
                 Op::AvgPool(pool)
             }
-            network::Op::GlobalAvgPool => {
+            graph::Op::GlobalAvgPool => {
                 self.size = [self.size[0], 1, 1];
                 Op::AvgPool(Pool { kernel: 0, stride: 1, padding: 0 })
             }
-            network::Op::Flatten => Op::Flatten,
-            network::Op::Residual(body) => Op::Residual(self.stack(body, device)?),
+            graph::Op::Flatten => Op::Flatten,
+            graph::Op::Residual(body) => Op::Residual(self.stack(body, device)?),
         })
     }
 }
