@@ -88,7 +88,7 @@ fn step(criterion: &mut Criterion) {
 fn attack(criterion: &mut Criterion) {
     let (sample, model, chosen) = setting();
     let experiment =
-        Experiment { model, twin: None, surrogate: None, sample, plan: pgd(), device: chosen.info };
+        Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
     criterion.bench_function("attack/pgd-40", |bencher| {
         bencher.iter(|| {
             let report = experiment::run(&experiment, &mut Unobserved);

@@ -3,7 +3,9 @@
 
 use crate::error::{Error, Result};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// What values a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +28,8 @@ pub enum Kind {
     Bool,
     /// One of the named choices.
     Choice(&'static [&'static str]),
+    /// A name that only its user can check: of a model, of a file.
+    Text,
 }
 
 /// A parameter's value.
@@ -37,7 +41,7 @@ pub enum Value {
     Float(f64),
     /// A switch.
     Bool(bool),
-    /// One of the declared choices.
+    /// One of the declared choices, or a name.
     Choice(&'static str),
     /// Chosen by the attack from the other settings; see [`Param::auto`].
     Auto,
@@ -109,6 +113,11 @@ impl Param {
         Self { id, kind: Kind::Choice(names), default: Value::Choice(names[0]), auto: None, help }
     }
 
+    /// A name; none by default.
+    pub const fn text(id: &'static str, help: &'static str) -> Self {
+        Self { id, kind: Kind::Text, default: Value::Choice(""), auto: None, help }
+    }
+
     /// The same parameter, which by default follows from the other settings.
     pub const fn automatic(self, text: &'static str, value: fn(f64, &Settings) -> f64) -> Self {
         Self { default: Value::Auto, auto: Some(Auto { text, value }), ..self }
@@ -136,6 +145,7 @@ impl Param {
                 _ => None,
             },
             Kind::Choice(names) => names.iter().find(|n| **n == text).map(|n| Value::Choice(n)),
+            Kind::Text => Some(Value::Choice(interned(text))),
         };
         value.ok_or_else(|| {
             Error::usage(
@@ -153,6 +163,7 @@ impl Param {
             Kind::Float { min, max } => format!("a number {min}..{max}"),
             Kind::Bool => "true or false".to_string(),
             Kind::Choice(names) => format!("one of {}", names.join(", ")),
+            Kind::Text => "a name".to_string(),
         };
         match self.auto {
             Some(auto) => format!("{range}, or auto ({})", auto.text),
@@ -188,6 +199,19 @@ impl Param {
             (_, other) => other,
         }
     }
+}
+
+/// The same text for as long as the program runs: a [`Value`] is copied freely. There are only as
+/// many as somebody types.
+fn interned(text: &str) -> &'static str {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known.get(text) {
+        return found;
+    }
+    let kept: &'static str = Box::leak(text.to_string().into_boxed_str());
+    known.insert(kept);
+    kept
 }
 
 /// The values chosen for a row's parameters, in the order of their declaration.

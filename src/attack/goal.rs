@@ -1,5 +1,6 @@
 //! What an attack wants: any wrong answer, or one chosen class.
 
+use crate::attack::objective::REJECTED;
 use crate::error::{Error, Result};
 use serde::Serialize;
 
@@ -19,10 +20,10 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether answering `label` fulfils the goal.
+    /// Whether answering `label` fulfils the goal. A refusal to answer does not.
     pub fn reached(self, label: usize) -> bool {
         match self {
-            Self::Untargeted { truth } => label != truth,
+            Self::Untargeted { truth } => label != truth && label != REJECTED,
             Self::Targeted { target } => label == target,
         }
     }

@@ -9,7 +9,7 @@
 use crate::attack::goal::Goal;
 use crate::attack::objective::Scores;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::{Score, Victim};
+use crate::attack::oracle::Victim;
 use crate::attack::problem::{Attempt, Problem, choose};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
@@ -56,7 +56,7 @@ pub fn judge(
         let delta = budget.project(images - x.clone())?;
         images = (x.clone() + delta).clamp(0.0, 1.0);
     }
-    let mut scores = victim.scores(&images)?;
+    let mut scores = victim.decide(&images)?;
     let reached = |scores: &Scores| -> Vec<bool> {
         let goals = scores.labels().into_iter().zip(&problem.goals);
         goals.map(|(label, goal): (usize, &Goal)| goal.reached(label)).collect()
@@ -65,7 +65,7 @@ pub fn judge(
     if extent == Extent::Least && there.iter().any(|there| !there) {
         let lost: Vec<bool> = there.iter().map(|there| !there).collect();
         images = choose(images, x, &lost);
-        scores = victim.scores(&images)?;
+        scores = victim.decide(&images)?;
         there = reached(&scores);
     }
     let (before, after) = (Rows::read(&problem.images)?, Rows::read(&images)?);

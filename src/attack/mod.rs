@@ -25,9 +25,11 @@ pub use dlr::{Dlr, DlrBy};
 pub use goal::{Aim, Goal};
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
-pub use objective::{CrossEntropy, Margin, Objective, Scores, best_other, margin, softmax};
+pub use objective::{
+    CrossEntropy, Margin, Objective, REJECTED, Scores, best_other, margin, softmax,
+};
 pub use observer::{Flow, Halt, Images, Observer, Stage, Step, Unobserved};
-pub use oracle::{Decision, Gradient, InputStage, Score, Slope, Victim};
+pub use oracle::{Decision, Gradient, Score, Slope, Victim};
 pub use problem::{Attempt, Crowd, Plan, Problem};
 pub use registry::{ATTACKS, AttackSpec, Extent, Knowledge, Run, find};
 pub use rows::Rows;

@@ -11,12 +11,22 @@ use crate::attack::goal::Goal;
 pub struct Scores {
     values: Vec<f32>,
     classes: usize,
+    /// Which pictures were refused; empty where none can be.
+    rejected: Vec<bool>,
 }
+
+/// The label of a picture that a defence refuses to answer: no class.
+pub const REJECTED: usize = usize::MAX;
 
 impl Scores {
     /// Takes N·K logits.
     pub fn new(values: Vec<f32>, classes: usize) -> Self {
-        Self { values, classes }
+        Self { values, classes, rejected: Vec::new() }
+    }
+
+    /// The same, with these pictures refused.
+    pub fn rejecting(self, rejected: Vec<bool>) -> Self {
+        Self { rejected, ..self }
     }
 
     /// Number of classes K.
@@ -27,6 +37,7 @@ impl Scores {
     /// Appends the logits of more pictures.
     pub fn append(&mut self, mut other: Self) {
         self.values.append(&mut other.values);
+        self.rejected.append(&mut other.rejected);
     }
 
     /// The logits of one picture.
@@ -67,9 +78,12 @@ impl Scores {
         rows.map(|(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope)).collect()
     }
 
-    /// The answer to each picture: the class of the largest logit, the first of equals.
+    /// The answer to each picture: the class of the largest logit, the first of equals, or
+    /// [`REJECTED`].
     pub fn labels(&self) -> Vec<usize> {
-        self.rows().map(largest).collect()
+        let refused = |i: usize| self.rejected.get(i).is_some_and(|refused| *refused);
+        let label = |(i, row)| if refused(i) { REJECTED } else { largest(row) };
+        self.rows().enumerate().map(label).collect()
     }
 }
 
@@ -120,6 +134,12 @@ pub trait Objective: Sync {
     /// (K values, zero at first). Climbing it brings the goal nearer. `at` is the picture's number
     /// in the batch that was asked about, for objectives with constants of each picture's own.
     fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
+
+    /// The same as a framework computes it in single precision, softmax first: where it is flat
+    /// there, so is this. What defences that mask gradients live on.
+    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.evaluate(at, row, goal, slope)
+    }
 }
 
 impl<F: Fn(usize, &[f32], Goal, &mut [f64]) -> f64 + Sync> Objective for F {
@@ -175,6 +195,19 @@ impl Objective for CrossEntropy {
         };
         goal.sign() * loss
     }
+
+    fn coarse(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let class = goal.class();
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let powers: Vec<f32> = row.iter().map(|z| (z - top).exp()).collect();
+        let sum: f32 = powers.iter().sum();
+        for (k, slope) in slope.iter_mut().enumerate() {
+            let wanted = if k == class { 1.0 } else { 0.0 };
+            *slope += goal.sign() * f64::from(powers[k] / sum - wanted);
+        }
+        // The usual guard against the logarithm of nothing.
+        goal.sign() * -f64::from((powers[class] / sum).max(1e-12).ln())
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +247,20 @@ mod tests {
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
         assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+    }
+
+    #[test]
+    fn in_single_precision_a_confident_answer_has_no_gradient() {
+        let goal = Goal::Untargeted { truth: 0 };
+        let at = |row: &[f32]| {
+            let mut slope = vec![0.0; row.len()];
+            CrossEntropy.coarse(0, row, goal, &mut slope);
+            slope
+        };
+        assert_eq!(at(&[200.0, 0.0, 1.0]), [0.0; 3]);
+        let (mut exact, row) = (vec![0.0; 3], [2.0, 0.0, 1.0]);
+        CrossEntropy.evaluate(0, &row, goal, &mut exact);
+        assert!(at(&row).iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Objective, Scores};
 use crate::error::Result;
-use crate::model::Classifier;
+use crate::model::{Classifier, Decided};
 use burn::tensor::Tensor;
 
 /// Answers with labels only, and counts the questions.
@@ -56,33 +56,27 @@ pub trait Gradient: Score {
     fn slope(&mut self, images: &Tensor<4>, goals: &[Goal], what: &dyn Objective) -> Result<Slope>;
 }
 
-/// A stage before the network whose gradient counts as the identity: rounding, JPEG, a median …
-pub type InputStage<'a> = &'a (dyn Fn(&Tensor<4>) -> Result<Tensor<4>> + 'a);
-
-/// A network, perhaps behind input stages, as an oracle of every kind.
+/// A network, or a defended one under a stance, as an oracle of every kind.
 pub struct Victim<'a> {
     network: &'a dyn Classifier,
-    stage: Option<InputStage<'a>>,
     forward: u64,
     backward: u64,
 }
 
 impl<'a> Victim<'a> {
-    /// The bare network.
+    /// An oracle that nobody has asked yet.
     pub fn new(network: &'a dyn Classifier) -> Self {
-        Self { network, stage: None, forward: 0, backward: 0 }
+        Self { network, forward: 0, backward: 0 }
     }
 
-    /// The network behind `stage`, whose backward pass is the identity (BPDA, straight-through).
-    pub fn behind(network: &'a dyn Classifier, stage: InputStage<'a>) -> Self {
-        Self { stage: Some(stage), ..Self::new(network) }
-    }
-
-    fn staged(&self, images: &Tensor<4>) -> Result<Tensor<4>> {
-        match self.stage {
-            Some(stage) => stage(images),
-            None => Ok(images.clone()),
-        }
+    /// The answers that count: see [`Classifier::decide`].
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn decide(&mut self, images: &Tensor<4>) -> Result<Scores> {
+        self.forward += images.dims()[0] as u64;
+        let Decided { logits, rejected } = self.network.decide(images)?;
+        Ok(Scores::new(logits, self.network.classes()).rejecting(rejected))
     }
 }
 
@@ -102,8 +96,8 @@ impl Decision for Victim<'_> {
 
 impl Score for Victim<'_> {
     fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
-        self.forward += images.dims()[0] as u64;
-        let logits = self.network.logits(&self.staged(images)?)?;
+        self.forward += images.dims()[0] as u64 * self.network.passes();
+        let logits = self.network.logits(images)?;
         Ok(Scores::new(logits, self.network.classes()))
     }
 }
@@ -111,20 +105,27 @@ impl Score for Victim<'_> {
 impl Gradient for Victim<'_> {
     fn slope(&mut self, images: &Tensor<4>, goals: &[Goal], what: &dyn Objective) -> Result<Slope> {
         let [n, ..] = images.dims();
-        self.forward += n as u64;
-        self.backward += n as u64;
+        let passes = n as u64 * self.network.passes();
+        self.forward += passes;
+        self.backward += passes;
+        let coarse = self.network.takes_softmax();
         let classes = self.network.classes();
         let (mut loss, mut scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut start = |logits: &[f32]| {
             let mut slopes = vec![0.0; n * classes];
             let rows = logits.chunks(classes).zip(goals).zip(slopes.chunks_mut(classes));
             for (at, ((row, goal), slope)) in rows.enumerate() {
-                loss.push(what.evaluate(at, row, *goal, slope) as f32);
-                scale.push(rescale(slope));
+                if coarse {
+                    loss.push(what.coarse(at, row, *goal, slope) as f32);
+                    scale.push(1.0);
+                } else {
+                    loss.push(what.evaluate(at, row, *goal, slope) as f32);
+                    scale.push(rescale(slope));
+                }
             }
             slopes.into_iter().map(|s| s as f32).collect()
         };
-        let (logits, gradient) = self.network.slope(&self.staged(images)?, &mut start)?;
+        let (logits, gradient) = self.network.slope(images, &mut start)?;
         let scores = Scores::new(logits, classes);
         Ok(Slope { scores, loss, gradient, scale })
     }

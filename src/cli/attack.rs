@@ -3,12 +3,13 @@
 use super::Context;
 use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
+use super::plan::Loader;
 use super::{plan, progress};
 use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
-use crate::defence::{Build, DefencePlan};
-use crate::error::{Error, Result};
-use crate::experiment::{self, Experiment, Least, Outcome, Prediction, Report};
+use crate::defence::{DRAWS, Pipeline, Stack};
+use crate::error::{Error, Kind, Result};
+use crate::experiment::{self, Against, Experiment, Least, Outcome, Prediction, Report};
 use crate::model::{self, Model};
 use crate::show;
 use std::io::IsTerminal;
@@ -37,17 +38,14 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     };
     let plan = plan::command(&args.method, data, &model, context.config.seed)?;
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    let twin = match defences.iter().any(|d| matches!(d.defence.build, Build::Twin)) {
-        true => model.load_twin(&chosen.device)?,
-        false => None,
-    };
-    let experiment = Experiment { model, twin, surrogate, sample, plan, device: chosen.info };
+    let mut shelf = Loader::new(&chosen);
+    let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
     let (report, least) = match args.least {
         true => {
             let least = least(&experiment)?;
             (least.report.clone(), Some(least))
         }
-        false => (attack(&experiment, &defences)?, None),
+        false => (attack(&experiment, &defences, &mut shelf)?, None),
     };
     if let Some((path, format)) = save {
         store(&report, path, format)?;
@@ -92,19 +90,19 @@ fn format(path: &Path) -> Result<Format> {
     }
 }
 
-fn defences(given: &[String]) -> Result<Vec<DefencePlan>> {
+fn defences(given: &[String]) -> Result<Vec<Stack>> {
     let mut plans = Vec::new();
     for text in given {
         match text.as_str() {
-            "all" => plans.extend(DefencePlan::all()),
-            _ => plans.push(DefencePlan::parse(text)?),
+            "all" => plans.extend(Stack::all()),
+            _ => plans.push(Stack::parse(text)?),
         }
     }
     Ok(plans)
 }
 
-/// The attack, then each defence, naive and adaptive.
-fn attack(experiment: &Experiment, defences: &[DefencePlan]) -> Result<Report> {
+/// The attack, then each defence under every stance.
+fn attack(experiment: &Experiment, defences: &[Stack], shelf: &mut Loader) -> Result<Report> {
     let bar = progress::bar(0, "steps");
     let mut watch = |step: &Step<'_>| {
         let per_restart = step.iterations + 1;
@@ -113,17 +111,31 @@ fn attack(experiment: &Experiment, defences: &[DefencePlan]) -> Result<Report> {
         Flow::Continue
     };
     let mut report = experiment::run(experiment, &mut watch)?;
-    for defence in defences {
-        bar.set_message(defence.to_string());
-        let Some(naive) = experiment::defend_naive(experiment, &report, defence)? else {
-            let name = &experiment.model.card.name;
-            note(&format!("defence '{}' does not apply to '{name}': left out", defence.defence.id));
-            continue;
+    let seed = experiment.plan.seed;
+    for stack in defences {
+        bar.set_message(stack.to_string());
+        let pipeline = match Pipeline::build(stack, experiment.model.clone(), seed, shelf) {
+            Ok(pipeline) => pipeline,
+            Err(error) if defences.len() > 1 && error.kind == Kind::Usage => {
+                note(&format!("left out: {error}"));
+                continue;
+            }
+            Err(error) => return Err(error),
         };
-        let adaptive =
-            experiment::defend_adaptive(experiment, &report, defence, &naive, &mut watch)?;
-        report.defences.push(naive);
-        report.defences.extend(adaptive);
+        let surrogate = experiment.surrogate.clone();
+        let surrogate =
+            surrogate.map(|model| Pipeline::build(stack, model, seed, shelf)).transpose()?;
+        let known = experiment::know(&pipeline, &report.original)?;
+        for stance in pipeline.stances() {
+            let against = Against {
+                pipeline: &pipeline,
+                surrogate: surrogate.as_ref(),
+                stance,
+                draws: DRAWS,
+            };
+            let row = experiment::defend(experiment, &report, against, &known, &mut watch)?;
+            report.defences.push(row);
+        }
     }
     bar.finish_and_clear();
     Ok(report)
@@ -244,7 +256,8 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let head = ["defence", "stance", "clean", "attacked", "outcome", "distance", "extra ms"];
+    let head =
+        ["defence", "stance", "clean", "attacked", "outcome", "held", "distance", "extra ms"];
     let mut table = vec![head.map(str::to_string).to_vec()];
     for row in rows {
         let answer = |p: &Prediction| format!("{} ({:.0} %)", p.name, p.confidence * 100.0);
@@ -252,6 +265,8 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
             Outcome::Right => "✓ right",
             Outcome::Fooled => "✗ fooled",
             Outcome::Wrong => "– wrong on the clean picture",
+            Outcome::Detected => "✓ detected",
+            Outcome::Abstained => "✓ abstained",
         };
         table.push(vec![
             row.name.clone(),
@@ -259,6 +274,7 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
             answer(&row.clean),
             answer(&row.adversarial),
             outcome.to_string(),
+            row.held.map_or("–".into(), |held| format!("{} of {}", held.hits, held.n)),
             experiment::size_text(report.norm, row.distance.into()),
             format!("{:.2}", row.extra_ms),
         ]);
@@ -283,7 +299,7 @@ mod tests {
 
     #[test]
     fn all_means_every_defence() {
-        assert_eq!(defences(&["all".into()]).unwrap(), DefencePlan::all());
+        assert_eq!(defences(&["all".into()]).unwrap(), Stack::all());
         assert!(defences(&["nope".into()]).is_err());
     }
 }

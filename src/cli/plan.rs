@@ -4,10 +4,13 @@ use super::args::{Manner, Method, Pick};
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
 use crate::data::{Dataset, Sample};
+use crate::defence::Shelf;
 use crate::engine::Chosen;
 use crate::error::{Error, Result};
 use crate::experiment;
 use crate::model::{self, Card, Model};
+use burn::tensor::Device;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The name of the model: as given, else the configured one where it fits the picture, else the
@@ -110,6 +113,30 @@ pub fn plans(
     match attacks {
         [] => Ok(vec![one(None)?]),
         some => some.iter().map(|attack| one(Some(attack.clone()))).collect(),
+    }
+}
+
+/// Loads models onto the device in use, each once.
+pub struct Loader {
+    device: Device,
+    known: HashMap<String, Arc<Model>>,
+}
+
+impl Loader {
+    /// Loads onto this device.
+    pub fn new(chosen: &Chosen) -> Self {
+        Self { device: chosen.device.clone(), known: HashMap::new() }
+    }
+}
+
+impl Shelf for Loader {
+    fn model(&mut self, name: &str) -> Result<Arc<Model>> {
+        if let Some(ready) = self.known.get(name) {
+            return Ok(ready.clone());
+        }
+        let model = Model::load(name, &self.device)?;
+        self.known.insert(name.to_string(), model.clone());
+        Ok(model)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one place where every defence is declared.
 
-use crate::defence::transform::{self, Transform};
+use crate::defence::draft::Draft;
+use crate::defence::{input, trained};
 use crate::error::{Error, Result};
 use crate::parameter::{Param, Settings};
 use std::fmt;
@@ -15,19 +16,19 @@ pub enum Passage {
     StraightThrough,
 }
 
-/// What a defence is made of.
-#[derive(Clone, Copy)]
-pub enum Build {
-    /// A transformation of the input before the network.
-    Input(fn(&Settings) -> Box<dyn Transform>),
-    /// Another network: the adversarially trained twin that the model's card names.
-    Twin,
-}
+/// Puts a defence into a draft of a pipeline.
+///
+/// # Errors
+/// Usage, where it does not apply to the draft's model or to what is in the draft already, saying
+/// why; failures of loading.
+pub type Build = fn(&Settings, &mut Draft<'_>) -> Result<()>;
 
 /// A defence's row.
 pub struct DefenceSpec {
     /// The name used on the command line and in reports.
     pub id: &'static str,
+    /// Other names that the command line takes for it.
+    pub aliases: &'static [&'static str],
     /// The name used on the screen.
     pub name: &'static str,
     /// The heading it stands under.
@@ -42,9 +43,9 @@ pub struct DefenceSpec {
     pub summary: &'static str,
     /// One paragraph: how it works, and how it is known to fail.
     pub about: &'static str,
-    /// Where it comes from.
+    /// Where it comes from, and what broke it.
     pub paper: &'static str,
-    /// What it is made of.
+    /// Puts it into a pipeline.
     pub build: Build,
 }
 
@@ -60,61 +61,20 @@ impl PartialEq for DefenceSpec {
     }
 }
 
-/// Every defence, in the order of the strip.
+/// Every defence, family by family, in the order of menus.
 pub static DEFENCES: &[DefenceSpec] =
-    &[transform::BIT_DEPTH, transform::MEDIAN, transform::JPEG, super::twin::ADVERSARIAL_TRAINING];
+    &[input::BIT_DEPTH, input::MEDIAN, input::JPEG, trained::PGD_AT, trained::MODEL];
 
-/// A defence with its settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DefencePlan {
-    /// Which defence.
-    pub defence: &'static DefenceSpec,
-    /// Its parameters.
-    pub settings: Settings,
-}
-
-impl DefencePlan {
-    /// The defence at its defaults.
-    pub fn new(defence: &'static DefenceSpec) -> Self {
-        let settings = Settings::defaults(defence.params);
-        Self { defence, settings }
-    }
-
-    /// Every defence at its defaults.
-    pub fn all() -> Vec<Self> {
-        DEFENCES.iter().map(Self::new).collect()
-    }
-
-    /// Parses `id`, `id:value` (the first parameter) or `id:name=value`.
+impl DefenceSpec {
+    /// Finds a defence by its identifier or one of its other names.
     ///
     /// # Errors
-    /// Usage, with the nearest known name or what the parameter allows.
-    pub fn parse(text: &str) -> Result<Self> {
-        let mut parts = text.split(':');
-        let id = parts.next().unwrap_or_default();
-        let defence = DEFENCES.iter().find(|d| d.id == id).ok_or_else(|| {
+    /// Usage, with the nearest known name.
+    pub fn find(id: &str) -> Result<&'static Self> {
+        let named = |d: &&DefenceSpec| d.id == id || d.aliases.contains(&id);
+        DEFENCES.iter().find(named).ok_or_else(|| {
             let known = DEFENCES.iter().map(|d| d.id);
             Error::unknown("defence", id, "--defence", known, "`epsiloscope defences`")
-        })?;
-        let mut plan = Self::new(defence);
-        for part in parts {
-            let text = match (part.contains('='), defence.params.first()) {
-                (false, Some(first)) => format!("{}={part}", first.id),
-                _ => part.to_string(),
-            };
-            plan.settings.assign(defence.params, defence.id, &text)?;
-        }
-        Ok(plan)
-    }
-}
-
-impl fmt::Display for DefencePlan {
-    /// As it stands on the strip: "JPEG 75".
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.defence.name)?;
-        for (_, value) in self.settings.iter() {
-            write!(f, " {value}")?;
-        }
-        Ok(())
+        })
     }
 }

@@ -6,6 +6,7 @@
 //! queue before drawing once, so that frames are skipped there and not here.
 
 mod device;
+mod guarding;
 mod protocol;
 mod race;
 mod tasks;

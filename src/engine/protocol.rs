@@ -2,7 +2,7 @@
 
 use crate::attack::Plan;
 use crate::data::{Dataset, Sample};
-use crate::defence::DefencePlan;
+use crate::defence::Stack;
 use crate::error::{Error, Result};
 use crate::experiment::{Clean, DefenceRow, Device, Least, Point, Report, TransferReport};
 use crate::model::Card;
@@ -35,7 +35,7 @@ pub struct RunJob {
     /// The model to craft it on, by name or folder, if that is not the current one.
     pub surrogate: Option<String>,
     /// Which defences to try against it.
-    pub defences: Vec<DefencePlan>,
+    pub defences: Vec<Stack>,
 }
 
 impl RunJob {
@@ -137,6 +137,8 @@ pub enum Update {
     Finished(JobId, Arc<Report>),
     /// One more defence was tried.
     Defended(JobId, Arc<DefenceRow>),
+    /// A defence does not apply to the model: which, and why not.
+    Unfit(JobId, String, String),
     /// Everything the job asked for is done.
     Done(JobId),
     /// The job was cancelled.
@@ -175,6 +177,7 @@ impl Update {
             | Self::Step(id, ..)
             | Self::Finished(id, _)
             | Self::Defended(id, _)
+            | Self::Unfit(id, ..)
             | Self::Done(id)
             | Self::Tried(id, ..)
             | Self::Least(id, _)

@@ -1,7 +1,8 @@
 //! The worker thread.
 
-use crate::attack::{Flow, Halt};
+use crate::attack::Flow;
 use crate::data::Dataset;
+use crate::defence::{Pipeline, Shelf, Stack};
 use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
 use crate::error::{Error, Kind, Result};
@@ -102,12 +103,20 @@ pub(super) struct Worker {
     choice: DeviceChoice,
     device: Option<Chosen>,
     models: HashMap<String, Arc<Model>>,
+    pipelines: HashMap<(String, String, u64), Arc<Pipeline>>,
     current: Option<String>,
+}
+
+impl Shelf for Worker {
+    fn model(&mut self, name: &str) -> Result<Arc<Model>> {
+        Worker::model(self, name)
+    }
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>, sink: Sink, choice: DeviceChoice) -> Self {
-        Self { shared, sink, choice, device: None, models: HashMap::new(), current: None }
+        let (models, pipelines) = (HashMap::new(), HashMap::new());
+        Self { shared, sink, choice, device: None, models, pipelines, current: None }
     }
 
     pub(super) fn say(&self, update: Update) {
@@ -170,6 +179,7 @@ impl Worker {
         log::error!("{error}");
         let on_cpu = self.device.as_ref().is_none_or(|d| d.info.kind == "cpu");
         self.models.clear();
+        self.pipelines.clear();
         if on_cpu {
             return self.say(Update::Failed(id, error));
         }
@@ -212,6 +222,22 @@ impl Worker {
         }
     }
 
+    /// A defence round a model, built once.
+    pub(super) fn pipeline(
+        &mut self,
+        stack: &Stack,
+        base: &Arc<Model>,
+        seed: u64,
+    ) -> Result<Arc<Pipeline>> {
+        let key = (base.card.name.clone(), stack.text(), seed);
+        if let Some(ready) = self.pipelines.get(&key) {
+            return Ok(ready.clone());
+        }
+        let built = Arc::new(Pipeline::build(stack, base.clone(), seed, self)?);
+        self.pipelines.insert(key, built.clone());
+        Ok(built)
+    }
+
     pub(super) fn model(&mut self, name: &str) -> Result<Arc<Model>> {
         if let Some(ready) = self.models.get(name) {
             return Ok(ready.clone());
@@ -229,11 +255,8 @@ impl Worker {
             .ok_or_else(|| Error::usage("no model is loaded", "engine", "choose a model first"))?;
         let model = self.model(&name)?;
         let surrogate = job.surrogate.as_deref().map(|name| self.model(name)).transpose()?;
-        // A twin that does not load is no reason not to attack.
-        let twin = model.card.twin.clone().and_then(|twin| self.model(&twin).ok());
         Ok(Experiment {
             model,
-            twin,
             surrogate,
             sample: job.sample.clone(),
             plan: job.plan.clone(),
@@ -282,26 +305,7 @@ impl Worker {
         let report = Arc::new(experiment::run_from(&experiment, clean, &mut recorder)?);
         self.say(Update::Finished(id, report.clone()));
         if report.attacked {
-            // All naive rows first: they are quick.
-            let mut naive = Vec::new();
-            for plan in &job.defences {
-                if stop() {
-                    return Err(Error::cancelled());
-                }
-                if let Some(row) = experiment::defend_naive(&experiment, &report, plan)? {
-                    let row = Arc::new(row);
-                    self.say(Update::Defended(id, row.clone()));
-                    naive.push((plan, row));
-                }
-            }
-            for (plan, row) in naive {
-                let mut watch = Halt(halt);
-                let row =
-                    experiment::defend_adaptive(&experiment, &report, plan, &row, &mut watch)?;
-                if let Some(row) = row {
-                    self.say(Update::Defended(id, Arc::new(row)));
-                }
-            }
+            self.defend(id, job, &experiment, &report, &halt)?;
         }
         self.say(Update::Done(id));
         Ok(())

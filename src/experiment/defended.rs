@@ -1,156 +1,155 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Observer, Victim};
+use crate::attack::{Observer, REJECTED, Victim};
 use crate::data::Picture;
-use crate::defence::{Build, DefencePlan, Transform, apply};
+use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
-use crate::experiment::report::{Cost, DefenceRow, Prediction, Report};
-use crate::experiment::single::{Experiment, answer, assault, cost, picture, problem, tensor};
-use crate::model::Model;
-use burn::tensor::Tensor;
+use crate::experiment::report::{Cost, DefenceRow, Outcome, Prediction, Report};
+use crate::experiment::single::{
+    Experiment, answer, assault, cost, picture, prediction, problem, tensor,
+};
+use crate::metrics::Rate;
 use std::time::Instant;
 
-/// A defended model: stages before a network.
-struct Defended<'a> {
-    model: &'a Model,
-    transform: Option<Box<dyn Transform>>,
+/// How a defence is attacked.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// The defence.
+    pub pipeline: &'a Pipeline,
+    /// The same defence round the surrogate, where the attack is crafted on one: who knows the
+    /// defence puts it there, too.
+    pub surrogate: Option<&'a Pipeline>,
+    /// How much of it the attack knows.
+    pub stance: Stance,
+    /// Draws that EOT averages over.
+    pub draws: u64,
 }
 
-impl<'a> Defended<'a> {
-    /// None where the defence does not apply to this model (it has no twin).
-    fn new(experiment: &'a Experiment, plan: &DefencePlan) -> Option<Self> {
-        let model = match plan.defence.build {
-            Build::Input(_) => Some(&experiment.model),
-            Build::Twin => experiment.twin.as_ref(),
-        };
-        model.map(|model| Self::before(model, plan))
-    }
-
-    /// The defence's stages before a network; a twin has none.
-    fn before(model: &'a Model, plan: &DefencePlan) -> Self {
-        match plan.defence.build {
-            Build::Input(build) => Self { model, transform: Some(build(&plan.settings)) },
-            Build::Twin => Self { model, transform: None },
-        }
-    }
-
-    fn with<T>(&self, then: impl FnOnce(&mut Victim<'_>) -> Result<T>) -> Result<T> {
-        match &self.transform {
-            None => then(&mut Victim::new(&self.model.network)),
-            Some(transform) => {
-                let stage = |images: &Tensor<4>| apply(transform.as_ref(), images);
-                then(&mut Victim::behind(&self.model.network, &stage))
-            }
-        }
-    }
-
-    fn answer(&self, picture: &Picture) -> Result<Prediction> {
-        let images = tensor(self.model, picture);
-        self.with(|victim| Ok(answer(self.model, victim, &images)?.0))
-    }
-
-    /// What it takes longer than the bare network for one picture: median of five, in ms.
-    fn extra_ms(&self, bare: &Model, picture: &Picture) -> Result<f64> {
-        let times = |defended: bool| -> Result<f64> {
-            let mut laps = Vec::new();
-            for _ in 0..5 {
-                let begin = Instant::now();
-                match defended {
-                    true => self.answer(picture)?,
-                    false => {
-                        let mut victim = Victim::new(&bare.network);
-                        answer(bare, &mut victim, &tensor(bare, picture))?.0
-                    }
-                };
-                laps.push(begin.elapsed().as_secs_f64() * 1e3);
-            }
-            laps.sort_by(f64::total_cmp);
-            Ok(laps[2])
-        };
-        Ok(times(true)? - times(false)?)
-    }
-
-    /// The row for `picture`, which cost that much to find. `known` is what was measured before of
-    /// the defence alone: its answer to the clean picture and what it takes longer.
-    fn row(
-        &self,
-        plan: &DefencePlan,
-        report: &Report,
-        stance: &'static str,
-        (picture, cost): (Picture, Cost),
-        (clean, extra_ms): (Prediction, f64),
-    ) -> Result<DefenceRow> {
-        let adversarial = self.answer(&picture)?;
-        let distance = report.norm.distance(report.original.pixels(), picture.pixels());
-        let outcome = report.outcome(clean.label, adversarial.label, distance);
-        Ok(DefenceRow {
-            defence: plan.defence.id,
-            name: plan.to_string(),
-            parameters: plan.settings.clone(),
-            stance,
-            clean,
-            adversarial,
-            outcome,
-            distance,
-            extra_ms,
-            cost,
-            picture,
-        })
-    }
+/// What a defence answers to one picture.
+struct Answer {
+    prediction: Prediction,
+    refused: bool,
+    /// The labels of the judge's answers.
+    labels: Vec<usize>,
 }
 
-/// The defence's answer to a picture that was attacked without knowing of it. None where the
-/// defence does not apply to this model.
+/// What is known of a defence before it is attacked: its answer to the clean picture, and what it
+/// costs.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The answer to the clean picture.
+    pub clean: Prediction,
+    /// Whether it refuses to answer that.
+    pub refused: bool,
+    /// What it adds to one answer, in milliseconds (median of five).
+    pub extra_ms: f64,
+}
+
+fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer> {
+    let answers = pipeline.judged(std::slice::from_ref(picture))?.swap_remove(0);
+    let label = |(row, refused): &(Vec<f32>, bool)| match refused {
+        true => REJECTED,
+        false => prediction(&pipeline.base, row).label,
+    };
+    let labels = answers.iter().map(label).collect();
+    let decided = pipeline.decided(&answers);
+    let prediction = prediction(&pipeline.base, &decided.0);
+    Ok(Answer { prediction, refused: decided.1, labels })
+}
+
+/// Asks a defence about the clean picture, and how long it takes.
 ///
 /// # Errors
-/// Device failures.
-pub fn defend_naive(
-    experiment: &Experiment,
-    report: &Report,
-    plan: &DefencePlan,
-) -> Result<Option<DefenceRow>> {
-    let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let clean = defended.answer(&report.original)?;
-    let extra_ms = defended.extra_ms(&experiment.model, &report.original)?;
-    let attacked = (report.picture.clone(), Cost::default());
-    defended.row(plan, report, "naive", attacked, (clean, extra_ms)).map(Some)
+/// Device failures; those of the stages.
+pub fn know(pipeline: &Pipeline, original: &Picture) -> Result<Known> {
+    let Answer { prediction, refused, .. } = answer_of(pipeline, original)?;
+    Ok(Known { clean: prediction, refused, extra_ms: extra_ms(pipeline, original)? })
 }
 
-/// The defence's answer to an attack that knows it: the same attack, run through the defence (the
-/// gradient passes straight through stages that have none). `naive` is the same defence's row from
-/// [`defend_naive`]. None where the defence does not apply.
+/// What one answer takes longer than one of the bare network: median of five, in ms.
+fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
+    let times = |defended: bool| -> Result<f64> {
+        let mut laps = Vec::new();
+        for _ in 0..5 {
+            let begin = Instant::now();
+            match defended {
+                true => drop(pipeline.once(picture)?),
+                false => {
+                    let bare = &pipeline.base;
+                    answer(bare, &mut Victim::new(&bare.network), &tensor(bare, picture))?;
+                }
+            }
+            laps.push(begin.elapsed().as_secs_f64() * 1e3);
+        }
+        laps.sort_by(f64::total_cmp);
+        Ok(laps[2])
+    };
+    Ok(times(true)? - times(false)?)
+}
+
+/// The row of a defence that is attacked under a stance: the same attack, made on the bare network
+/// (naive) or through the defence. `report` is that of the bare network.
 ///
 /// # Errors
-/// Cancelled, when the observer stops it; device failures.
-pub fn defend_adaptive(
+/// Cancelled, when the observer stops it; device failures; those of the stages.
+pub fn defend(
     experiment: &Experiment,
     report: &Report,
-    plan: &DefencePlan,
-    naive: &DefenceRow,
+    against: Against<'_>,
+    known: &Known,
     observer: &mut dyn Observer,
-) -> Result<Option<DefenceRow>> {
-    let Some(defended) = Defended::new(experiment, plan) else { return Ok(None) };
-    let known = (naive.clean.clone(), naive.extra_ms);
-    if naive.clean.label != report.label {
-        let nothing = (report.original.clone(), Cost::default());
-        return defended.row(plan, report, "adaptive", nothing, known).map(Some);
-    }
-    let images = tensor(defended.model, &report.original);
+) -> Result<DefenceRow> {
+    let Against { pipeline, stance, .. } = against;
+    let wrong = known.clean.label != report.label || known.refused;
+    let (found, cost) = match (stance, wrong) {
+        (Stance::Naive, _) => (report.picture.clone(), Cost::default()),
+        (_, true) => (report.original.clone(), Cost::default()),
+        _ => attack(experiment, report, against, observer)?,
+    };
+    let answer = answer_of(pipeline, &found)?;
+    let distance = report.norm.distance(report.original.pixels(), found.pixels());
+    let refusal = pipeline.guard.as_ref().filter(|_| answer.refused).map(|guard| guard.detects);
+    let outcome = match refusal {
+        _ if wrong => Outcome::Wrong,
+        Some(true) => Outcome::Detected,
+        Some(false) => Outcome::Abstained,
+        None => report.outcome(known.clean.label, answer.prediction.label, distance),
+    };
+    let goal = report.goal();
+    let hits = answer.labels.iter().filter(|label| !goal.reached(**label)).count();
+    let n = answer.labels.len();
+    Ok(DefenceRow {
+        defence: pipeline.stack.text(),
+        name: pipeline.stack.to_string(),
+        stance,
+        draws: pipeline.averages(stance).then_some(against.draws),
+        clean: known.clean.clone(),
+        adversarial: answer.prediction,
+        outcome,
+        held: pipeline.is_random().then(|| Rate { hits, n }.into()),
+        distance,
+        extra_ms: known.extra_ms,
+        cost,
+        picture: found,
+    })
+}
+
+/// The attack through the defence.
+fn attack(
+    experiment: &Experiment,
+    report: &Report,
+    against: Against<'_>,
+    observer: &mut dyn Observer,
+) -> Result<(Picture, Cost)> {
+    let Against { pipeline, surrogate, stance, draws } = against;
+    let images = tensor(&pipeline.base, &report.original);
     let problem = problem(experiment, images, report.goal())?;
     let begin = Instant::now();
-    let mut attack = |victim: &mut Victim<'_>, surrogate: Option<&mut Victim<'_>>| {
-        let mut surrogate = surrogate;
-        let verdict =
-            assault(&experiment.plan, victim, surrogate.as_deref_mut(), &problem, observer)?;
-        Ok((verdict, cost([&*victim].into_iter().chain(surrogate.as_deref()), begin)))
-    };
-    let (verdict, cost) = defended.with(|victim| match &experiment.surrogate {
-        None => attack(victim, None),
-        // Who knows the defence puts it before the surrogate, too.
-        Some(model) => {
-            Defended::before(model, plan).with(|surrogate| attack(victim, Some(surrogate)))
-        }
-    })?;
-    let found = picture(verdict.images, report.original.shape())?;
-    defended.row(plan, report, "adaptive", (found, cost), known).map(Some)
+    let seen = pipeline.seen(stance, draws);
+    let behind = surrogate.map(|surrogate| surrogate.seen(stance, draws));
+    let mut victim = Victim::new(&seen);
+    let mut crafted_on = behind.as_ref().map(|seen| Victim::new(seen));
+    let verdict = assault(&experiment.plan, &mut victim, crafted_on.as_mut(), &problem, observer)?;
+    let cost = cost([&victim].into_iter().chain(&crafted_on), begin);
+    Ok((picture(verdict.images, report.original.shape())?, cost))
 }

@@ -18,7 +18,7 @@ mod transfer;
 pub use crate::metrics::Norms;
 pub use batch::{Batch, BatchReport, Progress, attack_batch};
 pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
-pub use defended::{defend_adaptive, defend_naive};
+pub use defended::{Against, Known, defend, know};
 pub use evaluate::{Evaluation, State, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, EvaluationReport, SampleRow, Share, StageRow};
 pub use least::{Least, least, least_told};

@@ -2,6 +2,8 @@
 
 use crate::attack::{Extent, Goal, Norm, Plan};
 use crate::data::Picture;
+use crate::defence::Stance;
+use crate::experiment::evaluation::Share;
 use crate::metrics::Norms;
 use crate::parameter::Settings;
 use serde::{Deserialize, Serialize};
@@ -77,30 +79,37 @@ pub enum Outcome {
     Right,
     /// The attack's goal was reached.
     Fooled,
-    /// The pipeline is wrong on the clean picture already.
+    /// The pipeline is wrong on the clean picture already, or refuses it.
     Wrong,
+    /// The attack is detected: the pipeline refuses to answer.
+    Detected,
+    /// The pipeline is not sure enough, and refuses to answer.
+    Abstained,
 }
 
 /// One defence against one attack on one sample.
 #[derive(Clone, Debug, Serialize)]
 pub struct DefenceRow {
-    /// The defence's identifier.
-    pub defence: &'static str,
+    /// The stack, as the command line takes it: `jpeg:quality=50+pgd-at`.
+    pub defence: String,
     /// Its name with settings, as on the strip.
     pub name: String,
-    /// Its parameters.
-    pub parameters: Settings,
-    /// `naive`: attacked without knowing the defence. `adaptive`: attacked through it.
-    pub stance: &'static str,
+    /// How much of the defence the attack knew.
+    pub stance: Stance,
+    /// Draws that EOT averaged over; none where it did not.
+    pub draws: Option<u64>,
     /// Answer on the clean picture.
     pub clean: Prediction,
-    /// Answer on the attacked picture.
+    /// Answer on the attacked picture; of a randomised defence, the most frequent one.
     pub adversarial: Prediction,
     /// How it ended.
     pub outcome: Outcome,
+    /// Of the judge's answers to the attacked picture, the share that the attack did not turn; none
+    /// where the defence answers the same each time.
+    pub held: Option<Share>,
     /// How far the attacked picture is from the original, in the plan's norm.
     pub distance: f32,
-    /// What the defence adds to one forward pass, in milliseconds (median of five).
+    /// What the defence adds to one answer, in milliseconds (median of five).
     pub extra_ms: f64,
     /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
     pub cost: Cost,
@@ -194,7 +203,10 @@ impl Report {
 
     /// A defence's row, judged at this report's ε.
     pub fn judge(&self, row: &DefenceRow) -> DefenceRow {
-        let outcome = self.outcome(row.clean.label, row.adversarial.label, row.distance);
+        let outcome = match row.outcome {
+            Outcome::Detected | Outcome::Abstained => row.outcome,
+            _ => self.outcome(row.clean.label, row.adversarial.label, row.distance),
+        };
         DefenceRow { outcome, ..row.clone() }
     }
 

@@ -21,8 +21,6 @@ use std::time::Instant;
 pub struct Experiment {
     /// The model to attack.
     pub model: Arc<Model>,
-    /// Its adversarially trained twin, if there is one.
-    pub twin: Option<Arc<Model>>,
     /// The model that the attack is crafted on, if it is not `model`; on the same device. `model`
     /// alone judges what came of it.
     pub surrogate: Option<Arc<Model>>,
@@ -108,7 +106,7 @@ pub fn clean(experiment: &Experiment) -> Result<Clean> {
     Ok(Clean { picture, prediction, label, label_is_truth: known.is_some(), logits })
 }
 
-/// The problem of attacking this picture, which `experiment.model` or its twin takes.
+/// The problem of attacking this picture.
 pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
     let Plan { norm, epsilon, seed, .. } = experiment.plan;
     let values = images.dims()[1..].iter().product();

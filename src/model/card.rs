@@ -25,9 +25,6 @@ pub struct Card {
     pub labels: Vec<String>,
     /// Number of classes.
     pub num_classes: usize,
-    /// The name of its adversarially trained twin, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub twin: Option<String>,
     /// The training or architecture defence it stands for, by that row's identifier; none: ordinary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defence: Option<String>,

@@ -11,6 +11,7 @@ use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// One step of the network.
+#[derive(Clone)]
 pub(super) enum Op {
     Conv { weight: Tensor<4>, bias: Option<Tensor<1>>, options: ConvOptions<2> },
     Affine { scale: Tensor<4>, shift: Tensor<4> },

@@ -49,6 +49,17 @@ pub trait Classifier: Send + Sync {
         Ok(Decided { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
+    /// Whether whoever attacks it takes cross-entropy behind a softmax in single precision, as it
+    /// comes, instead of the exact gradient.
+    fn takes_softmax(&self) -> bool {
+        false
+    }
+
+    /// How many passes through a network one answer takes.
+    fn passes(&self) -> u64 {
+        1
+    }
+
     /// `[C, H, W]`.
     fn input_shape(&self) -> [usize; 3];
 

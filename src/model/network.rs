@@ -13,7 +13,8 @@ use crate::model::{Classifier, builder, graph, read};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
 
-/// A network, ready to answer.
+/// A network, ready to answer. Cheap to clone: weights are shared.
+#[derive(Clone)]
 pub struct Network {
     card: Arc<Card>,
     pub(super) device: Device,
@@ -23,7 +24,7 @@ pub struct Network {
     pub(super) normalisation: Option<(Tensor<4>, Tensor<4>)>,
     pub(super) ops: Vec<Op>,
     /// The same, faster, once the weights are final: see [`Network::freeze`].
-    host: Option<Host>,
+    host: Option<Arc<Host>>,
 }
 
 /// Hands out the tensor of a name, flat, of a given shape.
@@ -61,7 +62,7 @@ impl Network {
     /// input gradient, where it knows all layers.
     pub fn freeze(&mut self) {
         if self.device == Device::flex() {
-            self.host = Host::build(self);
+            self.host = Host::build(self).map(Arc::new);
         }
     }
 
@@ -119,6 +120,32 @@ impl Network {
     /// `[C, H, W]`.
     pub(super) fn input(&self) -> [usize; 3] {
         self.card.input.shape
+    }
+
+    /// Whether it answers differently from one [`Chance`] to another.
+    pub fn is_random(&self) -> bool {
+        false
+    }
+
+    /// As [`Classifier::logits`], each picture under its own chance.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn logits_by(&self, images: &Tensor<4>, _: &[Chance]) -> Result<Vec<f32>> {
+        self.logits(images)
+    }
+
+    /// As [`Classifier::slope`], each picture under its own chance.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn slope_by(
+        &self,
+        images: &Tensor<4>,
+        _: &[Chance],
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(Vec<f32>, Tensor<4>)> {
+        self.slope(images, start)
     }
 
     /// Whether [`Self::freeze`] found a faster way.

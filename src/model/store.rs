@@ -139,18 +139,6 @@ impl Model {
         Ok(model)
     }
 
-    /// The adversarially trained twin that the card names; none where it names none.
-    ///
-    /// # Errors
-    /// As [`Model::load`], saying whose twin it is.
-    pub fn load_twin(&self, device: &Device) -> Result<Option<Arc<Self>>> {
-        let Some(name) = &self.card.twin else { return Ok(None) };
-        Self::load(name, device).map(Some).map_err(|e| {
-            let place = format!("twin '{name}' of '{}'", self.card.name);
-            Error { place, ..e }
-        })
-    }
-
     /// How many weights it has.
     pub fn parameters(&self) -> usize {
         self.parameters

@@ -105,7 +105,6 @@ fn card(recipe: &Recipe, data: &Dataset) -> Card {
         data: recipe.dataset.into(),
         labels: Vec::new(),
         num_classes: data.labels.len(),
-        twin: recipe.twin.map(str::to_string),
         defence: None,
         weights: "weights.safetensors".into(),
         sha256: None,

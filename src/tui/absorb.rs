@@ -59,6 +59,12 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Update::Unfit(id, stack, why) => {
+            if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
+                run.unfit.insert(stack, why);
+            }
+            Vec::new()
+        }
         Update::Done(id) => {
             if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
                 run.done = true;

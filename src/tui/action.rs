@@ -78,6 +78,7 @@ actions! {
     ToResult => "Back to the attack's result",
     EditDefences => "Switch defences on and off, change their parameters",
     ToggleStance => "Attack the defences naive or adaptive",
+    TurnStance => "What the attack knows of this defence",
     Blink => "Blink original and adversarial in place",
     Zoom => "Pictures on the full screen",
     AmplifyMore => "Amplify the perturbation more",

@@ -9,10 +9,11 @@ pub use super::parts::{
     fits, model_for,
 };
 use super::race::Race;
+use super::shields::{Shield, shields};
 use super::theme::Theme;
 use crate::attack::{self, ATTACKS, Aim, AttackSpec, Norm, Plan};
 use crate::data::Sample;
-use crate::defence::DefencePlan;
+use crate::defence::Stance;
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use crate::experiment::Device;
 use crate::model::{self, Card};
@@ -63,9 +64,9 @@ pub struct App {
     /// Whether ε was chosen by the user and survives a change of the data set.
     pub epsilon_fixed: bool,
     /// Every defence, and whether it is on.
-    pub defences: Vec<(DefencePlan, bool)>,
-    /// Whether the strip shows the adaptive attack on each defence.
-    pub adaptive: bool,
+    pub defences: Vec<Shield>,
+    /// How much of the defences the attack knows: naive or adaptive.
+    pub stance: Stance,
     /// The model that the attack is crafted on, if that is not the one that judges.
     pub surrogate: Option<String>,
     /// The search for the least ε, going on or over.
@@ -156,8 +157,8 @@ impl App {
             mistakes: BTreeSet::new(),
             plan,
             epsilon_fixed,
-            defences: DefencePlan::all().into_iter().map(|plan| (plan, true)).collect(),
-            adaptive: false,
+            defences: shields(start.hybrids),
+            stance: Stance::Naive,
             surrogate: None,
             least: None,
             racers: Vec::new(),
@@ -293,13 +294,17 @@ impl App {
 
     /// The run that the settings on the screen ask for.
     pub fn wanted(&self) -> Option<RunJob> {
-        let on = self.defences.iter().filter(|(_, on)| *on);
         Some(RunJob {
             sample: self.current_sample()?,
             plan: self.plan.clone(),
             surrogate: self.surrogate.clone(),
-            defences: on.map(|(plan, _)| plan.clone()).collect(),
+            defences: self.shields().map(|shield| shield.stack.clone()).collect(),
         })
+    }
+
+    /// The defences that are on.
+    pub fn shields(&self) -> impl Iterator<Item = &Shield> {
+        self.defences.iter().filter(|shield| shield.on)
     }
 
     /// Whether model and data are there and fit each other.

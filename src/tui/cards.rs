@@ -84,15 +84,22 @@ fn parameter(param: &Param) -> Piece {
     Piece::Fact(param.id.into(), text)
 }
 
-/// Everything that the registry says of a defence.
-pub fn defence(defence: &DefenceSpec) -> Card {
-    let mut pieces =
-        paragraphs(vec![defence.summary.into(), defence.about.into(), defence.paper.into()]);
-    if !defence.params.is_empty() {
-        pieces.push(Piece::Heading("Parameters".into()));
-        pieces.extend(defence.params.iter().map(parameter));
+/// Everything that the registry says of the layers of a defence.
+pub fn defences(layers: impl Iterator<Item = &'static DefenceSpec>) -> Card {
+    let (mut names, mut pieces) = (Vec::new(), Vec::new());
+    for defence in layers {
+        names.push(defence.name);
+        if names.len() > 1 {
+            pieces.push(Piece::Heading(defence.name.into()));
+        }
+        let texts = [defence.summary, defence.about, defence.paper];
+        pieces.extend(paragraphs(texts.map(String::from).to_vec()));
+        if !defence.params.is_empty() {
+            pieces.push(Piece::Heading("Parameters".into()));
+            pieces.extend(defence.params.iter().map(parameter));
+        }
     }
-    Card { heading: defence.name.into(), pieces, from: 0 }
+    Card { heading: names.join(" + "), pieces, from: 0 }
 }
 
 /// What a list says beside one of its rows.

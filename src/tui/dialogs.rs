@@ -6,7 +6,9 @@ use super::app::App;
 use super::cards::{Card, Piece};
 use super::keymap::Context;
 pub use super::menus::items;
+use super::shields::Shield;
 use crate::attack::{self, Aim, AttackSpec};
+use crate::defence::DefenceSpec;
 use crate::parameter::{Param, Value};
 use tui_input::Input;
 
@@ -201,8 +203,10 @@ pub fn rows(app: &App, subject: Subject) -> Vec<Row> {
             out
         }
         Subject::Defences => {
-            let with_params = |(i, (plan, _)): (usize, &(crate::defence::DefencePlan, bool))| {
-                let params = (0..plan.defence.params.len()).map(move |j| Row::DefenceParam(i, j));
+            // The parameters of those that are off would only be in the way.
+            let with_params = |(i, shield): (usize, &Shield)| {
+                let count = if shield.on { shield.params().len() } else { 0 };
+                let params = (0..count).map(move |j| Row::DefenceParam(i, j));
                 std::iter::once(Row::Defence(i)).chain(params).collect::<Vec<_>>()
             };
             app.defences.iter().enumerate().flat_map(with_params).collect()
@@ -215,7 +219,7 @@ impl Row {
     pub fn param(self, app: &App) -> Option<&'static Param> {
         match self {
             Self::Param(i) => app.plan.attack.params.get(i),
-            Self::DefenceParam(i, j) => app.defences[i].0.defence.params.get(j),
+            Self::DefenceParam(i, j) => app.defences[i].param(j),
             _ => None,
         }
     }
@@ -225,7 +229,7 @@ impl Row {
         match self {
             Self::Norm => "norm".into(),
             Self::Seed => "seed".into(),
-            Self::Defence(i) => app.defences[i].0.defence.name.into(),
+            Self::Defence(i) => app.defences[i].stack.short(),
             _ => self.param(app).map_or_else(String::new, |p| p.id.into()),
         }
     }
@@ -235,7 +239,7 @@ impl Row {
         let id = self.param(app).map_or("", |p| p.id);
         match self {
             Self::Param(_) => app.plan.settings.get(id),
-            Self::DefenceParam(i, _) => app.defences[i].0.settings.get(id),
+            Self::DefenceParam(i, j) => app.defences[i].value(j),
             _ => Value::Auto,
         }
     }
@@ -245,7 +249,11 @@ impl Row {
         match self {
             Self::Norm => app.plan.norm.to_string(),
             Self::Seed => app.plan.seed.to_string(),
-            Self::Defence(i) => if app.defences[i].1 { "on" } else { "off" }.into(),
+            Self::Defence(i) => {
+                let shield = &app.defences[i];
+                let stance = shield.stance.map_or(String::new(), |stance| format!(", {stance}"));
+                format!("{}{stance}", if shield.on { "on" } else { "off" })
+            }
             _ => match self.param_value(app) {
                 Value::Auto => match self.resolved(app) {
                     Value::Auto => "auto".into(),
@@ -274,8 +282,9 @@ impl Row {
             }
             Self::Seed => vec!["Where all randomness comes from: same seed, same result.".into()],
             Self::Defence(i) => {
-                let defence = app.defences[i].0.defence;
-                vec![defence.summary.into(), defence.about.into(), defence.paper.into()]
+                let shield = &app.defences[i];
+                let of = |d: &'static DefenceSpec| [d.summary, d.about, d.paper].map(String::from);
+                shield.specs().flat_map(of).collect()
             }
             _ => match self.param(app) {
                 Some(param) => vec![param.help.into(), param.allowed()],

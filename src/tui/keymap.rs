@@ -211,7 +211,7 @@ pub static BINDINGS: &[Binding] = &[
         "default",
         &[c('x'), k(KeyCode::Backspace), k(KeyCode::Delete)],
     ),
-    row(Editor, WINDOW, ToggleStance, 6, "naive/adaptive", &[c('v')]),
+    row(Editor, WINDOW, TurnStance, 6, "stance", &[c('v')]),
     row(Editor, WINDOW, About, 7, "more about it", &[c('i')]),
     row(Editor, WINDOW, Back, 8, "close", &[k(KeyCode::Esc), c('q'), c('p'), c('d')]),
     row(Prompt, WINDOW, Accept, 1, "accept", &[k(KeyCode::Enter)]),

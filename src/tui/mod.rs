@@ -19,6 +19,7 @@ mod menus;
 pub mod mouse;
 mod parts;
 pub mod race;
+pub mod shields;
 pub mod theme;
 pub mod trail;
 pub mod update;
@@ -88,6 +89,7 @@ async fn dashboard(options: Options) -> Result<()> {
     let env = |name: &str| std::env::var(name).ok();
     let marker = options.first_run_marker;
     let (app, effects) = App::new(Start {
+        hybrids: Vec::new(),
         theme: Kind::choose(options.theme, env),
         graphics: options.graphics,
         model: options.model,

@@ -4,11 +4,12 @@ use super::theme::Kind;
 use super::trail::Trail;
 use crate::attack::Plan;
 use crate::data::{Dataset, Picture, Sample};
-use crate::defence::DefencePlan;
+use crate::defence::{Stack, Stance};
 use crate::engine::{JobId, Request, RunJob};
 use crate::experiment::{Clean, DefenceRow, Report};
 use crate::model::Card;
 use crate::show::Graphics;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Run {
     pub report: Option<Arc<Report>>,
     /// The defences tried so far, naive and adaptive.
     pub rows: Vec<Arc<DefenceRow>>,
+    /// The defences that do not apply, and why not.
+    pub unfit: BTreeMap<String, String>,
     /// The rows of the run before, shown faded until there are new ones.
     pub old_rows: Vec<Arc<DefenceRow>>,
     /// Whether everything is done.
@@ -107,6 +110,8 @@ pub enum Drag {
 /// What the dashboard starts with.
 #[derive(Clone, Debug)]
 pub struct Start {
+    /// Hybrids of the user's own.
+    pub hybrids: Vec<Stack>,
     /// The theme.
     pub theme: Kind,
     /// How pictures are printed.
@@ -149,6 +154,7 @@ impl Run {
             report: None,
             rows: Vec::new(),
             old_rows: Vec::new(),
+            unfit: BTreeMap::new(),
             done: false,
             cut: false,
         }
@@ -160,12 +166,9 @@ impl Run {
     }
 
     /// The row of a defence under a stance: the new one, or a faded one of the run before.
-    pub fn row(&self, plan: &DefencePlan, stance: &str) -> Option<(&DefenceRow, bool)> {
-        let same = |row: &&Arc<DefenceRow>| {
-            row.stance == stance
-                && row.defence == plan.defence.id
-                && row.parameters == plan.settings
-        };
+    pub fn row(&self, stack: &Stack, stance: Stance) -> Option<(&DefenceRow, bool)> {
+        let text = stack.text();
+        let same = |row: &&Arc<DefenceRow>| row.stance == stance && row.defence == text;
         let new = self.rows.iter().find(same).map(|row| (row.as_ref(), false));
         new.or_else(|| self.old_rows.iter().find(same).map(|row| (row.as_ref(), true)))
     }

@@ -8,9 +8,9 @@ use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
 use super::windows::{
-    about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
+    self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
-use super::{least, matrix, race};
+use super::{least, matrix, race, shields};
 use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
@@ -102,10 +102,8 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Rewind => scrub(app, Some(0)),
         ToResult => scrub(app, None),
         Scrub(at) => scrub(app, Some(at)),
-        ToggleStance => {
-            app.adaptive = !app.adaptive;
-            Vec::new()
-        }
+        ToggleStance => shields::turn(app, None),
+        TurnStance => shields::turn(app, windows::defence(app)),
         Blink => {
             app.blinking = match app.blinking {
                 Some(_) => None,

@@ -113,10 +113,7 @@ fn set_row(app: &mut App, row: Row, value: Value) -> Vec<Effect> {
     let Some(param) = row.param(app) else { return Vec::new() };
     match row {
         Row::Param(_) => app.plan.settings.set(param.id, value),
-        Row::DefenceParam(i, _) => {
-            app.defences[i].0.settings.set(param.id, value);
-            app.defences[i].1 = true;
-        }
+        Row::DefenceParam(i, j) => app.defences[i].set(j, value),
         _ => {}
     }
     app.rerun()
@@ -138,7 +135,7 @@ pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
     }
     match row(app) {
         Some(Row::Defence(i)) => {
-            app.defences[i].1 = !app.defences[i].1;
+            app.defences[i].on = !app.defences[i].on;
             app.rerun()
         }
         Some(row) => match row.param(app).map(|p| p.kind) {
@@ -167,6 +164,14 @@ pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// The defence under the editor's cursor.
+pub(super) fn defence(app: &App) -> Option<usize> {
+    match row(app) {
+        Some(Row::Defence(i) | Row::DefenceParam(i, _)) => Some(i),
+        _ => None,
+    }
+}
+
 /// More about the row of the list on top, about the defence in the editor, else about the attack.
 pub(super) fn about(app: &mut App) -> Vec<Effect> {
     let card = match app.overlays.last() {
@@ -185,7 +190,7 @@ pub(super) fn about(app: &mut App) -> Vec<Effect> {
             let Some(Row::Defence(i) | Row::DefenceParam(i, _)) = row(app) else {
                 return Vec::new();
             };
-            cards::defence(app.defences[i].0.defence)
+            cards::defences(app.defences[i].specs())
         }
         _ => cards::attack(app.plan.attack),
     };

@@ -12,7 +12,6 @@ use epsiloscope::parameter::Value;
 fn experiment(model: &str, attack: &str, epsilon: f64) -> Experiment {
     Experiment {
         model: Model::load(model, &Device::flex()).unwrap(),
-        twin: None,
         surrogate: None,
         sample: Dataset::load("mnist").unwrap().sample(0),
         plan: Plan::new(find(attack).unwrap(), epsilon),

@@ -20,8 +20,8 @@ fn every_card_has_its_weights_licence_and_checksum() {
         let bytes = std::fs::read(folder.join(&card.weights)).unwrap();
         assert_eq!(card.sha256.as_deref(), Some(sha256(&bytes).as_str()), "{}", card.name);
         assert!(!card.licence.is_empty() && !card.shown().is_empty());
-        if let Some(twin) = &card.twin {
-            assert!(catalogue().iter().any(|c| c.name == *twin), "{twin}");
+        if let Some(id) = &card.defence {
+            assert!(DefenceSpec::find(id).is_ok(), "{id}");
         }
         Model::load(&card.name, &Device::flex()).unwrap();
     }
@@ -68,14 +68,8 @@ fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
         let sample: Sample = photos.sample(index);
         let mut plan = Plan::new(find("pgd").unwrap(), 2.0 / 255.0);
         plan.settings.set("steps", Value::Int(5));
-        let task = Experiment {
-            model: model.clone(),
-            twin: None,
-            surrogate: None,
-            sample,
-            plan,
-            device: cpu(),
-        };
+        let task =
+            Experiment { model: model.clone(), surrogate: None, sample, plan, device: cpu() };
         let report = experiment::run(&task, &mut epsiloscope::attack::Unobserved).unwrap();
         assert!(report.label_is_truth);
         assert_eq!(

@@ -40,14 +40,8 @@ fn gradients_and_attacks_agree_with_the_cpu() {
         let mut plan = Plan::new(find("pgd").unwrap(), 0.3);
         plan.settings.set("steps", Value::Int(10));
         plan.seed = 1;
-        let task = Experiment {
-            model,
-            twin: None,
-            surrogate: None,
-            sample: sample.clone(),
-            plan,
-            device: info,
-        };
+        let task =
+            Experiment { model, surrogate: None, sample: sample.clone(), plan, device: info };
         reports.push(experiment::run(&task, &mut Unobserved).unwrap());
     }
     let top = gradients[0].iter().fold(0.0_f32, |a, b| a.max(b.abs()));

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 pub fn start(theme: Kind) -> Start {
     Start {
+        hybrids: Vec::new(),
         theme,
         graphics: Graphics::Blocks,
         model: Some("mnist-cnn".into()),

@@ -1,6 +1,6 @@
 //! The defence strip: one cell for the bare network and one for each defence.
 
-use crate::defence::Build;
+use crate::defence::Stance;
 use crate::experiment::{Outcome, Prediction};
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::panel::panel;
@@ -39,6 +39,8 @@ fn answer(
         Outcome::Right => ("✓", "right", theme.right),
         Outcome::Fooled => ("✗", "fooled", theme.fooled),
         Outcome::Wrong => ("!", "wrong before", theme.fooled),
+        Outcome::Detected => ("⚑", "detected", theme.right),
+        Outcome::Abstained => ("?", "abstained", theme.right),
     };
     let report = app.shown.as_ref().and_then(|run| run.report.as_ref());
     let reached = report.is_some_and(|report| report.goal().reached(prediction.label));
@@ -75,20 +77,23 @@ fn bare(app: &App, run: &Run) -> Option<Answer> {
 fn cells(app: &App) -> Vec<Cell> {
     // A running attack has no answers yet: those of the last result stay, faded.
     let run = app.shown.as_ref();
-    let stance = if app.adaptive { "adaptive" } else { "naive" };
     let mut out = vec![Cell {
         name: "no defence".into(),
         answer: run.and_then(|run| bare(app, run)),
         missing: "–",
     }];
-    for (plan, _) in app.defences.iter().filter(|(_, on)| *on) {
-        let row = run.and_then(|run| run.row(plan, stance));
+    for shield in app.shields() {
+        let stance = shield.stance(app.stance);
+        let row = run.and_then(|run| run.row(&shield.stack, stance));
         out.push(Cell {
-            name: plan.to_string(),
+            name: match shield.stance {
+                Some(stance) => format!("{} ({stance})", shield.stack),
+                None => shield.stack.to_string(),
+            },
             answer: row.map(|(row, old)| {
                 answer(app, &row.adversarial, row.outcome, Some(row.extra_ms), old)
             }),
-            missing: if matches!(plan.defence.build, Build::Twin) { "no twin" } else { "not here" },
+            missing: "not here",
         });
     }
     out
@@ -112,21 +117,22 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let attack = app.plan.attack.name;
+    let adaptive = app.stance != Stance::Naive;
     let heading = Line::from(vec![
         Span::styled("defences  ", theme.title),
         Span::styled("v ", theme.key),
-        Span::styled(" naive ", if app.adaptive { theme.dim } else { theme.selected }),
-        Span::styled(" adaptive ", if app.adaptive { theme.selected } else { theme.dim }),
+        Span::styled(" naive ", if adaptive { theme.dim } else { theme.selected }),
+        Span::styled(" adaptive ", if adaptive { theme.selected } else { theme.dim }),
     ]);
-    let longer = match app.adaptive {
+    let longer = match adaptive {
         true => format!("adaptive: {attack} attacks through each defence"),
         false => "naive: this is not robustness (the attack does not know the defence)".into(),
     };
     let brief =
-        if app.adaptive { "attacked through the defence" } else { "naive: this is not robustness" };
+        if adaptive { "attacked through the defence" } else { "naive: this is not robustness" };
     let room = usize::from(area.width).saturating_sub(heading.width() + 4);
     let note = if columns(&longer) <= room { longer } else { brief.to_string() };
-    let style = if app.adaptive { theme.dim } else { theme.accent };
+    let style = if adaptive { theme.dim } else { theme.accent };
     let inner = panel(heading, Line::styled(note, style), area, theme, buf);
     let cells = cells(app);
     if inner.width < 15 * cells.len() as u16 {

@@ -40,7 +40,7 @@ pub fn draw(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
     let heading = match editor.subject {
         Subject::Attack => format!("{}: parameters", app.plan.attack.name),
         Subject::Defences => {
-            format!("Defences, attacked {}", if app.adaptive { "adaptive" } else { "naive" })
+            format!("Defences, attacked {}", app.stance)
         }
     };
     let inner = window(&heading, place, theme, buf);

@@ -1,7 +1,7 @@
 //! Results and settings in words.
 
 use crate::attack::{Aim, Norm, Plan};
-use crate::defence::DEFENCES;
+use crate::defence::{Stack, Stance};
 use crate::experiment::Outcome;
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::text::first_name;
@@ -79,21 +79,19 @@ fn defence_clause(run: &Run) -> Option<String> {
     if !report.success || !report.attacked || run.rows.is_empty() {
         return None;
     }
-    let of = |stance: &str, outcome: Outcome| -> Vec<&'static str> {
+    let of = |stance: Stance, outcome: Outcome| -> Vec<&str> {
         let rows = run.rows.iter().filter(|row| row.stance == stance && row.outcome == outcome);
-        rows.map(|row| row.defence).collect()
+        rows.map(|row| row.defence.as_str()).collect()
     };
-    let naive = of("naive", Outcome::Right);
+    let naive = of(Stance::Naive, Outcome::Right);
     let truth = first_name(&report.label_name);
     let attack = report.plan.attack.name;
     if naive.is_empty() {
         return run.done.then(|| format!("no defence brings back {truth}"));
     }
-    let among = |ids: Vec<&'static str>| {
-        ids.into_iter().filter(|id| naive.contains(id)).collect::<Vec<_>>()
-    };
-    let held = among(of("adaptive", Outcome::Right));
-    let broken = among(of("adaptive", Outcome::Fooled));
+    let [mut held, mut broken] = [Outcome::Right, Outcome::Fooled].map(|o| of(Stance::Adaptive, o));
+    held.retain(|id| naive.contains(id));
+    broken.retain(|id| naive.contains(id));
     let (s, them) = if broken.len() == 1 { ("s", "it") } else { ("", "them") };
     let but =
         format!("{} bring{s} back {truth}, but adaptive {attack} breaks {them}", list(&broken));
@@ -112,9 +110,7 @@ fn defence_clause(run: &Run) -> Option<String> {
 
 /// The names of defences in a row.
 fn list(ids: &[&str]) -> String {
-    let name = |id: &&str| {
-        DEFENCES.iter().find(|d| d.id == *id).map_or(id.to_string(), |d| d.name.to_string())
-    };
+    let name = |id: &&str| Stack::parse(id).map_or(id.to_string(), |stack| stack.short());
     let names: Vec<String> = ids.iter().map(name).collect();
     match names.as_slice() {
         [] => String::new(),

@@ -1,0 +1,55 @@
+//! Fewer levels a pixel.
+
+use crate::data::Picture;
+use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::transform::Transform;
+use crate::draws::Draws;
+use crate::error::Result;
+use crate::parameter::Param;
+
+/// Reducing the bit depth.
+pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
+    id: "bit-depth",
+    aliases: &["bits"],
+    name: "bit depth",
+    family: "input",
+    params: &[Param::int("bits", (1, 8), 3, "bits left per value, 1..8")],
+    passage: Passage::StraightThrough,
+    randomised: false,
+    summary: "rounds every pixel to few levels",
+    about: "Reducing the colour depth wipes out perturbations smaller than half a level. The gradient of \
+            rounding is zero almost everywhere, which stops an attack that does not know better; one \
+            that treats the rounding as the identity on the way back walks right through it.",
+    paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
+    build: |settings, draft| {
+        draft.stage(Box::new(BitDepth { bits: settings.int("bits", 3) as u32 }))
+    },
+};
+
+struct BitDepth {
+    bits: u32,
+}
+
+impl Transform for BitDepth {
+    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+        let levels = (2_u32.pow(self.bits) - 1) as f32;
+        let round = |p: &f32| (p * levels).round() / levels;
+        Ok(Picture::new(picture.shape(), picture.pixels().iter().map(round).collect::<Vec<_>>()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defence::input::ramp;
+
+    #[test]
+    fn that_many_levels_are_left() {
+        let apply = |bits| BitDepth { bits }.apply(&ramp([1, 16, 16]), &mut Draws::new(0, 0, 0));
+        let mut levels: Vec<u32> =
+            apply(2).unwrap().pixels().iter().map(|p| (p * 3.0).round() as u32).collect();
+        levels.dedup();
+        assert_eq!(levels, [0, 1, 2, 3]);
+        assert_eq!(apply(8).unwrap(), ramp([1, 16, 16]).rounded_to_8_bits());
+    }
+}

@@ -1,0 +1,75 @@
+//! JPEG compression.
+
+use crate::data::Picture;
+use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::transform::Transform;
+use crate::draws::Draws;
+use crate::error::{Error, Result};
+use crate::parameter::Param;
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageFormat};
+
+/// JPEG compression.
+pub const JPEG: DefenceSpec = DefenceSpec {
+    id: "jpeg",
+    aliases: &[],
+    name: "JPEG",
+    family: "input",
+    params: &[Param::int("quality", (10, 95), 75, "JPEG quality, 10..95")],
+    passage: Passage::StraightThrough,
+    randomised: false,
+    summary: "saves the picture as JPEG and opens it again",
+    about: "JPEG drops high frequencies that people hardly see, and with them much of a naive \
+            perturbation. Reported to remove most attacks when first published; treated as the identity \
+            on the way back (BPDA) it falls to almost nothing.",
+    paper: "Guo et al., ICLR 2018; broken by Athalye, Carlini, Wagner, ICML 2018",
+    build: |settings, draft| {
+        draft.stage(Box::new(Jpeg { quality: settings.int("quality", 75) as u8 }))
+    },
+};
+
+struct Jpeg {
+    quality: u8,
+}
+
+impl Transform for Jpeg {
+    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+        jpeg(picture, self.quality)
+    }
+}
+
+/// Saves as JPEG of this quality and opens it again; grey stays grey.
+///
+/// # Errors
+/// Failure, when the codec fails.
+pub fn jpeg(picture: &Picture, quality: u8) -> Result<Picture> {
+    let bad =
+        |e: image::ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
+    let rgb = DynamicImage::ImageRgb8(picture.to_rgb());
+    let grey = picture.shape()[0] == 1;
+    let image = if grey { DynamicImage::ImageLuma8(rgb.to_luma8()) } else { rgb };
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&image).map_err(bad)?;
+    let decoded = image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).map_err(bad)?;
+    Ok(match grey {
+        true => Picture::from_bytes(picture.shape(), decoded.to_luma8().as_raw()),
+        false => Picture::from_image(&decoded),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defence::input::ramp;
+
+    #[test]
+    fn high_quality_changes_little_and_low_quality_more() {
+        let picture = ramp([3, 32, 32]);
+        let error = |quality| {
+            let out = jpeg(&picture, quality).unwrap();
+            let pairs = out.pixels().iter().zip(picture.pixels());
+            pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / 3072.0
+        };
+        assert!(error(95) < 0.02 && error(10) > error(95), "{} {}", error(95), error(10));
+    }
+}

@@ -1,0 +1,115 @@
+//! One answer of several.
+
+/// How the answers of several networks, or of several draws, become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Rule {
+    /// The mean of their probabilities.
+    #[default]
+    Mean,
+    /// That of the first; the others only guard it. Its gradient is that of the mean, since who wants
+    /// it to pass has to carry all of them along.
+    First,
+    /// A vote; the shares of the votes are the confidences. Its gradient is that of the mean.
+    Vote,
+}
+
+/// ln softmax of a row of logits, in `f64`.
+pub fn log_softmax(row: &[f32]) -> Vec<f64> {
+    let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
+    let sum: f64 = row.iter().map(|z| (f64::from(*z) - top).exp()).sum();
+    let shift = top + sum.ln();
+    row.iter().map(|z| f64::from(*z) - shift).collect()
+}
+
+/// The logarithm of the mean of the probabilities behind these rows of logits; a single row is left
+/// as it is.
+pub fn mean(rows: &[&[f32]]) -> Vec<f32> {
+    if let [one] = rows {
+        return one.to_vec();
+    }
+    let logs: Vec<Vec<f64>> = rows.iter().map(|row| log_softmax(row)).collect();
+    pooled(&logs).into_iter().map(|v| v as f32).collect()
+}
+
+fn pooled(logs: &[Vec<f64>]) -> Vec<f64> {
+    let classes = logs.first().map_or(0, Vec::len);
+    let one = |k: usize| {
+        let top = logs.iter().map(|row| row[k]).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logs.iter().map(|row| (row[k] - top).exp()).sum();
+        top + (sum / logs.len() as f64).ln()
+    };
+    (0..classes).map(one).collect()
+}
+
+/// The way back of [`mean`]: from the slope with respect to the pooled row to that with respect to
+/// each of the rows. With p the probabilities of a row and p̄ their mean over M rows, ∂ ln p̄_k / ∂z_j
+/// is p_k (δ_kj − p_j) / (M p̄_k).
+pub fn spread(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
+    if rows.len() == 1 {
+        return vec![slope.to_vec()];
+    }
+    let logs: Vec<Vec<f64>> = rows.iter().map(|row| log_softmax(row)).collect();
+    let pooled = pooled(&logs);
+    let each = |row: &Vec<f64>| {
+        let share = |k: usize| f64::from(slope[k]) * (row[k] - pooled[k]).exp() / logs.len() as f64;
+        let shares: Vec<f64> = (0..row.len()).map(share).collect();
+        let sum: f64 = shares.iter().sum();
+        shares.iter().zip(row).map(|(s, log)| (s - log.exp() * sum) as f32).collect()
+    };
+    logs.iter().map(each).collect()
+}
+
+/// The class of the largest logit, the first of equals.
+pub fn largest(row: &[f32]) -> usize {
+    let better = |best: usize, k: usize| if row[k] > row[best] { k } else { best };
+    (0..row.len()).fold(0, better)
+}
+
+/// The logarithms of the shares of votes; what nobody voted for is told apart by the mean
+/// probability, far below a single vote.
+pub fn vote(labels: &[usize], mean: &[f32]) -> Vec<f32> {
+    let total = labels.len().max(1) as f64;
+    let faint = log_softmax(mean);
+    let share = |k: usize| {
+        let votes = labels.iter().filter(|label| **label == k).count() as f64;
+        ((votes + 1e-6 * faint[k].exp()) / total).max(1e-30).ln() as f32
+    };
+    (0..mean.len()).map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_agrees_with_finite_differences() {
+        let rows = [[1.0_f32, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 2.0, 2.0]];
+        let slope = [0.3_f32, -1.0, 0.7];
+        let value = |rows: &[[f32; 3]; 3]| -> f64 {
+            let logs: Vec<Vec<f64>> = rows.iter().map(|row| log_softmax(row)).collect();
+            pooled(&logs).iter().zip(slope).map(|(v, s)| v * f64::from(s)).sum()
+        };
+        let views: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
+        let found = spread(&views, &slope);
+        for i in 0..3 {
+            for j in 0..3 {
+                let moved = |by: f32| {
+                    let mut rows = rows;
+                    rows[i][j] += by;
+                    value(&rows)
+                };
+                let wanted = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+                assert!((wanted - f64::from(found[i][j])).abs() < 1e-4, "{i} {j}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_row_is_left_alone_and_votes_are_shares() {
+        assert_eq!(mean(&[&[1.0, 2.0]]), [1.0, 2.0]);
+        assert_eq!(spread(&[&[1.0, 2.0]], &[0.5, 0.1]), [[0.5, 0.1]]);
+        let shares = vote(&[1, 1, 0, 1], &[0.0, 0.0, 0.0]);
+        assert!((shares[1].exp() - 0.75).abs() < 1e-5 && (shares[0].exp() - 0.25).abs() < 1e-5);
+        assert!(shares[2] < shares[0]);
+    }
+}

@@ -1,0 +1,313 @@
+//! A pipeline as an attacker sees it.
+
+use crate::data::Picture;
+use crate::defence::pipeline::{Leg, Pipeline, Stream, Trail, chances};
+use crate::defence::pool;
+use crate::defence::transform::back;
+use crate::error::{Error, Result};
+use crate::model::{Classifier, Decided};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much of a defence the attack knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stance {
+    /// Nothing: the attack is made on the bare network. That it fails then is not robustness.
+    #[default]
+    Naive,
+    /// All, but it takes gradients as they come: none through rounding, one draw of what is random,
+    /// and cross-entropy in single precision behind the softmax.
+    Gradient,
+    /// Straight through what has no gradient (BPDA), one draw of what is random.
+    Bpda,
+    /// The mean over draws (EOT), no way through what has no gradient.
+    Eot,
+    /// Whatever the defence calls for: BPDA, EOT, a loss on logits.
+    Adaptive,
+}
+
+impl Stance {
+    /// Every stance, from the least knowledge to the most.
+    pub const ALL: [Self; 5] = [Self::Naive, Self::Gradient, Self::Bpda, Self::Eot, Self::Adaptive];
+
+    /// The name used on the command line and in reports.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Naive => "naive",
+            Self::Gradient => "gradient",
+            Self::Bpda => "bpda",
+            Self::Eot => "eot",
+            Self::Adaptive => "adaptive",
+        }
+    }
+
+    /// Reads an identifier.
+    ///
+    /// # Errors
+    /// Usage, with the nearest known one.
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|stance| stance.id() == text).ok_or_else(|| {
+            let known = Self::ALL.iter().map(|stance| stance.id());
+            Error::unknown("stance", text, "--stance", known, "`epsiloscope evaluate --help`")
+        })
+    }
+
+    /// Whether it goes straight through what has no gradient.
+    fn through(self) -> bool {
+        matches!(self, Self::Bpda | Self::Adaptive)
+    }
+
+    /// Whether it averages over draws.
+    fn averages(self) -> bool {
+        matches!(self, Self::Eot | Self::Adaptive)
+    }
+}
+
+impl fmt::Display for Stance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// Answers that the judge of a randomised defence asks for, at least.
+pub const VOTES: u64 = 20;
+/// Draws that EOT averages over, unless told otherwise.
+pub const DRAWS: u64 = 10;
+
+impl Pipeline {
+    /// The pipeline as it is seen under a stance; EOT averages over so many draws.
+    pub fn seen(&self, stance: Stance, draws: u64) -> Seen<'_> {
+        Seen { pipeline: self, stance, draws: draws.max(1) }
+    }
+
+    /// The stances that differ from each other for this pipeline, least knowledge first.
+    pub fn stances(&self) -> Vec<Stance> {
+        let distilled = |m: &std::sync::Arc<crate::model::Model>| {
+            m.card.defence.as_deref() == Some("distilled")
+        };
+        let (broken, random) = (self.is_broken(), self.is_random());
+        let distilled = self.models.iter().any(distilled);
+        let differs = |stance: &Stance| match stance {
+            Stance::Naive | Stance::Adaptive => true,
+            Stance::Gradient => broken || random || distilled,
+            Stance::Bpda | Stance::Eot => broken && random,
+        };
+        Stance::ALL.into_iter().filter(differs).collect()
+    }
+
+    /// How many answers the judge asks for.
+    pub fn votes(&self) -> u64 {
+        match self.is_random() {
+            true => (VOTES / self.inner as u64).max(1),
+            false => 1,
+        }
+    }
+
+    /// The judge's answers to pictures: for each picture, for each of [`Self::votes`], the logits and
+    /// whether the guard refuses.
+    ///
+    /// # Errors
+    /// Those of the stages; device failures.
+    pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<(Vec<f32>, bool)>>> {
+        let members = self.members(pictures, Stream::Judge, 0..self.votes())?;
+        let of =
+            |picture: usize| members.iter().map(|answer| self.answer(&answer[picture])).collect();
+        Ok((0..pictures.len()).map(of).collect())
+    }
+
+    /// What the judge makes of [`Self::judged`]: the shares of the answers, and a refusal where more
+    /// than half of them are refused. A single answer stands as it is.
+    pub fn decided(&self, answers: &[(Vec<f32>, bool)]) -> (Vec<f32>, bool) {
+        if let [one] = answers {
+            return one.clone();
+        }
+        let refused = answers.iter().filter(|(_, refused)| *refused).count();
+        let refused = 2 * refused > answers.len();
+        let given = answers.iter().filter(|(_, no)| refused || !*no);
+        let rows: Vec<&[f32]> = given.map(|(row, _)| row.as_slice()).collect();
+        let labels: Vec<usize> = rows.iter().map(|row| pool::largest(row)).collect();
+        (pool::vote(&labels, &pool::mean(&rows)), refused)
+    }
+
+    /// One answer to one picture, as it is given in use: logits, and whether the guard refuses.
+    ///
+    /// # Errors
+    /// Those of the stages; device failures.
+    pub fn once(&self, picture: &Picture) -> Result<(Vec<f32>, bool)> {
+        let members = self.members(std::slice::from_ref(picture), Stream::Judge, 0..1)?;
+        Ok(self.answer(&members[0][0]))
+    }
+
+    /// Whether an attack under this stance averages over draws.
+    pub fn averages(&self, stance: Stance) -> bool {
+        stance.averages() && self.is_random()
+    }
+}
+
+/// A pipeline under a stance.
+pub struct Seen<'a> {
+    pipeline: &'a Pipeline,
+    stance: Stance,
+    draws: u64,
+}
+
+impl Seen<'_> {
+    /// How many answers the attacker averages over.
+    fn answers(&self) -> u64 {
+        match self.pipeline.averages(self.stance) {
+            true => self.draws,
+            false => 1,
+        }
+    }
+
+    /// The way back of one leg: from the slopes of its logits to those of the pictures, added up.
+    fn pull(
+        &self,
+        leg: &Leg,
+        trails: &[Trail],
+        slopes: &[f32],
+        sum: &mut [Vec<f32>],
+    ) -> Result<()> {
+        let (classes, at_once) = (self.classes(), self.pipeline.at_once());
+        let parts = trails.chunks(at_once).zip(slopes.chunks(at_once * classes)).enumerate();
+        for (part, (trails, slopes)) in parts {
+            let tensor = self.pipeline.tensor(trails);
+            let mut start = |_: &[f32]| slopes.to_vec();
+            let (_, gradient) = leg.network.slope_by(&tensor, &chances(trails), &mut start)?;
+            self.gather(leg, trails, gradient, part * at_once, sum)?;
+        }
+        Ok(())
+    }
+
+    /// Carries a network's input gradients back through the stages, onto the pictures.
+    fn gather(
+        &self,
+        leg: &Leg,
+        trails: &[Trail],
+        gradient: Tensor<4>,
+        first: usize,
+        sum: &mut [Vec<f32>],
+    ) -> Result<()> {
+        let values = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
+        let size: usize = self.input_shape().iter().product();
+        let (common, own) = self.pipeline.stages_of(leg.branch);
+        let number = self.pipeline.first_stage(leg.branch);
+        let through = self.stance.through();
+        let one = |(trail, row): (&Trail, &[f32])| {
+            let how = (trail.chance, through);
+            let row = back(own, number, &trail.own, row.to_vec(), how)?;
+            back(common, 0, &trail.common, row, how)
+        };
+        let rows: Vec<Vec<f32>> =
+            trails.par_iter().zip(values.par_chunks(size)).map(one).collect::<Result<_>>()?;
+        for (at, row) in rows.iter().enumerate() {
+            let picture = &mut sum[(first + at) / leg.draws.len()];
+            picture.iter_mut().zip(row).for_each(|(sum, g)| *sum += g);
+        }
+        Ok(())
+    }
+}
+
+impl Classifier for Seen<'_> {
+    fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
+        let pictures = self.pipeline.pictures(images)?;
+        let answers = self.pipeline.members(&pictures, Stream::Attacker, 0..self.answers())?;
+        let mut out = Vec::new();
+        for picture in 0..pictures.len() {
+            let all: Vec<&[f32]> =
+                answers.iter().flat_map(|a| a[picture].iter().map(Vec::as_slice)).collect();
+            out.extend(pool::mean(&all));
+        }
+        Ok(out)
+    }
+
+    fn slope(
+        &self,
+        images: &Tensor<4>,
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(Vec<f32>, Tensor<4>)> {
+        let pictures = self.pipeline.pictures(images)?;
+        let (n, classes) = (pictures.len(), self.classes());
+        let legs = self.pipeline.legs(Stream::Attacker, 0..self.answers())?;
+        let way = |leg| self.pipeline.travel(leg, &pictures, Stream::Attacker);
+        let trails = legs.iter().map(way).collect::<Result<Vec<_>>>()?;
+        let size: usize = self.input_shape().iter().product();
+        let mut sum = vec![vec![0.0; size]; n];
+        let mut pooled = Vec::new();
+        // From every leg's logits to every leg's slopes, through the one answer of all of them.
+        let mut pool = |logits: &[&[f32]]| -> Vec<Vec<f32>> {
+            let rows = |picture: usize| -> Vec<&[f32]> {
+                let legs = legs.iter().zip(logits.iter().copied());
+                let of = legs.flat_map(|(leg, logits)| {
+                    let size = leg.draws.len() * classes;
+                    logits[picture * size..(picture + 1) * size].chunks(classes)
+                });
+                of.collect()
+            };
+            for picture in 0..n {
+                pooled.extend(pool::mean(&rows(picture)));
+            }
+            let slopes = start(&pooled);
+            let mut out = vec![Vec::new(); legs.len()];
+            for (picture, slope) in slopes.chunks(classes).enumerate() {
+                let mut shares = pool::spread(&rows(picture), slope).into_iter();
+                for (leg, out) in legs.iter().zip(&mut out) {
+                    shares.by_ref().take(leg.draws.len()).for_each(|share| out.extend(share));
+                }
+            }
+            out
+        };
+        // One network in one go needs no forward pass of its own before the way back.
+        if let ([leg], [only]) = (legs.as_slice(), trails.as_slice())
+            && only.len() <= self.pipeline.at_once()
+        {
+            let tensor = self.pipeline.tensor(only);
+            let mut once = |logits: &[f32]| pool(&[logits]).swap_remove(0);
+            let (_, gradient) = leg.network.slope_by(&tensor, &chances(only), &mut once)?;
+            self.gather(leg, only, gradient, 0, &mut sum)?;
+        } else {
+            let forward = |(leg, trails): (&Leg, &Vec<Trail>)| self.pipeline.logits(leg, trails);
+            let logits = legs.iter().zip(&trails).map(forward).collect::<Result<Vec<_>>>()?;
+            let views: Vec<&[f32]> = logits.iter().map(Vec::as_slice).collect();
+            for ((leg, trails), slopes) in legs.iter().zip(&trails).zip(pool(&views)) {
+                self.pull(leg, trails, &slopes, &mut sum)?;
+            }
+        }
+        let data = TensorData::new(sum.concat(), images.dims());
+        Ok((pooled, Tensor::from_data(data, self.device())))
+    }
+
+    fn decide(&self, images: &Tensor<4>) -> Result<Decided> {
+        let pictures = self.pipeline.pictures(images)?;
+        let (mut logits, mut rejected) = (Vec::new(), Vec::new());
+        for answers in self.pipeline.judged(&pictures)? {
+            let (row, refused) = self.pipeline.decided(&answers);
+            logits.extend(row);
+            rejected.push(refused);
+        }
+        Ok(Decided { logits, rejected })
+    }
+
+    fn takes_softmax(&self) -> bool {
+        matches!(self.stance, Stance::Gradient)
+    }
+
+    fn passes(&self) -> u64 {
+        self.pipeline.passes() * self.answers()
+    }
+
+    fn input_shape(&self) -> [usize; 3] {
+        self.pipeline.base.card.input.shape
+    }
+
+    fn classes(&self) -> usize {
+        self.pipeline.base.card.num_classes
+    }
+
+    fn device(&self) -> &Device {
+        self.pipeline.base.network.device()
+    }
+}

@@ -1,0 +1,86 @@
+//! The defences on the screen: which are on, and how much of each the attack knows.
+
+use super::app::{App, Effect};
+use crate::defence::{DefencePlan, DefenceSpec, Stack, Stance};
+use crate::parameter::{Param, Value};
+
+/// A defence on the strip, or ready to be put there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shield {
+    /// The defence, or several of them in layers.
+    pub stack: Stack,
+    /// Whether it is tried.
+    pub on: bool,
+    /// How much of it the attack knows, where that is not what the strip says.
+    pub stance: Option<Stance>,
+}
+
+/// Those that are on at first: one of each kind that everybody should have seen.
+const FIRST: [&str; 4] = ["bit-depth", "median", "jpeg", "pgd-at"];
+
+/// Every defence alone, and those of the user's own making.
+pub fn shields(own: Vec<Stack>) -> Vec<Shield> {
+    let first = |stack: &Stack| stack.alone().is_some_and(|p| FIRST.contains(&p.defence.id));
+    let all = Stack::all().into_iter().map(|stack| (first(&stack), stack));
+    let own = own.into_iter().map(|stack| (true, stack));
+    all.chain(own).map(|(on, stack)| Shield { stack, on, stance: None }).collect()
+}
+
+impl Shield {
+    /// How much of it the attack knows, where the strip says `strip`.
+    pub fn stance(&self, strip: Stance) -> Stance {
+        self.stance.unwrap_or(strip)
+    }
+
+    /// Every parameter of every layer: the layer's number, and the declaration.
+    pub fn params(&self) -> Vec<(usize, &'static Param)> {
+        let of = |(at, layer): (usize, &DefencePlan)| {
+            layer.defence.params.iter().map(move |param| (at, param)).collect::<Vec<_>>()
+        };
+        self.stack.layers().iter().enumerate().flat_map(of).collect()
+    }
+
+    /// The declaration of parameter `j`.
+    pub fn param(&self, j: usize) -> Option<&'static Param> {
+        self.params().get(j).map(|(_, param)| *param)
+    }
+
+    /// The value of parameter `j`.
+    pub fn value(&self, j: usize) -> Value {
+        match self.params().get(j) {
+            Some((layer, param)) => self.stack.layers()[*layer].settings.get(param.id),
+            None => Value::Auto,
+        }
+    }
+
+    /// Sets parameter `j`, and tries the defence.
+    pub fn set(&mut self, j: usize, value: Value) {
+        if let Some((layer, param)) = self.params().get(j) {
+            self.stack.layers_mut()[*layer].settings.set(param.id, value);
+            self.on = true;
+        }
+    }
+
+    /// The rows of the registry that it is made of.
+    pub fn specs(&self) -> impl Iterator<Item = &'static DefenceSpec> + '_ {
+        self.stack.layers().iter().map(|layer| layer.defence)
+    }
+}
+
+/// Lets the attack know more of the defence under the editor's cursor, or of all of them.
+pub fn turn(app: &mut App, which: Option<usize>) -> Vec<Effect> {
+    match which.and_then(|i| app.defences.get_mut(i)) {
+        None => {
+            app.stance = if app.stance == Stance::Naive { Stance::Adaptive } else { Stance::Naive }
+        }
+        Some(shield) => {
+            let all = Stance::ALL;
+            let here = shield.stance.and_then(|stance| all.iter().position(|s| *s == stance));
+            shield.stance = match here {
+                None => Some(all[0]),
+                Some(at) => all.get(at + 1).copied(),
+            };
+        }
+    }
+    Vec::new()
+}
