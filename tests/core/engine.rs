@@ -2,7 +2,7 @@
 
 use epsiloscope::attack::{Plan, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::defence::DefencePlan;
+use epsiloscope::defence::{Stack, Stance};
 use epsiloscope::engine::{
     DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
 };
@@ -46,7 +46,8 @@ fn until(receiver: &Receiver<Update>, wanted: impl Fn(&Update) -> bool) -> Vec<U
 fn a_run_tells_its_story_in_order() {
     let (engine, updates) = start("mnist-cnn");
     let mut run = job(0, 0.3, 8);
-    run.defences = DefencePlan::all();
+    let stacks = ["bits", "median", "jpeg", "pgd-at", "jpeg:50+pgd-at"];
+    run.defences = stacks.map(|text| Stack::parse(text).unwrap()).to_vec();
     let id = engine.request(Request::Run(Arc::new(run)));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let place = |what: &dyn Fn(&Update) -> bool| seen.iter().position(what).unwrap();
@@ -65,9 +66,11 @@ fn a_run_tells_its_story_in_order() {
         .iter()
         .filter_map(|u| if let Update::Defended(_, row) = u { Some(row.clone()) } else { None })
         .collect();
-    assert_eq!(rows.len(), 2 * DefencePlan::all().len());
-    assert!(rows.iter().take(rows.len() / 2).all(|r| r.stance == "naive"));
-    assert!(rows.iter().skip(rows.len() / 2).all(|r| r.stance == "adaptive"));
+    let count = |stance| rows.iter().filter(|r| r.stance == stance).count();
+    assert_eq!((count(Stance::Naive), count(Stance::Adaptive)), (5, 5));
+    // Only what lies behind a stage without a gradient can be attacked by gradients alone.
+    assert_eq!((count(Stance::Gradient), rows.len()), (4, 14));
+    assert!(rows.iter().take(5).all(|r| r.stance == Stance::Naive));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan, find};
 use epsiloscope::data::{Dataset, Sample};
+use epsiloscope::defence::DefenceSpec;
 use epsiloscope::experiment::{self, Evaluation, Experiment};
 use epsiloscope::model::{Model, catalogue, sha256};
 use epsiloscope::parameter::Value;

@@ -3,6 +3,7 @@
 use crate::contests;
 use crate::fake::{self, answers, press, send};
 use epsiloscope::attack::{Aim, Norm};
+use epsiloscope::defence::Stance;
 use epsiloscope::engine::{Request, RunJob, Samples, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::Outcome;
@@ -145,7 +146,7 @@ fn more_about_this_shows_what_the_registry_says() {
     update(&mut app, Back);
     update(&mut app, EditDefences);
     update(&mut app, About);
-    let name = app.defences[0].0.defence.name;
+    let name = app.defences[0].stack.short();
     assert!(matches!(app.overlays.last(), Some(Overlay::Card(c)) if c.heading == name));
 }
 
@@ -303,15 +304,19 @@ fn a_target_is_kept_only_where_the_attack_has_one() {
 #[test]
 fn defences_are_switched_and_changed() {
     let mut app = app();
-    let all = app.defences.len();
+    let all = app.shields().count();
     update(&mut app, EditDefences);
+    update(&mut app, Down);
+    let job = run_after(&mut app, More).expect("a run with another parameter");
+    assert_eq!((job.defences.len(), job.defences[0].text().as_str()), (all, "bit-depth:bits=4"));
+    update(&mut app, Up);
     let job = run_after(&mut app, Toggle).expect("a run");
     assert_eq!(job.defences.len(), all - 1);
-    update(&mut app, Down);
-    let job = run_after(&mut app, More).expect("changing a parameter switches the defence on");
-    assert_eq!(job.defences.len(), all);
-    update(&mut app, ToggleStance);
-    assert!(app.adaptive && run_after(&mut app, Back).is_none());
+    update(&mut app, TurnStance);
+    update(&mut app, TurnStance);
+    assert_eq!((app.defences[0].stance, app.stance), (Some(Stance::Gradient), Stance::Naive));
+    update(&mut app, Back);
+    assert!(run_after(&mut app, ToggleStance).is_none() && app.stance == Stance::Adaptive);
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn every_attack_plays_on_the_screen() {
         }
     };
     // Nothing is defended here: the attacks alone take long enough.
-    app.defences.iter_mut().for_each(|(_, on)| *on = false);
+    app.defences.iter_mut().for_each(|shield| shield.on = false);
     ask(&mut app, effects);
     for attack in ATTACKS {
         let effects = take_attack(&mut app, attack);

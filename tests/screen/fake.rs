@@ -2,6 +2,7 @@
 
 use epsiloscope::attack::{self, AttackSpec, Extent, Knowledge, Norm, Plan, Run, Stage};
 use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::defence::Stance;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
     Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef,
@@ -279,14 +280,15 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         plan: job.plan.clone(),
     };
     out.push(Update::Finished(id, Arc::new(report)));
-    for stance in ["naive", "adaptive"] {
+    for stance in [Stance::Naive, Stance::Adaptive] {
         for (i, plan) in job.defences.iter().enumerate() {
-            let holds = i == 1 && stance == "naive" || i == 3;
+            let holds = i == 1 && stance == Stance::Naive || i == 3;
             let row = DefenceRow {
-                defence: plan.defence.id,
+                defence: plan.text(),
                 name: plan.to_string(),
-                parameters: plan.settings.clone(),
                 stance,
+                draws: None,
+                held: None,
                 clean: before.clone(),
                 adversarial: if holds { prediction(truth, 0.64) } else { after.clone() },
                 outcome: if holds { Outcome::Right } else { Outcome::Fooled },
