@@ -187,7 +187,7 @@ fn ten_thousand_attacks() {
         }
         let sample = data.sample(done);
         let (model, plan, device) = (model.clone(), plan.clone(), chosen.info.clone());
-        let task = Experiment { model, twin: None, surrogate: None, sample, plan, device };
+        let task = Experiment { model, surrogate: None, sample, plan, device };
         experiment::run(&task, &mut Unobserved).expect("the attack runs");
     }
 }
