@@ -7,6 +7,7 @@ use super::output::{Style, note};
 use super::progress;
 use crate::attack::Flow;
 use crate::error::Result;
+use crate::model::Card;
 use crate::training::{self, RECIPES, Recipe, TrainOptions};
 
 /// The recipes, for the help.
@@ -34,7 +35,7 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
     };
     let bar = progress::bar(0, "batches");
     let interrupt = Interrupt::watch();
-    let card = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
+    let cards = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
         let done = match p.epoch < p.epochs {
             true => (p.epoch * p.batches, p.epochs * p.batches),
             false => (0, p.batches),
@@ -60,11 +61,23 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         }
     })?;
     bar.finish_and_clear();
-    if args.list.json {
-        return context.out.json(&card);
+    for card in &cards {
+        match args.list.json {
+            true => context.out.json(card)?,
+            false => told(card, cards.len(), args, context)?,
+        }
     }
+    Ok(())
+}
+
+/// What came out, and how to use it.
+fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> Result<()> {
+    let folder = match models {
+        1 => args.out.clone(),
+        _ => args.out.join(&card.name),
+    };
     let out = &mut context.out;
-    out.line(&out.paint(Style::Strong, &format!("{} is in {}", card.name, args.out.display())))?;
+    out.line(&out.paint(Style::Strong, &format!("{} is in {}", card.name, folder.display())))?;
     if let Some(accuracy) = &card.accuracy {
         out.line(&format!(
             "clean accuracy {:.2} % (n={})",
@@ -84,5 +97,5 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
             ))?;
         }
     }
-    out.line(&format!("use it by --model {}", args.out.display()))
+    out.line(&format!("use it by --model {}", folder.display()))
 }

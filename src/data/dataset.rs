@@ -2,7 +2,7 @@
 
 use crate::data::Picture;
 use crate::data::file::{decode, read_picture};
-use crate::data::idx;
+use crate::data::{cifar, idx};
 use crate::error::{Error, Result};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
@@ -268,17 +268,14 @@ fn fashion() -> Result<Store> {
     )
 }
 
-const CIFAR10: &[&str] =
-    &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-
 fn cifar10() -> Result<Store> {
     let bytes = inflate(asset!("cifar10/test-100.bin.gz"), "cifar10")?;
     let records = bytes.chunks_exact(1 + 3072);
     Ok(Store::Bytes {
-        shape: [3, 32, 32],
+        shape: cifar::SHAPE,
         labels: records.clone().map(|r| r[0]).collect(),
         pixels: records.flat_map(|r| &r[1..]).copied().collect(),
-        names: CIFAR10.iter().map(|n| n.to_string()).collect(),
+        names: cifar::CIFAR10.iter().map(|n| n.to_string()).collect(),
     })
 }
 

@@ -1,64 +1,94 @@
-//! Named parameters and Adam (Kingma and Ba 2015) on them. Written here, not taken from burn, so
-//! that a checkpoint is three tensors a parameter and resuming is exact.
+//! Named parameters and Adam (Kingma and Ba 2015) on them, on the host: a checkpoint is three tensors
+//! a parameter, resuming is exact, and every device trains by the same arithmetic.
 
 use crate::draws::Draws;
 use crate::error::Result;
-use crate::model::{Card, Network};
+use crate::model::{Card, Layer, Network};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// One parameter with its moments, all flat.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// PyTorch's name: `conv1.weight`.
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
     /// Its values.
-    pub value: Tensor<1>,
+    pub value: Vec<f32>,
     /// Mean of the gradients.
-    pub mean: Tensor<1>,
+    pub mean: Vec<f32>,
     /// Mean of their squares.
-    pub square: Tensor<1>,
+    pub square: Vec<f32>,
+    /// The left singular vector that spectral normalisation follows; empty without it.
+    pub singular: Vec<f32>,
 }
 
-/// Draws the starting values as PyTorch does: uniform in ±1/√fan_in, biases too.
+impl Parameter {
+    /// A parameter that has not moved yet.
+    pub fn new(name: &str, shape: &[usize], value: Vec<f32>) -> Self {
+        let (mean, square) = (vec![0.0; value.len()], vec![0.0; value.len()]);
+        Self { name: name.into(), shape: shape.to_vec(), value, mean, square, singular: Vec::new() }
+    }
+
+    /// One step of Adam with β = (0.9, 0.999); `step` counts from 1.
+    pub fn update(&mut self, gradient: &[f32], step: usize, rate: f64) {
+        const B1: f32 = 0.9;
+        const B2: f32 = 0.999;
+        let c1 = 1.0 - f64::from(B1).powi(step as i32);
+        let c2 = (1.0 - f64::from(B2).powi(step as i32)) as f32;
+        let rate = (rate / c1) as f32;
+        let moments = self.mean.iter_mut().zip(&mut self.square);
+        for ((value, gradient), (mean, square)) in self.value.iter_mut().zip(gradient).zip(moments) {
+            *mean = *mean * B1 + gradient * (1.0 - B1);
+            *square = *square * B2 + gradient * gradient * (1.0 - B2);
+            *value -= rate * *mean / ((*square / c2).sqrt() + 1e-8);
+        }
+    }
+}
+
+/// Draws the starting values, uniform in ±gain/√fan_in: PyTorch's own at gain 1, biases too; He's
+/// (He et al. 2015) at √6, biases 0. The last convolution of a residual body starts at 0, so that a
+/// deep network without batch norm begins as a shallow one.
 ///
 /// # Errors
 /// Failure, for layers that do not fit together.
-pub fn initialise(card: &Card, seed: u64, device: &Device) -> Result<Vec<Parameter>> {
+pub fn initialise(card: &Card, seed: u64, gain: f64, device: &Device) -> Result<Vec<Parameter>> {
     let mut list: Vec<Parameter> = Vec::new();
     let mut fan_in = 1;
+    let closing = closing(&card.layers);
     Network::build(card, device, &mut |name, shape| {
         // A bias follows its weight and shares its fan-in.
-        if shape.len() > 1 {
+        let bias = shape.len() == 1;
+        if !bias {
             fan_in = shape[1..].iter().product();
         }
-        let bound = 1.0 / (fan_in as f32).sqrt();
+        let zero = bias && gain > 1.0 || closing.iter().any(|c| name.starts_with(&format!("{c}.")));
+        let bound = if zero { 0.0 } else { gain as f32 / (fan_in as f32).sqrt() };
         let mut draws = Draws::new(seed, list.len() as u64, 1 << 32);
         let values: Vec<f32> =
             (0..shape.iter().product()).map(|_| draws.signed() * bound).collect();
-        let value = Tensor::from_data(TensorData::new(values.clone(), [values.len()]), device);
-        list.push(Parameter {
-            name: name.into(),
-            shape: shape.to_vec(),
-            mean: value.zeros_like(),
-            square: value.zeros_like(),
-            value: value.clone(),
-        });
-        Ok(value)
+        list.push(Parameter::new(name, shape, values.clone()));
+        Ok(tensor(&values, device))
     })?;
     Ok(list)
 }
 
-/// One step of Adam with β = (0.9, 0.999); `step` counts from 1.
-pub fn update(parameter: &mut Parameter, gradient: Tensor<1>, step: usize, rate: f64) {
-    const B1: f64 = 0.9;
-    const B2: f64 = 0.999;
-    let mean = parameter.mean.clone() * B1 + gradient.clone() * (1.0 - B1);
-    let square = parameter.square.clone() * B2 + gradient.square() * (1.0 - B2);
-    let c1 = 1.0 - B1.powi(step as i32);
-    let c2 = 1.0 - B2.powi(step as i32);
-    let root = (square.clone() / c2).sqrt() + 1e-8;
-    parameter.value = parameter.value.clone() - (mean.clone() / root) * (rate / c1);
-    parameter.mean = mean;
-    parameter.square = square;
+/// Flat values on a device.
+pub fn tensor(values: &[f32], device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+}
+
+/// The convolutions that end a residual body.
+fn closing(layers: &[Layer]) -> Vec<String> {
+    let mut found = Vec::new();
+    for layer in layers {
+        if let Layer::Residual { body } = layer {
+            let convs = body.iter().filter_map(|l| match l {
+                Layer::Conv2d { param, .. } => Some(param.clone()),
+                _ => None,
+            });
+            found.extend(convs.last());
+        }
+    }
+    found
 }

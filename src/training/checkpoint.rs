@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::model::{Weights, read_tensors, write_tensors};
 use crate::training::adam::Parameter;
-use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::Dtype;
 use std::path::Path;
 
@@ -19,47 +18,52 @@ pub struct Position {
 }
 
 const POSITION: &str = "epsiloscope.position";
+/// The recipe's identifier, as bytes: two recipes may have the same parameters.
+const RECIPE: &str = "epsiloscope.recipe";
 
-/// Writes a checkpoint.
+/// Writes a checkpoint of all networks of a run.
 ///
 /// # Errors
-/// Failure, when the folder is read-only or full; device failures.
-pub fn save(path: &Path, parameters: &[Parameter], position: Position) -> Result<()> {
+/// Failure, when the folder is read-only or full.
+pub fn save(
+    path: &Path,
+    recipe: &str,
+    networks: &[Vec<Parameter>],
+    position: Position,
+) -> Result<()> {
     let words = [position.seed, position.epochs, position.step];
     let bytes = words.iter().flat_map(|w| (*w as i64).to_le_bytes()).collect();
-    let mut tensors = vec![(POSITION.to_string(), vec![3], bytes, Dtype::I64)];
-    for p in parameters {
-        for (suffix, tensor) in [("", &p.value), (".mean", &p.mean), (".square", &p.square)] {
-            tensors.push((
-                format!("{}{suffix}", p.name),
-                p.shape.clone(),
-                bytes_of(tensor)?,
-                Dtype::F32,
-            ));
+    let mut tensors = vec![
+        (POSITION.to_string(), vec![3], bytes, Dtype::I64),
+        (RECIPE.to_string(), vec![recipe.len()], recipe.as_bytes().to_vec(), Dtype::U8),
+    ];
+    for (at, network) in networks.iter().enumerate() {
+        for p in network {
+            for (part, values) in parts(p) {
+                let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                let name = format!("{at}.{}{part}", p.name);
+                tensors.push((name, vec![values.len()], bytes, Dtype::F32));
+            }
         }
     }
     write_tensors(path, &tensors)
 }
 
-/// A tensor's values as little-endian bytes.
-///
-/// # Errors
-/// Device failures.
-pub fn bytes_of(tensor: &Tensor<1>) -> Result<Vec<u8>> {
-    let values = tensor.clone().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
-    Ok(values.iter().flat_map(|v| v.to_le_bytes()).collect())
+/// What a parameter consists of, by the suffix of each part's name.
+fn parts(p: &Parameter) -> [(&'static str, &Vec<f32>); 4] {
+    [("", &p.value), (".mean", &p.mean), (".square", &p.square), (".singular", &p.singular)]
 }
 
-/// Reads a checkpoint into `parameters`, if it belongs to this run; answers with the next step.
+/// Reads a checkpoint into `networks`, if it belongs to this run; answers with the next step.
 ///
 /// # Errors
 /// Failure, when the file is damaged or belongs to another run.
 pub fn load(
     path: &Path,
-    parameters: &mut [Parameter],
+    recipe: &str,
+    networks: &mut [Vec<Parameter>],
     seed: u64,
     epochs: usize,
-    device: &Device,
 ) -> Result<usize> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read the checkpoint", path, &e))?;
     let place = path.display().to_string();
@@ -71,21 +75,28 @@ pub fn load(
         )
     };
     let tensors = read_tensors(&bytes, &place)?;
-    let position = tensors.iter().find(|(name, _)| name == POSITION).ok_or_else(other)?;
-    let words = position.1.data().as_chunks().0;
+    let find = |name: &str| tensors.iter().find(|(n, _)| n == name).ok_or_else(other);
+    if find(RECIPE)?.1.data() != recipe.as_bytes() {
+        return Err(other());
+    }
+    let words = find(POSITION)?.1.data().as_chunks().0;
     let words: Vec<u64> = words.iter().map(|w| i64::from_le_bytes(*w) as u64).collect();
     if words.len() != 3 || words[0] != seed || words[1] != epochs as u64 {
         return Err(other());
     }
     let weights = Weights::parse(&bytes, &place)?;
-    for p in parameters {
-        for (suffix, tensor) in
-            [("", &mut p.value), (".mean", &mut p.mean), (".square", &mut p.square)]
-        {
-            let values =
-                weights.get(&format!("{}{suffix}", p.name), &p.shape).map_err(|_| other())?;
-            let data = TensorData::new(values.to_vec(), [values.len()]);
-            *tensor = Tensor::from_data(data, device);
+    for (at, network) in networks.iter_mut().enumerate() {
+        for p in network {
+            let name = format!("{at}.{}", p.name);
+            for (part, values) in [
+                ("", &mut p.value),
+                (".mean", &mut p.mean),
+                (".square", &mut p.square),
+                (".singular", &mut p.singular),
+            ] {
+                let found = weights.get(&format!("{name}{part}"), &[values.len()]);
+                *values = found.map_err(|_| other())?.to_vec();
+            }
         }
     }
     Ok(words[2] as usize)

@@ -1,14 +1,26 @@
-//! Training: recipes, the loop, checkpoints. Stands above attacks (adversarial training attacks
-//! every batch) and experiments (the card's numbers come from `evaluate`).
+//! Training: recipes, the loop, checkpoints. Stands above attacks and experiments (the card's
+//! numbers come from `evaluate`).
 //!
-//! The loop holds its parameters as plain tensors and tracks them afresh each step, through the same
-//! builder that loads a card; so a checkpoint is nothing but those tensors, and a resumed run ends in
-//! the same weights, bit for bit, as one that was never interrupted.
+//! Parameters and their moments are plain lists on the host. A step draws a batch, lets the method's
+//! inner attack at it ([`inner`]), and asks the network for the gradients of its weights, starting
+//! from the closed-form gradient of the method's loss with respect to the logits ([`loss`]); so no
+//! method needs a derivative of its own, every device trains by the same arithmetic, and a resumed
+//! run ends in the same weights, bit for bit, as one that was never interrupted.
 
 mod adam;
+mod batch;
 mod checkpoint;
+mod finish;
+mod form;
+mod inner;
+mod lesson;
+mod loss;
+mod nets;
 mod recipe;
+mod recipes;
 mod run;
+mod spectral;
 
-pub use recipe::{Adversary, RECIPES, Recipe};
-pub use run::{Progress, TrainOptions, run};
+pub use recipe::{Adversary, Method, Recipe, Start};
+pub use recipes::RECIPES;
+pub use run::{Probe, Progress, TrainOptions, run};

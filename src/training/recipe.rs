@@ -1,9 +1,21 @@
-//! The recipes: one row a model that ships.
+//! What a recipe says.
 
 use crate::error::{Error, Result};
-use crate::model::{Layer, Padding};
+use crate::model::{Layer, Normalisation};
+use crate::training::recipes::RECIPES;
 
-/// The attack that adversarial training runs on every batch (PGD, L∞, random start).
+/// Where an inner attack begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the picture itself.
+    Picture,
+    /// Uniformly in the ball.
+    Uniform,
+    /// At the picture plus 0.001·N(0, 1), as TRADES.
+    Near,
+}
+
+/// The attack that runs on every batch: signed steps in L∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adversary {
     /// ε in pixel units, reached linearly over the first quarter of the training.
@@ -12,6 +24,126 @@ pub struct Adversary {
     pub steps: usize,
     /// Step size as a share of ε.
     pub step_share: f64,
+    /// Where it begins.
+    pub start: Start,
+}
+
+impl Adversary {
+    /// PGD from a random start, as Madry et al. 2018.
+    pub const fn pgd(epsilon: f64, steps: usize, step_share: f64) -> Self {
+        Self { epsilon, steps, step_share, start: Start::Uniform }
+    }
+
+    /// From near the picture, as TRADES and MART climb from it.
+    pub const fn near(epsilon: f64, steps: usize, step_share: f64) -> Self {
+        Self { epsilon, steps, step_share, start: Start::Near }
+    }
+
+    /// In words, for the card.
+    pub fn told(&self) -> String {
+        let start = match self.start {
+            Start::Picture => "from the picture",
+            Start::Uniform => "random start",
+            Start::Near => "start x + 0.001·N(0, 1)",
+        };
+        format!(
+            "{} step{} in L∞ ε = {:.4} (reached over the first quarter), α = {}·ε, {start}",
+            self.steps,
+            if self.steps == 1 { "" } else { "s" },
+            self.epsilon,
+            self.step_share,
+        )
+    }
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// Cross-entropy on the pictures.
+    Standard,
+    /// Cross-entropy with 1 − α + α/K for the true class (Szegedy et al. 2016).
+    LabelSmoothing {
+        /// α.
+        alpha: f64,
+    },
+    /// Cross-entropy on pictures with Gaussian noise.
+    Gaussian {
+        /// Its standard deviation, in pixel units.
+        sigma: f64,
+    },
+    /// Cross-entropy on attacked pictures: FGSM-AT, Fast AT and PGD-AT differ in the adversary.
+    Adversarial(Adversary),
+    /// TRADES (Zhang et al. 2019).
+    Trades {
+        /// Climbs the divergence.
+        adversary: Adversary,
+        /// β.
+        beta: f64,
+    },
+    /// MART (Wang et al. 2020).
+    Mart {
+        /// Climbs cross-entropy.
+        adversary: Adversary,
+        /// λ.
+        lambda: f64,
+    },
+    /// Defensive distillation (Papernot et al. 2016): a teacher at temperature T, then a student from
+    /// its soft answers at T, deployed at 1.
+    Distillation {
+        /// T.
+        temperature: f64,
+    },
+    /// Bayes by backprop (Blundell et al. 2015): a Gaussian posterior of each weight.
+    Bayes {
+        /// Standard deviation of the prior.
+        prior: f64,
+        /// Standard deviation of the posterior at the start.
+        sigma: f64,
+    },
+    /// Adaptive diversity promoting (Pang et al. 2019): two networks trained together.
+    Diverse {
+        /// Weight of the entropy of the mean answer.
+        alpha: f64,
+        /// Weight of the logarithm of the area that the other answers span.
+        beta: f64,
+    },
+}
+
+impl Method {
+    /// The attack that runs on every batch, if one does.
+    pub fn adversary(&self) -> Option<Adversary> {
+        match self {
+            Self::Adversarial(adversary)
+            | Self::Trades { adversary, .. }
+            | Self::Mart { adversary, .. } => Some(*adversary),
+            _ => None,
+        }
+    }
+
+    /// In words, for the card.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Standard => "cross-entropy".into(),
+            Self::LabelSmoothing { alpha } => format!("label smoothing, α = {alpha}"),
+            Self::Gaussian { sigma } => format!("Gaussian augmentation, σ = {sigma}"),
+            Self::Adversarial(_) => "cross-entropy on attacked pictures only".into(),
+            Self::Trades { beta, .. } => {
+                format!("TRADES, β = {beta}; the adversary climbs the divergence")
+            }
+            Self::Mart { lambda, .. } => {
+                format!("MART, λ = {lambda}; the adversary climbs cross-entropy")
+            }
+            Self::Distillation { temperature } => {
+                format!("defensive distillation, T = {temperature}, deployed at 1")
+            }
+            Self::Bayes { prior, sigma } => format!(
+                "Bayes by backprop, prior N(0, {prior}²), posterior from σ = {sigma}, one draw a batch"
+            ),
+            Self::Diverse { alpha, beta } => {
+                format!("adaptive diversity promoting, two members, α = {alpha}, β = {beta}")
+            }
+        }
+    }
 }
 
 /// How a model is made.
@@ -25,9 +157,13 @@ pub struct Recipe {
     pub dataset: &'static str,
     /// The adversarially trained twin.
     pub twin: Option<&'static str>,
+    /// The defence's row that the model stands for; none: ordinary training.
+    pub defence: Option<&'static str>,
     /// The layers.
     pub layers: fn() -> Vec<Layer>,
-    /// Passes over the training set.
+    /// The starting weights' range, in 1/√fan_in: 1 as PyTorch, √6 as He et al. 2015.
+    pub gain: f64,
+    /// Passes over the training set; with a teacher, as many for each of the two.
     pub epochs: usize,
     /// Pictures a step.
     pub batch: usize,
@@ -35,73 +171,21 @@ pub struct Recipe {
     pub rate: f64,
     /// Whether half of the pictures are mirrored.
     pub flip: bool,
-    /// Adversarial training, if so.
-    pub adversary: Option<Adversary>,
-    /// ε at which the card's robust accuracy is measured (PGD-40, L∞).
+    /// By how many pixels, at most, pictures are shifted either way.
+    pub shift: usize,
+    /// Mean and standard deviation of each channel, if the network normalises.
+    pub normalisation: Option<([f32; 3], [f32; 3])>,
+    /// What is minimised.
+    pub method: Method,
+    /// Adversarial weight perturbation (Wu et al. 2020): its size γ, relative to each tensor.
+    pub perturbation: Option<f64>,
+    /// Spectral normalisation: every weight matrix is divided by its largest singular value.
+    pub spectral: bool,
+    /// ε at which the card's robust accuracy is measured (PGD-20, L∞).
     pub measured_at: f64,
     /// One line of help.
     pub about: &'static str,
 }
-
-/// Every recipe.
-pub static RECIPES: &[Recipe] = &[
-    Recipe {
-        id: "mnist-cnn",
-        title: "MNIST CNN",
-        dataset: "mnist",
-        twin: Some("mnist-cnn-at"),
-        layers: digits,
-        epochs: 6,
-        batch: 100,
-        rate: 2e-3,
-        flip: false,
-        adversary: None,
-        measured_at: 0.3,
-        about: "digits, ordinary training",
-    },
-    Recipe {
-        id: "mnist-cnn-at",
-        title: "MNIST CNN, adv. trained",
-        dataset: "mnist",
-        twin: None,
-        layers: small,
-        epochs: 14,
-        batch: 100,
-        rate: 4e-3,
-        flip: false,
-        adversary: Some(Adversary { epsilon: 0.3, steps: 5, step_share: 0.35 }),
-        measured_at: 0.3,
-        about: "digits, adversarial training by PGD-5 in L∞ 0.3",
-    },
-    Recipe {
-        id: "fashion-cnn",
-        title: "Fashion CNN",
-        dataset: "fashion",
-        twin: Some("fashion-cnn-at"),
-        layers: clothes,
-        epochs: 9,
-        batch: 100,
-        rate: 2e-3,
-        flip: true,
-        adversary: None,
-        measured_at: 0.1,
-        about: "clothes, ordinary training",
-    },
-    Recipe {
-        id: "fashion-cnn-at",
-        title: "Fashion CNN, adv. trained",
-        dataset: "fashion",
-        twin: None,
-        layers: robust_clothes,
-        epochs: 10,
-        batch: 100,
-        rate: 3e-3,
-        flip: true,
-        adversary: Some(Adversary { epsilon: 0.1, steps: 5, step_share: 0.35 }),
-        measured_at: 0.1,
-        about: "clothes, adversarial training by PGD-5 in L∞ 0.1",
-    },
-];
 
 impl Recipe {
     /// Finds a recipe by its identifier.
@@ -114,87 +198,18 @@ impl Recipe {
             Error::unknown("recipe", id, "--recipe", known, "`epsiloscope train --help`")
         })
     }
-}
 
-fn conv(
-    param: &str,
-    inputs: usize,
-    out: usize,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-) -> Layer {
-    Layer::Conv2d {
-        param: param.into(),
-        inputs,
-        out,
-        kernel,
-        stride,
-        padding: Padding::Even(padding),
-        groups: 1,
-        bias: true,
+    /// The names of the models that it makes: two of a pair, else one.
+    pub fn models(&self) -> Vec<String> {
+        match self.method {
+            Method::Diverse { .. } => vec![format!("{}-a", self.id), format!("{}-b", self.id)],
+            _ => vec![self.id.to_string()],
+        }
     }
-}
 
-fn linear(param: &str, inputs: usize, out: usize) -> Layer {
-    Layer::Linear { param: param.into(), inputs, out, bias: true }
-}
-
-fn pool() -> Layer {
-    Layer::MaxPool2d { kernel: 2, stride: None, padding: 0 }
-}
-
-/// Two convolutions with pooling: 215 k weights.
-fn digits() -> Vec<Layer> {
-    vec![
-        conv("conv1", 1, 16, 5, 1, 2),
-        Layer::Relu,
-        pool(),
-        conv("conv2", 16, 32, 5, 1, 2),
-        Layer::Relu,
-        pool(),
-        Layer::Flatten,
-        linear("fc1", 1568, 128),
-        Layer::Relu,
-        linear("fc2", 128, 10),
-    ]
-}
-
-/// Two strided convolutions, in the manner of Wong et al. 2020: 166 k weights.
-fn small() -> Vec<Layer> {
-    strided(16, 32, 100)
-}
-
-/// The same, wider.
-fn robust_clothes() -> Vec<Layer> {
-    strided(24, 48, 128)
-}
-
-fn strided(first: usize, second: usize, hidden: usize) -> Vec<Layer> {
-    vec![
-        conv("conv1", 1, first, 4, 2, 1),
-        Layer::Relu,
-        conv("conv2", first, second, 4, 2, 1),
-        Layer::Relu,
-        Layer::Flatten,
-        linear("fc1", second * 49, hidden),
-        Layer::Relu,
-        linear("fc2", hidden, 10),
-    ]
-}
-
-/// Two 3×3 convolutions with pooling: 422 k weights.
-fn clothes() -> Vec<Layer> {
-    vec![
-        conv("conv1", 1, 32, 3, 1, 1),
-        Layer::Relu,
-        pool(),
-        conv("conv2", 32, 64, 3, 1, 1),
-        Layer::Relu,
-        pool(),
-        Layer::Flatten,
-        linear("fc1", 3136, 128),
-        Layer::Relu,
-        linear("fc2", 128, 10),
-    ]
+    /// The normalisation for the card.
+    pub fn input_normalisation(&self) -> Option<Normalisation> {
+        let (mean, std) = self.normalisation?;
+        Some(Normalisation { mean: mean.to_vec(), std: std.to_vec() })
+    }
 }

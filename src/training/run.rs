@@ -1,28 +1,28 @@
 //! The training loop.
 
-use crate::attack::Budget;
-use crate::attack::{self, Flow, Goal, Norm, Plan, Problem, Unobserved, Victim, launch};
-use crate::data::{Dataset, Filter, read_training_set};
-use crate::draws::Draws;
+use crate::attack::Flow;
+use crate::data::{Dataset, TrainingData};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Evaluation, EvaluationReport};
-use crate::model::{Accuracy, Card, Input, Model, Network, Robust, Weights, sha256, write_tensors};
-use crate::parameter::Value;
-use crate::training::adam::{Parameter, initialise, update};
-use crate::training::checkpoint::{self, Position, bytes_of};
-use crate::training::recipe::Recipe;
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::Dtype;
+use crate::experiment;
+use crate::model::{Card, Classifier, Network};
+use crate::training::adam::{Parameter, initialise, tensor};
+use crate::training::batch::{Batch, order};
+use crate::training::checkpoint::{self, Position};
+use crate::training::form;
+use crate::training::inner::{climb, pictures};
+use crate::training::lesson::{Company, Learned, Lesson, largest};
+use crate::training::loss::cross_entropy;
+use crate::training::recipe::{Adversary, Method, Recipe};
+use crate::training::{finish, spectral};
+use burn::tensor::Device;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What to train, from what, to where.
 pub struct TrainOptions {
     /// The recipe's identifier.
     pub recipe: String,
-    /// The folder with the data set's IDX files.
+    /// The folder with the data set's files.
     pub data: PathBuf,
     /// The folder for card, weights and checkpoint.
     pub out: PathBuf,
@@ -49,15 +49,28 @@ pub struct Progress {
     pub loss: f32,
     /// Share of the last steps' (attacked) pictures answered rightly.
     pub accuracy: f32,
+    /// What the last probe found, if there was one.
+    pub probe: Option<Probe>,
+}
+
+/// How the network does on a batch as it is, and under an attack that it was not trained by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probe {
+    /// Share of the batch's own pictures answered rightly.
+    pub clean: f32,
+    /// The same after [`PROBE`] steps of PGD at the ε of the card.
+    pub attacked: f32,
 }
 
 /// Time between checkpoints.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(30);
-/// Samples of the test set that robust accuracy is measured on.
-const ROBUST_N: usize = 1000;
+/// Steps between probes: they cost a twentieth of the training.
+const BETWEEN_PROBES: usize = 200;
+/// Steps of a probe's attack.
+pub const PROBE: usize = 5;
 
-/// Trains a model; picks up from a checkpoint in `out` if there is one. Card and weights are written
-/// at the end, with the measured accuracies.
+/// Trains a model, or a pair; picks up from a checkpoint in `out` if there is one. Card and weights
+/// are written at the end, with the measured accuracies; a pair's into a folder each.
 ///
 /// # Errors
 /// Cancelled, when `watch` stops it (the checkpoint is written first); usage for an unknown recipe;
@@ -67,108 +80,126 @@ pub fn run(
     device: &Device,
     info: &experiment::Device,
     watch: &mut dyn FnMut(&Progress) -> Flow,
-) -> Result<Card> {
+) -> Result<Vec<Card>> {
     let recipe = Recipe::find(&options.recipe)?;
     let out = &options.out;
     std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, &e))?;
-    let data = read_training_set(recipe.dataset, &options.data)?;
+    let data = TrainingData::read(recipe.dataset, &options.data)?;
     let epochs = options.epochs.unwrap_or(recipe.epochs).max(1);
-    let mut trainer = Trainer {
-        recipe,
-        card: card(recipe, &data),
-        device,
-        seed: options.seed,
-        batches: data.len() / recipe.batch,
-        epochs,
-        parameters: Vec::new(),
-        data,
-    };
-    trainer.parameters = initialise(&trainer.card, options.seed, device)?;
+    let mut trainer = Trainer::new(recipe, &data.training, options.seed, epochs, device)?;
     let checkpoint = out.join("checkpoint.safetensors");
     let first = match checkpoint.exists() {
         true => {
-            checkpoint::load(&checkpoint, &mut trainer.parameters, options.seed, epochs, device)?
+            let networks = &mut trainer.networks;
+            checkpoint::load(&checkpoint, recipe.id, networks, options.seed, epochs)?
         }
         false => 0,
     };
     trainer.train(first, &checkpoint, watch)?;
-    let card = trainer.finish(out, info, watch)?;
+    let cards = finish::finish(&trainer, data.test, out, info, watch)?;
     let _ = std::fs::remove_file(&checkpoint);
-    Ok(card)
+    Ok(cards)
 }
 
-fn card(recipe: &Recipe, data: &Dataset) -> Card {
-    let shape = data.sample(0).picture.shape();
-    Card {
-        name: recipe.id.into(),
-        title: recipe.title.into(),
-        data: recipe.dataset.into(),
-        labels: Vec::new(),
-        num_classes: data.labels.len(),
-        defence: None,
-        weights: "weights.safetensors".into(),
-        sha256: None,
-        licence: "MIT OR Apache-2.0".into(),
-        architecture: None,
-        input: Input {
-            shape,
-            range: [0.0, 1.0],
-            resize: None,
-            filter: Filter::default(),
-            normalisation: None,
-        },
-        accuracy: None,
-        training: toml::Table::new(),
-        layers: (recipe.layers)(),
-    }
-}
-
-struct Trainer<'a> {
-    recipe: &'static Recipe,
-    card: Card,
-    device: &'a Device,
-    seed: u64,
-    data: Dataset,
+/// A training at work.
+pub struct Trainer<'a> {
+    /// Its recipe.
+    pub recipe: &'static Recipe,
+    /// The card of what is trained, without accuracies.
+    pub card: Card,
+    /// Where it computes.
+    pub device: &'a Device,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// Passes over the training set, of each phase.
+    pub epochs: usize,
+    /// One; teacher and student; or the two of a pair. A posterior's spreads follow its means.
+    pub networks: Vec<Vec<Parameter>>,
+    data: &'a Dataset,
     batches: usize,
-    epochs: usize,
-    parameters: Vec<Parameter>,
 }
 
-impl Trainer<'_> {
+impl<'a> Trainer<'a> {
+    /// At its start.
+    ///
+    /// # Errors
+    /// Failure, for layers that do not fit together, or fewer samples than one batch.
+    pub fn new(
+        recipe: &'static Recipe,
+        data: &'a Dataset,
+        seed: u64,
+        epochs: usize,
+        device: &'a Device,
+    ) -> Result<Self> {
+        let card = finish::card(recipe, data);
+        let batches = data.len() / recipe.batch;
+        if batches == 0 {
+            let what = format!("{} samples are less than one batch of {}", data.len(), recipe.batch);
+            return Err(Error::failure(what, "--data", "give the whole training set"));
+        }
+        let count = match recipe.method {
+            Method::Distillation { .. } | Method::Diverse { .. } => 2,
+            _ => 1,
+        };
+        let mut networks = Vec::new();
+        for at in 0..count {
+            let mut parameters = initialise(&card, seed ^ (at << 48), recipe.gain, device)?;
+            if recipe.spectral {
+                let matrices = parameters.iter_mut().filter(|p| p.shape.len() > 1);
+                matrices.for_each(|p| p.singular = spectral::start(p.shape[0]));
+            }
+            if let Method::Bayes { sigma, .. } = recipe.method {
+                let spreads = form::spreads(&parameters, sigma);
+                parameters.extend(spreads);
+            }
+            networks.push(parameters);
+        }
+        Ok(Self { recipe, card, device, seed, epochs, networks, data, batches })
+    }
+
+    /// How often the epochs are gone through: once for a teacher and once for its student.
+    fn phases(&self) -> usize {
+        match self.recipe.method {
+            Method::Distillation { .. } => 2,
+            _ => 1,
+        }
+    }
+
     fn train(
         &mut self,
         first: usize,
         checkpoint: &Path,
         watch: &mut dyn FnMut(&Progress) -> Flow,
     ) -> Result<()> {
-        let total = self.epochs * self.batches;
-        let mut order = Vec::new();
+        let epochs = self.epochs * self.phases();
+        let mut picked = Vec::new();
         let mut saved = Instant::now();
-        let (mut loss, mut accuracy) = (f32::NAN, f32::NAN);
-        for step in first..total {
-            let (epoch, batch) = (step / self.batches, step % self.batches);
-            if batch == 0 || order.is_empty() {
-                order = self.order(epoch);
+        let (mut loss, mut accuracy, mut probe) = (f32::NAN, f32::NAN, None);
+        for step in first..epochs * self.batches {
+            let (epoch, at) = (step / self.batches, step % self.batches);
+            if at == 0 || picked.is_empty() {
+                picked = order(self.data.len(), self.seed, epoch);
             }
-            let picked = &order[batch * self.recipe.batch..(batch + 1) * self.recipe.batch];
-            let (l, a) = self.step(picked, step, total)?;
+            let size = self.recipe.batch;
+            let batch = self.batch(&picked[at * size..(at + 1) * size], step);
+            let learned = self.step(&batch, step)?;
             let blend =
                 |old: f32, new: f32| if old.is_nan() { new } else { 0.98 * old + 0.02 * new };
-            (loss, accuracy) = (blend(loss, l), blend(accuracy, a));
-            let progress = Progress {
-                phase: "training",
-                epoch,
-                epochs: self.epochs,
-                batch: batch + 1,
-                batches: self.batches,
-                loss,
-                accuracy,
-            };
+            (loss, accuracy) =
+                (blend(loss, learned.loss as f32), blend(accuracy, learned.accuracy));
+            if step % BETWEEN_PROBES == BETWEEN_PROBES - 1 {
+                probe = Some(self.probe(&batch, step)?);
+            }
+            let batches = self.batches;
+            let phase = "training";
+            let batch = at + 1;
+            let progress =
+                Progress { phase, epoch, epochs, batch, batches, loss, accuracy, probe };
             let stop = watch(&progress) == Flow::Stop;
             if stop || saved.elapsed() > BETWEEN_CHECKPOINTS {
                 let (seed, epochs) = (self.seed, self.epochs as u64);
                 let position = Position { seed, epochs, step: step as u64 + 1 };
-                checkpoint::save(checkpoint, &self.parameters, position)?;
+                checkpoint::save(checkpoint, self.recipe.id, &self.networks, position)?;
                 saved = Instant::now();
             }
             if stop {
@@ -178,52 +209,87 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The order of the samples in an epoch: Fisher–Yates, keyed by seed and epoch.
-    fn order(&self, epoch: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.data.len()).collect();
-        let mut draws = Draws::new(self.seed, epoch as u64, 2 << 32);
-        for i in (1..order.len()).rev() {
-            order.swap(i, draws.below(i + 1));
-        }
-        order
+    fn batch(&self, picked: &[usize], step: usize) -> Batch {
+        Batch::new(self.data, self.card.input.shape, self.recipe, picked, self.seed, step)
     }
 
-    /// One step; answers with loss and accuracy on its (attacked) pictures.
-    fn step(&mut self, picked: &[usize], step: usize, total: usize) -> Result<(f32, f32)> {
-        let n = picked.len();
-        let (images, labels) = self.batch(picked, step);
-        let images = match self.recipe.adversary {
-            None => images,
-            Some(_) => self.attacked(images, &labels, picked, step, total)?,
+    /// One step of every network that learns now.
+    fn step(&mut self, batch: &Batch, step: usize) -> Result<Learned> {
+        let per_phase = self.epochs * self.batches;
+        let (phase, step_in_phase) = (step / per_phase, step % per_phase);
+        let mut last = Err(Error::cancelled());
+        // Before the two of a pair learn, both answer: neither sees the other's step.
+        let pair: Vec<Network> = match self.recipe.method {
+            Method::Diverse { .. } => {
+                let both = self.networks.iter();
+                both.map(|p| self.network(&form::plain(p).0)).collect::<Result<_>>()?
+            }
+            Method::Distillation { .. } if phase == 1 => {
+                vec![self.network(&form::plain(&self.networks[0]).0)?]
+            }
+            _ => Vec::new(),
         };
-        let tracked: Vec<Tensor<1>> =
-            self.parameters.iter().map(|p| p.value.clone().autodiff().require_grad()).collect();
-        let network = self.network(&tracked)?;
-        let logits = network.forward(images.autodiff());
-        let classes = self.card.num_classes;
-        let mut wanted = vec![0.0_f32; n * classes];
-        for (row, label) in labels.iter().enumerate() {
-            wanted[row * classes + label] = 1.0;
+        let learners = match self.recipe.method {
+            Method::Diverse { .. } => 0..2,
+            _ => phase..phase + 1,
+        };
+        for at in learners {
+            let company = match self.recipe.method {
+                Method::Diverse { .. } => {
+                    Company { other: pair.get(1 - at), ..Company::default() }
+                }
+                _ => Company { teacher: pair.first(), ..Company::default() },
+            };
+            let (gradients, learned) = self.gradients(at, &company, batch, step)?;
+            let rate = self.rate(step_in_phase, per_phase);
+            for (parameter, gradient) in self.networks[at].iter_mut().zip(&gradients) {
+                parameter.update(gradient, step_in_phase + 1, rate);
+            }
+            last = Ok(learned);
         }
-        let wanted: Tensor<2> =
-            Tensor::from_data(TensorData::new(wanted, [n, classes]), self.device).autodiff();
-        let loss = (log_softmax(logits.clone(), 1) * wanted).sum() / -(n as f64);
-        let mut gradients = loss.backward();
-        let rate = self.rate(step, total);
-        for (parameter, tracked) in self.parameters.iter_mut().zip(&tracked) {
-            if let Some(gradient) = tracked.grad_remove(&mut gradients) {
-                update(parameter, gradient, step + 1, rate);
+        let learned = last?;
+        match learned.loss.is_finite() {
+            true => Ok(learned),
+            false => {
+                let what = format!("the training diverged at step {step} (loss {})", learned.loss);
+                Err(Error::failure(what, self.recipe.id, "try another --seed"))
             }
         }
-        let rows = logits.inner().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
-        let scores = attack::Scores::new(rows, classes);
-        let right = scores.labels().iter().zip(&labels).filter(|(a, b)| a == b).count();
-        let loss = loss.inner().try_into_scalar::<f32>().map_err(|e| Error::lost(&e))?;
-        if !loss.is_finite() {
-            let what = format!("the training diverged at step {step} (loss {loss})");
-            return Err(Error::failure(what, self.recipe.id, "try another --seed"));
+    }
+
+    /// The gradients of the parameters of network `at`; see [`form::Form`].
+    fn gradients(
+        &mut self,
+        at: usize,
+        company: &Company<'_>,
+        batch: &Batch,
+        step: usize,
+    ) -> Result<(Vec<Vec<f32>>, Learned)> {
+        let share = 1.0 / self.data.len() as f64;
+        let seed = self.seed;
+        let (weights, form) = match (self.recipe.method, self.recipe.spectral) {
+            (Method::Bayes { prior, .. }, _) => {
+                form::drawn(&self.networks[at], prior, share, seed, step)
+            }
+            (_, true) => form::normalised(&mut self.networks[at]),
+            _ => form::plain(&self.networks[at]),
+        };
+        let network = self.network(&weights)?;
+        let total = (self.epochs * self.batches) as f64;
+        let ramp = (4.0 * (step + 1) as f64 / total).min(1.0);
+        let key = seed ^ ((step as u64 + 1) << 20);
+        let method = &self.recipe.method;
+        let lesson = Lesson::new(method, &network, company, batch, ramp, key)?;
+        let mut learned = lesson.learn(&network)?;
+        if let Some(gamma) = self.recipe.perturbation {
+            let parameters = &self.networks[at];
+            let moved = form::perturbed(&weights, parameters, &learned.gradients, gamma);
+            learned.gradients = lesson.learn(&self.network(&moved)?)?.gradients;
         }
-        Ok((loss, right as f32 / n as f32))
+        let gradients = std::mem::take(&mut learned.gradients);
+        let (gradients, more) = form.back(&self.networks[at], &weights, gradients);
+        learned.loss += more;
+        Ok((gradients, learned))
     }
 
     /// Rises from 0 over two fifths of the training, then falls to 0 (Smith 2017, as Wong et al.).
@@ -233,139 +299,55 @@ impl Trainer<'_> {
         self.recipe.rate * share
     }
 
-    fn network(&self, values: &[Tensor<1>]) -> Result<Network> {
-        let mut next = values.iter();
-        Network::build(&self.card, self.device, &mut |name, _| {
+    fn network(&self, weights: &[Vec<f32>]) -> Result<Network> {
+        let mut next = weights.iter();
+        let mut network = Network::build(&self.card, self.device, &mut |name, _| {
             let missing = || Error::failure("a parameter is missing", name, "");
-            next.next().cloned().ok_or_else(missing)
-        })
+            Ok(tensor(next.next().ok_or_else(missing)?, self.device))
+        })?;
+        network.freeze();
+        Ok(network)
     }
 
-    fn batch(&self, picked: &[usize], step: usize) -> (Tensor<4>, Vec<usize>) {
-        let [c, h, w] = self.card.input.shape;
-        let mut draws = Draws::new(self.seed, step as u64, 3 << 32);
-        let mut pixels = Vec::with_capacity(picked.len() * c * h * w);
-        for index in picked {
-            let bytes = self.data.bytes(*index).unwrap_or_default();
-            let flip = self.recipe.flip && draws.unit() < 0.5;
-            for row in bytes.chunks(w) {
-                let value = |b: &u8| f32::from(*b) / 255.0;
-                match flip {
-                    true => pixels.extend(row.iter().rev().map(value)),
-                    false => pixels.extend(row.iter().map(value)),
-                }
+    /// The weights that network `at` answers with at its best: a posterior's means, matrices divided
+    /// by their converged norms.
+    pub fn weights(&self, at: usize) -> Vec<Parameter> {
+        let parameters = &self.networks[at];
+        let means = match self.recipe.method {
+            Method::Bayes { .. } => parameters.len() / 2,
+            _ => parameters.len(),
+        };
+        let mut weights = parameters[..means].to_vec();
+        if self.recipe.spectral {
+            for p in weights.iter_mut().filter(|p| p.shape.len() > 1) {
+                let norm = spectral::norm(&p.value, p.shape[0]);
+                p.value.iter_mut().for_each(|w| *w /= norm);
             }
         }
-        let labels = picked.iter().map(|i| self.data.label(*i).unwrap_or(0)).collect();
-        let data = TensorData::new(pixels, [picked.len(), c, h, w]);
-        (Tensor::from_data(data, self.device), labels)
+        weights
     }
 
-    /// The batch as the recipe's adversary leaves it.
-    fn attacked(
-        &self,
-        images: Tensor<4>,
-        labels: &[usize],
-        picked: &[usize],
-        step: usize,
-        total: usize,
-    ) -> Result<Tensor<4>> {
-        let Some(adversary) = self.recipe.adversary else { return Ok(images) };
-        let ramp = (4.0 * (step + 1) as f64 / total as f64).min(1.0);
-        let epsilon = adversary.epsilon * ramp;
-        let mut plan = Plan::new(attack::find("pgd")?, epsilon);
-        plan.settings.set("steps", Value::Int(adversary.steps as i64));
-        plan.settings.set("step-size", Value::Float(adversary.step_share * epsilon));
-        let values: Vec<Tensor<1>> = self.parameters.iter().map(|p| p.value.clone()).collect();
-        let network = self.network(&values)?;
-        let problem = Problem {
-            budget: Budget::new(Norm::Linf, epsilon, self.card.input.shape.iter().product())?,
-            images,
-            goals: labels.iter().map(|truth| Goal::Untargeted { truth: *truth }).collect(),
-            seed: self.seed ^ ((step as u64 + 1) << 20),
-            samples: picked.iter().map(|i| *i as u64).collect(),
-            crowd: None,
+    /// Looks at the last network as it stands.
+    fn probe(&self, batch: &Batch, step: usize) -> Result<Probe> {
+        let at = match self.phases() {
+            1 => 0,
+            _ => step / (self.epochs * self.batches),
         };
-        let mut victim = Victim::new(&network);
-        Ok(launch(plan.attack, &plan.settings, &mut victim, &problem, &mut Unobserved)?.images)
-    }
-
-    /// Writes weights and card, measured on the test set.
-    fn finish(
-        mut self,
-        out: &Path,
-        info: &experiment::Device,
-        watch: &mut dyn FnMut(&Progress) -> Flow,
-    ) -> Result<Card> {
-        let mut tensors = Vec::new();
-        for p in &self.parameters {
-            tensors.push((p.name.clone(), p.shape.clone(), bytes_of(&p.value)?, Dtype::F32));
-        }
-        let path = out.join(&self.card.weights);
-        write_tensors(&path, &tensors)?;
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("read back", &path, &e))?;
-        self.card.sha256 = Some(sha256(&bytes));
-        let weights = Weights::parse(&bytes, &path.display().to_string())?;
-        let model = Arc::new(Model::build(self.card.clone(), &weights, self.device)?);
-        let mut measure = |n: usize, plan: Plan| -> Result<EvaluationReport> {
-            let dataset = Dataset::load(self.recipe.dataset)?;
-            let device = info.clone();
-            let task = Evaluation::new(model.clone(), dataset, n, plan, device);
-            experiment::evaluate(&task, &mut |status| {
-                let nan = f32::NAN;
-                let (epoch, epochs) = (self.epochs, self.epochs);
-                let (batch, batches) = (status.done as usize, status.total as usize);
-                let phase = "measuring";
-                watch(&Progress { phase, epoch, epochs, batch, batches, loss: nan, accuracy: nan })
-            })
+        let weights: Vec<Vec<f32>> = self.weights(at).into_iter().map(|p| p.value).collect();
+        let network = self.network(&weights)?;
+        let accuracy = |pixels: &[f32]| -> Result<f32> {
+            let images = pictures(pixels, network.input_shape(), self.device);
+            let logits = network.logits(&images)?;
+            let rows = logits.chunks(network.classes()).zip(&batch.labels);
+            let right = rows.filter(|(row, label)| largest(row) == **label).count();
+            Ok(right as f32 / batch.labels.len() as f32)
         };
-        // ε = 0 by one cheap step: the clean accuracy on the whole test set.
-        let clean = measure(usize::MAX, Plan::new(attack::find("fgsm")?, 0.0))?;
-        let robust = measure(ROBUST_N, Plan::new(attack::find("pgd")?, self.recipe.measured_at))?;
-        let attack = &robust.attacks[0];
-        self.card.accuracy = Some(Accuracy {
-            clean: clean.clean_accuracy,
-            clean_n: clean.n,
-            robust: vec![Robust {
-                attack: attack.attack.into(),
-                norm: attack.norm.id().into(),
-                epsilon: self.recipe.measured_at,
-                parameters: attack.parameters.to_string(),
-                n: robust.n,
-                seed: robust.seed,
-                accuracy: robust.robust_accuracy,
-                interval: robust.interval,
-            }],
-        });
-        self.card.training = self.record(info);
-        let text = toml::to_string(&self.card).map_err(|e| {
-            Error::failure(format!("cannot write the card: {e}"), out.display(), "")
-        })?;
-        crate::data::atomically(&out.join("card.toml"), |file| file.write_all(text.as_bytes()))?;
-        Ok(self.card)
-    }
-
-    fn record(&self, info: &experiment::Device) -> toml::Table {
-        let r = self.recipe;
-        let mut table = toml::Table::new();
-        let mut put = |key: &str, value: toml::Value| {
-            table.insert(key.into(), value);
+        let adversary = Adversary::pgd(self.recipe.measured_at, PROBE, 0.5);
+        let seed = self.seed ^ ((step as u64 + 1) << 40);
+        let pull = |i: usize, row: &[f32], slope: &mut [f64]| {
+            cross_entropy(row, batch.labels[i], slope);
         };
-        put("recipe", r.id.into());
-        put("seed", (self.seed as i64).into());
-        put("epochs", (self.epochs as i64).into());
-        put("batch", (r.batch as i64).into());
-        put("optimiser", "Adam, triangular learning rate".into());
-        put("learning_rate", r.rate.into());
-        put("mirrored", r.flip.into());
-        put("device", format!("{} {}", info.kind, info.name).into());
-        if let Some(a) = r.adversary {
-            let text = format!(
-                "PGD-{} L∞ ε = {} (reached over the first quarter), α = {}·ε, random start",
-                a.steps, a.epsilon, a.step_share
-            );
-            put("adversary", text.into());
-        }
-        table
+        let after = climb(&network, &batch.pixels, &adversary, seed, &batch.samples, &pull)?;
+        Ok(Probe { clean: accuracy(&batch.pixels)?, attacked: accuracy(&after)? })
     }
 }

@@ -1,0 +1,73 @@
+//! The inner maximisation of adversarial training: signed steps in L∞ from a start of its own,
+//! against whatever the method climbs. It never stops early: training wants the whole walk.
+
+use crate::draws::Draws;
+use crate::error::{Error, Result};
+use crate::model::{Classifier, Network};
+use crate::training::recipe::{Adversary, Start};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// What is climbed: fills in the slope of picture `i`'s row of logits.
+pub type Pull<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]);
+
+/// Pictures on the host as a tensor `[N, C, H, W]`.
+pub fn pictures(values: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
+    let n = values.len() / (c * h * w);
+    Tensor::from_data(TensorData::new(values.to_vec(), [n, c, h, w]), device)
+}
+
+/// The pictures `[N, C, H, W]` as the adversary leaves them, within ε and 0..1. `seed` and the
+/// pictures' numbers `samples` key its random numbers.
+///
+/// # Errors
+/// Device failures.
+pub fn climb(
+    network: &Network,
+    clean: &[f32],
+    adversary: &Adversary,
+    seed: u64,
+    samples: &[usize],
+    pull: Pull<'_>,
+) -> Result<Vec<f32>> {
+    let shape = network.input_shape();
+    let classes = network.classes();
+    let (size, epsilon) = (shape.iter().product::<usize>(), adversary.epsilon as f32);
+    let step = (adversary.epsilon * adversary.step_share) as f32;
+    let mut images = clean.to_vec();
+    for (image, sample) in images.chunks_mut(size).zip(samples) {
+        let mut draws = Draws::new(seed, *sample as u64, 4 << 32);
+        match adversary.start {
+            Start::Picture => {}
+            Start::Uniform => image
+                .iter_mut()
+                .for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0)),
+            Start::Near => {
+                image.iter_mut().for_each(|v| *v = (*v + 1e-3 * draws.normal()).clamp(0.0, 1.0));
+            }
+        }
+    }
+    let mut start = |logits: &[f32]| {
+        let mut slopes = vec![0.0_f32; logits.len()];
+        let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).enumerate();
+        let mut slope = vec![0.0; classes];
+        for (i, (row, out)) in rows {
+            slope.fill(0.0);
+            pull(i, row, &mut slope);
+            // Only signs count: a confident picture's slope must not underflow on its way.
+            let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs())).max(f64::MIN_POSITIVE);
+            out.iter_mut().zip(&slope).for_each(|(out, s)| *out = (s / top) as f32);
+        }
+        slopes
+    };
+    for _ in 0..adversary.steps {
+        let tensor = pictures(&images, shape, network.device());
+        let (_, gradient) = network.slope(&tensor, &mut start)?;
+        let gradient = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
+        for ((image, clean), g) in images.iter_mut().zip(clean).zip(gradient) {
+            let sign = if g == 0.0 { 0.0 } else { g.signum() };
+            let low = (clean - epsilon).max(0.0);
+            *image = (*image + step * sign).clamp(low, (clean + epsilon).min(1.0));
+        }
+    }
+    Ok(images)
+}

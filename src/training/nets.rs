@@ -1,0 +1,144 @@
+//! The architectures of the recipes.
+
+use crate::model::{Layer, Padding};
+
+fn conv(param: &str, inputs: usize, out: usize, [kernel, stride, padding]: [usize; 3]) -> Layer {
+    Layer::Conv2d {
+        param: param.into(),
+        inputs,
+        out,
+        kernel,
+        stride,
+        padding: Padding::Even(padding),
+        groups: 1,
+        bias: true,
+    }
+}
+
+fn linear(param: &str, inputs: usize, out: usize) -> Layer {
+    Layer::Linear { param: param.into(), inputs, out, bias: true }
+}
+
+fn pool() -> Layer {
+    Layer::MaxPool2d { kernel: 2, stride: None, padding: 0 }
+}
+
+/// Two 5×5 convolutions with pooling: 215 k weights.
+pub fn digits() -> Vec<Layer> {
+    vec![
+        conv("conv1", 1, 16, [5, 1, 2]),
+        Layer::Relu,
+        pool(),
+        conv("conv2", 16, 32, [5, 1, 2]),
+        Layer::Relu,
+        pool(),
+        Layer::Flatten,
+        linear("fc1", 1568, 128),
+        Layer::Relu,
+        linear("fc2", 128, 10),
+    ]
+}
+
+/// Two 3×3 convolutions with pooling: 422 k weights.
+pub fn clothes() -> Vec<Layer> {
+    vec![
+        conv("conv1", 1, 32, [3, 1, 1]),
+        Layer::Relu,
+        pool(),
+        conv("conv2", 32, 64, [3, 1, 1]),
+        Layer::Relu,
+        pool(),
+        Layer::Flatten,
+        linear("fc1", 3136, 128),
+        Layer::Relu,
+        linear("fc2", 128, 10),
+    ]
+}
+
+/// Two strided convolutions, in the manner of Wong et al. 2020: 166 k weights.
+pub fn small() -> Vec<Layer> {
+    strided(16, 32, 100, || Layer::Relu)
+}
+
+/// The same, wider: 321 k weights.
+pub fn wider() -> Vec<Layer> {
+    strided(24, 48, 128, || Layer::Relu)
+}
+
+fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> Vec<Layer> {
+    vec![
+        conv("conv1", 1, first, [4, 2, 1]),
+        curve(),
+        conv("conv2", first, second, [4, 2, 1]),
+        curve(),
+        Layer::Flatten,
+        linear("fc1", second * 49, hidden),
+        curve(),
+        linear("fc2", hidden, 10),
+    ]
+}
+
+/// [`small`] with dropout before each linear layer, for Monte Carlo dropout.
+pub fn dropout() -> Vec<Layer> {
+    let mut layers = small();
+    for place in [7, 5] {
+        layers.insert(place, Layer::Dropout { p: 0.3 });
+    }
+    layers
+}
+
+/// Two hidden layers and no convolution: 235 k weights.
+pub fn perceptron() -> Vec<Layer> {
+    vec![
+        Layer::Flatten,
+        linear("fc1", 784, 256),
+        Layer::Relu,
+        linear("fc2", 256, 128),
+        Layer::Relu,
+        linear("fc3", 128, 10),
+    ]
+}
+
+/// A residual network that halves its sides early: 241 k weights, 6.9 M multiplications.
+pub fn residual() -> Vec<Layer> {
+    let body = |param: &str, channels: usize, inner: usize| Layer::Residual {
+        body: vec![
+            conv(&format!("{param}.conv1"), channels, inner, [3, 1, 1]),
+            Layer::Relu,
+            conv(&format!("{param}.conv2"), inner, channels, [3, 1, 1]),
+        ],
+    };
+    vec![
+        conv("stem", 3, 32, [4, 2, 1]),
+        Layer::Relu,
+        conv("down1", 32, 64, [3, 2, 1]),
+        Layer::Relu,
+        body("block1", 64, 32),
+        Layer::Relu,
+        conv("down2", 64, 128, [3, 2, 1]),
+        Layer::Relu,
+        body("block2", 128, 48),
+        Layer::Relu,
+        Layer::GlobalAvgPool2d,
+        Layer::Flatten,
+        linear("fc", 128, 10),
+    ]
+}
+
+/// Four plain convolutions and two linear layers: 268 k weights.
+pub fn plain() -> Vec<Layer> {
+    vec![
+        conv("conv1", 3, 24, [5, 2, 2]),
+        Layer::Relu,
+        conv("conv2", 24, 48, [3, 1, 1]),
+        Layer::Relu,
+        pool(),
+        conv("conv3", 48, 64, [3, 1, 1]),
+        Layer::Relu,
+        pool(),
+        Layer::Flatten,
+        linear("fc1", 1024, 128),
+        Layer::Relu,
+        linear("fc2", 128, 10),
+    ]
+}
