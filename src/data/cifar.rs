@@ -189,7 +189,9 @@ mod tests {
     /// Two pictures as Python 2 pickles them.
     fn pickle() -> Vec<u8> {
         let mut out = b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x05hello".to_vec();
-        out.extend(b"U\x06labelsq\x04]q\x05(K\x06K\x09eU\x04dataq\x06cnumpy\n_reconstruct\nR(K\x01\x89T");
+        out.extend(
+            b"U\x06labelsq\x04]q\x05(K\x06K\x09eU\x04dataq\x06cnumpy\n_reconstruct\nR(K\x01\x89T",
+        );
         out.extend((2 * SIZE as u32).to_le_bytes());
         out.extend((0..2 * SIZE).map(|i| (i % 251) as u8));
         out.extend(b"tbU\x09filenames]q\x08(U\x05a.pngeu.");

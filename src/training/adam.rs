@@ -38,7 +38,8 @@ impl Parameter {
         let c2 = (1.0 - f64::from(B2).powi(step as i32)) as f32;
         let rate = (rate / c1) as f32;
         let moments = self.mean.iter_mut().zip(&mut self.square);
-        for ((value, gradient), (mean, square)) in self.value.iter_mut().zip(gradient).zip(moments) {
+        for ((value, gradient), (mean, square)) in self.value.iter_mut().zip(gradient).zip(moments)
+        {
             *mean = *mean * B1 + gradient * (1.0 - B1);
             *square = *square * B2 + gradient * gradient * (1.0 - B2);
             *value -= rate * *mean / ((*square / c2).sqrt() + 1e-8);

@@ -184,8 +184,7 @@ impl Measure<'_> {
             );
             card.training.insert("whole_test_set".into(), text.into());
         }
-        card.accuracy =
-            Some(Accuracy { clean: clean.clean_accuracy, clean_n: clean.n, robust });
+        card.accuracy = Some(Accuracy { clean: clean.clean_accuracy, clean_n: clean.n, robust });
         let command = format!(
             "epsiloscope evaluate --model {} --attack pgd:steps={STEPS} --eps {} --n {}",
             card.name,
@@ -193,7 +192,8 @@ impl Measure<'_> {
             ROBUST_N.min(built_in.len()),
         );
         card.training.insert("measured_by".into(), command.into());
-        card.training.insert("device".into(), format!("{} {}", self.info.kind, self.info.name).into());
+        card.training
+            .insert("device".into(), format!("{} {}", self.info.kind, self.info.name).into());
         if self.trainer.recipe.models().len() > 1 {
             card.training.insert("member".into(), ["a", "b"][at.min(1)].into());
         }

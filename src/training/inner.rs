@@ -38,9 +38,9 @@ pub fn climb(
         let mut draws = Draws::new(seed, *sample as u64, 4 << 32);
         match adversary.start {
             Start::Picture => {}
-            Start::Uniform => image
-                .iter_mut()
-                .for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0)),
+            Start::Uniform => {
+                image.iter_mut().for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0))
+            }
             Start::Near => {
                 image.iter_mut().for_each(|v| *v = (*v + 1e-3 * draws.normal()).clamp(0.0, 1.0));
             }
@@ -65,8 +65,10 @@ pub fn climb(
         let gradient = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         for ((image, clean), g) in images.iter_mut().zip(clean).zip(gradient) {
             let sign = if g == 0.0 { 0.0 } else { g.signum() };
-            let low = (clean - epsilon).max(0.0);
-            *image = (*image + step * sign).clamp(low, (clean + epsilon).min(1.0));
+            // A clean picture with noise may lie outside 0..1 itself.
+            let (low, high) =
+                ((clean - epsilon).clamp(0.0, 1.0), (clean + epsilon).clamp(0.0, 1.0));
+            *image = (*image + step * sign).clamp(low, high);
         }
     }
     Ok(images)

@@ -187,7 +187,11 @@ mod tests {
                 );
                 let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * (1.0 + b.abs());
                 assert!(close(on_clean[k], clean), "{name} {k}: {} {clean}", on_clean[k]);
-                assert!(close(on_attacked[k], attacked), "{name} {k}: {} {attacked}", on_attacked[k]);
+                assert!(
+                    close(on_attacked[k], attacked),
+                    "{name} {k}: {} {attacked}",
+                    on_attacked[k]
+                );
             }
         }
     }
@@ -206,7 +210,8 @@ mod tests {
         let diversity = diversity(&CLEAN, &ATTACKED, 0, [2.0, 0.5], &mut a);
         let mean: Vec<f64> = p.iter().zip(&q).map(|(p, q)| (p + q) / 2.0).collect();
         let entropy: f64 = mean.iter().map(|m| -m * m.ln()).sum();
-        let dot = |a: &[f64], b: &[f64]| a[1..].iter().zip(&b[1..]).map(|(a, b)| a * b).sum::<f64>();
+        let dot =
+            |a: &[f64], b: &[f64]| a[1..].iter().zip(&b[1..]).map(|(a, b)| a * b).sum::<f64>();
         let area = 1.0 - dot(&p, &q).powi(2) / (dot(&p, &p) * dot(&q, &q));
         assert!((diversity - (2.0 * entropy + 0.5 * area.ln())).abs() < 1e-4);
     }

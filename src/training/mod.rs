@@ -20,6 +20,8 @@ mod recipe;
 mod recipes;
 mod run;
 mod spectral;
+#[cfg(test)]
+mod tests;
 
 pub use recipe::{Adversary, Method, Recipe, Start};
 pub use recipes::RECIPES;

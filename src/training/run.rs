@@ -134,7 +134,8 @@ impl<'a> Trainer<'a> {
         let card = finish::card(recipe, data);
         let batches = data.len() / recipe.batch;
         if batches == 0 {
-            let what = format!("{} samples are less than one batch of {}", data.len(), recipe.batch);
+            let what =
+                format!("{} samples are less than one batch of {}", data.len(), recipe.batch);
             return Err(Error::failure(what, "--data", "give the whole training set"));
         }
         let count = match recipe.method {
@@ -193,8 +194,7 @@ impl<'a> Trainer<'a> {
             let batches = self.batches;
             let phase = "training";
             let batch = at + 1;
-            let progress =
-                Progress { phase, epoch, epochs, batch, batches, loss, accuracy, probe };
+            let progress = Progress { phase, epoch, epochs, batch, batches, loss, accuracy, probe };
             let stop = watch(&progress) == Flow::Stop;
             if stop || saved.elapsed() > BETWEEN_CHECKPOINTS {
                 let (seed, epochs) = (self.seed, self.epochs as u64);
@@ -235,9 +235,7 @@ impl<'a> Trainer<'a> {
         };
         for at in learners {
             let company = match self.recipe.method {
-                Method::Diverse { .. } => {
-                    Company { other: pair.get(1 - at), ..Company::default() }
-                }
+                Method::Diverse { .. } => Company { other: pair.get(1 - at), ..Company::default() },
                 _ => Company { teacher: pair.first(), ..Company::default() },
             };
             let (gradients, learned) = self.gradients(at, &company, batch, step)?;
@@ -258,7 +256,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// The gradients of the parameters of network `at`; see [`form::Form`].
-    fn gradients(
+    ///
+    /// # Errors
+    /// Device failures.
+    pub fn gradients(
         &mut self,
         at: usize,
         company: &Company<'_>,
@@ -299,7 +300,11 @@ impl<'a> Trainer<'a> {
         self.recipe.rate * share
     }
 
-    fn network(&self, weights: &[Vec<f32>]) -> Result<Network> {
+    /// A network of these weights.
+    ///
+    /// # Errors
+    /// Failure, for too few weights.
+    pub fn network(&self, weights: &[Vec<f32>]) -> Result<Network> {
         let mut next = weights.iter();
         let mut network = Network::build(&self.card, self.device, &mut |name, _| {
             let missing = || Error::failure("a parameter is missing", name, "");
