@@ -30,7 +30,6 @@ pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
         data: recipe.dataset.into(),
         labels: Vec::new(),
         num_classes: data.labels.len(),
-        twin: recipe.twin.map(str::to_string),
         defence: recipe.defence.map(str::to_string),
         weights: "weights.safetensors".into(),
         sha256: None,

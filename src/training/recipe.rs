@@ -155,8 +155,6 @@ pub struct Recipe {
     pub title: &'static str,
     /// The data set.
     pub dataset: &'static str,
-    /// The adversarially trained twin.
-    pub twin: Option<&'static str>,
     /// The defence's row that the model stands for; none: ordinary training.
     pub defence: Option<&'static str>,
     /// The layers.

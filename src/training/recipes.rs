@@ -11,7 +11,6 @@ const DIGITS: Recipe = Recipe {
     id: "",
     title: "",
     dataset: "mnist",
-    twin: None,
     defence: None,
     layers: nets::small,
     gain: 1.0,
@@ -51,7 +50,6 @@ pub static RECIPES: &[Recipe] = &[
     Recipe {
         id: "mnist-cnn",
         title: "MNIST CNN",
-        twin: Some("mnist-cnn-at"),
         layers: nets::digits,
         epochs: 6,
         rate: 2e-3,
@@ -198,7 +196,6 @@ pub static RECIPES: &[Recipe] = &[
     Recipe {
         id: "fashion-cnn",
         title: "Fashion CNN",
-        twin: Some("fashion-cnn-at"),
         layers: nets::clothes,
         epochs: 9,
         rate: 2e-3,

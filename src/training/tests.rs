@@ -48,7 +48,6 @@ fn recipe(method: Method, perturbation: Option<f64>, spectral: bool) -> &'static
         layers: tiny,
         gain: 2.0,
         batch: 12,
-        twin: None,
         method,
         perturbation,
         spectral,
@@ -284,7 +283,6 @@ fn every_recipe_builds_and_is_named_once() {
             &device,
         ));
         assert!(finite.unwrap().iter().all(|z| z.is_finite()), "{}", recipe.id);
-        assert!(recipe.twin.is_none_or(|twin| RECIPES.iter().any(|r| r.id == twin)));
         let same = RECIPES.iter().filter(|r| r.id == recipe.id);
         assert_eq!(same.count(), 1, "{}", recipe.id);
         let ordinary = recipe.method == Method::Standard && !recipe.spectral;
