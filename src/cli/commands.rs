@@ -1,6 +1,7 @@
 //! The flags of the commands that compute.
 
 use super::args::{List, Manner, Method, Pick};
+use crate::defence::DRAWS;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -60,11 +61,23 @@ is tried on those samples only that still stand. Robust accuracy is an upper bou
 Examples:
   epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000
   epsiloscope evaluate --model mnist-cnn-at --attack fgsm,pgd:steps=100:restarts=5 --eps 0.3 --json
-  epsiloscope evaluate --model mnist-cnn-at --attack pgd --n 10000 --state pgd.json")]
+  epsiloscope evaluate --model mnist-cnn-at --attack pgd --n 10000 --state pgd.json
+  epsiloscope evaluate --model mnist-cnn --defence jpeg:75 --stance naive
+  epsiloscope evaluate --model mnist-cnn --defence jpeg:75+bits:5 --attack pgd,square")]
 pub struct EvaluateArgs {
     /// Model: a built-in name, or a folder or card of your own [default: by data set]
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
+    /// Evaluate the model behind this defence, or several in layers
+    #[arg(long, value_name = "ID[:VALUE][+…]")]
+    pub defence: Option<String>,
+    /// How much of the defence the attacks know: naive, gradient, bpda, eot, adaptive
+    #[arg(long, value_name = "STANCE", default_value = "adaptive", requires = "defence")]
+    pub stance: String,
+    /// Draws of a randomised defence that the gradient is averaged over
+    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16, requires = "defence")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub eot: u16,
     /// Data set [default: the model's own]
     #[arg(long, value_name = "ID")]
     pub dataset: Option<String>,

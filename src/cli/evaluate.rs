@@ -4,12 +4,17 @@ use super::Context;
 use super::commands::EvaluateArgs;
 use super::interrupt::Interrupt;
 use super::output::{Output, Style, note};
+use super::plan::Loader;
 use super::{plan, progress};
 use crate::attack::{Extent, Flow};
 use crate::data::Dataset;
+use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
-use crate::experiment::{self, AttackRow, Evaluation, EvaluationReport, Share, State, Status};
+use crate::experiment::{
+    self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status,
+};
 use crate::model::{self, Model};
+use std::sync::Arc;
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
@@ -32,8 +37,15 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         let weights = model::fingerprint(&name)?;
         Ok(State { path: path.clone(), weights })
     });
+    let defence = args.defence.as_deref().map(|text| {
+        let stack = Stack::parse(text)?;
+        let mut shelf = Loader::new(&chosen);
+        let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut shelf)?);
+        Ok(Defended { pipeline, stance: Stance::parse(&args.stance)?, draws: args.eot.into() })
+    });
     let evaluation = Evaluation {
         model,
+        defence: defence.transpose()?,
         dataset,
         first: args.from,
         n,
@@ -103,6 +115,18 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
         row("robust", report.robust_accuracy, report.interval),
     ])?;
     out.line(&format!("robust accuracy is {}", report.caveat))?;
+    if let Some(defence) = &report.defence {
+        let draws =
+            defence.draws.map_or(String::new(), |draws| format!(", EOT over {draws} draws"));
+        let votes = match defence.votes {
+            1 => String::new(),
+            votes => format!(", judged by {votes} answers a picture"),
+        };
+        out.line(&format!(
+            "behind {}, attacked {}{draws}{votes}; it adds {:.2} ms an answer",
+            defence.stack, defence.stance, defence.extra_ms
+        ))?;
+    }
     let alone = report.attacks.len() > 1 && report.attacks.iter().all(|a| a.robust_alone.is_some());
     let mut head = vec!["attack", "broke", "robust then", "95 % interval", "distance", "queries"];
     if alone {
@@ -122,6 +146,13 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
             Style::Faint,
             &format!("{}  {:.1} s", plan::describe(plan, values), cost.seconds),
         ))?;
+        if let Some(held) = attack.held {
+            let share = percent(held);
+            out.line(&format!(
+                "{}: {share} of the answers to attacked pictures are right",
+                attack.attack
+            ))?;
+        }
         for note in attack.notes.iter().take(NOTES) {
             out.line(&format!("{}: {note}", attack.attack))?;
         }

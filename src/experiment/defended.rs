@@ -67,7 +67,7 @@ pub fn know(pipeline: &Pipeline, original: &Picture) -> Result<Known> {
 }
 
 /// What one answer takes longer than one of the bare network: median of five, in ms.
-fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
+pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
     let times = |defended: bool| -> Result<f64> {
         let mut laps = Vec::new();
         for _ in 0..5 {

@@ -1,14 +1,16 @@
 //! Robust accuracy over many samples, under one attack or the worst of several.
 
 use crate::attack::{Budget, Flow, Goal, Plan, Victim};
-use crate::data::Dataset;
+use crate::data::{Dataset, Picture};
+use crate::defence::{Pipeline, Seen, Stance};
 use crate::error::{Error, Result};
+use crate::experiment::defended::extra_ms;
 use crate::experiment::evaluation::{EvaluationReport, summarise};
 use crate::experiment::ledger::Ledger;
 use crate::experiment::many::{Answers, Many, Meter, at_once, others, read};
 use crate::experiment::report::Device;
 use crate::experiment::single::{assault, cost};
-use crate::model::Model;
+use crate::model::{Classifier, Model};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub struct Evaluation {
     pub first: usize,
     /// How many samples.
     pub n: usize,
+    /// What defends the model, if anything does.
+    pub defence: Option<Defended>,
     /// Which attacks, how, in this order.
     pub plans: Vec<Plan>,
     /// Whether every attack is tried on every sample that is answered rightly; if not, only on
@@ -35,6 +39,17 @@ pub struct Evaluation {
     pub device: Device,
     /// Where the work is written down as it goes, so that it can be taken up again.
     pub state: Option<State>,
+}
+
+/// A defence round the evaluated model, and how it is attacked.
+#[derive(Clone)]
+pub struct Defended {
+    /// The defence.
+    pub pipeline: Arc<Pipeline>,
+    /// How much of it the attacks know.
+    pub stance: Stance,
+    /// Draws that EOT averages over.
+    pub draws: u64,
 }
 
 /// A file that holds how far an evaluation is.
@@ -73,7 +88,26 @@ impl Evaluation {
         device: Device,
     ) -> Self {
         let (first, every, batch_size) = (0, false, 100);
-        Self { model, dataset, first, n, plans: vec![plan], every, batch_size, device, state: None }
+        let (defence, plans, state) = (None, vec![plan], None);
+        Self { model, dataset, first, n, defence, plans, every, batch_size, device, state }
+    }
+
+    /// The defended model as the attacks see it.
+    fn seen(&self) -> Option<Seen<'_>> {
+        self.defence.as_ref().map(|d| d.pipeline.seen(d.stance, d.draws))
+    }
+
+    /// Who is attacked.
+    fn victim<'a>(&'a self, seen: &'a Option<Seen<'_>>) -> &'a dyn Classifier {
+        match seen {
+            Some(seen) => seen,
+            None => &self.model.network,
+        }
+    }
+
+    /// Whether the same picture can be answered differently.
+    fn is_random(&self) -> bool {
+        self.defence.as_ref().is_some_and(|d| d.pipeline.is_random())
     }
 
     /// The samples, by their numbers in the data set.
@@ -100,14 +134,22 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     let begin = Instant::now();
     let (images, labels) = read(model, &task.dataset, task.range())?;
     let many = Many { model, images: &images, labels: &labels, first: task.first };
-    let mut victim = Victim::new(&model.network);
+    let seen = task.seen();
+    let mut victim = Victim::new(task.victim(&seen));
     let looking = Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0 };
     let answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
     let clean = cost([&victim], begin);
+    let extra_ms = match (&task.defence, images.chunks(many.size()).next()) {
+        (Some(defence), Some(row)) => {
+            let first = Picture::new(model.card.input.shape, row);
+            Some(extra_ms(&defence.pipeline, &first)?)
+        }
+        _ => None,
+    };
     for at in 0..task.plans.len() {
         work(task, at, &many, &answers, &mut ledger, watch)?;
     }
-    Ok(summarise(task, &labels, &answers, &ledger, clean))
+    Ok(summarise(task, &labels, &answers, &ledger, (clean, extra_ms)))
 }
 
 /// Lets attack number `at` loose on what it has left to do.
@@ -147,12 +189,19 @@ fn work(
         }
         let mut meter = Meter::new(&mut tell);
         let begin = Instant::now();
-        let mut victim = Victim::new(&many.model.network);
+        let seen = task.seen();
+        let mut victim = Victim::new(task.victim(&seen));
+        // Who does not know the defence makes the attack on the bare network.
+        let naive = task.defence.as_ref().is_some_and(|d| d.stance == Stance::Naive);
+        let mut bare = naive.then(|| Victim::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
-        let verdict = assault(plan, &mut victim, None, &problem, &mut meter)?;
+        let verdict = assault(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
         let numbers = part.iter().map(|(i, _)| many.first + i);
-        let cost = cost([&victim], begin);
-        ledger.entries[at].add(numbers, verdict, meter.stages, cost);
+        let cost = cost([&victim].into_iter().chain(&bare), begin);
+        let truths = seen
+            .is_some_and(|_| task.is_random())
+            .then(|| part.iter().map(|(i, _)| many.labels[*i]).collect::<Vec<_>>());
+        ledger.entries[at].add(numbers, verdict, truths.as_deref(), meter.stages, cost);
         done += part.len();
         ledger.save()?;
     }

@@ -1,6 +1,7 @@
 //! What an evaluation found: serialised as it stands for `--json`.
 
 use crate::attack::{Aim, Extent, Knowledge, Norm, Plan};
+use crate::defence::Stance;
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::ledger::{Entry, Fate, Ledger};
 use crate::experiment::many::Answers;
@@ -65,6 +66,9 @@ pub struct AttackRow {
     /// Median distance of the samples it was tried on (those it did not reach count as infinitely
     /// far) for an attack that searches for the least; else of those where it reached its goal.
     pub median_distance: Option<f64>,
+    /// Of a randomised defence: the mean share of right answers to the samples it was tried on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<f64>,
     /// Median number of queries of the samples it was tried on.
     pub median_queries: Option<f64>,
     /// Its stages, if it has any.
@@ -93,6 +97,22 @@ pub struct SampleRow {
     pub attacks: Vec<Option<Fate>>,
 }
 
+/// The defence of an evaluated model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DefenceNote {
+    /// The stack, as the command line takes it.
+    pub stack: String,
+    /// How much of it the attacks knew.
+    pub stance: Stance,
+    /// Draws that EOT averaged over; none where it did not.
+    pub draws: Option<u64>,
+    /// Answers that the judge asked for a picture; a picture counts as robust where more than half
+    /// of them are right.
+    pub votes: u64,
+    /// What the defence adds to one answer, in milliseconds (median of five).
+    pub extra_ms: f64,
+}
+
 /// Robust accuracy and all it depends on.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluationReport {
@@ -100,6 +120,9 @@ pub struct EvaluationReport {
     pub version: u32,
     /// The model's name.
     pub model: String,
+    /// What defends it, as the command line takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defence: Option<DefenceNote>,
     /// The data set.
     pub dataset: String,
     /// The number of the first sample.
@@ -131,13 +154,14 @@ pub struct EvaluationReport {
     pub cost: Cost,
 }
 
-/// Makes the report from what was done; `clean` is what the clean pictures cost.
+/// Makes the report from what was done; `clean` is what the clean pictures cost, `extra_ms` what the
+/// defence adds to an answer.
 pub(super) fn summarise(
     task: &Evaluation,
     labels: &[usize],
     answers: &Answers,
     ledger: &Ledger,
-    clean: Cost,
+    (clean, extra_ms): (Cost, Option<f64>),
 ) -> EvaluationReport {
     let n = labels.len();
     let number = |i: &usize| task.first + i;
@@ -165,6 +189,13 @@ pub(super) fn summarise(
     EvaluationReport {
         version: VERSION,
         model: task.model.card.name.clone(),
+        defence: task.defence.as_ref().map(|d| DefenceNote {
+            stack: d.pipeline.stack.text(),
+            stance: d.stance,
+            draws: d.pipeline.averages(d.stance).then_some(d.draws),
+            votes: d.pipeline.votes(),
+            extra_ms: extra_ms.unwrap_or(f64::NAN),
+        }),
         dataset: task.dataset.id.clone(),
         first: task.first,
         n,
@@ -175,7 +206,10 @@ pub(super) fn summarise(
         clean_interval: right.interval(),
         robust_accuracy: robust.value(),
         interval: robust.interval(),
-        caveat: caveat(&task.plans, &attacks),
+        caveat: match &task.defence {
+            Some(d) if d.stance == Stance::Naive => NAIVE.to_string(),
+            _ => caveat(&task.plans, &attacks),
+        },
         attacks,
         samples: (0..n).map(row).collect(),
         cost,
@@ -213,6 +247,10 @@ fn attack_row(
         robust_alone: (entry.fates.len() == right).then(|| share(right - broken)),
         robust_after: share(after),
         median_distance: median(fates().filter_map(distance)),
+        held: {
+            let shares: Vec<f64> = fates().filter_map(|fate| fate.held.map(f64::from)).collect();
+            (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+        },
         median_queries: median(fates().map(|fate| fate.queries as f64)),
         // With --every, a stage breaks samples that an attack before it had broken.
         stages: match task.every && before < right {
@@ -223,6 +261,9 @@ fn attack_row(
         cost: entry.cost,
     }
 }
+
+/// What a naive evaluation is worth.
+const NAIVE: &str = "not robustness: the attack does not know the defence";
 
 /// What the robust accuracy is not: the fewer and the weaker the attacks, the less it says.
 fn caveat(plans: &[Plan], rows: &[AttackRow]) -> String {

@@ -25,6 +25,9 @@ pub struct Fate {
     pub queries: u64,
     /// For an attack of several stages: the one that reached the goal.
     pub stage: Option<String>,
+    /// Of a randomised defence's answers to the attacked picture, the share that is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<f32>,
 }
 
 /// What one attack has done so far.
@@ -41,11 +44,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Adds what came of the samples with these numbers.
+    /// Adds what came of the samples with these numbers; `truths`, where the answers are shares of a
+    /// vote.
     pub fn add(
         &mut self,
         samples: impl Iterator<Item = usize>,
         verdict: Verdict,
+        truths: Option<&[usize]>,
         stages: &[&str],
         cost: Cost,
     ) {
@@ -58,6 +63,7 @@ impl Entry {
                 distance: verdict.distance[row],
                 queries: verdict.queries[row],
                 stage: verdict.stages.get(row).copied().flatten().map(str::to_string),
+                held: truths.map(|truths| verdict.scores.row(row)[truths[row]].exp()),
             };
             self.fates.insert(sample, fate);
         }
@@ -149,6 +155,10 @@ fn identity(task: &Evaluation) -> Value {
         "program": env!("CARGO_PKG_VERSION"),
         "model": task.model.card.name,
         "weights": task.state.as_ref().map(|state| &state.weights),
+        "defence": task.defence.as_ref().map(|d| {
+            let (stance, draws) = (d.stance, d.draws);
+            json!({ "stack": d.pipeline.stack.text(), "stance": stance, "draws": draws })
+        }),
         "dataset": task.dataset.id,
         "first": task.first,
         "n": task.range().len(),

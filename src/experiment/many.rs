@@ -1,6 +1,6 @@
 //! Many pictures before one model: what batches, evaluations and transfers share.
 
-use crate::attack::{Aim, Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Score, Scores};
+use crate::attack::{Aim, Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Scores};
 use crate::attack::{Step, Victim};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -34,7 +34,8 @@ pub(super) struct Answers {
 }
 
 impl Many<'_> {
-    fn size(&self) -> usize {
+    /// Values of one picture.
+    pub fn size(&self) -> usize {
         self.model.card.input.shape.iter().product()
     }
 
@@ -65,7 +66,7 @@ impl Many<'_> {
         let all: Vec<usize> = (0..self.labels.len()).collect();
         let mut scores = Scores::new(Vec::new(), self.model.card.num_classes);
         for part in all.chunks(batch.max(1)) {
-            scores.append(victim.scores(&self.tensor(part))?);
+            scores.append(victim.decide(&self.tensor(part))?);
             if go_on() == Flow::Stop {
                 return Err(Error::cancelled());
             }

@@ -19,8 +19,8 @@ pub use crate::metrics::Norms;
 pub use batch::{Batch, BatchReport, Progress, attack_batch};
 pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
 pub use defended::{Against, Known, defend, know};
-pub use evaluate::{Evaluation, State, Status, Watch, evaluate};
-pub use evaluation::{AttackRow, EvaluationReport, SampleRow, Share, StageRow};
+pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};
+pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
 pub use least::{Least, least, least_told};
 pub use ledger::Fate;
 pub use report::{

@@ -4,6 +4,7 @@
 mod boundary;
 mod conformance;
 mod decision;
+mod defended;
 mod engine;
 mod experiment;
 mod golden;

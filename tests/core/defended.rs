@@ -1,0 +1,52 @@
+//! Defended models: what an attack that knows the defence leaves of it.
+
+use burn::tensor::Device;
+use epsiloscope::attack::{Flow, Plan, find};
+use epsiloscope::data::Dataset;
+use epsiloscope::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
+use epsiloscope::error::Result;
+use epsiloscope::experiment::{self, Defended, Evaluation, EvaluationReport};
+use epsiloscope::model::Model;
+use std::sync::Arc;
+
+/// Loads models onto the CPU.
+pub struct Cpu;
+
+impl Shelf for Cpu {
+    fn model(&mut self, name: &str) -> Result<Arc<Model>> {
+        Model::load(name, &Device::flex())
+    }
+}
+
+/// PGD on the first `n` digits at ε 0.3 against a defended network.
+fn evaluate(model: &str, stack: &str, stance: Stance, n: usize) -> EvaluationReport {
+    let model = Model::load(model, &Device::flex()).unwrap();
+    let stack = Stack::parse(stack).unwrap();
+    let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
+    let defence = Defended { pipeline: Arc::new(pipeline), stance, draws: DRAWS };
+    let dataset = Dataset::load("mnist").unwrap();
+    let plan = Plan::new(find("pgd").unwrap(), 0.3);
+    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let task = Evaluation::new(model, dataset, n, plan, device);
+    let task = Evaluation { defence: Some(defence), ..task };
+    experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap()
+}
+
+#[test]
+fn stages_without_a_gradient_stop_only_who_does_not_go_straight_through() {
+    for stack in ["jpeg:75", "bits:3", "median:2"] {
+        let robust = |stance| evaluate("mnist-cnn", stack, stance, 40).robust_accuracy;
+        assert!(robust(Stance::Gradient) >= 0.8, "{stack}");
+        assert!(robust(Stance::Adaptive) <= 0.05, "{stack}");
+    }
+}
+
+#[test]
+fn a_network_trained_for_it_holds_against_who_knows_it() {
+    let report = evaluate("mnist-cnn", "jpeg:75+pgd-at", Stance::Adaptive, 60);
+    assert!(report.robust_accuracy > 0.8, "{}", report.robust_accuracy);
+    let note = report.defence.unwrap();
+    assert_eq!((note.stack.as_str(), note.votes, note.draws), ("jpeg+pgd-at", 1, None));
+    let naive = evaluate("mnist-cnn", "pgd-at", Stance::Naive, 20);
+    assert!(naive.caveat.starts_with("not robustness"), "{}", naive.caveat);
+}
