@@ -1,6 +1,6 @@
 //! The command line as clap types. Texts here are the help.
 
-use super::commands::{AttackArgs, BenchArgs, EvaluateArgs, TrainArgs, TransferArgs};
+use super::commands::{AttackArgs, BenchArgs, EvaluateArgs, LessonsArgs, TrainArgs, TransferArgs};
 use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -177,6 +177,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Craft an attack on each of several models and try it on all of them
     Transfer(TransferArgs),
+    /// Published lessons: the same pictures, attacked as published and as broken
+    Lessons(LessonsArgs),
     /// Time an attack
     Bench(BenchArgs),
     /// Train one of the built-in recipes

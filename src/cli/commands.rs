@@ -2,6 +2,7 @@
 
 use super::args::{List, Manner, Method, Pick};
 use crate::defence::DRAWS;
+use crate::experiment::LESSON_N;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -134,6 +135,26 @@ pub struct TransferArgs {
     /// Which attack.
     #[command(flatten)]
     pub method: Method,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `lessons`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without ID: the list. A lesson is shown where its numbers differ beyond their 95 % intervals.
+
+Examples:
+  epsiloscope lessons jpeg
+  epsiloscope lessons all --n 100 --json")]
+pub struct LessonsArgs {
+    /// Which lesson, or `all`
+    pub id: Option<String>,
+    /// Over how many samples, the first ones of the data set
+    #[arg(long, value_name = "N", default_value_t = LESSON_N as u32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
+    pub n: u32,
     /// How to print.
     #[command(flatten)]
     pub list: List,

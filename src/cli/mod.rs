@@ -10,6 +10,7 @@ mod dashboard;
 mod evaluate;
 mod generate;
 mod interrupt;
+mod lessons;
 mod list;
 mod output;
 mod plan;
@@ -152,6 +153,7 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         Command::Attack(args) => compute(&mut context, |context| attack::run(&args, context)),
         Command::Evaluate(args) => compute(&mut context, |context| evaluate::run(&args, context)),
         Command::Transfer(args) => compute(&mut context, |context| transfer::run(&args, context)),
+        Command::Lessons(args) => compute(&mut context, |context| lessons::run(&args, context)),
         Command::Bench(args) => bench::run(&args, &mut context),
         Command::Train(args) => compute(&mut context, |context| train::run(&args, context)),
         Command::Models(list) => list::models(&list, &mut context),

@@ -9,9 +9,11 @@ mod evaluate;
 mod evaluation;
 mod least;
 mod ledger;
+mod lessons;
 mod many;
 mod report;
 mod single;
+mod syllabus;
 mod trace;
 mod transfer;
 
@@ -23,10 +25,14 @@ pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
 pub use least::{Least, least, least_told};
 pub use ledger::Fate;
+pub use lessons::{
+    Claim, LESSON_N, LessonReport, LessonSpec, LessonTask, Side, SideReport, shown, teach,
+};
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
     epsilon_text, size_text,
 };
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
+pub use syllabus::LESSONS;
 pub use trace::{Point, Recorder};
 pub use transfer::{Transfer, TransferReport, transfer};

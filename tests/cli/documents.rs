@@ -4,10 +4,11 @@ use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
 use std::collections::HashMap;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "attack",
     "evaluate",
     "transfer",
+    "lessons",
     "bench",
     "train",
     "models",

@@ -11,6 +11,7 @@ mod golden;
 mod gradient;
 mod host;
 mod least;
+mod lessons;
 mod models;
 mod nets;
 mod registry;

@@ -1,0 +1,103 @@
+//! `lessons`: published lessons, measured here and now.
+
+use super::Context;
+use super::commands::LessonsArgs;
+use super::evaluate::percent;
+use super::output::{Output, Style};
+use super::plan::Loader;
+use super::progress;
+use crate::attack::Flow;
+use crate::error::Result;
+use crate::experiment::{self, LESSONS, LessonReport, LessonSpec, LessonTask, VERSION};
+use serde_json::json;
+
+/// Runs the command.
+pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
+    let wanted: Vec<&'static LessonSpec> = match args.id.as_deref() {
+        None => return list(args, context),
+        Some("all") => LESSONS.iter().collect(),
+        Some(id) => vec![LessonSpec::find(id)?],
+    };
+    let chosen = context.device();
+    let mut shelf = Loader::new(&chosen);
+    let mut reports = Vec::new();
+    for lesson in wanted {
+        let bar = progress::percent();
+        let task = LessonTask {
+            lesson,
+            n: args.n as usize,
+            seed: context.config.seed,
+            shelf: &mut shelf,
+            device: chosen.info.clone(),
+        };
+        let sides = lesson.sides.len() as f64;
+        let watch = &mut |side: usize, status: &experiment::Status| {
+            let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
+            progress::share(&bar, side as f64 + share, sides);
+            bar.set_message(format!("{}: {}", lesson.id, lesson.sides[side].label));
+            Flow::Continue
+        };
+        let report = experiment::teach(task, watch, &mut |_, _| {})?;
+        bar.finish_and_clear();
+        if !args.list.json {
+            print(lesson, &report, &mut context.out)?;
+        }
+        reports.push(report);
+    }
+    match args.list.json {
+        true => context.out.json(&json!({ "version": VERSION, "lessons": reports })),
+        false => Ok(()),
+    }
+}
+
+/// What there is to learn.
+fn list(args: &LessonsArgs, context: &mut Context) -> Result<()> {
+    if args.list.json {
+        let row = |l: &LessonSpec| {
+            json!({
+                "id": l.id, "title": l.title, "about": l.about, "paper": l.paper, "claim": l.claim,
+            })
+        };
+        let rows: Vec<_> = LESSONS.iter().map(row).collect();
+        return context.out.json(&json!({ "version": VERSION, "lessons": rows }));
+    }
+    let mut rows = vec![vec!["lesson".to_string(), "what it teaches".to_string()]];
+    rows.extend(LESSONS.iter().map(|l| vec![l.id.to_string(), l.title.to_string()]));
+    context.out.table(&rows)?;
+    context.out.line("\n`epsiloscope lessons ID` measures one, `epsiloscope lessons all` every one")
+}
+
+fn print(lesson: &LessonSpec, report: &LessonReport, out: &mut Output) -> Result<()> {
+    out.line(&out.paint(Style::Strong, lesson.title))?;
+    let head = ["side", "defence", "stance", "attack", "clean", "robust", "95 % interval"];
+    let mut rows = vec![head.map(str::to_string).to_vec()];
+    for (side, made) in report.sides.iter().zip(lesson.sides) {
+        let [low, high] = side.robust.interval.map(percent);
+        let epsilon = experiment::size_text(made.norm, made.epsilon);
+        let attack = &side.evaluation.attacks[0];
+        let bound = attack.epsilon.map_or(String::new(), |_| format!(" {} {epsilon}", made.norm));
+        rows.push(vec![
+            side.label.to_string(),
+            side.defence.clone().unwrap_or_else(|| "none".into()),
+            side.stance.to_string(),
+            format!("{}{bound}", made.attack),
+            percent(side.clean.value),
+            percent(side.robust.value),
+            format!("{low} … {high}"),
+        ]);
+    }
+    out.table(&rows)?;
+    let (style, word) = match report.shown {
+        true => (Style::Holds, "✓ shown"),
+        false => (Style::Fooled, "✗ not shown beyond the intervals"),
+    };
+    let model = &report.sides[0].evaluation;
+    out.line(&format!(
+        "{} on {} n={} seed {}  ({})\n",
+        out.paint(style, word),
+        model.model,
+        report.n,
+        report.seed,
+        lesson.paper
+    ))
+}

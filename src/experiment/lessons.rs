@@ -1,0 +1,218 @@
+//! Published lessons as scenarios: the same network and the same pictures, evaluated the way it was
+//! published and the way that broke it, side by side.
+
+use crate::attack::{self, Flow, Norm, Plan};
+use crate::data::Dataset;
+use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
+use crate::error::Result;
+use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
+use crate::experiment::evaluation::{EvaluationReport, Share};
+use crate::experiment::report::{Device, VERSION};
+use crate::metrics::Rate;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// One side of a lesson: an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    /// What it stands for, in a few words.
+    pub label: &'static str,
+    /// The undefended model.
+    pub model: &'static str,
+    /// The defence round it; none where it is empty.
+    pub defence: &'static str,
+    /// How much of it the attack knows.
+    pub stance: Stance,
+    /// The attack, with its parameters: `pgd:steps=20`.
+    pub attack: &'static str,
+    /// The norm.
+    pub norm: Norm,
+    /// ε in pixel units.
+    pub epsilon: f64,
+}
+
+/// What the numbers have to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// The last side's robust accuracy lies below the first's, beyond both intervals.
+    Falls,
+    /// The last side's robust accuracy lies above that of every other side, beyond the intervals.
+    Gains,
+}
+
+/// A lesson's row.
+#[derive(Debug)]
+pub struct LessonSpec {
+    /// The name used on the command line.
+    pub id: &'static str,
+    /// What it teaches, as a sentence.
+    pub title: &'static str,
+    /// What to look at, and why it is so.
+    pub about: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// What is put side by side.
+    pub sides: &'static [Side],
+    /// What the numbers have to show.
+    pub claim: Claim,
+}
+
+impl PartialEq for LessonSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+/// Pictures a lesson is measured on, unless told otherwise.
+pub const LESSON_N: usize = 50;
+
+/// One side with its numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct SideReport {
+    /// What it stands for.
+    pub label: &'static str,
+    /// The defence as it was built; none for the bare network.
+    pub defence: Option<String>,
+    /// How much of it the attack knew.
+    pub stance: Stance,
+    /// Clean accuracy.
+    pub clean: Share,
+    /// Robust accuracy.
+    pub robust: Share,
+    /// The whole evaluation.
+    pub evaluation: EvaluationReport,
+}
+
+/// A lesson with its numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct LessonReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The lesson's identifier.
+    pub lesson: &'static str,
+    /// What it teaches.
+    pub title: &'static str,
+    /// What the numbers have to show.
+    pub claim: Claim,
+    /// Whether they do, on these samples.
+    pub shown: bool,
+    /// Number of samples.
+    pub n: usize,
+    /// The seed.
+    pub seed: u64,
+    /// The sides.
+    pub sides: Vec<SideReport>,
+}
+
+/// What a lesson is run with.
+pub struct LessonTask<'a> {
+    /// Which lesson.
+    pub lesson: &'static LessonSpec,
+    /// On the first so many samples.
+    pub n: usize,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// Where models come from.
+    pub shelf: &'a mut dyn Shelf,
+    /// Which device does the work, for the report.
+    pub device: Device,
+}
+
+/// Told which side is at work, how far it is, and the side before it when that is done.
+pub type Watch<'a> = &'a mut dyn FnMut(usize, &Status) -> Flow;
+
+impl Side {
+    /// The attack as a plan.
+    ///
+    /// # Errors
+    /// Usage, for a row that names no attack or parameter.
+    pub fn plan(&self, seed: u64) -> Result<Plan> {
+        let mut parts = self.attack.split(':');
+        let spec = attack::find(parts.next().unwrap_or_default())?;
+        let mut plan = Plan { norm: self.norm, seed, ..Plan::new(spec, self.epsilon) };
+        for part in parts {
+            plan.settings.assign(spec.params, spec.id, part)?;
+        }
+        Ok(plan)
+    }
+
+    /// The defence; none for the bare network.
+    ///
+    /// # Errors
+    /// Usage, for a row that names none that there is.
+    pub fn stack(&self) -> Result<Option<Stack>> {
+        (!self.defence.is_empty()).then(|| Stack::parse(self.defence)).transpose()
+    }
+}
+
+/// Runs a lesson, side after side; `done` is told of each.
+///
+/// # Errors
+/// Usage, where a model is missing; cancelled; device failures.
+pub fn teach(
+    task: LessonTask<'_>,
+    watch: Watch<'_>,
+    done: &mut dyn FnMut(usize, &SideReport),
+) -> Result<LessonReport> {
+    let LessonTask { lesson, n, seed, shelf, device } = task;
+    let mut sides = Vec::new();
+    for (at, side) in lesson.sides.iter().enumerate() {
+        let model = shelf.model(side.model)?;
+        let defence = match side.stack()? {
+            Some(stack) => {
+                let pipeline = Pipeline::build(&stack, model.clone(), seed, shelf)?;
+                let (pipeline, stance) = (Arc::new(pipeline), side.stance);
+                Some(Defended { pipeline, stance, draws: DRAWS })
+            }
+            None => None,
+        };
+        let dataset = Dataset::load(&model.card.data)?;
+        let plan = side.plan(seed)?;
+        let task = Evaluation::new(model, dataset, n, plan, device.clone());
+        let task = Evaluation { defence, ..task };
+        let evaluation = evaluate(&task, &mut |status| watch(at, status))?;
+        let report = SideReport::new(side, evaluation);
+        done(at, &report);
+        sides.push(report);
+    }
+    let shown = shown(lesson.claim, &sides);
+    Ok(LessonReport {
+        version: VERSION,
+        lesson: lesson.id,
+        title: lesson.title,
+        claim: lesson.claim,
+        shown,
+        n: sides.first().map_or(0, |side| side.robust.n),
+        seed,
+        sides,
+    })
+}
+
+impl SideReport {
+    fn new(side: &Side, evaluation: EvaluationReport) -> Self {
+        let n = evaluation.n;
+        let count = |of: &dyn Fn(&crate::experiment::SampleRow) -> bool| -> Share {
+            Rate { hits: evaluation.samples.iter().filter(|row| of(row)).count(), n }.into()
+        };
+        Self {
+            label: side.label,
+            defence: evaluation.defence.as_ref().map(|note| note.stack.clone()),
+            stance: side.stance,
+            clean: count(&|row| row.correct),
+            robust: count(&|row| row.robust),
+            evaluation,
+        }
+    }
+}
+
+/// Whether the sides show what they have to, beyond their 95 % intervals.
+pub fn shown(claim: Claim, sides: &[SideReport]) -> bool {
+    let [first @ .., last] = sides else { return false };
+    let below =
+        |low: &SideReport, high: &SideReport| low.robust.interval[1] < high.robust.interval[0];
+    match claim {
+        Claim::Falls => first.first().is_some_and(|first| below(last, first)),
+        Claim::Gains => !first.is_empty() && first.iter().all(|side| below(side, last)),
+    }
+}
