@@ -6,6 +6,7 @@ mod attack;
 mod batch;
 mod bench;
 mod commands;
+mod curves;
 mod dashboard;
 mod evaluate;
 mod generate;

@@ -11,6 +11,14 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
     styled(length, &format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{msg}} {{elapsed}}{{left}}"))
 }
 
+/// A bar with lines of its own under it, as the message says them.
+pub fn with_lines(unit: &str) -> ProgressBar {
+    styled(
+        0,
+        &format!("{{wide_bar}} {{pos}}/{{len}} {unit} {{prefix}} {{elapsed}}{{left}}\n{{msg}}"),
+    )
+}
+
 /// A bar for work that is told in shares: see [`share`].
 pub fn percent() -> ProgressBar {
     styled(0, "{wide_bar} {percent} % {msg}  {elapsed}{left}")

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::commands::TrainArgs;
+use super::curves::Curves;
 use super::interrupt::Interrupt;
 use super::output::{Style, note};
 use super::progress;
@@ -33,7 +34,8 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         seed: context.config.seed,
         epochs: args.epochs.map(|epochs| epochs as usize),
     };
-    let bar = progress::bar(0, "batches");
+    let bar = progress::with_lines("batches");
+    let mut curves = Curves::new();
     let interrupt = Interrupt::watch();
     let cards = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
         let done = match p.epoch < p.epochs {
@@ -42,16 +44,15 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         };
         bar.set_length(done.1 as u64);
         bar.set_position((done.0 + p.batch) as u64);
-        bar.set_message(match p.loss.is_nan() {
-            true => p.phase.to_string(),
-            false => format!(
-                "epoch {}/{} loss {:.3} accuracy {:.1} %",
-                p.epoch + 1,
-                p.epochs,
-                p.loss,
-                p.accuracy * 100.0
-            ),
-        });
+        match p.loss.is_nan() {
+            true => bar.set_prefix(p.phase),
+            false => {
+                curves.push(p);
+                let right = p.accuracy * 100.0;
+                bar.set_prefix(format!("epoch {}/{} {right:.1} % right", p.epoch + 1, p.epochs));
+                bar.set_message(curves.text(p));
+            }
+        }
         if interrupt.asked() { Flow::Stop } else { Flow::Continue }
     })
     .inspect_err(|error| {

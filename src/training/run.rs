@@ -58,8 +58,14 @@ pub struct Progress {
 pub struct Probe {
     /// Share of the batch's own pictures answered rightly.
     pub clean: f32,
-    /// The same after [`PROBE`] steps of PGD at the ε of the card.
+    /// The same after PGD.
     pub attacked: f32,
+    /// Its steps.
+    pub steps: usize,
+    /// Its ε, that of the card.
+    pub epsilon: f64,
+    /// Whether it was made in this very step.
+    pub fresh: bool,
 }
 
 /// Time between checkpoints.
@@ -67,7 +73,7 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(30);
 /// Steps between probes: they cost a twentieth of the training.
 const BETWEEN_PROBES: usize = 200;
 /// Steps of a probe's attack.
-pub const PROBE: usize = 5;
+const PROBE: usize = 5;
 
 /// Trains a model, or a pair; picks up from a checkpoint in `out` if there is one. Card and weights
 /// are written at the end, with the measured accuracies; a pair's into a folder each.
@@ -175,7 +181,8 @@ impl<'a> Trainer<'a> {
         let epochs = self.epochs * self.phases();
         let mut picked = Vec::new();
         let mut saved = Instant::now();
-        let (mut loss, mut accuracy, mut probe) = (f32::NAN, f32::NAN, None);
+        let (mut loss, mut accuracy) = (f32::NAN, f32::NAN);
+        let mut probe: Option<Probe> = None;
         for step in first..epochs * self.batches {
             let (epoch, at) = (step / self.batches, step % self.batches);
             if at == 0 || picked.is_empty() {
@@ -184,6 +191,7 @@ impl<'a> Trainer<'a> {
             let size = self.recipe.batch;
             let batch = self.batch(&picked[at * size..(at + 1) * size], step);
             let learned = self.step(&batch, step)?;
+            probe = probe.map(|old| Probe { fresh: false, ..old });
             let blend =
                 |old: f32, new: f32| if old.is_nan() { new } else { 0.98 * old + 0.02 * new };
             (loss, accuracy) =
@@ -353,6 +361,12 @@ impl<'a> Trainer<'a> {
             cross_entropy(row, batch.labels[i], slope);
         };
         let after = climb(&network, &batch.pixels, &adversary, seed, &batch.samples, &pull)?;
-        Ok(Probe { clean: accuracy(&batch.pixels)?, attacked: accuracy(&after)? })
+        Ok(Probe {
+            clean: accuracy(&batch.pixels)?,
+            attacked: accuracy(&after)?,
+            steps: PROBE,
+            epsilon: self.recipe.measured_at,
+            fresh: true,
+        })
     }
 }
