@@ -196,7 +196,7 @@ pub struct TrainArgs {
     /// Recipe
     #[arg(long, value_name = "ID")]
     pub recipe: String,
-    /// Folder with the IDX files of the data set, plain or .gz
+    /// Folder with the data set's training files as they are distributed
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub data: PathBuf,
     /// Folder for the model; a training that was cut off there goes on
