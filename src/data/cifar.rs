@@ -100,7 +100,8 @@ fn pickled(bytes: &[u8]) -> Result<Records, String> {
             }
             Token::Text(text) if [&b"data"[..], b"labels"].contains(&text) => key = text.to_vec(),
             Token::Number(n) if key == b"labels" => labels.get_or_insert_with(Vec::new).push(n),
-            Token::ListEnd if key == b"labels" && labels.is_some() => key.clear(),
+            // A list comes in several parts; only the next text ends it.
+            Token::Text(_) if key == b"labels" => key.clear(),
             Token::Truth(truth) => transposed = truth,
             _ => {}
         }
@@ -120,7 +121,6 @@ enum Token<'a> {
     Text(&'a [u8]),
     Number(i64),
     Truth(bool),
-    ListEnd,
     Other,
 }
 
@@ -164,7 +164,6 @@ impl<'a> Pickle<'a> {
             b'M' => Token::Number(self.word(2)? as i64),
             b'J' => Token::Number(i64::from(self.word(4)? as u32 as i32)),
             0x88 | 0x89 => Token::Truth(code == 0x88),
-            b'e' => Token::ListEnd,
             // PROTO, BINPUT, BINGET; LONG_BINPUT, LONG_BINGET; FRAME.
             0x80 | b'q' | b'h' => self.skip(1)?,
             b'r' | b'j' => self.skip(4)?,
@@ -175,8 +174,8 @@ impl<'a> Pickle<'a> {
                 Token::Other
             }
             // Marks, empty containers, tuples, calls: nothing follows them.
-            b'(' | b'}' | b']' | b')' | b't' | b'R' | b'b' | b'N' | b'a' | b's' | b'u' | 0x81
-            | 0x85 | 0x86 | 0x87 | 0x93 | 0x94 => Token::Other,
+            b'(' | b'}' | b']' | b')' | b't' | b'R' | b'b' | b'N' | b'a' | b'e' | b's' | b'u'
+            | 0x81 | 0x85 | 0x86 | 0x87 | 0x93 | 0x94 => Token::Other,
             other => return Err(format!("instruction {other:#04x} is not known here")),
         }))
     }
@@ -190,7 +189,7 @@ mod tests {
     fn pickle() -> Vec<u8> {
         let mut out = b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x05hello".to_vec();
         out.extend(
-            b"U\x06labelsq\x04]q\x05(K\x06K\x09eU\x04dataq\x06cnumpy\n_reconstruct\nR(K\x01\x89T",
+            b"U\x06labelsq\x04]q\x05(K\x06e(K\x09eU\x04dataq\x06cnumpy\n_reconstruct\nR(K\x01\x89T",
         );
         out.extend((2 * SIZE as u32).to_le_bytes());
         out.extend((0..2 * SIZE).map(|i| (i % 251) as u8));
