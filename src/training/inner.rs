@@ -38,6 +38,7 @@ pub fn climb(
         let mut draws = Draws::new(seed, *sample as u64, 4 << 32);
         match adversary.start {
             Start::Picture => {}
+            Start::Wide => image.iter_mut().for_each(|v| *v += epsilon * draws.signed()),
             Start::Uniform => {
                 image.iter_mut().for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0))
             }

@@ -9,8 +9,11 @@ use crate::training::recipes::RECIPES;
 pub enum Start {
     /// At the picture itself.
     Picture,
-    /// Uniformly in the ball.
+    /// Uniformly in the ball, within 0..1.
     Uniform,
+    /// Uniformly in the ball, 0..1 or not: where digits are black, one step from here ends at many
+    /// brightnesses, without which one-step training falls into its trap (as Wong et al. do).
+    Wide,
     /// At the picture plus 0.001·N(0, 1), as TRADES.
     Near,
 }
@@ -34,6 +37,11 @@ impl Adversary {
         Self { epsilon, steps, step_share, start: Start::Uniform }
     }
 
+    /// One step of 1.25 ε from a random start, as Wong et al. 2020.
+    pub const fn fast(epsilon: f64) -> Self {
+        Self { epsilon, steps: 1, step_share: 1.25, start: Start::Wide }
+    }
+
     /// From near the picture, as TRADES and MART climb from it.
     pub const fn near(epsilon: f64, steps: usize, step_share: f64) -> Self {
         Self { epsilon, steps, step_share, start: Start::Near }
@@ -44,6 +52,7 @@ impl Adversary {
         let start = match self.start {
             Start::Picture => "from the picture",
             Start::Uniform => "random start",
+            Start::Wide => "random start, not clipped to 0..1",
             Start::Near => "start x + 0.001·N(0, 1)",
         };
         format!(

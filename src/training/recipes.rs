@@ -93,8 +93,8 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-fast-at",
         title: "MNIST Fast AT",
         defence: Some("fast-at"),
-        epochs: 8,
-        method: Method::Adversarial(Adversary::pgd(0.3, 1, 1.25)),
+        epochs: 10,
+        method: Method::Adversarial(Adversary::fast(0.3)),
         about: "digits, adversarial training by one step from a random start",
         ..DIGITS
     },
@@ -140,6 +140,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-spectral",
         title: "MNIST spectral norm",
         defence: Some("spectral"),
+        epochs: 10,
         spectral: true,
         about: "digits, every weight matrix divided by its largest singular value",
         ..DIGITS
@@ -148,6 +149,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-distilled",
         title: "MNIST distilled",
         defence: Some("distilled"),
+        epochs: 10,
         method: Method::Distillation { temperature: 100.0 },
         about: "digits, defensive distillation at T = 100",
         ..DIGITS
@@ -282,7 +284,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-fast-at",
         title: "CIFAR Fast AT",
         defence: Some("fast-at"),
-        method: Method::Adversarial(Adversary::pgd(8.0 / 255.0, 1, 1.25)),
+        method: Method::Adversarial(Adversary::fast(8.0 / 255.0)),
         about: "colour pictures, adversarial training by one step from a random start in L∞ 8/255",
         ..COLOUR
     },

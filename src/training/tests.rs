@@ -151,6 +151,7 @@ fn the_inner_attack_climbs_what_it_is_told_and_stays_in_the_ball() {
         let (begun, done) = (after(0), after(6));
         assert_eq!(begun == batch.pixels, start == Start::Picture);
         assert!(mean(&done) > 1.1 * mean(&begun), "{start:?}: {} {}", mean(&begun), mean(&done));
+        // A wide start comes back into the ball with its first step.
         for (image, clean) in done.iter().zip(&batch.pixels) {
             assert!((image - clean).abs() < 0.1 + 1e-6 && (0.0..=1.0).contains(image));
         }

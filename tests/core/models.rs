@@ -44,14 +44,20 @@ fn cards_tell_the_truth_about_accuracy() {
             let error = (said * (1.0 - said) / n).sqrt().max(0.5 / n);
             assert!((found - said).abs() < 4.0 * error, "{}: {found}, card {said}", card.name);
         };
-        let clean = measure(2000, Plan::new(find("fgsm").unwrap(), 0.0));
-        close(clean.clean_accuracy, said.clean, 2000.0);
+        // Of CIFAR-10 only a part of what the card counts is built in.
+        let n = 2000.min(Dataset::load(&card.data).unwrap().len());
+        let clean = measure(n, Plan::new(find("fgsm").unwrap(), 0.0));
+        close(clean.clean_accuracy, said.clean, n as f64);
         assert_eq!(clean.clean_accuracy, clean.robust_accuracy, "ε = 0 breaks nothing");
         for robust in &said.robust {
-            let plan = Plan::new(find(&robust.attack).unwrap(), robust.epsilon);
+            let mut plan = Plan::new(find(&robust.attack).unwrap(), robust.epsilon);
+            for part in robust.parameters.split_whitespace() {
+                plan.settings.assign(plan.attack.params, plan.attack.id, part).unwrap();
+            }
             assert_eq!(plan.resolved().to_string(), robust.parameters, "{}", card.name);
-            let found = measure(200, plan);
-            close(found.robust_accuracy, robust.accuracy, 200.0);
+            let n = 200.min(robust.n);
+            let found = measure(n, plan);
+            close(found.robust_accuracy, robust.accuracy, n as f64);
         }
     }
 }
