@@ -23,7 +23,15 @@ macro_rules! embedded {
 /// Path of the card (for messages), the card, the weights.
 static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-cnn",
+    "mnist-mlp",
     "mnist-cnn-at",
+    "mnist-fgsm-at",
+    "mnist-trades",
+    "mnist-smooth",
+    "mnist-gaussian",
+    "mnist-bayes",
+    "mnist-adp-a",
+    "mnist-adp-b",
     "fashion-cnn",
     "fashion-cnn-at",
     "photo-efficientnet-lite0",
