@@ -19,6 +19,10 @@ const LAYERS: &[&str] = &[
      {op='softplus'},{op='maxpool2d',kernel=3,stride=2,padding=1},{op='sigmoid'},\
      {op='avgpool2d',kernel=2,padding=1},{op='dropout',p=0.5},\
      {op='linear',param='l',in=72,out=4}",
+    "{op='conv2d',param='a',in=3,out=20,kernel=2,stride=3},{op='relu'},\
+     {op='conv2d',param='b',in=20,out=43,kernel=3,stride=2,padding=[1,2,0,1]},{op='relu6'},\
+     {op='conv2d',param='c',in=43,out=5,kernel=1,stride=2},{op='relu'},{op='flatten'},\
+     {op='linear',param='l',in=5,out=4}",
 ];
 
 fn network(layers: &str, device: &Device) -> Network {
@@ -73,9 +77,7 @@ fn every_layer_agrees_with_autodiff() {
     let device = Device::flex();
     for (i, layers) in LAYERS.iter().enumerate() {
         let graph = network(layers, &device);
-        let mut host = network(layers, &device);
-        host.freeze();
-        assert!(host.is_fast(), "network {i} is not known to the host");
+        let host = frozen(layers, &device);
         for n in [1, 5] {
             agree(&graph, &host, &pictures(n, [3, 10, 10], &device), &format!("{i}, batch {n}"));
         }
@@ -97,6 +99,7 @@ fn every_shipped_model_runs_on_the_host() {
 /// Layers whose weights can be trained.
 const TRAINED: &[&str] = &[
     LAYERS[0],
+    LAYERS[3],
     "{op='conv2d',param='a',in=3,out=6,kernel=3,stride=2,padding=[0,1,1,0]},{op='silu'},\
      {op='residual',body=[{op='conv2d',param='b',in=6,out=6,kernel=3,padding=1,bias=false},\
      {op='elu'},{op='conv2d',param='c',in=6,out=6,kernel=1}]},{op='leakyrelu'},\
@@ -110,18 +113,26 @@ fn sum(network: &Network, images: &Tensor<4>, at: &[f32]) -> f64 {
     logits.iter().zip(at).map(|(z, s)| f64::from(*z) * f64::from(*s)).sum()
 }
 
+fn learn(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
+    network.learn(images, &[], &mut start).unwrap()
+}
+
+fn frozen(layers: &str, device: &Device) -> Network {
+    let mut host = network(layers, device);
+    host.freeze();
+    assert!(host.is_fast(), "{layers} is not known to the host");
+    host
+}
+
 #[test]
-fn weight_gradients_agree_with_finite_differences() {
+fn weight_gradients_agree_with_finite_differences_and_with_autodiff() {
     let device = Device::flex();
     for (i, layers) in TRAINED.iter().enumerate() {
         let images = pictures(3, [3, 10, 10], &device);
-        let net = network(layers, &device);
-        let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
-        let (logits, gradients) = net.learn(&images, &[], &mut start).unwrap();
-        assert_eq!(logits, net.logits(&images).unwrap());
-        let at = start(&logits);
+        let (logits, gradients) = learn(&network(layers, &device), &images);
+        let at: Vec<f32> = logits.iter().map(|z| z.cos()).collect();
         let top = gradients.iter().flatten().fold(0.0_f32, |top, g| top.max(g.abs()));
-        let mut tensors = 0;
         for (tensor, gradient) in gradients.iter().enumerate() {
             for index in [0, gradient.len() / 2, gradient.len() - 1] {
                 let moved =
@@ -130,12 +141,34 @@ fn weight_gradients_agree_with_finite_differences() {
                 let off = (found as f32 - gradient[index]).abs() / top;
                 assert!(off < 5e-3, "{i}: tensor {tensor}, weight {index}: {off}");
             }
-            tensors += 1;
         }
-        assert_eq!(
-            tensors,
-            layers.matches("param").count() * 2 - layers.matches("bias=false").count()
-        );
+        let tensors = layers.matches("param").count() * 2 - layers.matches("bias=false").count();
+        assert_eq!(gradients.len(), tensors, "{i}");
+        let host = frozen(layers, &device);
+        for n in [3, 40] {
+            let images = pictures(n, [3, 10, 10], &device);
+            let (theirs, ours) = (learn(&network(layers, &device), &images), learn(&host, &images));
+            assert_eq!(ours.0, host.logits(&images).unwrap());
+            assert!(gap(&ours.0, &theirs.0) < 2e-5, "{i}");
+            for (tensor, (ours, theirs)) in ours.1.iter().zip(&theirs.1).enumerate() {
+                assert!(gap(ours, theirs) < 2e-4, "{i}: tensor {tensor}, {}", gap(ours, theirs));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_changes_no_bit_of_a_picture_s_answer() {
+    let device = Device::flex();
+    for (i, layers) in LAYERS.iter().enumerate() {
+        let host = frozen(layers, &device);
+        let images = pictures(40, [3, 10, 10], &device);
+        let (logits, gradients) = slope(&host, &images);
+        for at in [0, 17, 39] {
+            let one = slope(&host, &images.clone().slice(at..at + 1));
+            assert_eq!(one.0, logits[at * 4..][..4], "{i}, picture {at}");
+            assert_eq!(one.1, gradients[at * 300..][..300], "{i}, picture {at}");
+        }
     }
 }
 

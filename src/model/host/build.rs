@@ -1,28 +1,30 @@
 //! From a network's layers to the host's.
 
-use super::conv::{Conv, Depthwise, Geometry};
+use super::conv::{Conv, Geometry};
+use super::depthwise::Depthwise;
+use super::kernel::Level;
 use super::pointwise::{Affine, Curve};
 use super::pool::Pool;
 use super::{Host, Op};
 use crate::model::card::Layer;
 use crate::model::graph;
 use crate::model::network::Network;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 impl Host {
     /// The same network on the host; none where it has a layer that is not known here, or weights
     /// that cannot be read.
     pub(in crate::model) fn build(network: &Network) -> Option<Self> {
-        let device = network.device.clone();
         let normalisation = match &network.normalisation {
             Some((scale, shift)) => Some((numbers(scale)?, numbers(shift)?)),
             None => None,
         };
-        let mut order = Order { size: network.input() };
-        let ops = order.stack(&network.ops, &device)?;
+        let level = Level::detect();
+        let mut order = Order { size: network.input(), level };
+        let ops = order.stack(&network.ops)?;
         // Logits that are still a map of several pixels would come out in another order.
         let [_, h, w] = order.size;
-        (h * w == 1).then(|| Self::new(network.input(), device, normalisation, ops))
+        (h * w == 1).then_some(Self { input: network.input(), normalisation, ops, level })
     }
 }
 
@@ -31,17 +33,35 @@ fn numbers<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
 }
 
 /// Follows the size `[C, H, W]` of what flows. A flattened map keeps its size here: the linear layer
-/// behind it gets its weights in channels-last order instead.
+/// behind it sorts its weights by channels last instead.
 struct Order {
     size: [usize; 3],
+    level: Level,
 }
 
 impl Order {
-    fn stack(&mut self, ops: &[graph::Op], device: &Device) -> Option<Vec<Op>> {
-        ops.iter().map(|op| self.op(op, device)).collect()
+    fn stack(&mut self, ops: &[graph::Op]) -> Option<Vec<Op>> {
+        let mut built: Vec<Op> = Vec::new();
+        for op in ops.iter().filter(|op| !matches!(op, graph::Op::Flatten)) {
+            match (self.op(op)?, built.last_mut()) {
+                // An activation of bounds is part of the layer before it.
+                (Op::Curve(curve), Some(Op::Conv(conv)))
+                    if conv.clamp.is_none() && curve.clamp().is_some() =>
+                {
+                    conv.clamp = curve.clamp();
+                }
+                (Op::Curve(curve), Some(Op::Depthwise(conv)))
+                    if conv.clamp.is_none() && curve.clamp().is_some() =>
+                {
+                    conv.clamp = curve.clamp();
+                }
+                (op, _) => built.push(op),
+            }
+        }
+        Some(built)
     }
 
-    fn op(&mut self, op: &graph::Op, device: &Device) -> Option<Op> {
+    fn op(&mut self, op: &graph::Op) -> Option<Op> {
         Some(match op {
             graph::Op::Conv { weight, bias, options } => {
                 let [out, inputs, k, kw] = weight.dims();
@@ -56,26 +76,19 @@ impl Order {
                     before: [sides[0].0, sides[1].0],
                     after: [sides[0].1, sides[1].1],
                 };
-                let bias = match bias {
-                    Some(bias) => numbers(bias)?,
-                    None => vec![0.0; out],
-                };
+                let bias = maybe(bias)?;
                 let depthwise = options.groups == out && inputs == 1 && c == out;
                 let [h, w] = geometry.sides(h, w);
                 self.size = [out, h, w];
                 match options.groups {
                     1 => {
-                        // [out, in, ky, kx] to [ky, kx, in, out].
-                        let weight = weight.clone().permute([2, 3, 1, 0]);
-                        let weight = Tensor::<2>::from_data(
-                            TensorData::new(numbers(&weight)?, [k * k * inputs, out]),
-                            device,
-                        );
-                        Op::Conv(Conv { geometry, weight, bias })
+                        let weight = numbers(weight)?;
+                        Op::Conv(Conv::new(geometry, [out, inputs], &weight, bias, self.level))
                     }
                     _ if depthwise => {
                         let weight = numbers(&weight.clone().permute([2, 3, 1, 0]))?;
-                        Op::Depthwise(Depthwise { geometry, weight, bias })
+                        let bias = bias.unwrap_or_else(|| vec![0.0; out]);
+                        Op::Depthwise(Depthwise { geometry, weight, bias, clamp: None })
                     }
                     _ => return None,
                 }
@@ -84,15 +97,11 @@ impl Order {
                 Op::Affine(Affine { scale: numbers(scale)?, shift: numbers(shift)? })
             }
             graph::Op::Linear { weight, bias } => {
-                let [inputs, out] = weight.dims();
-                let values = channels_last(&numbers(weight)?, self.size, out);
-                let bias = match bias {
-                    Some(bias) => numbers(bias)?,
-                    None => vec![0.0; out],
-                };
+                let [_, out] = weight.dims();
+                let weight = numbers(&weight.clone().transpose())?;
+                let conv = Conv::linear(self.size, &weight, maybe(bias)?, self.level);
                 self.size = [out, 1, 1];
-                let weight = Tensor::from_data(TensorData::new(values, [inputs, out]), device);
-                Op::Linear { weight, bias }
+                Op::Conv(conv)
             }
             graph::Op::Activation(kind) => Op::Curve(curve(kind)?),
             graph::Op::MaxPool(o) => {
@@ -107,8 +116,8 @@ impl Order {
                 self.size = [self.size[0], 1, 1];
                 Op::AvgPool(Pool { kernel: 0, stride: 1, padding: 0 })
             }
-            graph::Op::Flatten => Op::Flatten,
-            graph::Op::Residual(body) => Op::Residual(self.stack(body, device)?),
+            graph::Op::Flatten => return None,
+            graph::Op::Residual(body) => Op::Residual(self.stack(body)?),
         })
     }
 }
@@ -122,15 +131,11 @@ impl Order {
     }
 }
 
-/// Weight rows `[C·H·W, out]` in the order `[H·W·C, out]`.
-fn channels_last(values: &[f32], [c, h, w]: [usize; 3], out: usize) -> Vec<f32> {
-    let mut sorted = Vec::with_capacity(values.len());
-    for pixel in 0..h * w {
-        for channel in 0..c {
-            sorted.extend_from_slice(&values[(channel * h * w + pixel) * out..][..out]);
-        }
+fn maybe(bias: &Option<Tensor<1>>) -> Option<Option<Vec<f32>>> {
+    match bias {
+        Some(bias) => numbers(bias).map(Some),
+        None => Some(None),
     }
-    sorted
 }
 
 fn curve(kind: &Layer) -> Option<Curve> {

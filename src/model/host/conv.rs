@@ -1,13 +1,17 @@
-//! Convolutions, channels last: the windows as rows of a matrix, times the weights.
+//! Convolutions with one group, and linear layers, which are convolutions of one pixel.
+//!
+//! No matrix of windows is written: pictures lie channels last, so that a line of a window is a run
+//! of neighbouring numbers, and the weights are sorted to be read beside it. On the way back, the
+//! pixels whose places agree modulo the stride see the same part of the kernel: to them the gradient
+//! is the picture, and that part, turned around, the kernel.
 
-use super::{Map, product};
-use crate::error::Result;
-use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
+use super::kernel::{Answers, Clamp, Correlate, Dots, Level, Outer, Panels, Windows};
+use super::{Map, Pass};
+use std::borrow::Cow;
 
 /// Where a kernel stands.
 #[derive(Clone, Copy)]
-pub(in crate::model) struct Geometry {
+pub(super) struct Geometry {
     pub kernel: usize,
     pub stride: usize,
     /// Zeros above and to the left.
@@ -24,176 +28,346 @@ impl Geometry {
         [side(h, 0), side(w, 1)]
     }
 
-    /// The kernel's columns that lie in the picture for output column `ox` of a row of `w`, and the
-    /// picture's column under the first of them.
-    fn columns(&self, ox: usize, w: usize) -> (std::ops::Range<usize>, usize) {
-        let first = (ox * self.stride) as isize - self.before[1] as isize;
-        let from = (-first).max(0) as usize;
-        let to = (w as isize - first).clamp(0, self.kernel as isize) as usize;
-        (from..to.max(from), (first + from as isize).max(0) as usize)
-    }
-
-    /// The picture's row under the kernel's row `ky` for output row `oy`; none in the padding.
-    fn line(&self, oy: usize, ky: usize, h: usize) -> Option<usize> {
-        (oy * self.stride + ky).checked_sub(self.before[0]).filter(|y| *y < h)
+    /// A kernel of one pixel, on every pixel.
+    fn is_point(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == [0; 2] && self.after == [0; 2]
     }
 }
 
-/// A full convolution (one group).
-pub(in crate::model) struct Conv {
-    pub geometry: Geometry,
+/// Where the weights lie in PyTorch's tensor: that of window value r and output o at
+/// `rows[r] + outputs[o]`.
+pub(super) struct Layout {
+    pub rows: Vec<usize>,
+    pub outputs: Vec<usize>,
+}
+
+/// A convolution of one group; its activation, where that is nothing but bounds.
+pub(super) struct Conv {
+    geometry: Geometry,
+    inputs: usize,
+    outputs: usize,
+    layout: Layout,
     /// `[kernel·kernel·in, out]`.
-    pub weight: Tensor<2>,
-    pub bias: Vec<f32>,
+    weights: Panels,
+    bias: Vec<f32>,
+    /// Whether the bias is one of the network's weights.
+    pub(super) biased: bool,
+    back: Vec<Phase>,
+    pub(super) clamp: Clamp,
+    linear: bool,
 }
+
+/// The way back to the pixels whose rows and columns leave these remainders by the stride.
+struct Phase {
+    remainder: [usize; 2],
+    /// Rows and columns of the kernel's part.
+    part: [usize; 2],
+    /// The gradient's row and column under the part's corner at the first of these pixels.
+    corner: [isize; 2],
+    weights: Back,
+}
+
+enum Back {
+    /// `[rows·columns·out, in]`.
+    Many(Panels),
+    /// `[in, rows·columns·out]`.
+    Few(Vec<f32>),
+}
+
+/// Fewer channels than this are too narrow for a vector.
+const FEW: usize = 5;
 
 impl Conv {
-    /// A kernel of one pixel: the picture itself is the matrix of windows.
-    fn is_pointwise(&self) -> bool {
+    /// A convolution with PyTorch's weights `[out, in, kernel, kernel]`.
+    pub(super) fn new(
+        geometry: Geometry,
+        [outputs, inputs]: [usize; 2],
+        weight: &[f32],
+        bias: Option<Vec<f32>>,
+        level: Level,
+    ) -> Self {
+        let k = geometry.kernel;
+        let row = |r: usize| r % inputs * k * k + r / inputs;
+        let layout = Layout {
+            rows: (0..k * k * inputs).map(row).collect(),
+            outputs: (0..outputs).map(|o| o * inputs * k * k).collect(),
+        };
+        Self::sorted(geometry, layout, inputs, weight, bias, level)
+    }
+
+    /// A linear layer with PyTorch's weights `[out, in]`, behind a map `[C, H, W]` that lies
+    /// channels last here.
+    pub(super) fn linear(
+        [c, h, w]: [usize; 3],
+        weight: &[f32],
+        bias: Option<Vec<f32>>,
+        level: Level,
+    ) -> Self {
+        let inputs = c * h * w;
+        let row = |r: usize| r % c * (h * w) + r / c;
+        let layout = Layout {
+            rows: (0..inputs).map(row).collect(),
+            outputs: (0..weight.len()).step_by(inputs).collect(),
+        };
+        let point = Geometry { kernel: 1, stride: 1, before: [0; 2], after: [0; 2] };
+        Self { linear: true, ..Self::sorted(point, layout, inputs, weight, bias, level) }
+    }
+
+    fn sorted(
+        geometry: Geometry,
+        layout: Layout,
+        inputs: usize,
+        weight: &[f32],
+        bias: Option<Vec<f32>>,
+        level: Level,
+    ) -> Self {
+        let outputs = layout.outputs.len();
+        let weights = Panels::pack(weight, &layout.rows, &layout.outputs, level);
+        let s = geometry.stride;
+        let remainders = (0..s * s).map(|i| [i / s, i % s]);
+        let back = remainders.map(|r| Phase::new(r, &geometry, &layout, inputs, weight, level));
+        Self {
+            geometry,
+            inputs,
+            outputs,
+            weights,
+            back: back.collect(),
+            layout,
+            biased: bias.is_some(),
+            bias: bias.unwrap_or_default(),
+            clamp: None,
+            linear: false,
+        }
+    }
+
+    /// How the pictures are looked at: where the kernel sees one pixel at a time, all pixels of all
+    /// pictures are one row.
+    fn view(&self, map: &Map, channels: usize, pass: &Pass) -> [usize; 3] {
+        match self.linear || self.geometry.is_point() && !pass.wide {
+            true => [1, 1, map.values.len() / channels],
+            false => [map.n, map.h, map.w],
+        }
+    }
+
+    /// The windows over a picture of h rows and w columns, padded.
+    fn windows<'a>(&self, picture: &'a [f32], [h, w]: [usize; 2]) -> Windows<'a> {
         let Geometry { kernel, stride, before, after } = self.geometry;
-        kernel == 1 && stride == 1 && before == [0, 0] && after == [0, 0]
+        let c = self.inputs;
+        Windows {
+            picture,
+            line: (before[1] + w + after[1]) * c,
+            height: h,
+            top: -(before[0] as isize),
+            left: 0,
+            down: stride,
+            across: stride * c,
+            lines: kernel,
+            run: kernel * c,
+        }
     }
 
-    pub(super) fn forward(&self, x: &Map, device: &Device) -> Result<Map> {
-        let [h, w] = self.geometry.sides(x.h, x.w);
-        let c = self.bias.len();
-        let width = self.geometry.kernel.pow(2) * x.c;
-        let weight = || self.weight.clone();
-        let mut values = match self.is_pointwise() {
-            true => product(x.values.clone(), [x.n * h * w, x.c], weight(), device)?,
-            false if x.n == 1 => {
-                let rows = self.windows(&x.values, x, [h, w]);
-                product(rows, [h * w, width], weight(), device)?
-            }
-            false => {
-                let mut values = vec![0.0; x.n * h * w * c];
-                let images = x.values.par_chunks(x.size()).zip(values.par_chunks_mut(h * w * c));
-                images.try_for_each(|(image, out)| {
-                    let rows = self.windows(image, x, [h, w]);
-                    out.copy_from_slice(&product(rows, [h * w, width], weight(), device)?);
-                    Ok::<_, crate::error::Error>(())
-                })?;
-                values
-            }
+    /// Zeros to the left and to the right, as numbers.
+    fn margins(&self) -> [usize; 2] {
+        [self.geometry.before[1] * self.inputs, self.geometry.after[1] * self.inputs]
+    }
+
+    pub(super) fn forward(&self, x: &Map, pass: &Pass) -> Map {
+        let [h, w] = match self.linear {
+            true => [1, 1],
+            false => self.geometry.sides(x.h, x.w),
         };
-        values.chunks_mut(c).for_each(|pixel| super::add(pixel, &self.bias));
-        Ok(Map { n: x.n, h, w, c, values })
-    }
-
-    pub(super) fn backward(&self, g: Map, [h, w, c]: [usize; 3], device: &Device) -> Result<Map> {
-        let outputs = self.bias.len();
-        let (n, size) = (g.n, g.size());
-        let back = || self.weight.clone().transpose();
-        if self.is_pointwise() {
-            let values = product(g.values, [n * h * w, outputs], back(), device)?;
-            return Ok(Map { n, h, w, c, values });
-        }
-        let shape = [g.h * g.w, outputs];
-        let mut values = vec![0.0; n * h * w * c];
-        let one = |g_: Vec<f32>, image: &mut [f32]| {
-            let rows = product(g_, shape, back(), device)?;
-            self.gather(&rows, image, [h, w, c], [g.h, g.w]);
-            Ok::<_, crate::error::Error>(())
-        };
-        match n {
-            1 => one(g.values.clone(), &mut values)?,
-            _ => {
-                let images = values.par_chunks_mut(h * w * c).zip(g.values.par_chunks(size));
-                images.try_for_each(|(image, g_)| one(g_.to_vec(), image))?;
-            }
-        }
-        Ok(Map { n, h, w, c, values })
-    }
-
-    /// Every window of one picture as a row: `[h·w, kernel·kernel·in]`.
-    fn windows(&self, image: &[f32], x: &Map, [h, w]: [usize; 2]) -> Vec<f32> {
-        let (k, c) = (self.geometry.kernel, x.c);
-        let mut rows = vec![0.0; h * w * k * k * c];
-        for oy in 0..h {
-            for ox in 0..w {
-                let row = &mut rows[(oy * w + ox) * k * k * c..][..k * k * c];
-                let (columns, first) = self.geometry.columns(ox, x.w);
-                let length = columns.len() * c;
-                for ky in 0..k {
-                    let Some(y) = self.geometry.line(oy, ky, x.h) else { continue };
-                    let from = &image[(y * x.w + first) * c..][..length];
-                    row[(ky * k + columns.start) * c..][..length].copy_from_slice(from);
-                }
-            }
-        }
-        rows
-    }
-
-    /// Adds every window's row back onto the picture: the adjoint of [`Self::windows`].
-    fn gather(&self, rows: &[f32], image: &mut [f32], [h, w, c]: [usize; 3], [oh, ow]: [usize; 2]) {
-        let k = self.geometry.kernel;
-        for oy in 0..oh {
-            for ox in 0..ow {
-                let row = &rows[(oy * ow + ox) * k * k * c..][..k * k * c];
-                let (columns, first) = self.geometry.columns(ox, w);
-                let length = columns.len() * c;
-                for ky in 0..k {
-                    let Some(y) = self.geometry.line(oy, ky, h) else { continue };
-                    let to = &mut image[(y * w + first) * c..][..length];
-                    super::add(to, &row[(ky * k + columns.start) * c..][..length]);
-                }
-            }
-        }
-    }
-}
-
-/// One kernel a channel.
-pub(in crate::model) struct Depthwise {
-    pub geometry: Geometry,
-    /// `[kernel·kernel, C]`.
-    pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
-}
-
-impl Depthwise {
-    pub(super) fn forward(&self, x: &Map) -> Map {
-        let [h, w] = self.geometry.sides(x.h, x.w);
-        let c = x.c;
-        let mut values = vec![0.0; x.n * h * w * c];
-        let lines = values.par_chunks_mut(w * c).enumerate();
-        lines.for_each(|(at, line)| {
-            let (image, oy) = (&x.values[at / h * x.size()..][..x.size()], at % h);
-            for (ox, out) in line.chunks_mut(c).enumerate() {
-                out.copy_from_slice(&self.bias);
-                self.each(oy, ox, [x.h, x.w], |pixel, weight| {
-                    let pixel = &image[pixel * c..][..c];
-                    let both = pixel.iter().zip(weight);
-                    out.iter_mut().zip(both).for_each(|(out, (x, w))| *out += x * w);
+        let mut values = vec![0.0; x.n * h * w * self.outputs];
+        let [n, height, width] = self.view(x, self.inputs, pass);
+        let padded = pad(&x.values, width * self.inputs, self.margins());
+        let [rows, columns] = self.geometry.sides(height, width);
+        let line = columns * self.outputs;
+        let pictures = padded.chunks(padded.len() / n).zip(values.chunks_mut(rows * line));
+        for (picture, values) in pictures {
+            pass.bands(values, line, self.layout.rows.len(), |first, values| {
+                let rows = first..first + values.len() / line;
+                pass.level.run(Correlate {
+                    windows: self.windows(picture, [height, width]),
+                    weights: &self.weights,
+                    bias: &self.bias,
+                    clamp: self.clamp,
+                    answers: Answers { values, rows, columns, line, step: self.outputs },
                 });
-            }
-        });
-        Map { n: x.n, h, w, c, values }
+            });
+        }
+        Map { n: x.n, h, w, c: self.outputs, values }
     }
 
-    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3]) -> Map {
+    /// Forgets the gradient where the activation has none.
+    pub(super) fn unclamp(&self, y: &[f32], g: &mut [f32]) {
+        unclamp(self.clamp, y, g);
+    }
+
+    /// The gradient of the input, a map of `[h, w, c]`.
+    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
-        let images = values.par_chunks_mut(h * w * c).zip(g.values.par_chunks(g.size()));
-        images.for_each(|(image, g_)| {
-            for (at, out) in g_.chunks(c).enumerate() {
-                self.each(at / g.w, at % g.w, [h, w], |pixel, weight| {
-                    let pixel = &mut image[pixel * c..][..c];
-                    let both = out.iter().zip(weight);
-                    pixel.iter_mut().zip(both).for_each(|(x, (g, w))| *x += g * w);
-                });
-            }
-        });
+        let [n, rows, columns] = self.view(g, self.outputs, pass);
+        let [height, width] = if n == g.n && !self.linear { [h, w] } else { [rows, columns] };
+        let stride = self.geometry.stride;
+        let margins = self.back.iter().map(|phase| phase.margins(columns, width, stride));
+        let margins = margins.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
+        let padded = pad(&g.values, columns * self.outputs, margins.map(|m| m * self.outputs));
+        let line = width * self.inputs;
+        let pictures = values.chunks_mut(height * line).zip(padded.chunks(padded.len() / n));
+        for (values, picture) in pictures {
+            // A band begins with a row of remainder 0.
+            let terms = self.layout.rows.len() * self.outputs / self.inputs / stride.pow(2);
+            pass.bands(values, line * stride, terms, |first, values| {
+                for phase in &self.back {
+                    let start = phase.remainder[0] * line + phase.remainder[1] * self.inputs;
+                    let count = phase.count([values.len() / line, width], stride);
+                    if count.contains(&0) || phase.part.contains(&0) {
+                        continue;
+                    }
+                    let windows = Windows {
+                        picture,
+                        line: (margins[0] + columns + margins[1]) * self.outputs,
+                        height: rows,
+                        top: phase.corner[0],
+                        left: (phase.corner[1] + margins[0] as isize) as usize * self.outputs,
+                        down: 1,
+                        across: self.outputs,
+                        lines: phase.part[0],
+                        run: phase.part[1] * self.outputs,
+                    };
+                    let answers = Answers {
+                        values: &mut values[start..],
+                        rows: first..first + count[0],
+                        columns: count[1],
+                        line: line * stride,
+                        step: self.inputs * stride,
+                    };
+                    match &phase.weights {
+                        Back::Many(weights) => {
+                            let (bias, clamp) = (&[][..], None);
+                            let work = Correlate { windows, weights, bias, clamp, answers };
+                            pass.level.run(work);
+                        }
+                        Back::Few(weights) => pass.level.run(Dots { windows, weights, answers }),
+                    }
+                }
+            });
+        }
         Map { n: g.n, h, w, c, values }
     }
 
-    /// Every pixel under the kernel at one output, with the kernel's weights there.
-    fn each(&self, oy: usize, ox: usize, [h, w]: [usize; 2], mut then: impl FnMut(usize, &[f32])) {
-        let (k, c) = (self.geometry.kernel, self.bias.len());
-        let (columns, first) = self.geometry.columns(ox, w);
-        for ky in 0..k {
-            let Some(y) = self.geometry.line(oy, ky, h) else { continue };
-            for (i, kx) in columns.clone().enumerate() {
-                then(y * w + first + i, &self.weight[(ky * k + kx) * c..][..c]);
+    /// Adds the gradients of the weights and of the bias to `sums`.
+    pub(super) fn gradient(&self, x: &Map, g: &Map, sums: &mut Sums, pass: &Pass) {
+        let [n, height, width] = self.view(x, self.inputs, pass);
+        let padded = pad(&x.values, width * self.inputs, self.margins());
+        let [rows, columns] = self.geometry.sides(height, width);
+        let mut sorted = Panels::zeros(rows * columns, self.outputs, pass.level);
+        let pictures = padded.chunks(padded.len() / n).zip(g.values.chunks(g.values.len() / n));
+        for (picture, g) in pictures {
+            sorted.fill(g);
+            sorted.add_rows(&mut sums.bias);
+            pass.level.run(Outer {
+                windows: self.windows(picture, [height, width]),
+                rows,
+                columns,
+                g: &sorted,
+                sums: &mut sums.weights,
+            });
+        }
+    }
+
+    pub(super) fn zeros(&self, level: Level) -> Sums {
+        let weights = Panels::zeros(self.layout.rows.len(), self.outputs, level);
+        Sums { weights, bias: vec![0.0; self.outputs] }
+    }
+
+    /// The gradients in PyTorch's order: weights, and the bias where there is one.
+    pub(super) fn unpack(&self, sums: Sums) -> Vec<Vec<f32>> {
+        let Layout { rows, outputs } = &self.layout;
+        let mut weights = vec![0.0; rows.len() * outputs.len()];
+        sums.weights.unpack(rows, outputs, &mut weights);
+        let mut found = vec![weights];
+        found.extend(self.biased.then_some(sums.bias));
+        found
+    }
+}
+
+/// Sums of gradients: of the weights as they are sorted here, and of the bias.
+pub(super) struct Sums {
+    weights: Panels,
+    bias: Vec<f32>,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, other: &Self) {
+        super::add(&mut self.weights.values, &other.weights.values);
+        super::add(&mut self.bias, &other.bias);
+    }
+}
+
+/// Forgets the gradient where an activation of bounds has none: at and beyond them.
+pub(super) fn unclamp(clamp: Clamp, y: &[f32], g: &mut [f32]) {
+    let Some((low, high)) = clamp else { return };
+    let each = g.iter_mut().zip(y);
+    each.for_each(|(g, y)| *g = if *y > low && *y < high { *g } else { 0.0 });
+}
+
+/// Rows of `line` numbers with zeros before and after each.
+fn pad(values: &[f32], line: usize, [before, after]: [usize; 2]) -> Cow<'_, [f32]> {
+    if before + after == 0 {
+        return Cow::Borrowed(values);
+    }
+    let width = before + line + after;
+    let mut padded = vec![0.0; values.len() / line * width];
+    for (to, from) in padded.chunks_mut(width).zip(values.chunks(line)) {
+        to[before..before + line].copy_from_slice(from);
+    }
+    Cow::Owned(padded)
+}
+
+impl Phase {
+    fn new(
+        remainder: [usize; 2],
+        geometry: &Geometry,
+        layout: &Layout,
+        inputs: usize,
+        weight: &[f32],
+        level: Level,
+    ) -> Self {
+        let Geometry { kernel: k, stride: s, before, .. } = *geometry;
+        // Row y of the picture lies under the kernel's row ky of the window in row o where
+        // y + before = o·s + ky: ky is first, first + s, … for o falling by one.
+        let first = [0, 1].map(|i| (remainder[i] + before[i]) % s);
+        let part = first.map(|first| k.saturating_sub(first).div_ceil(s));
+        let corner =
+            [0, 1].map(|i| ((remainder[i] + before[i]) / s) as isize + 1 - part[i] as isize);
+        let mut sorted = Vec::new();
+        for a in (0..part[0]).rev() {
+            for b in (0..part[1]).rev() {
+                let at = (first[0] + s * a) * k + first[1] + s * b;
+                let row = layout.rows[at * inputs];
+                sorted.extend(layout.outputs.iter().map(|output| row + output));
             }
         }
+        let channels: Vec<usize> =
+            layout.rows[..inputs].iter().map(|row| row - layout.rows[0]).collect();
+        let weights = match inputs < FEW {
+            true => {
+                let of = |channel| sorted.iter().map(move |at| weight[at + channel]);
+                Back::Few(channels.iter().flat_map(|channel| of(*channel)).collect())
+            }
+            false => Back::Many(Panels::pack(weight, &sorted, &channels, level)),
+        };
+        Self { remainder, part, corner, weights }
+    }
+
+    /// How many of the picture's rows and columns leave this remainder.
+    fn count(&self, sides: [usize; 2], stride: usize) -> [usize; 2] {
+        [0, 1].map(|i| sides[i].saturating_sub(self.remainder[i]).div_ceil(stride))
+    }
+
+    /// Columns that the windows reach over a gradient of so many columns, for a picture of `width`.
+    fn margins(&self, columns: usize, width: usize, stride: usize) -> [usize; 2] {
+        let last = self.corner[1] + (self.count([0, width], stride)[1] + self.part[1]) as isize - 1;
+        [(-self.corner[1]).max(0) as usize, (last - columns as isize).max(0) as usize]
     }
 }

@@ -1,28 +1,30 @@
-//! The input gradient of a frozen network on the CPU, without an autodiff graph.
+//! A frozen network on the CPU without an autodiff graph: logits, input gradients, weight gradients.
 //!
-//! Attacks spend their time in one thing: forward, and backward to the pixels. burn's CPU backend
-//! spends two thirds of it around the matrix products (layout, packing, clearing). Here pictures lie
-//! channels-last, so that a window's row of pixels is one copy, a convolution is one product of the
-//! windows with the weights, and everything else is a loop over neighbouring values; nothing is kept
-//! for weight gradients. The products are burn's own.
+//! Attacks spend their time in one thing: forward, and backward to the pixels; adversarial training
+//! in the same, and backward to the weights. burn's CPU backend spends most of it around the matrix
+//! products (layout, packing, clearing). Here pictures lie channels last, a convolution reads them
+//! where they lie, bias and ReLU are part of it, and the way back looks at what flowed forward.
 //!
 //! It answers what the network behind it answers, up to rounding (tests/core/host.rs), and stands
 //! aside (`Host::build` gives none) for layers it does not know.
 
 mod build;
 mod conv;
+mod depthwise;
+mod kernel;
 mod pointwise;
 mod pool;
 
-use crate::error::{Error, Result};
-use burn::tensor::{Device, Tensor, TensorData};
-use conv::{Conv, Depthwise};
-pub(super) use pointwise::Curve;
-use pointwise::{Affine, curve, curve_back};
+use conv::{Conv, Sums};
+use depthwise::Depthwise;
+use kernel::Level;
+use pointwise::{Affine, Curve};
 use pool::Pool;
+use rayon::prelude::*;
 
-/// N pictures, channels last: `[N, H, W, C]`; flat values are maps of one pixel.
-pub(super) struct Map {
+/// N pictures, channels last: `[N, H, W, C]`; flat values are maps of one pixel, or of as many as
+/// before they were flattened.
+struct Map {
     n: usize,
     h: usize,
     w: usize,
@@ -34,63 +36,63 @@ impl Map {
     fn size(&self) -> usize {
         self.h * self.w * self.c
     }
+
+    fn shape(&self) -> [usize; 3] {
+        [self.h, self.w, self.c]
+    }
+
+    /// The same places with other values.
+    fn with(&self, values: Vec<f32>) -> Self {
+        Self { values, ..*self }
+    }
 }
 
-/// A layer. What it must remember for the way back it writes onto the tape.
-pub(super) enum Op {
+/// A layer.
+enum Op {
+    /// A linear layer, too.
     Conv(Conv),
     Depthwise(Depthwise),
     Affine(Affine),
-    /// Weight `[in, out]`, in the channels-last order of its input.
-    Linear {
-        weight: Tensor<2>,
-        bias: Vec<f32>,
-    },
     Curve(Curve),
     MaxPool(Pool),
     AvgPool(Pool),
-    Flatten,
     Residual(Vec<Op>),
 }
 
-/// What a layer remembers.
-enum Saved {
-    Nothing,
-    /// Height, width and channels of its input.
-    Shape([usize; 3]),
-    /// Its input, or its output, value by value.
-    Values(Vec<f32>),
-    /// Which input value each output value is.
-    Places([usize; 3], Vec<u32>),
-    Tape(Vec<Saved>),
+/// What flowed forward, for the way back.
+struct Tape {
+    /// The layers' outputs.
+    outputs: Vec<Map>,
+    /// Of each layer that has a body, what flowed there.
+    bodies: Vec<Option<Tape>>,
+}
+
+/// How a pass is made.
+struct Pass {
+    level: Level,
+    /// Whether layers use all threads by themselves, because there are too few pictures for them.
+    wide: bool,
 }
 
 /// A frozen network on the host.
 pub(super) struct Host {
     input: [usize; 3],
-    device: Device,
     /// 1/std and −mean/std of each channel.
     normalisation: Option<(Vec<f32>, Vec<f32>)>,
     ops: Vec<Op>,
+    level: Level,
 }
 
-impl Host {
-    pub(super) fn new(
-        input: [usize; 3],
-        device: Device,
-        normalisation: Option<(Vec<f32>, Vec<f32>)>,
-        ops: Vec<Op>,
-    ) -> Self {
-        Self { input, device, normalisation, ops }
-    }
+/// Pictures that flow through the network together.
+const BLOCK: usize = 16;
+/// Fewer multiplications are not worth a second thread.
+const WIDE: usize = 1 << 21;
 
+impl Host {
     /// Logits `[N, K]` of pictures `[N, C, H, W]`.
-    pub(super) fn logits(&self, images: &[f32]) -> Result<Vec<f32>> {
-        let mut map = self.enter(images);
-        for op in &self.ops {
-            map = op.forward(map, &self.device, None)?;
-        }
-        Ok(map.values)
+    pub(super) fn logits(&self, images: &[f32]) -> Vec<f32> {
+        let blocks = self.each(images, BLOCK, |pass, block| run(&self.ops, &block, &pass).values);
+        blocks.concat()
     }
 
     /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
@@ -99,19 +101,84 @@ impl Host {
         &self,
         images: &[f32],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Vec<f32>)> {
-        let mut map = self.enter(images);
-        let mut tape = Vec::with_capacity(self.ops.len());
-        for op in &self.ops {
-            map = op.forward(map, &self.device, Some(&mut tape))?;
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (logits, tapes) = self.record(images, BLOCK, start);
+        let back = self.all(tapes, |(pass, x, tape, g)| {
+            self.leave(&back(&self.ops, &x, tape, g, &pass, &mut None, true))
+        });
+        (logits, back.concat())
+    }
+
+    /// Logits, and the gradients of Σ logits·`start(logits)` with respect to the weights; none where
+    /// a layer gives none here.
+    pub(super) fn learn(
+        &self,
+        images: &[f32],
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Option<(Vec<f32>, Vec<Vec<f32>>)> {
+        let layers = learning(&self.ops)?;
+        let (logits, tapes) = self.record(images, BLOCK, start);
+        let sums = self.all(tapes, |(pass, x, tape, g)| {
+            let mut sums = Some(Vec::new());
+            back(&self.ops, &x, tape, g, &pass, &mut sums, false);
+            sums.unwrap_or_default()
+        });
+        // One after the other, so that threads change no rounding.
+        let sums = sums.into_iter().reduce(|mut all, block| {
+            all.iter_mut().zip(&block).for_each(|(all, block)| all.add(block));
+            all
+        });
+        let gradients = layers.iter().zip(sums?.into_iter().rev());
+        Some((logits, gradients.flat_map(|(layer, sums)| layer.unpack(sums)).collect()))
+    }
+
+    /// Forward, block by block, and the gradients that the way back of each begins with.
+    fn record(
+        &self,
+        images: &[f32],
+        block: usize,
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> (Vec<f32>, Vec<(Pass, Map, Tape, Map)>) {
+        let tapes = self.each(images, block, |pass, x| {
+            let tape = record(&self.ops, &x, &pass);
+            (pass, x, tape)
+        });
+        let outputs = |tape: &Tape, x: &Map| tape.outputs.last().map_or(x, |y| y).values.clone();
+        let logits = tapes.iter().flat_map(|(_, x, tape)| outputs(tape, x)).collect::<Vec<_>>();
+        let start = start(&logits);
+        let mut rest = &start[..];
+        let begun = tapes.into_iter().map(|(pass, x, tape)| {
+            let y = tape.outputs.last().unwrap_or(&x);
+            let (mine, others) = rest.split_at(y.values.len());
+            rest = others;
+            let g = y.with(mine.to_vec());
+            (pass, x, tape, g)
+        });
+        let begun = begun.collect();
+        (logits, begun)
+    }
+
+    /// Does the work block by block; on several threads where there are blocks enough.
+    fn each<T: Send>(
+        &self,
+        images: &[f32],
+        block: usize,
+        work: impl Fn(Pass, Map) -> T + Sync + Send,
+    ) -> Vec<T> {
+        let [c, h, w] = self.input;
+        let n = images.len() / (c * h * w);
+        let threads = rayon::current_num_threads();
+        let wide = threads > 1 && n < threads;
+        let blocks: Vec<_> = images.chunks(block * c * h * w).collect();
+        let pass = || Pass { level: self.level, wide };
+        self.all(blocks, |block| work(pass(), self.enter(block)))
+    }
+
+    fn all<A: Send, T: Send>(&self, items: Vec<A>, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+        match items.len() > 1 && rayon::current_num_threads() > 1 {
+            true => items.into_par_iter().map(work).collect(),
+            false => items.into_iter().map(work).collect(),
         }
-        let mut back = Map { values: start(&map.values), ..map };
-        let logits = map.values;
-        for op in self.ops.iter().rev() {
-            let saved = tape.pop().unwrap_or(Saved::Nothing);
-            back = op.backward(back, saved, &self.device)?;
-        }
-        Ok((logits, self.leave(&back)))
     }
 
     fn enter(&self, images: &[f32]) -> Map {
@@ -145,90 +212,132 @@ impl Host {
     }
 }
 
-impl Op {
-    fn forward(&self, x: Map, device: &Device, tape: Option<&mut Vec<Saved>>) -> Result<Map> {
-        let shape = [x.h, x.w, x.c];
-        let tracked = tape.is_some();
-        let (y, saved) = match self {
-            Self::Conv(conv) => (conv.forward(&x, device)?, Saved::Shape(shape)),
-            Self::Depthwise(conv) => (conv.forward(&x), Saved::Shape(shape)),
-            Self::Affine(affine) => (affine.forward(x), Saved::Nothing),
-            Self::Linear { weight, bias } => {
-                let inputs = x.size();
-                let n = x.n;
-                let mut values = product(x.values, [n, inputs], weight.clone(), device)?;
-                values.chunks_mut(bias.len()).for_each(|row| add(row, bias));
-                (Map { n, h: 1, w: 1, c: bias.len(), values }, Saved::Shape(shape))
-            }
-            Self::Curve(kind) => {
-                let (values, saved) = curve(*kind, x.values, tracked);
-                (Map { values, ..x }, saved.map_or(Saved::Nothing, Saved::Values))
-            }
-            Self::MaxPool(pool) => {
-                let (y, places) = pool.largest(&x);
-                (y, Saved::Places(shape, places))
-            }
-            Self::AvgPool(pool) => (pool.mean(&x), Saved::Shape(shape)),
-            Self::Flatten => {
-                let c = x.size();
-                (Map { n: x.n, h: 1, w: 1, c, values: x.values }, Saved::Shape(shape))
-            }
-            Self::Residual(body) => {
-                let mut tapes = Vec::with_capacity(body.len());
-                let mut y = Map { values: x.values.clone(), ..x };
-                for op in body {
-                    y = op.forward(y, device, tracked.then_some(&mut tapes))?;
-                }
-                add(&mut y.values, &x.values);
-                (y, Saved::Tape(tapes))
-            }
-        };
-        if let Some(tape) = tape {
-            tape.push(saved);
+impl Pass {
+    /// Fills `values`, which are groups of `group` numbers with `terms` multiplications each, in
+    /// bands of whole groups; `fill` is told the number of the first.
+    fn bands(
+        &self,
+        values: &mut [f32],
+        group: usize,
+        terms: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        if !self.wide || values.len() * terms < WIDE {
+            return fill(0, values);
         }
-        Ok(y)
-    }
-
-    fn backward(&self, g: Map, saved: Saved, device: &Device) -> Result<Map> {
-        Ok(match (self, saved) {
-            (Self::Conv(conv), Saved::Shape(shape)) => conv.backward(g, shape, device)?,
-            (Self::Depthwise(conv), Saved::Shape(shape)) => conv.backward(&g, shape),
-            (Self::Affine(affine), _) => affine.backward(g),
-            (Self::Linear { weight, bias }, Saved::Shape([h, w, c])) => {
-                let back = weight.clone().transpose();
-                let values = product(g.values, [g.n, bias.len()], back, device)?;
-                Map { n: g.n, h, w, c, values }
-            }
-            (Self::Curve(kind), Saved::Values(kept)) => {
-                Map { values: curve_back(*kind, g.values, &kept), ..g }
-            }
-            (Self::MaxPool(_), Saved::Places(shape, places)) => pool::scatter(&g, shape, &places),
-            (Self::AvgPool(pool), Saved::Shape(shape)) => pool.share(&g, shape),
-            (Self::Flatten, Saved::Shape([h, w, c])) => Map { h, w, c, ..g },
-            (Self::Residual(body), Saved::Tape(mut tapes)) => {
-                let mut back = Map { values: g.values.clone(), ..g };
-                for op in body.iter().rev() {
-                    let saved = tapes.pop().unwrap_or(Saved::Nothing);
-                    back = op.backward(back, saved, device)?;
-                }
-                add(&mut back.values, &g.values);
-                back
-            }
-            // Every layer finds what it wrote.
-            (_, _) => g,
-        })
+        let groups = values.len().div_ceil(group);
+        let size = groups.div_ceil(2 * rayon::current_num_threads()).max(1);
+        let bands = values.par_chunks_mut(size * group).enumerate();
+        bands.for_each(|(i, values)| fill(i * size, values));
     }
 }
 
-/// `left [m, k] · right [k, n]`, row by row.
-fn product(
-    left: Vec<f32>,
-    shape: [usize; 2],
-    right: Tensor<2>,
-    device: &Device,
-) -> Result<Vec<f32>> {
-    let left = Tensor::<2>::from_data(TensorData::new(left, shape), device);
-    left.matmul(right).try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))
+/// The layers whose weights can be learnt, in order; none where one can not.
+fn learning(ops: &[Op]) -> Option<Vec<&Conv>> {
+    let mut found = Vec::new();
+    for op in ops {
+        match op {
+            Op::Conv(conv) => found.push(conv),
+            Op::Residual(body) => found.extend(learning(body)?),
+            Op::Depthwise(_) | Op::Affine(_) => return None,
+            Op::Curve(_) | Op::MaxPool(_) | Op::AvgPool(_) => {}
+        }
+    }
+    Some(found)
+}
+
+fn run(ops: &[Op], x: &Map, pass: &Pass) -> Map {
+    let mut ops = ops.iter();
+    let first = ops.next().map_or_else(|| x.with(x.values.clone()), |op| op.forward(x, pass));
+    ops.fold(first, |x, op| op.forward(&x, pass))
+}
+
+fn record(ops: &[Op], x: &Map, pass: &Pass) -> Tape {
+    let mut tape = Tape { outputs: Vec::new(), bodies: Vec::new() };
+    for op in ops {
+        let x = tape.outputs.last().unwrap_or(x);
+        let (y, body) = match op {
+            Op::Residual(body) => {
+                let inner = record(body, x, pass);
+                let y = inner.outputs.last().unwrap_or(x);
+                let both = y.values.iter().zip(&x.values);
+                (y.with(both.map(|(y, x)| y + x).collect()), Some(inner))
+            }
+            _ => (op.forward(x, pass), None),
+        };
+        tape.outputs.push(y);
+        tape.bodies.push(body);
+    }
+    tape
+}
+
+/// From the gradient of the output to that of the input `x`; the gradients of weights are put into
+/// `sums`, last layer first. Where the gradient of the input is not wanted, the first layer may
+/// answer with what it got.
+fn back(
+    ops: &[Op],
+    x: &Map,
+    mut tape: Tape,
+    mut g: Map,
+    pass: &Pass,
+    sums: &mut Option<Vec<Sums>>,
+    wanted: bool,
+) -> Map {
+    for (i, op) in ops.iter().enumerate().rev() {
+        let (Some(y), Some(body)) = (tape.outputs.pop(), tape.bodies.pop()) else { break };
+        let x = tape.outputs.last().unwrap_or(x);
+        g = match (op, body) {
+            (Op::Residual(inner), Some(body)) => {
+                let mut result = back(inner, x, body, g.with(g.values.clone()), pass, sums, true);
+                add(&mut result.values, &g.values);
+                result
+            }
+            (Op::Conv(conv), _) => {
+                conv.unclamp(&y.values, &mut g.values);
+                if let Some(sums) = sums {
+                    let mut mine = conv.zeros(pass.level);
+                    conv.gradient(x, &g, &mut mine, pass);
+                    sums.push(mine);
+                }
+                match wanted || i > 0 {
+                    true => conv.backward(&g, x.shape(), pass),
+                    false => g,
+                }
+            }
+            (op, _) => op.backward(x, &y, g, pass),
+        };
+    }
+    g
+}
+
+impl Op {
+    fn forward(&self, x: &Map, pass: &Pass) -> Map {
+        match self {
+            Self::Conv(conv) => conv.forward(x, pass),
+            Self::Depthwise(conv) => conv.forward(x, pass),
+            Self::Affine(affine) => affine.forward(x),
+            Self::Curve(kind) => kind.forward(x),
+            Self::MaxPool(pool) => pool.largest(x, pass),
+            Self::AvgPool(pool) => pool.mean(x),
+            Self::Residual(body) => {
+                let mut y = run(body, x, pass);
+                add(&mut y.values, &x.values);
+                y
+            }
+        }
+    }
+
+    /// The way back through a layer without weights to be learnt and without a body.
+    fn backward(&self, x: &Map, y: &Map, g: Map, pass: &Pass) -> Map {
+        match self {
+            Self::Depthwise(conv) => conv.backward(y, g, x.shape(), pass),
+            Self::Affine(affine) => affine.backward(g),
+            Self::Curve(kind) => kind.backward(x, g),
+            Self::MaxPool(pool) => pool.hand_back(x, y, &g, pass),
+            Self::AvgPool(pool) => pool.share(&g, x.shape()),
+            Self::Conv(_) | Self::Residual(_) => g,
+        }
+    }
 }
 
 fn add(to: &mut [f32], from: &[f32]) {

@@ -1,20 +1,22 @@
 //! Layers that work value by value.
 
 use super::Map;
+use super::kernel::Clamp;
 
 /// Batch norm that could not be folded: one scale and one shift a channel.
-pub(in crate::model) struct Affine {
+pub(super) struct Affine {
     pub scale: Vec<f32>,
     pub shift: Vec<f32>,
 }
 
 impl Affine {
-    pub(super) fn forward(&self, mut x: Map) -> Map {
-        for pixel in x.values.chunks_mut(x.c) {
+    pub(super) fn forward(&self, x: &Map) -> Map {
+        let mut values = x.values.clone();
+        for pixel in values.chunks_mut(x.c) {
             let each = pixel.iter_mut().zip(&self.scale).zip(&self.shift);
             each.for_each(|((v, scale), shift)| *v = *v * scale + shift);
         }
-        x
+        x.with(values)
     }
 
     pub(super) fn backward(&self, mut g: Map) -> Map {
@@ -27,7 +29,7 @@ impl Affine {
 
 /// An activation.
 #[derive(Clone, Copy)]
-pub(in crate::model) enum Curve {
+pub(super) enum Curve {
     Relu,
     Relu6,
     LeakyRelu(f32),
@@ -111,26 +113,22 @@ impl Curve {
             Self::Tanh => 1.0 - x.tanh().powi(2),
         }
     }
-}
 
-/// Applies an activation, and keeps its input where the way back is wanted.
-pub(super) fn curve(kind: Curve, mut x: Vec<f32>, keep: bool) -> (Vec<f32>, Option<Vec<f32>>) {
-    let input = keep.then(|| x.clone());
-    match kind {
-        // Spelled out, so that the loop becomes a vector instruction.
-        Curve::Relu => x.iter_mut().for_each(|v| *v = v.max(0.0)),
-        Curve::Relu6 => x.iter_mut().for_each(|v| *v = v.clamp(0.0, 6.0)),
-        _ => x.iter_mut().for_each(|v| *v = kind.value(*v)),
+    pub(super) fn forward(self, x: &Map) -> Map {
+        x.with(x.values.iter().map(|v| self.value(*v)).collect())
     }
-    (x, input)
-}
 
-/// The way back through an activation.
-pub(super) fn curve_back(kind: Curve, mut g: Vec<f32>, input: &[f32]) -> Vec<f32> {
-    let each = g.iter_mut().zip(input);
-    match kind {
-        Curve::Relu => each.for_each(|(g, x)| *g = if *x > 0.0 { *g } else { 0.0 }),
-        _ => each.for_each(|(g, x)| *g *= kind.slope(*x)),
+    pub(super) fn backward(self, x: &Map, mut g: Map) -> Map {
+        g.values.iter_mut().zip(&x.values).for_each(|(g, x)| *g *= self.slope(*x));
+        g
     }
-    g
+
+    /// The bounds that are all there is to it.
+    pub(super) fn clamp(self) -> Clamp {
+        match self {
+            Self::Relu => Some((0.0, f32::INFINITY)),
+            Self::Relu6 => Some((0.0, 6.0)),
+            _ => None,
+        }
+    }
 }

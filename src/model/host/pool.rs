@@ -1,9 +1,9 @@
 //! Pooling.
 
-use super::Map;
+use super::{Map, Pass};
 
 /// Windows over a picture; a kernel of 0 is one window over all of it.
-pub(in crate::model) struct Pool {
+pub(super) struct Pool {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
@@ -30,46 +30,60 @@ impl Pool {
         }
     }
 
-    /// The largest value of each window, and which value of its picture that is (the first of
-    /// equals).
-    pub(super) fn largest(&self, x: &Map) -> (Map, Vec<u32>) {
-        let (k, s, p) = (self.kernel, self.stride, self.padding);
+    /// The largest value of each window.
+    pub(super) fn largest(&self, x: &Map, pass: &Pass) -> Map {
         let (h, w, c) = (self.side(x.h), self.side(x.w), x.c);
         let mut values = vec![f32::NEG_INFINITY; x.n * h * w * c];
-        let mut places = vec![0; values.len()];
-        let outputs = values.chunks_mut(h * w * c).zip(places.chunks_mut(h * w * c));
-        for (image, (values, places)) in x.values.chunks(x.size()).zip(outputs) {
-            for oy in 0..h {
-                for ox in 0..w {
-                    let at = (oy * w + ox) * c;
-                    let (best, place) = (&mut values[at..at + c], &mut places[at..at + c]);
-                    for y in window(oy, k, s, p, x.h) {
-                        for x_ in window(ox, k, s, p, x.w) {
-                            let from = (y * x.w + x_) * c;
-                            let pixel = &image[from..from + c];
-                            for i in 0..c {
-                                let wins = pixel[i] > best[i];
-                                best[i] = if wins { pixel[i] } else { best[i] };
-                                place[i] = if wins { (from + i) as u32 } else { place[i] };
-                            }
-                        }
-                    }
+        pass.level.run(|| {
+            for (image, values) in x.values.chunks(x.size()).zip(values.chunks_mut(h * w * c)) {
+                for (at, best) in values.chunks_mut(c).enumerate() {
+                    self.each(at / w, at % w, [x.h, x.w], |pixel| {
+                        let pixel = &image[pixel * c..][..c];
+                        best.iter_mut().zip(pixel).for_each(|(best, x)| *best = x.max(*best));
+                    });
                 }
             }
-        }
-        (Map { n: x.n, h, w, c, values }, places)
+        });
+        Map { n: x.n, h, w, c, values }
     }
-}
 
-/// Hands each value of `g` back to the place it came from.
-pub(super) fn scatter(g: &Map, [h, w, c]: [usize; 3], places: &[u32]) -> Map {
-    let mut values = vec![0.0; g.n * h * w * c];
-    let size = g.size();
-    let pairs = g.values.chunks(size).zip(places.chunks(size));
-    for (image, (g, places)) in values.chunks_mut(h * w * c).zip(pairs) {
-        g.iter().zip(places).for_each(|(g, place)| image[*place as usize] += g);
+    /// Hands each value of `g` back to the place in `x` that its largest value came from: the first
+    /// of equals.
+    pub(super) fn hand_back(&self, x: &Map, y: &Map, g: &Map, pass: &Pass) -> Map {
+        let c = x.c;
+        let mut values = vec![0.0; x.values.len()];
+        let mut open = vec![0.0; c];
+        pass.level.run(|| {
+            let images = x.values.chunks(x.size()).zip(values.chunks_mut(x.size()));
+            let pairs = y.values.chunks(y.size()).zip(g.values.chunks(y.size()));
+            for ((image, values), (y_, g)) in images.zip(pairs) {
+                for (at, (best, g)) in y_.chunks(c).zip(g.chunks(c)).enumerate() {
+                    open.copy_from_slice(g);
+                    self.each(at / y.w, at % y.w, [x.h, x.w], |pixel| {
+                        let to = values[pixel * c..][..c].iter_mut();
+                        let from = image[pixel * c..][..c].iter().zip(best);
+                        for ((to, (x, best)), open) in to.zip(from).zip(&mut open) {
+                            let given = if x == best { *open } else { 0.0 };
+                            *to += given;
+                            *open -= given;
+                        }
+                    });
+                }
+            }
+        });
+        x.with(values)
     }
-    Map { n: g.n, h, w, c, values }
+
+    /// Every pixel of a window.
+    #[inline(always)]
+    fn each(&self, oy: usize, ox: usize, [h, w]: [usize; 2], mut then: impl FnMut(usize)) {
+        let (k, s, p) = (self.kernel, self.stride, self.padding);
+        for y in window(oy, k, s, p, h) {
+            for x in window(ox, k, s, p, w) {
+                then(y * w + x);
+            }
+        }
+    }
 }
 
 impl Pool {
