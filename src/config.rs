@@ -1,5 +1,6 @@
 //! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
 
+use crate::defence::{Stack, saved};
 use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::show::Graphics;
@@ -116,6 +117,11 @@ pub struct Config {
     pub log: PathBuf,
     /// Whether the user named the log file.
     pub log_demanded: bool,
+    /// Hybrids of the user's own: the table `[hybrids]` of `config.toml`, and those that the
+    /// dashboard has saved in a file of its own. The table counts where both have a name.
+    pub hybrids: Vec<Stack>,
+    /// Where the dashboard saves them; none for a user without a home.
+    pub hybrids_file: Option<PathBuf>,
     entries: Vec<Entry>,
 }
 
@@ -125,10 +131,16 @@ impl Config {
     /// # Errors
     /// Usage, when a value is not one of those allowed: names file, line and key, or the variable.
     pub fn load(flags: Layer) -> Result<Self> {
-        let file = match folder(Folder::Config).map(|folder| folder.join("config.toml")) {
-            Some(path) => read(&path)?,
-            None => Vec::new(),
+        let (file, mut hybrids) = match folder(Folder::Config) {
+            Some(folder) => read(&folder.join("config.toml"))?,
+            None => Default::default(),
         };
+        let hybrids_file = folder(Folder::Data).map(|folder| folder.join("hybrids.toml"));
+        for stack in hybrids_file.as_deref().map_or(Ok(Vec::new()), saved::read)? {
+            if hybrids.iter().all(|own: &Stack| own.name() != stack.name()) {
+                hybrids.push(stack);
+            }
+        }
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let environment = ENVIRONMENT
             .iter()
@@ -146,7 +158,7 @@ impl Config {
             .into_iter()
             .map(|(key, text)| Entry { key, text, origin: Origin::Flag })
             .collect();
-        Self::from_layers([file, environment, flags])
+        Ok(Self { hybrids, hybrids_file, ..Self::from_layers([file, environment, flags])? })
     }
 
     fn from_layers(layers: [Vec<Entry>; 3]) -> Result<Self> {
@@ -177,6 +189,8 @@ impl Config {
             model: model.text.clone(),
             log: PathBuf::from(&log.text),
             log_demanded: log.origin != Origin::Default,
+            hybrids: Vec::new(),
+            hybrids_file: None,
             entries,
         }
         .without_colour())
@@ -210,6 +224,16 @@ impl Config {
             };
             text.push_str(&format!("{key} = {value}  # {origin}\n"));
         }
+        if !self.hybrids.is_empty() {
+            let file = self.hybrids_file.as_ref().map(|path| format!(" and {}", path.display()));
+            let file = file.unwrap_or_default();
+            text.push_str(&format!("\n[hybrids]  # from config.toml{file}\n"));
+        }
+        for stack in &self.hybrids {
+            let [name, layers] = [stack.name().unwrap_or_default(), &stack.text()]
+                .map(|text| toml::Value::String(text.to_string()));
+            text.push_str(&format!("{name} = {layers}\n"));
+        }
         text
     }
 }
@@ -227,15 +251,15 @@ impl Entry {
 }
 
 /// Reads `config.toml`; a file that is not there is empty.
-fn read(path: &Path) -> Result<Vec<Entry>> {
+fn read(path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&text, path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Default::default()),
         Err(e) => Err(Error::io("read the configuration", path, &e)),
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
+fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
     let line = |at: usize| text[..at].matches('\n').count() + 1;
     let place = |line: usize| format!("{}:{line}", path.display());
     let table = DeTable::parse(text).map_err(|e| {
@@ -243,12 +267,23 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
         let what = format!("the configuration does not parse: {}", e.message());
         Error::usage(what, place(at), "write lines such as device = \"cpu\"")
     })?;
-    let mut entries = Vec::new();
+    let (mut entries, mut hybrids) = (Vec::new(), Vec::new());
     for (key, value) in table.get_ref() {
         let at = line(key.span().start);
+        if key.get_ref() == "hybrids" {
+            let DeValue::Table(table) = value.get_ref() else {
+                let what = format!("'hybrids' is a {}, not a table", value.get_ref().type_str());
+                return Err(Error::usage(what, place(at), "write [hybrids] on a line of its own"));
+            };
+            for (name, value) in table {
+                let place = place(line(name.span().start));
+                hybrids.push(saved::entry(name.get_ref(), value.get_ref(), &place)?);
+            }
+            continue;
+        }
         let Some((known, _)) = KEYS.iter().find(|(known, _)| *known == key.get_ref().as_ref())
         else {
-            let known = KEYS.iter().map(|(known, _)| *known);
+            let known = KEYS.iter().map(|(known, _)| *known).chain(["hybrids"]);
             return Err(Error::unknown(
                 "key",
                 key.get_ref(),
@@ -268,7 +303,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
         let origin = Origin::File { path: path.into(), line: at };
         entries.push(Entry { key: known, text, origin });
     }
-    Ok(entries)
+    Ok((entries, hybrids))
 }
 
 /// One of the user's folders.
@@ -276,6 +311,8 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
 pub enum Folder {
     /// `$XDG_CONFIG_HOME/epsiloscope`
     Config,
+    /// `$XDG_DATA_HOME/epsiloscope`
+    Data,
     /// `$XDG_STATE_HOME/epsiloscope`
     State,
 }
@@ -285,6 +322,7 @@ pub fn folder(kind: Folder) -> Option<PathBuf> {
     let xdg = Xdg::new().ok()?;
     let base = match kind {
         Folder::Config => xdg.config_dir(),
+        Folder::Data => xdg.data_dir(),
         Folder::State => xdg.state_dir()?,
     };
     Some(base.join("epsiloscope"))
@@ -301,7 +339,7 @@ mod tests {
     #[test]
     fn later_layers_win() {
         let path = Path::new("config.toml");
-        let file = parse("device = 'cpu'\nseed = 7\ntheme = \"light\"\n", path).unwrap();
+        let file = parse("device = 'cpu'\nseed = 7\ntheme = \"light\"\n", path).unwrap().0;
         let environment = vec![entry("seed", "8", Origin::Environment("EPSILOSCOPE_SEED"))];
         let flags = vec![entry("theme", "dark", Origin::Flag)];
         let config = Config::from_layers([file, environment, flags]).unwrap();
@@ -310,15 +348,30 @@ mod tests {
         let text = config.describe();
         assert!(text.contains("device = \"cpu\"  # config.toml:1"), "{text}");
         assert!(text.contains("seed = 8  # environment variable EPSILOSCOPE_SEED"), "{text}");
-        let again = parse(&text, path).unwrap();
+        let again = parse(&text, path).unwrap().0;
         assert_eq!(again.len(), KEYS.len());
+    }
+
+    #[test]
+    fn hybrids_have_a_table_of_their_own() {
+        let path = Path::new("config.toml");
+        let text = "seed = 7\n[hybrids]\ntough = 'jpeg:50+pgd-at'\n\"a.b\" = 'median'\n";
+        let (file, hybrids) = parse(text, path).unwrap();
+        assert_eq!((file.len(), hybrids.len()), (1, 2));
+        let layers = [file, Vec::new(), Vec::new()];
+        let config = Config { hybrids, ..Config::from_layers(layers).unwrap() };
+        let told = config.describe();
+        assert_eq!(parse(&told, path).unwrap().1, config.hybrids, "{told}");
     }
 
     #[test]
     fn a_bad_file_is_told_in_one_line_with_file_line_and_key() {
         let bad = |text: &str| {
             let layers = |file| Config::from_layers([file, Vec::new(), Vec::new()]);
-            parse(text, Path::new("c.toml")).and_then(layers).unwrap_err().to_string()
+            parse(text, Path::new("c.toml"))
+                .and_then(|(file, _)| layers(file))
+                .unwrap_err()
+                .to_string()
         };
         for (text, parts) in [
             ("# x\ndevise = 'cpu'", ["c.toml:2", "devise", "'device'"]),
@@ -326,6 +379,9 @@ mod tests {
             ("seed = -1", ["c.toml:1", "seed", "whole number"]),
             ("seed = [1]", ["c.toml:1", "seed", "array"]),
             ("theme = dark", ["c.toml:1", "parse", ""]),
+            ("[hybrids]\nx = 'jpge'", ["c.toml:2", "jpge", "'jpeg'"]),
+            ("[hybrids]\n\njpeg = 'bits'", ["c.toml:3", "'jpeg'", "already"]),
+            ("hybrids = 3", ["c.toml:1", "hybrids", ""]),
         ] {
             let message = bad(text);
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
             plan: wanted.plan,
             seed: wanted.config.seed,
             log: wanted.config.log,
+            hybrids: wanted.config.hybrids,
+            hybrids_file: wanted.config.hybrids_file,
             first_run_marker: wanted.first_run_marker,
         })
     })

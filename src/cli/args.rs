@@ -1,6 +1,8 @@
 //! The command line as clap types. Texts here are the help.
 
-use super::commands::{AttackArgs, BenchArgs, EvaluateArgs, LessonsArgs, TrainArgs, TransferArgs};
+use super::commands::{
+    AttackArgs, BenchArgs, CompareArgs, EvaluateArgs, LessonsArgs, TrainArgs, TransferArgs,
+};
 use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -175,6 +177,8 @@ pub enum Command {
     Attack(AttackArgs),
     /// Measure clean and robust accuracy over many samples, under one attack or several
     Evaluate(EvaluateArgs),
+    /// Compare defences before attacks, naive and adaptive, on one sample or over many
+    Compare(CompareArgs),
     /// Craft an attack on each of several models and try it on all of them
     Transfer(TransferArgs),
     /// Published lessons: the same pictures, attacked as published and as broken

@@ -26,7 +26,7 @@ enum Format {
 pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     // Whatever can be wrong with the flags is told before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, format(path)?))).transpose()?;
-    let defences = defences(&args.defence)?;
+    let defences = plan::stacks(&args.defence, &context.config)?;
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let (card, _) = model::find_card(&name)?;
     let sample = plan::sample(&args.pick, &card)?;
@@ -88,17 +88,6 @@ fn format(path: &Path) -> Result<Format> {
             "end the name in .png or .npy",
         )),
     }
-}
-
-fn defences(given: &[String]) -> Result<Vec<Stack>> {
-    let mut plans = Vec::new();
-    for text in given {
-        match text.as_str() {
-            "all" => plans.extend(Stack::all()),
-            _ => plans.push(Stack::parse(text)?),
-        }
-    }
-    Ok(plans)
 }
 
 /// The attack, then each defence under every stance.
@@ -295,11 +284,5 @@ mod tests {
         for bad in ["b", "b.jpg", ".png"] {
             assert!(format(Path::new(bad)).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn all_means_every_defence() {
-        assert_eq!(defences(&["all".into()]).unwrap(), Stack::all());
-        assert!(defences(&["nope".into()]).is_err());
     }
 }

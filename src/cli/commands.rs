@@ -110,6 +110,64 @@ pub struct EvaluateArgs {
     pub list: List,
 }
 
+/// `compare`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Rows are the bare network and the defences, each attacked by who does not know it (naive) and by who \
+does (adaptive); columns are the attacks. With --n the same over many samples: robust accuracy with \
+its 95 % interval, the worst case over all of the attacks, clean accuracy, the time of one answer.
+
+Examples:
+  epsiloscope compare --sample 3
+  epsiloscope compare --n 100 --stance adaptive --sort worst
+  epsiloscope compare --defence pgd-at --attack pgd --attack pgd:l2 --attack rotate-translate --n 50
+  epsiloscope compare --defence jpeg:75+bits:5 --n 200 --save hybrid.csv")]
+pub struct CompareArgs {
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Which picture.
+    #[command(flatten)]
+    pub pick: Pick,
+    /// Compare over so many samples, the first ones of the data set; with --sample, both
+    #[arg(long, value_name = "N", conflicts_with = "image")]
+    pub n: Option<usize>,
+    /// A defence, several in layers, a saved hybrid's name, or `all`; may be repeated
+    /// [default: one of each kind, and a hybrid]
+    #[arg(long, value_name = "ID[:VALUE][+…]")]
+    pub defence: Vec<String>,
+    /// An attack, in a norm, with parameters of its own, such as pgd:l2:steps=100; may be repeated
+    /// [default: several norms, a rotation, a black box]
+    #[arg(long, value_name = "ID[:NORM][:NAME=VALUE]")]
+    pub attack: Vec<String>,
+    /// How much of the defences the attacks know
+    #[arg(long, value_name = "STANCE", default_value = "both")]
+    #[arg(value_parser = ["naive", "adaptive", "both"])]
+    pub stance: String,
+    /// Draws of a randomised defence that the gradient is averaged over
+    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub eot: u16,
+    /// ε in pixel units of 0..1 for the first attack's norm, or NORM=E for another; may be repeated
+    /// [default: by data set]
+    #[arg(long, value_name = "[NORM=]E", allow_negative_numbers = true)]
+    pub eps: Vec<String>,
+    /// The order of the defences
+    #[arg(long, value_name = "ORDER", default_value = "named")]
+    #[arg(value_parser = ["named", "clean", "worst", "latency"])]
+    pub sort: String,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(value_parser = ["text", "csv", "json", "md"])]
+    pub format: String,
+    /// Write it to a file too: .csv, .json or .md
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
 /// `transfer`
 #[derive(Args, Debug)]
 #[command(after_help = "\

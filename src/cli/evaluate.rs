@@ -38,7 +38,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         Ok(State { path: path.clone(), weights })
     });
     let defence = args.defence.as_deref().map(|text| {
-        let stack = Stack::parse(text)?;
+        let stack = Stack::parse_among(text, &context.config.hybrids)?;
         let mut shelf = Loader::new(&chosen);
         let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut shelf)?);
         Ok(Defended { pipeline, stance: Stance::parse(&args.stance)?, draws: args.eot.into() })

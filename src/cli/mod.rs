@@ -6,6 +6,7 @@ mod attack;
 mod batch;
 mod bench;
 mod commands;
+mod compare;
 mod curves;
 mod dashboard;
 mod evaluate;
@@ -153,6 +154,7 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         }
         Command::Attack(args) => compute(&mut context, |context| attack::run(&args, context)),
         Command::Evaluate(args) => compute(&mut context, |context| evaluate::run(&args, context)),
+        Command::Compare(args) => compute(&mut context, |context| compare::run(&args, context)),
         Command::Transfer(args) => compute(&mut context, |context| transfer::run(&args, context)),
         Command::Lessons(args) => compute(&mut context, |context| lessons::run(&args, context)),
         Command::Bench(args) => bench::run(&args, &mut context),

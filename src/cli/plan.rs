@@ -4,7 +4,7 @@ use super::args::{Manner, Method, Pick};
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
 use crate::data::{Dataset, Sample};
-use crate::defence::Shelf;
+use crate::defence::{Shelf, Stack};
 use crate::engine::Chosen;
 use crate::error::{Error, Result};
 use crate::experiment;
@@ -114,6 +114,21 @@ pub fn plans(
         [] => Ok(vec![one(None)?]),
         some => some.iter().map(|attack| one(Some(attack.clone()))).collect(),
     }
+}
+
+/// The stacks that `--defence` names, `all` being every defence alone.
+///
+/// # Errors
+/// As [`Stack::parse_among`].
+pub fn stacks(given: &[String], config: &Config) -> Result<Vec<Stack>> {
+    let mut stacks = Vec::new();
+    for text in given {
+        match text.as_str() {
+            "all" => stacks.extend(Stack::all()),
+            _ => stacks.push(Stack::parse_among(text, &config.hybrids)?),
+        }
+    }
+    Ok(stacks)
 }
 
 /// Loads models onto the device in use, each once.

@@ -12,6 +12,7 @@ mod input;
 mod pipeline;
 mod pool;
 mod registry;
+pub mod saved;
 mod seen;
 mod stack;
 mod trained;

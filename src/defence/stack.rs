@@ -65,12 +65,19 @@ impl fmt::Display for DefencePlan {
 
 /// Defences in layers: the first meets the picture first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stack(Vec<DefencePlan>);
+pub struct Stack {
+    /// The name it was saved by, if it was.
+    name: Option<String>,
+    layers: Vec<DefencePlan>,
+}
+
+/// One of each kind that everybody should have seen.
+const CUSTOMARY: [&str; 4] = ["bit-depth", "median", "jpeg", "pgd-at"];
 
 impl Stack {
     /// One defence at its defaults.
     pub fn of(defence: &'static DefenceSpec) -> Self {
-        Self(vec![DefencePlan::new(defence)])
+        Self { name: None, layers: vec![DefencePlan::new(defence)] }
     }
 
     /// Every defence that needs no choice, alone and at its defaults.
@@ -79,31 +86,79 @@ impl Stack {
         DEFENCES.iter().filter(chosen).map(Self::of).collect()
     }
 
+    /// Whether it is one of those that everybody should have seen.
+    pub fn is_customary(&self) -> bool {
+        self.alone().is_some_and(|plan| CUSTOMARY.contains(&plan.defence.id))
+    }
+
+    /// The hybrid to begin with: preprocessing before a network that was trained to hold.
+    pub fn hybrid() -> Option<Self> {
+        Self::parse("jpeg+pgd-at").ok()
+    }
+
     /// Parses `jpeg:75+bits:5+model:mnist-cnn-at`.
     ///
     /// # Errors
     /// As [`DefencePlan::parse`]; usage for an empty stack.
     pub fn parse(text: &str) -> Result<Self> {
-        let parts = text.split('+').map(DefencePlan::parse).collect::<Result<Vec<_>>>()?;
-        match parts.is_empty() {
-            false => Ok(Self(parts)),
-            true => Err(Error::usage("no defence is named", "--defence", "name one")),
+        Self::parse_among(text, &[])
+    }
+
+    /// As [`Self::parse`]; the name of one of these stacks stands for its layers.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_among(text: &str, saved: &[Self]) -> Result<Self> {
+        let find = |name: &str| saved.iter().find(|stack| stack.name.as_deref() == Some(name));
+        if let Some(whole) = find(text.trim()) {
+            return Ok(whole.clone());
         }
+        let mut layers = Vec::new();
+        for part in text.split('+') {
+            match find(part.trim()) {
+                Some(stack) => layers.extend(stack.layers.iter().cloned()),
+                None => layers.push(DefencePlan::parse(part)?),
+            }
+        }
+        Ok(Self { name: None, layers })
+    }
+
+    /// The same layers under a name.
+    ///
+    /// # Errors
+    /// Usage, for a name that could be taken for something else.
+    pub fn named(self, name: &str) -> Result<Self> {
+        let letter = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let taken = |d: &DefenceSpec| d.id == name || d.aliases.contains(&name) || name == "all";
+        let (what, remedy) = match () {
+            () if name.is_empty() || !name.chars().all(letter) => {
+                ("cannot be a name", "use letters, digits, '-', '_' and '.'")
+            }
+            () if DEFENCES.iter().any(taken) => ("is a defence already", "choose another name"),
+            () => return Ok(Self { name: Some(name.to_string()), ..self }),
+        };
+        Err(Error::usage(format!("'{name}' {what}"), "hybrid", remedy))
+    }
+
+    /// The name it was saved by, if it was.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Its layers, outermost first.
     pub fn layers(&self) -> &[DefencePlan] {
-        &self.0
+        &self.layers
     }
 
-    /// Its layers, to be changed.
+    /// Its layers, to be changed; then it is no longer what was saved.
     pub fn layers_mut(&mut self) -> &mut Vec<DefencePlan> {
-        &mut self.0
+        self.name = None;
+        &mut self.layers
     }
 
     /// The only layer, where there is one.
     pub fn alone(&self) -> Option<&DefencePlan> {
-        match self.0.as_slice() {
+        match self.layers.as_slice() {
             [one] => Some(one),
             _ => None,
         }
@@ -111,25 +166,28 @@ impl Stack {
 
     /// The names of its layers without their settings.
     pub fn short(&self) -> String {
-        self.0.iter().map(|layer| layer.defence.name).collect::<Vec<_>>().join(" + ")
+        let names: Vec<&str> = self.layers.iter().map(|layer| layer.defence.name).collect();
+        self.under_name(names.join(" + "))
+    }
+
+    fn under_name(&self, layers: String) -> String {
+        match &self.name {
+            Some(name) => format!("{name} ({layers})"),
+            None => layers,
+        }
     }
 
     /// As [`Self::parse`] reads it.
     pub fn text(&self) -> String {
-        self.0.iter().map(DefencePlan::text).collect::<Vec<_>>().join("+")
+        self.layers.iter().map(DefencePlan::text).collect::<Vec<_>>().join("+")
     }
 }
 
 impl fmt::Display for Stack {
-    /// As it stands on the strip: "JPEG 75 + bit depth 5".
+    /// As it stands on the strip: "JPEG 75 + bit depth 5", behind its name where it has one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, layer) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str(" + ")?;
-            }
-            write!(f, "{layer}")?;
-        }
-        Ok(())
+        let layers: Vec<String> = self.layers.iter().map(DefencePlan::to_string).collect();
+        f.write_str(&self.under_name(layers.join(" + ")))
     }
 }
 
@@ -147,5 +205,21 @@ mod tests {
         for bad in ["", "jpeg+", "jpeg:500", "jepg", "jpeg:level=3"] {
             assert!(Stack::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_stands_for_its_layers_and_is_lost_with_them() {
+        let saved = vec![Stack::parse("jpeg:50+bits:5").unwrap().named("tough").unwrap()];
+        let stack = Stack::parse_among("median+tough", &saved).unwrap();
+        assert_eq!(stack.text(), "median+jpeg:quality=50+bit-depth:bits=5");
+        let mut whole = Stack::parse_among("tough", &saved).unwrap();
+        assert_eq!((whole.name(), &whole), (Some("tough"), &saved[0]));
+        assert!(whole.to_string().starts_with("tough (JPEG"), "{whole}");
+        whole.layers_mut().pop();
+        assert_eq!(whole.name(), None);
+        for bad in ["", "jpeg", "bits", "all", "a+b", "a:b", "a b", "a=b"] {
+            assert!(saved[0].clone().named(bad).is_err(), "{bad}");
+        }
+        assert!(Stack::parse("tough").is_err());
     }
 }

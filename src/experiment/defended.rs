@@ -8,7 +8,8 @@ use crate::experiment::report::{Cost, DefenceRow, Outcome, Prediction, Report};
 use crate::experiment::single::{
     Experiment, answer, assault, cost, picture, prediction, problem, tensor,
 };
-use crate::metrics::Rate;
+use crate::metrics::{Rate, median};
+use crate::model::Model;
 use std::time::Instant;
 
 /// How a defence is attacked.
@@ -41,7 +42,9 @@ pub struct Known {
     pub clean: Prediction,
     /// Whether it refuses to answer that.
     pub refused: bool,
-    /// What it adds to one answer, in milliseconds (median of five).
+    /// How long one answer takes, in milliseconds (median of five).
+    pub ms: f64,
+    /// How much longer than one of the bare network.
     pub extra_ms: f64,
 }
 
@@ -63,28 +66,39 @@ fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer> {
 /// Device failures; those of the stages.
 pub fn know(pipeline: &Pipeline, original: &Picture) -> Result<Known> {
     let Answer { prediction, refused, .. } = answer_of(pipeline, original)?;
-    Ok(Known { clean: prediction, refused, extra_ms: extra_ms(pipeline, original)? })
+    let ms = five(|| lap(pipeline, original))?;
+    let extra_ms = ms - bare_ms(&pipeline.base, original)?;
+    Ok(Known { clean: prediction, refused, ms, extra_ms })
 }
 
 /// What one answer takes longer than one of the bare network: median of five, in ms.
 pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
-    let times = |defended: bool| -> Result<f64> {
-        let mut laps = Vec::new();
-        for _ in 0..5 {
-            let begin = Instant::now();
-            match defended {
-                true => drop(pipeline.once(picture)?),
-                false => {
-                    let bare = &pipeline.base;
-                    answer(bare, &mut Victim::new(&bare.network), &tensor(bare, picture))?;
-                }
-            }
-            laps.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-        laps.sort_by(f64::total_cmp);
-        Ok(laps[2])
-    };
-    Ok(times(true)? - times(false)?)
+    Ok(five(|| lap(pipeline, picture))? - bare_ms(&pipeline.base, picture)?)
+}
+
+/// How long one answer of the bare network takes, in milliseconds (median of five).
+pub(super) fn bare_ms(model: &Model, picture: &Picture) -> Result<f64> {
+    five(|| bare_lap(model, picture))
+}
+
+/// How long one answer takes, in milliseconds.
+pub(super) fn lap(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
+    let begin = Instant::now();
+    pipeline.once(picture)?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
+}
+
+/// How long one answer of the bare network takes, in milliseconds.
+pub(super) fn bare_lap(model: &Model, picture: &Picture) -> Result<f64> {
+    let begin = Instant::now();
+    answer(model, &mut Victim::new(&model.network), &tensor(model, picture))?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The median of five laps.
+fn five(lap: impl Fn() -> Result<f64>) -> Result<f64> {
+    let laps = (0..5).map(|_| lap()).collect::<Result<Vec<_>>>()?;
+    Ok(median(laps).unwrap_or_default())
 }
 
 /// The row of a defence that is attacked under a stance: the same attack, made on the bare network

@@ -3,6 +3,7 @@
 
 mod batch;
 mod bench;
+pub mod compare;
 mod crowd;
 mod defended;
 mod evaluate;
@@ -30,7 +31,7 @@ pub use lessons::{
 };
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
-    epsilon_text, size_text,
+    epsilon_text, size_short, size_text,
 };
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
 pub use syllabus::LESSONS;

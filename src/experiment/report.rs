@@ -305,3 +305,14 @@ pub fn epsilon_text(epsilon: f64) -> String {
     };
     format!("{epsilon:.4} ({text})")
 }
+
+/// A size in few columns: "8/255" or "0.3".
+pub fn size_short(norm: Norm, size: f64) -> String {
+    let steps = size * 255.0;
+    let halves = (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6;
+    if norm == Norm::Linf && size > 0.0 && size < 0.13 && halves {
+        return format!("{}/255", (steps * 10.0).round() / 10.0);
+    }
+    let text = format!("{size:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}

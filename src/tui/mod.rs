@@ -31,6 +31,7 @@ pub use keymap::{BINDINGS, key_table};
 
 use crate::attack::Plan;
 use crate::data::{Picture, Sample};
+use crate::defence::Stack;
 use crate::engine::{DeviceChoice, Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
@@ -68,6 +69,10 @@ pub struct Options {
     pub log: PathBuf,
     /// The file that exists once the first-run hint was seen.
     pub first_run_marker: Option<PathBuf>,
+    /// Hybrids of the user's own.
+    pub hybrids: Vec<Stack>,
+    /// Where more of them are saved.
+    pub hybrids_file: Option<PathBuf>,
 }
 
 /// The shortest time between two frames.
@@ -89,7 +94,7 @@ async fn dashboard(options: Options) -> Result<()> {
     let env = |name: &str| std::env::var(name).ok();
     let marker = options.first_run_marker;
     let (app, effects) = App::new(Start {
-        hybrids: Vec::new(),
+        hybrids: options.hybrids,
         theme: Kind::choose(options.theme, env),
         graphics: options.graphics,
         model: options.model,

@@ -15,13 +15,9 @@ pub struct Shield {
     pub stance: Option<Stance>,
 }
 
-/// Those that are on at first: one of each kind that everybody should have seen.
-const FIRST: [&str; 4] = ["bit-depth", "median", "jpeg", "pgd-at"];
-
 /// Every defence alone, and those of the user's own making.
 pub fn shields(own: Vec<Stack>) -> Vec<Shield> {
-    let first = |stack: &Stack| stack.alone().is_some_and(|p| FIRST.contains(&p.defence.id));
-    let all = Stack::all().into_iter().map(|stack| (first(&stack), stack));
+    let all = Stack::all().into_iter().map(|stack| (stack.is_customary(), stack));
     let own = own.into_iter().map(|stack| (true, stack));
     all.chain(own).map(|(on, stack)| Shield { stack, on, stance: None }).collect()
 }

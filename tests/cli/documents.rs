@@ -4,9 +4,10 @@ use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
 use std::collections::HashMap;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "attack",
     "evaluate",
+    "compare",
     "transfer",
     "lessons",
     "bench",

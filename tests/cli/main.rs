@@ -1,5 +1,6 @@
 //! The program as a user starts it: arguments in; standard output, standard error and exit status out.
 
+mod compare;
 mod documents;
 mod errors;
 mod many;
@@ -47,6 +48,7 @@ impl User {
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_STATE_HOME", self.path("state"))
+            .env("XDG_DATA_HOME", self.path("data"))
             .env("COLUMNS", "100")
             .env_remove("NO_COLOR")
             .current_dir(self.home.path());

@@ -2,6 +2,7 @@
 //! properties that every registry row must have, the worker, the shipped models.
 
 mod boundary;
+mod compare;
 mod conformance;
 mod decision;
 mod defended;

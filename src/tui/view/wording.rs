@@ -13,16 +13,7 @@ pub fn epsilon(norm: Norm, epsilon: f64) -> String {
 
 /// ε in few columns: "8/255" or "0.3".
 pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
-    let steps = epsilon * 255.0;
-    if norm == Norm::Linf
-        && epsilon > 0.0
-        && epsilon < 0.13
-        && (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6
-    {
-        return format!("{}/255", (steps * 10.0).round() / 10.0);
-    }
-    let text = format!("{epsilon:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
+    crate::experiment::size_short(norm, epsilon)
 }
 
 /// What the attack aims at.

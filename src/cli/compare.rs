@@ -1,0 +1,199 @@
+//! `compare`: defences × attacks.
+
+use super::Context;
+use super::commands::CompareArgs;
+use super::output::{Output, Style, note};
+use super::plan::{self, Loader};
+use super::progress;
+use crate::attack::{Flow, Norm, Plan};
+use crate::data::{Dataset, Sample, atomically};
+use crate::defence::{Pipeline, Stack, Stance};
+use crate::error::{Error, Kind, Result};
+use crate::experiment::SampleRef;
+use crate::experiment::compare::{
+    BATCH, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort, compare_many,
+    compare_one, customary, parse_attack,
+};
+use crate::model::{self, Model};
+use indicatif::ProgressBar;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Runs the command.
+pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
+    // Whatever can be wrong with the flags is told before anything is computed.
+    let save = args.save.as_deref().map(|path| Ok((path, Format::of(path, "--save")?)));
+    let save = save.transpose()?;
+    let stacks = stacks(args, context)?;
+    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    let (card, _) = model::find_card(&name)?;
+    let one = args.n.is_none() || args.pick.sample.is_some() || args.pick.image.is_some();
+    let sample = one.then(|| plan::sample(&args.pick, &card)).transpose()?;
+    let set = match (args.n, &args.pick.image) {
+        (Some(_), _) | (None, None) => Some(plan::dataset_id(args.pick.dataset.as_deref(), &card)?),
+        _ => None,
+    };
+    let many = match args.n {
+        Some(_) => {
+            let dataset = Dataset::load(set.unwrap_or_default())?;
+            Some((dataset.clone(), plan::count(args.n, 0, &dataset)?))
+        }
+        None => None,
+    };
+    let data = set.unwrap_or(&card.data).to_string();
+    let plans = plans(args, &data, context.config.seed)?;
+    let stances = match args.stance.as_str() {
+        "both" => vec![Stance::Naive, Stance::Adaptive],
+        one => vec![Stance::parse(one)?],
+    };
+    let chosen = context.device();
+    let model = Model::load(&name, &chosen.device)?;
+    let seed = context.config.seed;
+    let (mut shelf, mut unfit, mut pipelines) = (Loader::new(&chosen), BTreeMap::new(), Vec::new());
+    for stack in &stacks {
+        match Pipeline::build(stack, model.clone(), seed, &mut shelf) {
+            Ok(pipeline) => pipelines.push(Arc::new(pipeline)),
+            Err(error) if stacks.len() > 1 && error.kind == Kind::Usage => {
+                note(&format!("left out: {error}"));
+                unfit.insert(stack.text(), error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let frame = Frame {
+        model: model.card.name.clone(),
+        values: model.card.input.shape.iter().product(),
+        dataset: data,
+        sample: sample.as_ref().map(|sample| named(sample, &model)),
+        n: many.as_ref().map(|(_, n)| *n),
+        seed,
+        draws: args.eot.into(),
+        device: chosen.info.clone(),
+        stacks,
+        plans: plans.clone(),
+        stances: stances.clone(),
+        unfit,
+    };
+    let (draws, device) = (args.eot.into(), chosen.info);
+    let done = Findings::default();
+    let task = Comparison { model, pipelines, plans, stances, draws, device, done };
+    let mut report = work(&task, sample.as_ref(), many.as_ref())?.report(&frame);
+    report.sort(Sort::of(&args.sort).unwrap_or_default());
+    if let Some((path, format)) = save {
+        store(&report, path, format)?;
+    }
+    let format = if args.list.json { "json" } else { args.format.as_str() };
+    match Format::ALL.iter().find(|(name, _)| *name == format) {
+        Some((_, format)) => context.out.text(&report.text(*format)?),
+        None => print(&report, &mut context.out),
+    }
+}
+
+/// The defences: as given, else one of each kind and a hybrid.
+fn stacks(args: &CompareArgs, context: &Context) -> Result<Vec<Stack>> {
+    match args.defence.as_slice() {
+        [] => {
+            let customary = Stack::all().into_iter().filter(Stack::is_customary);
+            Ok(customary.chain(Stack::hybrid()).collect())
+        }
+        some => plan::stacks(some, &context.config),
+    }
+}
+
+/// The attacks with their ε.
+fn plans(args: &CompareArgs, data: &str, seed: u64) -> Result<Vec<Plan>> {
+    let mut plans = match args.attack.as_slice() {
+        [] => customary(data, seed),
+        some => some.iter().map(|text| parse_attack(text, data, seed)).collect::<Result<_>>()?,
+    };
+    for text in &args.eps {
+        let (norm, size) = match text.split_once('=') {
+            Some((norm, size)) => {
+                let place = |error| Error { place: "--eps".into(), ..error };
+                (Some(Norm::parse(norm.trim()).map_err(place)?), size)
+            }
+            None => (plans.first().map(|plan| plan.norm), text.as_str()),
+        };
+        let epsilon = plan::epsilon(size)?;
+        let of = plans.iter_mut().filter(|plan| Some(plan.norm) == norm);
+        of.for_each(|plan| plan.epsilon = epsilon);
+    }
+    Ok(plans)
+}
+
+/// The sample and the name of its class.
+fn named(sample: &Sample, model: &Model) -> (SampleRef, Option<String>) {
+    let of = SampleRef {
+        dataset: sample.dataset.clone(),
+        index: sample.index,
+        name: sample.name.clone(),
+    };
+    let same = model.card.data == sample.dataset || model.card.data.is_empty();
+    let label = sample.label.filter(|_| same).and_then(|label| model.labels.get(label));
+    (of, label.cloned())
+}
+
+/// The comparison with its bar.
+fn work(
+    task: &Comparison,
+    sample: Option<&Sample>,
+    many: Option<&(Arc<Dataset>, usize)>,
+) -> Result<Findings> {
+    let rounds = usize::from(sample.is_some()) + many.map_or(0, |(_, n)| n.div_ceil(BATCH));
+    let cells = task.plans.len() * (1 + task.pipelines.len() * task.stances.len());
+    let (bar, total) = (progress::percent(), (rounds * cells) as f64);
+    let (mut findings, mut done) = (Findings::default(), 0);
+    let mut tell = |finding: Finding| {
+        done += usize::from(finding.is_cell());
+        tick(&bar, done as f64, total, &finding);
+        findings.take(finding);
+    };
+    let mut ask = || Flow::Continue;
+    if let Some(sample) = sample {
+        compare_one(task, sample, &mut ask, &mut tell)?;
+    }
+    if let Some((dataset, n)) = many {
+        compare_many(task, dataset, *n, &mut ask, &mut tell)?;
+    }
+    bar.finish_and_clear();
+    Ok(findings)
+}
+
+fn tick(bar: &ProgressBar, done: f64, total: f64, finding: &Finding) {
+    progress::share(bar, done, total);
+    if let Some(words) = finding.words() {
+        bar.set_message(words);
+    }
+}
+
+fn store(report: &CompareReport, path: &Path, format: Format) -> Result<()> {
+    let text = report.text(format)?;
+    atomically(path, |file| file.write_all(text.as_bytes()))
+}
+
+fn print(report: &CompareReport, out: &mut Output) -> Result<()> {
+    if report.sample.is_some() {
+        out.table(&report.sample_table())?;
+        out.line(&out.paint(Style::Faint, LEGEND))?;
+    }
+    if report.n.is_some() {
+        if report.sample.is_some() {
+            out.line("")?;
+        }
+        out.table(&report.many_table())?;
+        let words =
+            "robust accuracy with its 95 % interval: what is misclassified counts as broken";
+        out.line(&out.paint(Style::Faint, words))?;
+    }
+    out.line("")?;
+    for words in &report.words {
+        out.line(words)?;
+    }
+    if report.rows.iter().any(|row| row.stance == Some(Stance::Naive)) {
+        out.line("naive: the attack does not know the defence; this is not robustness")?;
+    }
+    let device = &report.device;
+    let caption = format!("{} · {} {}", report.caption(), device.kind, device.name);
+    out.line(&out.paint(Style::Faint, &caption))
+}

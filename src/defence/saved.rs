@@ -1,0 +1,98 @@
+//! Stacks saved by name, in a file of their own: a line `name = "jpeg:75+pgd-at"` for each. The file
+//! is written whole, which is why the user's own configuration is left alone.
+
+use crate::data::atomically;
+use crate::defence::stack::Stack;
+use crate::error::{Error, Result};
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
+
+/// The stacks in a file; none where there is no file.
+///
+/// # Errors
+/// Failure, where it cannot be read; usage, where a line is wrong.
+pub fn read(path: &Path) -> Result<Vec<Stack>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("read the hybrids", path, &e)),
+    };
+    let line = |at: usize| format!("{}:{}", path.display(), text[..at].matches('\n').count() + 1);
+    let table = DeTable::parse(&text).map_err(|e| {
+        let place = line(e.span().map_or(0, |span| span.start));
+        Error::usage(e.message(), place, "write lines such as tough = \"jpeg:75+pgd-at\"")
+    })?;
+    let mut stacks = Vec::new();
+    for (name, value) in table.get_ref() {
+        stacks.push(entry(name.get_ref(), value.get_ref(), &line(name.span().start))?);
+    }
+    Ok(stacks)
+}
+
+/// One stack from its name and its text.
+///
+/// # Errors
+/// Usage, naming `place`.
+pub fn entry(name: &str, value: &DeValue<'_>, place: &str) -> Result<Stack> {
+    let DeValue::String(text) = value else {
+        let what = format!("'{name}' is a {}, not a text", value.type_str());
+        return Err(Error::usage(what, place, "write lines such as tough = \"jpeg:75+pgd-at\""));
+    };
+    let stack = Stack::parse(text).and_then(|stack| stack.named(name));
+    stack.map_err(|e| Error { place: place.to_string(), ..e })
+}
+
+/// Saves a stack under its name, in place of what had the name before.
+///
+/// # Errors
+/// As [`read`]; failure, where the file cannot be written.
+pub fn save(path: &Path, stack: &Stack) -> Result<()> {
+    let mut all = read(path)?;
+    all.retain(|other| other.name() != stack.name());
+    all.push(stack.clone());
+    let line = |stack: &Stack| {
+        let name = toml::Value::String(stack.name().unwrap_or_default().to_string());
+        format!("{name} = {}\n", toml::Value::String(stack.text()))
+    };
+    let text: String = all.iter().map(line).collect();
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, &e))?;
+    }
+    atomically(path, |file| file.write_all(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_read_again_and_replaced_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/hybrids.toml");
+        assert_eq!(read(&path), Ok(Vec::new()));
+        let stack = |text: &str, name: &str| Stack::parse(text).unwrap().named(name).unwrap();
+        for (text, name) in [("jpeg:50", "a.b"), ("median", "c"), ("jpeg:60+median", "a.b")] {
+            save(&path, &stack(text, name)).unwrap();
+        }
+        assert_eq!(read(&path), Ok(vec![stack("median", "c"), stack("jpeg:60+median", "a.b")]));
+    }
+
+    #[test]
+    fn a_bad_line_is_told_with_its_place_and_nothing_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hybrids.toml");
+        for (text, words) in [
+            ("a = 1", ["a", "integer"]),
+            ("\na = 'jepg'", [":2", "'jpeg'"]),
+            ("jpeg = 'median'", ["'jpeg'", "already"]),
+            ("a = ", [":1", "tough"]),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let told = read(&path).unwrap_err().to_string();
+            assert!(words.iter().all(|word| told.contains(word)), "{told}");
+            let good = Stack::parse("median").unwrap().named("good").unwrap();
+            assert!(save(&path, &good).is_err());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Defences × attacks, naive and adaptive: what becomes of one sample, cell by cell, and how often
+//! each defence holds over many. Each cell is told as soon as it is known, the cheap ones first.
+
+mod export;
+mod findings;
+mod many;
+mod one;
+mod report;
+mod words;
+
+pub use export::{Format, LEGEND, glyph, word};
+pub use findings::{Finding, Findings};
+pub use many::{BATCH, compare_many};
+pub use one::compare_one;
+pub use report::{Column, CompareReport, CompareRow, Frame, Sort, Tally, holds};
+
+use crate::attack::{self, AttackSpec, Flow, Norm, Plan, suggested};
+use crate::defence::{Pipeline, Stance};
+use crate::error::{Error, Result};
+use crate::experiment::report::Device;
+use crate::model::Model;
+use std::sync::Arc;
+
+/// Asked between pieces of work whether to go on.
+pub type Ask<'a> = &'a mut dyn FnMut() -> Flow;
+
+/// Told what was found, as soon as it is known.
+pub type Tell<'a> = &'a mut dyn FnMut(Finding);
+
+/// What stands for the bare network, where others name their defence.
+pub const BARE: &str = "";
+
+/// What is compared.
+pub struct Comparison {
+    /// The bare network.
+    pub model: Arc<Model>,
+    /// The defences round it.
+    pub pipelines: Vec<Arc<Pipeline>>,
+    /// The attacks.
+    pub plans: Vec<Plan>,
+    /// How much the attacks know of the defences: naive, adaptive, or both.
+    pub stances: Vec<Stance>,
+    /// Draws that EOT averages over.
+    pub draws: u64,
+    /// Which device does the work, for the reports.
+    pub device: Device,
+    /// What is known already, and left as it is.
+    pub done: Findings,
+}
+
+impl Comparison {
+    /// The stances beside the naive one.
+    fn knowing(&self) -> impl Iterator<Item = Stance> + '_ {
+        self.stances.iter().copied().filter(|stance| *stance != Stance::Naive)
+    }
+
+    fn naive(&self) -> bool {
+        self.stances.contains(&Stance::Naive)
+    }
+}
+
+/// The attacks to begin with: what was trained against the first two norms' worth of them shows
+/// how little that says of the others.
+const CUSTOMARY: [&str; 6] = [
+    "fgsm:linf",
+    "pgd:linf",
+    "pgd:l2",
+    "apgd-ce:l1:steps=40",
+    "rotate-translate:search=random",
+    "square:linf:queries=200",
+];
+
+/// The attacks to begin with, for pictures of this data set.
+pub fn customary(dataset: &str, seed: u64) -> Vec<Plan> {
+    CUSTOMARY.iter().filter_map(|text| parse_attack(text, dataset, seed).ok()).collect()
+}
+
+/// An attack in a norm at the ε that is usual for a data set.
+pub fn usual(attack: &'static AttackSpec, norm: Norm, dataset: &str, seed: u64) -> Plan {
+    Plan { norm, seed, ..Plan::new(attack, suggested(dataset, norm)) }
+}
+
+/// Reads `id`, `id:NORM`, `id:NAME=VALUE`, such as `pgd:l2:steps=100`; ε is the usual one.
+///
+/// # Errors
+/// Usage, with the nearest known name or what is allowed.
+pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<Plan> {
+    let mut words = text.trim().split(':');
+    let attack = attack::find(words.next().unwrap_or_default())?;
+    let mut plan = usual(attack, attack.norms[0], dataset, seed);
+    for word in words {
+        match word.contains('=') {
+            true => plan.settings.assign(attack.params, attack.id, word)?,
+            false => {
+                let norm = Norm::parse(word).map_err(|e| Error { place: text.into(), ..e })?;
+                (plan.norm, plan.epsilon) = (norm, suggested(dataset, norm));
+            }
+        }
+    }
+    plan.check()?;
+    Ok(plan)
+}

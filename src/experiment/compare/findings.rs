@@ -1,0 +1,160 @@
+//! What a comparison has found so far, by defence, attack and stance: cells come in any order, many
+//! samples in batches.
+
+use crate::attack::Plan;
+use crate::defence::Stance;
+use crate::experiment::compare::BARE;
+use crate::experiment::defended::Known;
+use crate::experiment::report::DefenceRow;
+use std::sync::Arc;
+
+/// One thing that was found. A defence is named as its stack's text, the bare network by [`BARE`].
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// What a defence makes of the clean sample.
+    Clean(String, Known),
+    /// What came of an attack on the sample.
+    Cell(Plan, Arc<DefenceRow>),
+    /// More samples in order, clean: which of them a defence answers rightly, and how many
+    /// milliseconds single answers took.
+    Right(String, Vec<bool>, Vec<f64>),
+    /// More samples in order, attacked: which of them are answered rightly, clean and attacked.
+    Held(String, Plan, Stance, Vec<bool>),
+}
+
+impl Finding {
+    /// Whether it is what came of an attack.
+    pub fn is_cell(&self) -> bool {
+        matches!(self, Self::Cell(..) | Self::Held(..))
+    }
+
+    /// What it is about, where it is what came of an attack: "jpeg × pgd L∞, adaptive".
+    pub fn words(&self) -> Option<String> {
+        let (defence, plan, stance) = match self {
+            Self::Cell(plan, row) => (&row.defence, plan, row.stance),
+            Self::Held(defence, plan, stance, _) => (defence, plan, *stance),
+            _ => return None,
+        };
+        Some(match defence.as_str() {
+            BARE => format!("{} {}", plan.attack.id, plan.norm),
+            _ => format!("{defence} × {} {}, {stance}", plan.attack.id, plan.norm),
+        })
+    }
+}
+
+/// Everything found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    defence: String,
+    known: Option<Known>,
+    right: Vec<bool>,
+    laps: Vec<f64>,
+    cells: Vec<Cell>,
+}
+
+#[derive(Clone, Debug)]
+struct Cell {
+    plan: Plan,
+    stance: Stance,
+    one: Option<Arc<DefenceRow>>,
+    held: Vec<bool>,
+}
+
+impl Findings {
+    /// Takes one more in.
+    pub fn take(&mut self, finding: Finding) {
+        match finding {
+            Finding::Clean(defence, known) => self.row_mut(&defence).known = Some(known),
+            Finding::Cell(plan, row) => {
+                self.cell_mut(&row.defence, &plan, row.stance).one = Some(row.clone());
+            }
+            Finding::Right(defence, right, laps) => {
+                let row = self.row_mut(&defence);
+                row.right.extend(right);
+                row.laps.extend(laps);
+            }
+            Finding::Held(defence, plan, stance, held) => {
+                self.cell_mut(&defence, &plan, stance).held.extend(held);
+            }
+        }
+    }
+
+    /// Forgets the one sample; what is known of many stays.
+    pub fn forget_sample(&mut self) {
+        for row in &mut self.rows {
+            row.known = None;
+            row.cells.iter_mut().for_each(|cell| cell.one = None);
+        }
+    }
+
+    /// What a defence makes of the clean sample.
+    pub fn known(&self, defence: &str) -> Option<&Known> {
+        self.row(defence)?.known.as_ref()
+    }
+
+    /// What came of an attack on the sample. Nobody can know more of the bare network than naive
+    /// attacks do.
+    pub fn cell(&self, defence: &str, plan: &Plan, stance: Stance) -> Option<&Arc<DefenceRow>> {
+        self.find(defence, plan, stance)?.one.as_ref()
+    }
+
+    /// Which of the samples, from the first, a defence answers rightly.
+    pub fn right(&self, defence: &str) -> &[bool] {
+        self.row(defence).map_or(&[], |row| &row.right)
+    }
+
+    /// How many milliseconds single answers of a defence took.
+    pub fn laps(&self, defence: &str) -> &[f64] {
+        self.row(defence).map_or(&[], |row| &row.laps)
+    }
+
+    /// Which of the samples, from the first, hold against an attack.
+    pub fn held(&self, defence: &str, plan: &Plan, stance: Stance) -> &[bool] {
+        self.find(defence, plan, stance).map_or(&[], |cell| &cell.held)
+    }
+
+    fn row(&self, defence: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.defence == defence)
+    }
+
+    fn row_mut(&mut self, defence: &str) -> &mut Row {
+        let at = self.rows.iter().position(|row| row.defence == defence);
+        let at = at.unwrap_or(self.rows.len());
+        if at == self.rows.len() {
+            self.rows.push(Row {
+                defence: defence.to_string(),
+                known: None,
+                right: Vec::new(),
+                laps: Vec::new(),
+                cells: Vec::new(),
+            });
+        }
+        &mut self.rows[at]
+    }
+
+    fn find(&self, defence: &str, plan: &Plan, stance: Stance) -> Option<&Cell> {
+        let stance = kept(defence, stance);
+        let cells = &self.row(defence)?.cells;
+        cells.iter().find(|cell| cell.stance == stance && cell.plan == *plan)
+    }
+
+    fn cell_mut(&mut self, defence: &str, plan: &Plan, stance: Stance) -> &mut Cell {
+        let (stance, cells) = (kept(defence, stance), &mut self.row_mut(defence).cells);
+        let same = |cell: &Cell| cell.stance == stance && cell.plan == *plan;
+        let at = cells.iter().position(same).unwrap_or(cells.len());
+        if at == cells.len() {
+            cells.push(Cell { plan: plan.clone(), stance, one: None, held: Vec::new() });
+        }
+        &mut cells[at]
+    }
+}
+
+/// The stance that a cell is kept under: against the bare network all are the same.
+fn kept(defence: &str, stance: Stance) -> Stance {
+    if defence == BARE { Stance::Naive } else { stance }
+}

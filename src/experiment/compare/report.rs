@@ -1,0 +1,327 @@
+//! A comparison as it stands: what was found, in rows and columns.
+
+use crate::attack::{Aim, Extent, Norm, Plan};
+use crate::defence::{Stack, Stance};
+use crate::experiment::compare::{BARE, Findings, words};
+use crate::experiment::evaluation::Share;
+use crate::experiment::report::{DefenceRow, Device, Outcome, Prediction, SampleRef, VERSION};
+use crate::metrics::{Rate, median};
+use crate::parameter::Settings;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a report is to show, and what its numbers depend on.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The bare network's name.
+    pub model: String,
+    /// How many values a picture has.
+    pub values: usize,
+    /// The data set that the many samples are from.
+    pub dataset: String,
+    /// The one sample, with the name of its class where that is known; none where it is not to be
+    /// shown.
+    pub sample: Option<(SampleRef, Option<String>)>,
+    /// How many samples were asked for; none where they are not to be shown.
+    pub n: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+    /// Draws that EOT averages over.
+    pub draws: u64,
+    /// Which device does the work.
+    pub device: Device,
+    /// The defences; the bare network stands above them.
+    pub stacks: Vec<Stack>,
+    /// The attacks.
+    pub plans: Vec<Plan>,
+    /// The stances.
+    pub stances: Vec<Stance>,
+    /// The defences that do not apply, and why not.
+    pub unfit: BTreeMap<String, String>,
+}
+
+/// Defences × attacks.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompareReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The bare network's name.
+    pub model: String,
+    /// The data set that the many samples are from.
+    pub dataset: String,
+    /// The one sample.
+    pub sample: Option<SampleRef>,
+    /// The name of its class.
+    pub label_name: Option<String>,
+    /// How many samples, the first of the data set, were asked for.
+    pub n: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+    /// Draws that EOT averages over.
+    pub draws: u64,
+    /// Which device did the work.
+    pub device: Device,
+    /// The attacks.
+    pub attacks: Vec<Column>,
+    /// The bare network, then each defence under each stance.
+    pub rows: Vec<CompareRow>,
+    /// What can be read off, one sentence each, the most telling first.
+    pub words: Vec<String>,
+}
+
+/// An attack of a comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Column {
+    /// Its identifier.
+    pub attack: &'static str,
+    /// Its name with the norm: "PGD L∞".
+    pub name: String,
+    /// The norm.
+    pub norm: Norm,
+    /// What bounds the perturbation.
+    pub extent: Extent,
+    /// The size allowed, in pixel units; none where ε decides nothing.
+    pub epsilon: Option<f64>,
+    /// Its parameters, `auto` values resolved.
+    pub parameters: Settings,
+    /// What was aimed at.
+    pub target: Aim,
+}
+
+/// A defence under a stance.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompareRow {
+    /// The stack, as the command line takes it; empty for the bare network.
+    pub defence: String,
+    /// Its name with settings.
+    pub name: String,
+    /// How much the attacks know of it; none for the bare network.
+    pub stance: Option<Stance>,
+    /// Why it does not apply, where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
+    /// The answer to the clean sample.
+    pub clean: Option<Prediction>,
+    /// How long one answer takes, in milliseconds (median).
+    pub ms: Option<f64>,
+    /// How much longer than one of the bare network.
+    pub extra_ms: Option<f64>,
+    /// What came of each attack on the sample.
+    pub cells: Vec<Option<Arc<DefenceRow>>>,
+    /// The same over many samples.
+    pub many: Option<Tally>,
+    /// How many layers it has.
+    #[serde(skip)]
+    pub layers: usize,
+    /// Whether a network of a training of its own answers.
+    #[serde(skip)]
+    pub trained: bool,
+}
+
+/// A defence under a stance over many samples.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tally {
+    /// Share answered rightly without an attack.
+    pub clean: Share,
+    /// Share answered rightly without an attack and with it, for each attack.
+    pub attacks: Vec<Option<Share>>,
+    /// Share that holds against all of the attacks.
+    pub worst: Option<Share>,
+}
+
+/// In which order the defences stand; the bare network stays on top.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// As they were named.
+    #[default]
+    Registry,
+    /// The most accurate on clean pictures first.
+    Clean,
+    /// The best worst case first.
+    Worst,
+    /// The quickest first.
+    Latency,
+}
+
+impl Sort {
+    /// Every order.
+    pub const ALL: [Self; 4] = [Self::Registry, Self::Clean, Self::Worst, Self::Latency];
+
+    /// The order of this name on the command line.
+    pub fn of(id: &str) -> Option<Self> {
+        let ids = ["named", "clean", "worst", "latency"];
+        ids.iter().position(|known| *known == id).map(|at| Self::ALL[at])
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registry => "as named",
+            Self::Clean => "clean accuracy",
+            Self::Worst => "worst case",
+            Self::Latency => "latency",
+        }
+    }
+
+    /// The next one, for the key that cycles.
+    pub fn next(self) -> Self {
+        let here = Self::ALL.iter().position(|sort| *sort == self).unwrap_or(0);
+        Self::ALL[(here + 1) % Self::ALL.len()]
+    }
+}
+
+impl Findings {
+    /// What was found for this frame.
+    pub fn report(&self, frame: &Frame) -> CompareReport {
+        let mut rows = vec![self.line(frame, None, None)];
+        for stack in &frame.stacks {
+            for stance in &frame.stances {
+                rows.push(self.line(frame, Some(stack), Some(*stance)));
+            }
+        }
+        let column = |plan: &Plan| Column {
+            attack: plan.attack.id,
+            name: match plan.attack.extent {
+                Extent::Own => plan.attack.name.to_string(),
+                _ => format!("{} {}", plan.attack.name, plan.norm),
+            },
+            norm: plan.norm,
+            extent: plan.attack.extent,
+            epsilon: plan.threshold(frame.values),
+            parameters: plan.resolved(),
+            target: plan.aim,
+        };
+        let (sample, label_name) = frame.sample.clone().unzip();
+        let label_name = label_name.flatten();
+        let mut report = CompareReport {
+            version: VERSION,
+            model: frame.model.clone(),
+            dataset: frame.dataset.clone(),
+            sample,
+            label_name,
+            n: frame.n,
+            seed: frame.seed,
+            draws: frame.draws,
+            device: frame.device.clone(),
+            attacks: frame.plans.iter().map(column).collect(),
+            rows,
+            words: Vec::new(),
+        };
+        report.words = words::words(&report);
+        report
+    }
+
+    fn line(&self, frame: &Frame, stack: Option<&Stack>, stance: Option<Stance>) -> CompareRow {
+        let defence = stack.map_or_else(|| BARE.to_string(), Stack::text);
+        let of = stance.unwrap_or_default();
+        let known = frame.sample.as_ref().and_then(|_| self.known(&defence));
+        let cell = |plan| self.cell(&defence, plan, of).cloned();
+        let laps = |defence: &str| median(self.laps(defence).iter().copied());
+        // Many samples tell the time better than one.
+        let (ms, extra_ms) = match (frame.n.and_then(|_| laps(&defence)), known) {
+            (Some(ms), _) => (Some(ms), laps(BARE).map(|bare| ms - bare)),
+            (None, Some(known)) => (Some(known.ms), Some(known.extra_ms)),
+            (None, None) => (None, None),
+        };
+        let layers = stack.map_or(&[][..], Stack::layers);
+        CompareRow {
+            name: stack.map_or_else(|| "no defence".to_string(), Stack::to_string),
+            stance,
+            unfit: frame.unfit.get(&defence).cloned(),
+            clean: known.map(|known| known.clean.clone()),
+            ms,
+            extra_ms,
+            cells: match frame.sample {
+                Some(_) => frame.plans.iter().map(cell).collect(),
+                None => vec![None; frame.plans.len()],
+            },
+            many: frame.n.and_then(|n| self.tally(&defence, frame, of, n)),
+            layers: layers.len(),
+            trained: layers.iter().any(|layer| layer.defence.family == "training"),
+            defence,
+        }
+    }
+
+    fn tally(&self, defence: &str, frame: &Frame, stance: Stance, n: usize) -> Option<Tally> {
+        let first = |all: &[bool]| all[..n.min(all.len())].to_vec();
+        let share = |all: &[bool]| -> Share {
+            Rate { hits: all.iter().filter(|holds| **holds).count(), n: all.len() }.into()
+        };
+        let right = first(self.right(defence));
+        let held: Vec<Vec<bool>> =
+            frame.plans.iter().map(|plan| first(self.held(defence, plan, stance))).collect();
+        let common = held.iter().map(Vec::len).min().unwrap_or(0);
+        let all: Vec<bool> = (0..common).map(|i| held.iter().all(|held| held[i])).collect();
+        let some = |all: &[bool]| (!all.is_empty()).then(|| share(all));
+        Some(Tally {
+            clean: some(&right)?,
+            attacks: held.iter().map(|held| some(held)).collect(),
+            worst: some(&all),
+        })
+    }
+}
+
+impl CompareReport {
+    /// The class of the one sample, or what the bare network takes it for.
+    pub fn sample_name(&self) -> Option<&str> {
+        let answer = self.rows.first().and_then(|row| row.clean.as_ref());
+        self.label_name.as_deref().or(answer.map(|answer| answer.name.as_str()))
+    }
+
+    /// Brings the defences into an order; those of which nothing is known stand last.
+    pub fn sort(&mut self, sort: Sort) {
+        let keys: Vec<f64> = self.rows.iter().map(|row| self.key(row, sort)).collect();
+        let keys: BTreeMap<&str, f64> = {
+            let mut worst: BTreeMap<&str, f64> = BTreeMap::new();
+            for (row, key) in self.rows.iter().zip(keys) {
+                let kept = worst.entry(&row.defence).or_insert(key);
+                *kept = kept.max(key);
+            }
+            worst
+        };
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        let key = |i: &usize| match self.rows[*i].stance {
+            None => f64::NEG_INFINITY,
+            Some(_) => keys[self.rows[*i].defence.as_str()],
+        };
+        order.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        let rows = order.into_iter().map(|i| self.rows[i].clone()).collect();
+        self.rows = rows;
+    }
+
+    /// What a row is sorted by: the least comes first.
+    fn key(&self, row: &CompareRow, sort: Sort) -> f64 {
+        let last = f64::MAX;
+        let held = || row.cells.iter().flatten().filter(|cell| holds(cell.outcome)).count() as f64;
+        let value = match sort {
+            Sort::Registry => return 0.0,
+            Sort::Latency => return row.ms.unwrap_or(last),
+            Sort::Clean => match (&row.many, &row.clean) {
+                (Some(tally), _) => Some(tally.clean.value),
+                (None, Some(clean)) => Some(f64::from(clean.confidence)),
+                _ => None,
+            },
+            Sort::Worst => match &row.many {
+                Some(tally) => tally.worst.map(|worst| worst.value),
+                None => Some(held()),
+            },
+        };
+        value.map_or(last, |value| -value)
+    }
+
+    /// Keeps the bare network and the defences in whose name or definition the text stands.
+    pub fn filter(&mut self, text: &str) {
+        let text = text.trim().to_lowercase();
+        let has = |row: &CompareRow| {
+            row.stance.is_none()
+                || [&row.name, &row.defence].iter().any(|own| own.to_lowercase().contains(&text))
+        };
+        self.rows.retain(has);
+    }
+}
+
+/// Whether an attack did not get what it wanted.
+pub fn holds(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Right | Outcome::Detected | Outcome::Abstained)
+}

@@ -1,0 +1,406 @@
+//! Comparisons: the same numbers as runs and evaluations, each told once; reports that can be sorted,
+//! filtered and written.
+
+use crate::defended::Cpu;
+use burn::tensor::Device;
+use epsiloscope::attack::{Flow, Norm, Plan};
+use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
+use epsiloscope::experiment::compare::{
+    BARE, CompareReport, Comparison, Finding, Findings, Format, Frame, Sort, compare_many,
+    compare_one, customary, holds, parse_attack,
+};
+use epsiloscope::experiment::{
+    self, Cost, DefenceRow, Defended, Evaluation, Outcome, Prediction, SampleRef,
+};
+use epsiloscope::model::Model;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const BOTH: [Stance; 2] = [Stance::Naive, Stance::Adaptive];
+
+fn plan(text: &str) -> Plan {
+    parse_attack(text, "mnist", 0).unwrap()
+}
+
+fn cpu() -> experiment::Device {
+    experiment::Device { kind: "cpu".into(), name: "test".into() }
+}
+
+fn task(stacks: &[&str], plans: &[&str], done: Findings) -> Comparison {
+    let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
+    let build = |text: &&str| {
+        let stack = Stack::parse(text).unwrap();
+        Arc::new(Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap())
+    };
+    Comparison {
+        pipelines: stacks.iter().map(build).collect(),
+        model: model.clone(),
+        plans: plans.iter().map(|text| plan(text)).collect(),
+        stances: BOTH.to_vec(),
+        draws: DRAWS,
+        device: cpu(),
+        done,
+    }
+}
+
+/// Everything that is told of so many samples.
+fn many(task: &Comparison, n: usize) -> Vec<Finding> {
+    let (dataset, mut told) = (Dataset::load("mnist").unwrap(), Vec::new());
+    let mut tell = |finding| told.push(finding);
+    compare_many(task, &dataset, n, &mut || Flow::Continue, &mut tell).unwrap();
+    told
+}
+
+/// Everything that is told of sample 0.
+fn one(task: &Comparison) -> Vec<Finding> {
+    let (sample, mut told) = (Dataset::load("mnist").unwrap().sample(0), Vec::new());
+    let mut tell = |finding| told.push(finding);
+    compare_one(task, &sample, &mut || Flow::Continue, &mut tell).unwrap();
+    told
+}
+
+fn findings(told: Vec<Finding>) -> Findings {
+    let mut findings = Findings::default();
+    told.into_iter().for_each(|finding| findings.take(finding));
+    findings
+}
+
+const STACKS: [&str; 3] = ["jpeg", "median", "jpeg+pgd-at"];
+const PLANS: [&str; 4] =
+    ["fgsm", "pgd:l2:steps=5", "deepfool:l2", "rotate-translate:search=random"];
+
+#[test]
+fn one_sample_of_many_is_the_sample_alone() {
+    let task = task(&STACKS, &PLANS, Findings::default());
+    let (single, counted) = (findings(one(&task)), findings(many(&task, 1)));
+    let mut outcomes = Vec::new();
+    for stack in [BARE].into_iter().chain(
+        task.pipelines
+            .iter()
+            .map(|p| p.stack.text())
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str),
+    ) {
+        assert_eq!(counted.right(stack), [true], "{stack}");
+        for (plan, stance) in task.plans.iter().flat_map(|plan| BOTH.map(|stance| (plan, stance))) {
+            let cell = single.cell(stack, plan, stance).unwrap();
+            let held = counted.held(stack, plan, stance);
+            assert_eq!(held, [holds(cell.outcome)], "{stack} {} {stance}", plan.attack.id);
+            outcomes.push(held[0]);
+        }
+    }
+    assert!(outcomes.contains(&true) && outcomes.contains(&false));
+}
+
+#[test]
+fn shares_are_those_of_evaluations() {
+    let task = task(&["median", "pgd-at"], &["pgd:steps=5", "fgsm:l2"], Findings::default());
+    // More than a batch, so that batches have to be put together in order.
+    let n = 25;
+    let findings = findings(many(&task, n));
+    for pipeline in &task.pipelines {
+        for stance in BOTH {
+            let defence = Defended { pipeline: pipeline.clone(), stance, draws: DRAWS };
+            let dataset = Dataset::load("mnist").unwrap();
+            let first = task.plans[0].clone();
+            let base = Evaluation::new(task.model.clone(), dataset, n, first, cpu());
+            let plans = task.plans.clone();
+            let evaluation = Evaluation { defence: Some(defence), plans, every: true, ..base };
+            let report = experiment::evaluate(&evaluation, &mut |_| Flow::Continue).unwrap();
+            let text = pipeline.stack.text();
+            let right: Vec<bool> = report.samples.iter().map(|s| s.correct).collect();
+            assert_eq!(findings.right(&text), right);
+            for (at, plan) in task.plans.iter().enumerate() {
+                let held = |fate: &experiment::SampleRow| {
+                    fate.correct && !fate.attacks[at].as_ref().is_some_and(|fate| fate.success)
+                };
+                let held: Vec<bool> = report.samples.iter().map(held).collect();
+                assert_eq!(findings.held(&text, plan, stance), held, "{text} {stance}");
+            }
+        }
+    }
+}
+
+#[test]
+fn naive_cells_come_first_and_what_is_known_is_not_told_again() {
+    let plans = ["fgsm", "fgsm:l2"];
+    let fresh = task(&["jpeg"], &plans, Findings::default());
+    for told in [one(&fresh), many(&fresh, 3)] {
+        let stance = |finding: &Finding| match finding {
+            Finding::Cell(_, row) => Some(row.stance),
+            Finding::Held(_, _, stance, _) => Some(*stance),
+            _ => None,
+        };
+        let stances: Vec<Stance> = told.iter().filter_map(stance).collect();
+        let first = stances.iter().position(|s| *s == Stance::Adaptive).unwrap();
+        assert_eq!((stances.len(), first), (6, 4), "{stances:?}");
+        assert!(stances[first..].iter().all(|stance| *stance == Stance::Adaptive));
+        let again = task(&["jpeg"], &plans, findings(told.clone()));
+        let more = if matches!(told[1], Finding::Cell(..) | Finding::Clean(..)) {
+            one(&again)
+        } else {
+            many(&again, 3)
+        };
+        assert!(more.is_empty(), "{more:?}");
+    }
+    // More samples go on where the first ones ended, another row or column begins anew.
+    let three = findings(many(&fresh, 3));
+    let more = task(&["jpeg", "median"], &plans, three.clone());
+    let mut all = three;
+    many(&more, 5).into_iter().for_each(|finding| all.take(finding));
+    let whole = findings(many(&task(&["jpeg", "median"], &plans, Findings::default()), 5));
+    for defence in [BARE, "jpeg", "median"] {
+        assert_eq!(all.right(defence), whole.right(defence));
+        for (plan, stance) in fresh.plans.iter().flat_map(|plan| BOTH.map(|s| (plan, s))) {
+            let held = all.held(defence, plan, stance);
+            assert!(held.len() == 5 && held == whole.held(defence, plan, stance), "{defence}");
+        }
+    }
+}
+
+#[test]
+fn it_stops_when_it_is_told_to() {
+    let task = task(&["jpeg"], &["pgd", "pgd:l2"], Findings::default());
+    let (dataset, sample) =
+        (Dataset::load("mnist").unwrap(), Dataset::load("mnist").unwrap().sample(0));
+    for most in [0, 3, 50, 90] {
+        let mut asked = 0;
+        let mut ask = || {
+            asked += 1;
+            if asked > most { Flow::Stop } else { Flow::Continue }
+        };
+        let ended = compare_one(&task, &sample, &mut ask, &mut |_| ());
+        assert!(ended.unwrap_err().is_cancelled());
+        assert_eq!(asked, most + 1);
+        let mut asked = 0;
+        let mut ask = || {
+            asked += 1;
+            if asked > most { Flow::Stop } else { Flow::Continue }
+        };
+        let ended = compare_many(&task, &dataset, 2, &mut ask, &mut |_| ());
+        assert!(ended.unwrap_err().is_cancelled());
+        assert!(asked <= most + 2, "{asked} of {most}");
+    }
+}
+
+#[test]
+fn an_attack_is_named_with_its_norm_and_parameters() {
+    let plan = plan("pgd:l2:steps=7");
+    assert_eq!((plan.norm, plan.settings.int("steps", 0)), (Norm::L2, 7));
+    assert_eq!(plan.epsilon, epsiloscope::attack::suggested("mnist", Norm::L2));
+    for (bad, word) in
+        [("pdg", "'pgd'"), ("pgd:l7", "l7"), ("jsma:linf", "give l0"), ("pgd:step=3", "steps")]
+    {
+        let told = parse_attack(bad, "mnist", 0).unwrap_err().to_string();
+        assert!(told.contains(word), "{told}");
+    }
+    let norms: Vec<Norm> = customary("mnist", 3).iter().map(|plan| plan.norm).collect();
+    assert_eq!(norms.len(), 6);
+    assert!([Norm::Linf, Norm::L2, Norm::L1].iter().all(|norm| norms.contains(norm)));
+}
+
+/// A made-up answer.
+fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
+    let clean =
+        Prediction { label: 7, name: "7".into(), confidence: 0.9, probabilities: Vec::new() };
+    let fooled =
+        Prediction { label: 2, name: "2".into(), confidence: 0.8, probabilities: Vec::new() };
+    let adversarial = if holds(outcome) { clean.clone() } else { fooled };
+    Arc::new(DefenceRow {
+        defence: defence.into(),
+        name: defence.into(),
+        stance,
+        draws: None,
+        clean,
+        adversarial,
+        outcome,
+        held: None,
+        distance: 0.3,
+        extra_ms: 0.0,
+        cost: Cost::default(),
+        picture: Picture::new([1, 1, 1], [0.5]),
+    })
+}
+
+/// A comparison made up: JPEG is clean and quick and falls to who knows it, PGD-AT holds in L∞ only,
+/// the hybrid a little more.
+fn made_up() -> (Findings, Frame) {
+    let plans = vec![plan("pgd"), plan("pgd:l2")];
+    let stacks: Vec<Stack> =
+        ["jpeg", "pgd-at", "jpeg+pgd-at"].iter().map(|text| Stack::parse(text).unwrap()).collect();
+    let mut findings = Findings::default();
+    let shares: [(&str, usize, f64, [[usize; 2]; 2]); 4] = [
+        (BARE, 100, 0.2, [[0, 5], [0, 5]]),
+        ("jpeg", 99, 0.5, [[71, 60], [0, 4]]),
+        ("pgd-at", 95, 0.1, [[97, 80], [92, 11]]),
+        ("jpeg+pgd-at", 94, 0.4, [[97, 80], [90, 45]]),
+    ];
+    for (defence, right, ms, held) in shares {
+        let first = |hits: usize| (0..100).map(|i| i < hits).collect::<Vec<bool>>();
+        findings.take(Finding::Right(defence.into(), first(right), vec![ms; 3]));
+        for (stance, held) in BOTH.into_iter().zip(held).take(if defence == BARE { 1 } else { 2 }) {
+            for (plan, hits) in plans.iter().zip(held) {
+                findings.take(Finding::Held(defence.into(), plan.clone(), stance, first(hits)));
+                let outcome = if hits > 50 { Outcome::Right } else { Outcome::Fooled };
+                findings.take(Finding::Cell(plan.clone(), row(defence, stance, outcome)));
+            }
+        }
+    }
+    let sample = SampleRef { dataset: "mnist".into(), index: 3, name: "mnist #3".into() };
+    let frame = Frame {
+        model: "my, \"own\" | net".into(),
+        values: 784,
+        dataset: "mnist".into(),
+        sample: Some((sample, Some("7".into()))),
+        n: Some(100),
+        seed: 5,
+        draws: DRAWS,
+        device: cpu(),
+        stacks,
+        plans,
+        stances: BOTH.to_vec(),
+        unfit: BTreeMap::new(),
+    };
+    (findings, frame)
+}
+
+fn report() -> CompareReport {
+    let (findings, frame) = made_up();
+    findings.report(&frame)
+}
+
+#[test]
+fn the_worst_case_is_counted_sample_by_sample() {
+    let (mut findings, frame) = made_up();
+    let worst = |findings: &Findings| {
+        let report = findings.report(&frame);
+        report.rows[1].many.clone().unwrap().worst.unwrap()
+    };
+    assert_eq!((worst(&findings).hits, worst(&findings).n), (60, 100));
+    // Ten more samples, of which one attack breaks the odd and the other the even ones.
+    for (plan, odd) in frame.plans.iter().zip([0, 1]) {
+        let held = (0..10).map(|i| i % 2 == odd).collect();
+        findings.take(Finding::Held("jpeg".into(), plan.clone(), Stance::Naive, held));
+    }
+    let frame = Frame { n: Some(110), ..frame.clone() };
+    let row = &findings.report(&frame).rows[1];
+    let tally = row.many.as_ref().unwrap();
+    assert_eq!(tally.attacks[0].unwrap().hits, 76);
+    assert_eq!((tally.worst.unwrap().hits, tally.worst.unwrap().n), (60, 110));
+    assert_eq!(row.extra_ms.map(|ms| (ms * 10.0).round()), Some(3.0));
+}
+
+#[test]
+fn sorted_and_filtered() {
+    let order = |sort: Sort| {
+        let mut report = report();
+        report.sort(sort);
+        let names: Vec<String> = report.rows.iter().map(|row| row.defence.clone()).collect();
+        // The bare network is on top, and stances stay together.
+        assert!(names[0] == BARE && names[1..].chunks(2).all(|pair| pair[0] == pair[1]));
+        names[1..].iter().step_by(2).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(order(Sort::Registry), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
+    assert_eq!(order(Sort::Clean), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
+    assert_eq!(order(Sort::Worst), ["jpeg+pgd-at", "pgd-at", "jpeg"]);
+    assert_eq!(order(Sort::Latency), ["pgd-at", "jpeg+pgd-at", "jpeg"]);
+    let mut report = report();
+    report.filter(" PGD ");
+    let names: Vec<&str> = report.rows.iter().map(|row| row.defence.as_str()).collect();
+    assert_eq!(names, [BARE, "pgd-at", "pgd-at", "jpeg+pgd-at", "jpeg+pgd-at"]);
+}
+
+#[test]
+fn sentences_say_what_the_numbers_say() {
+    let words = report().words.join("\n");
+    for part in [
+        "JPEG 75 holds 71 % against PGD L∞ that does not know it, 0 % against one that does",
+        "PGD-AT holds 92 % in L∞, 11 % in L2: trained for one ball",
+        "JPEG 75 + PGD-AT keeps 45 % in the worst case, its best part, PGD-AT, 11 %: a gain",
+        "the best worst case is JPEG 75 + PGD-AT's, 45 % (36–55 %), for 6.0 points",
+    ] {
+        assert!(words.contains(part), "{part}\n{words}");
+    }
+    // Of few samples nothing is claimed that the intervals do not bear out.
+    let (findings, frame) = made_up();
+    let words = findings.report(&Frame { n: Some(1), ..frame.clone() }).words.join("\n");
+    assert!(!words.contains("does not know") && !words.contains("one ball"), "{words}");
+    let words = findings.report(&Frame { n: None, ..frame }).words.join("\n");
+    assert!(words.contains("7: the bare network withstands 0 of 2 attacks; JPEG 75"), "{words}");
+}
+
+/// The fields of each line of a CSV text (RFC 4180).
+fn fields(text: &str) -> Vec<Vec<String>> {
+    let (mut lines, mut line, mut field, mut inside) =
+        (Vec::new(), Vec::new(), String::new(), false);
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        match (inside, c) {
+            (true, '"') if letters.peek() == Some(&'"') => field.extend(letters.next()),
+            (_, '"') => inside = !inside,
+            (false, ',') => line.push(std::mem::take(&mut field)),
+            (false, '\n') => {
+                line.push(std::mem::take(&mut field));
+                lines.push(std::mem::take(&mut line));
+            }
+            _ => field.push(c),
+        }
+    }
+    assert!(field.is_empty() && !inside, "the last line ends");
+    lines
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let report = report();
+    let lines = fields(&report.text(Format::Csv).unwrap());
+    let head = &lines[0];
+    let get = |line: &[String], name: &str| -> String {
+        line[head.iter().position(|field| field == name).unwrap()].clone()
+    };
+    assert!(lines.iter().all(|line| line.len() == head.len()));
+    // Seven rows of two cells; seven of two attacks, clean and the worst.
+    assert_eq!(lines.len(), 1 + 7 * 2 + 7 * 4);
+    assert_eq!(get(&lines[1], "model"), "my, \"own\" | net");
+    let found = lines.iter().find(|line| {
+        get(line, "defence") == "pgd-at"
+            && get(line, "stance") == "adaptive"
+            && get(line, "norm") == "l2"
+            && !get(line, "share").is_empty()
+    });
+    let found = found.unwrap();
+    assert_eq!((get(found, "share"), get(found, "n")), ("0.11".into(), "100".into()));
+    assert!(get(found, "low").parse::<f64>().unwrap() < 0.11);
+    assert_eq!((get(found, "epsilon"), get(found, "seed")), ("2".into(), "5".into()));
+    let cell = lines.iter().find(|line| get(line, "outcome") == "fooled").unwrap();
+    assert_eq!((get(cell, "label"), get(cell, "sample")), ("2".into(), "3".into()));
+
+    let json: serde_json::Value =
+        serde_json::from_str(&report.text(Format::Json).unwrap()).unwrap();
+    assert_eq!(json["version"], experiment::VERSION);
+    assert_eq!(json["rows"][4]["many"]["attacks"][1]["hits"], 11);
+    assert_eq!(json["rows"][0]["stance"], serde_json::Value::Null);
+    assert_eq!(json["rows"][1]["cells"][0]["outcome"], "right");
+
+    let text = report.text(Format::Markdown).unwrap();
+    let tables: Vec<Vec<&str>> = text
+        .split("\n\n")
+        .filter(|part| part.starts_with('|'))
+        .map(|p| p.lines().collect())
+        .collect();
+    assert_eq!(tables.len(), 2);
+    for table in &tables {
+        let count = |line: &&str| line.replace("\\|", "").matches('|').count();
+        assert_eq!(table.len(), 2 + 7);
+        assert!(table.iter().all(|line| count(line) == count(&table[0])), "{table:?}");
+    }
+    assert!(tables[1][6].contains("| 11 % (6–19) |"), "{}", tables[1][6]);
+    assert!(text.contains("- PGD-AT holds"), "{text}");
+    for (name, good) in
+        [("a.csv", true), ("b.MD", true), ("c.json", true), ("d.txt", false), ("e", false)]
+    {
+        assert_eq!(Format::of(name.as_ref(), "--save").is_ok(), good, "{name}");
+    }
+}
