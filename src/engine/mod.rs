@@ -7,6 +7,7 @@
 
 mod device;
 mod guarding;
+mod lessons;
 mod protocol;
 mod race;
 mod tasks;
@@ -14,6 +15,6 @@ mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
 pub use protocol::{
-    JobId, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
+    JobId, LessonJob, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
 };
 pub use worker::{Engine, Sink};

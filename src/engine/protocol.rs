@@ -4,7 +4,10 @@ use crate::attack::Plan;
 use crate::data::{Dataset, Sample};
 use crate::defence::Stack;
 use crate::error::{Error, Result};
-use crate::experiment::{Clean, DefenceRow, Device, Least, Point, Report, TransferReport};
+use crate::experiment::{
+    Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report, SideReport,
+    TransferReport,
+};
 use crate::model::Card;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +75,17 @@ pub struct TransferJob {
     pub samples: Samples,
 }
 
+/// Measure a lesson.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LessonJob {
+    /// Which one.
+    pub lesson: &'static LessonSpec,
+    /// On so many pictures, the first of its data set.
+    pub n: usize,
+    /// The seed of all randomness.
+    pub seed: u64,
+}
+
 /// What a transfer is measured on.
 #[derive(Clone, Debug)]
 pub enum Samples {
@@ -107,6 +121,8 @@ pub enum Request {
     Race(Arc<RaceJob>),
     /// Try what is crafted on one model on others.
     Transfer(Arc<TransferJob>),
+    /// Measure a lesson; answered by [`Update::LessonSide`] for each side.
+    Lesson(Arc<LessonJob>),
     /// Look for a misclassified sample; answered by [`Update::Found`].
     Search(SearchJob),
     /// Stop what is running; nothing takes its place.
@@ -158,6 +174,12 @@ pub enum Update {
     Progress(JobId, usize, usize),
     /// The transfer between models is measured.
     Transferred(JobId, Arc<TransferReport>),
+    /// This side of a lesson is at work; so much of it is done, 0..1.
+    LessonProgress(JobId, usize, f64),
+    /// A side of a lesson is measured.
+    LessonSide(JobId, Arc<SideReport>),
+    /// A lesson is measured.
+    Lesson(JobId, Arc<LessonReport>),
     /// A misclassified sample, or none in the whole data set.
     Found(JobId, Option<usize>),
     /// The search looked at this many samples so far.
@@ -186,6 +208,9 @@ impl Update {
             | Self::Cell(id, ..)
             | Self::Progress(id, ..)
             | Self::Transferred(id, _)
+            | Self::LessonProgress(id, ..)
+            | Self::LessonSide(id, _)
+            | Self::Lesson(id, _)
             | Self::Cancelled(id)
             | Self::Found(id, _)
             | Self::Searching(id, _)

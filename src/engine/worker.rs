@@ -73,6 +73,7 @@ impl Engine {
             | Request::Least(_)
             | Request::Race(_)
             | Request::Transfer(_)
+            | Request::Lesson(_)
             | Request::Search(_) => queue.waiting = Some((id, request)),
             Request::Cancel => {
                 queue.waiting = None;
@@ -217,6 +218,7 @@ impl Worker {
             Request::Least(job) => self.least(id, job),
             Request::Race(job) => self.race(id, job),
             Request::Transfer(job) => self.transfer(id, job),
+            Request::Lesson(job) => self.lesson(id, job),
             Request::Search(job) => self.search(id, job),
             Request::Cancel => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use super::dialogs::Overlay;
-use super::{judging, least, matrix, race};
+use super::{judging, learn, least, matrix, race};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -98,6 +98,18 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         }
         Update::Transferred(id, report) => {
             matrix::transferred(app, id, report);
+            Vec::new()
+        }
+        Update::LessonProgress(id, side, share) => {
+            learn::progress(app, id, side, share);
+            Vec::new()
+        }
+        Update::LessonSide(id, report) => {
+            learn::side(app, id, report);
+            Vec::new()
+        }
+        Update::Lesson(id, report) => {
+            learn::done(app, id, report);
             Vec::new()
         }
         Update::Cancelled(id) => {
@@ -211,6 +223,7 @@ fn give_up(app: &mut App, id: JobId) {
     if app.searching.is_some_and(|(search, _)| search == id) {
         app.searching = None;
     }
+    learn::give_up(app, id);
     forget(app, id);
 }
 

@@ -37,7 +37,7 @@ macro_rules! actions {
             /// Whether it only makes sense inside an open window, so that the palette leaves it out.
             pub fn only_inside_windows(self) -> bool {
                 use Action::*;
-                matches!(self, SwitchAxis | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+                matches!(self, SwitchAxis | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
             }
         }
     };
@@ -62,6 +62,9 @@ actions! {
     LeastEpsilon => "Look for the least ε that works",
     Transfer => "Transfer between the models of this data set",
     Race => "Race: two to four attacks side by side",
+    Learn => "Lessons: published defences and what broke them",
+    OpenSide => "Set the lesson up on the attack's screen",
+    PickLesson => "Measure the lesson of this letter",
     SwitchAxis => "Race over iterations or queries",
     NextNorm => "Switch the norm",
     NextSeed => "Take the next seed",

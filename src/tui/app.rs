@@ -2,6 +2,7 @@
 //! views.
 
 use super::dialogs::Overlay;
+use super::learn::Learn;
 use super::least::LeastSearch;
 use super::matrix::Matrix;
 pub use super::parts::{
@@ -77,6 +78,8 @@ pub struct App {
     pub race: Option<Race>,
     /// Whether a race is drawn over queries instead of iterations.
     pub race_by_queries: bool,
+    /// The lessons, and what has come out of them.
+    pub learn: Learn,
     /// The transfer matrix, while it is on the screen.
     pub matrix: Option<Matrix>,
     /// Index into [`super::matrix::COUNTS`].
@@ -164,6 +167,7 @@ impl App {
             racers: Vec::new(),
             race: None,
             race_by_queries: false,
+            learn: Learn::default(),
             matrix: None,
             matrix_count: 0,
             sent: Vec::new(),
@@ -364,6 +368,7 @@ impl App {
             }
             Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
             Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
+            Request::Lesson(job) => super::learn::sent(self, id, job.clone()),
             Request::Cancel => {}
         }
     }

@@ -23,6 +23,8 @@ pub enum Context {
     Racers,
     /// In a race.
     Race,
+    /// Among the lessons.
+    Learn,
     /// In the search for the least ε.
     Least,
     /// In the transfer matrix.
@@ -78,8 +80,22 @@ const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
 const LEFT: KeyCode = KeyCode::Left;
 const RIGHT: KeyCode = KeyCode::Right;
-const DIGITS: &[Key] =
-    &[c('g'), c('0'), c('1'), c('2'), c('3'), c('4'), c('5'), c('6'), c('7'), c('8'), c('9')];
+const LETTERS: &[Key] = &[
+    c('a'),
+    c('b'),
+    c('c'),
+    c('d'),
+    c('e'),
+    c('f'),
+    c('g'),
+    c('h'),
+    c('i'),
+    c('j'),
+    c('k'),
+    c('l'),
+    c('m'),
+    c('n'),
+];
 
 use Context::{Any, Editor, Explore, Least, List, Matrix, Prompt, Racers, Reader};
 
@@ -91,6 +107,7 @@ const DEFEND: &str = "Defences";
 const LOOK: &str = "Looking closer";
 const PROGRAM: &str = "Program";
 const RACE: &str = "In a race";
+const LEARN: &str = "Among the lessons";
 const WINDOW: &str = "In windows";
 
 /// Every key.
@@ -120,7 +137,7 @@ pub static BINDINGS: &[Binding] = &[
     row(Explore, SAMPLE, NextSample, 2, "sample", &[k(KeyCode::Down), c('j')]),
     row(Explore, SAMPLE, PreviousPage, 0, "ten back", &[k(KeyCode::PageUp)]),
     row(Explore, SAMPLE, NextPage, 0, "ten on", &[k(KeyCode::PageDown)]),
-    row(Explore, SAMPLE, JumpToSample, 0, "jump", DIGITS),
+    row(Explore, SAMPLE, JumpToSample, 0, "jump", &[c('g')]),
     row(Explore, SAMPLE, FilterByClass, 15, "filter", &[c('f'), c('/')]),
     row(Explore, SAMPLE, NextMistake, 16, "mistake", &[c('n')]),
     row(Explore, SAMPLE, PreviousMistake, 0, "mistake back", &[c('N')]),
@@ -156,6 +173,7 @@ pub static BINDINGS: &[Binding] = &[
         &[k(KeyCode::BackTab), with(KeyCode::BackTab, SHIFT)],
     ),
     row(Explore, LOOK, NextTheme, 18, "theme", &[c('T')]),
+    row(Explore, PROGRAM, Action::Learn, 12, "lessons", &[c('5')]),
     row(Explore, PROGRAM, Help, 0, "all keys", &[c('?'), k(KeyCode::F(1))]),
     row(Explore, PROGRAM, Palette, 17, "find", &[c(':')]),
     row(Explore, PROGRAM, Messages, 0, "messages", &[c('!')]),
@@ -192,6 +210,18 @@ pub static BINDINGS: &[Binding] = &[
     row(Context::Race, RACE, Palette, 0, "find", &[c(':')]),
     row(Context::Race, RACE, Messages, 0, "messages", &[c('!')]),
     row(Context::Race, RACE, Back, 4, "leave", &[k(KeyCode::Esc), c('q')]),
+    row(Context::Learn, LEARN, Accept, 1, "measure", &[k(KeyCode::Enter), c(' ')]),
+    row(Context::Learn, LEARN, PickLesson, 0, "measure", LETTERS),
+    row(Context::Learn, LEARN, Up, 2, "lesson", &[k(KeyCode::Up)]),
+    row(Context::Learn, LEARN, Down, 2, "lesson", &[k(KeyCode::Down)]),
+    row(Context::Learn, LEARN, Less, 3, "pictures", &[c('-'), k(LEFT)]),
+    row(Context::Learn, LEARN, More, 3, "pictures", &[c('+'), c('='), k(RIGHT)]),
+    row(Context::Learn, LEARN, OpenSide, 4, "open in Explore", &[c('o')]),
+    row(Context::Learn, LEARN, NextTheme, 0, "theme", &[c('T')]),
+    row(Context::Learn, LEARN, Help, 6, "all keys", &[c('?'), k(KeyCode::F(1))]),
+    row(Context::Learn, LEARN, Palette, 0, "find", &[c(':')]),
+    row(Context::Learn, LEARN, Messages, 0, "messages", &[c('!')]),
+    row(Context::Learn, LEARN, Back, 5, "leave", &[k(KeyCode::Esc), c('q'), c('1')]),
     row(Least, WINDOW, Accept, 1, "take it", &[k(KeyCode::Enter)]),
     row(Least, WINDOW, Back, 2, "close", &[k(KeyCode::Esc), c('q'), c('m')]),
     row(Matrix, WINDOW, Less, 1, "samples", &[k(LEFT), c('h'), c('-')]),
@@ -252,8 +282,8 @@ pub fn lookup(context: Context, key: Key) -> Option<Action> {
 
 /// The keys of an action, as they are shown: "← h". Digits are named together.
 pub fn keys_text(binding: &Binding) -> String {
-    if std::ptr::eq(binding.keys, DIGITS) {
-        return "g 0-9".into();
+    if std::ptr::eq(binding.keys, LETTERS) {
+        return "a-n".into();
     }
     let mut names: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
     names.dedup();
@@ -291,8 +321,8 @@ pub fn key_table() -> String {
             group = binding.group;
             text.push_str(&format!("| | **{group}** |\n"));
         }
-        let keys: Vec<String> = match std::ptr::eq(binding.keys, DIGITS) {
-            true => vec!["`g`".into(), "`0`…`9`".into()],
+        let keys: Vec<String> = match std::ptr::eq(binding.keys, LETTERS) {
+            true => vec!["`a`…`n`".into()],
             false => {
                 let mut keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
                 keys.dedup();
@@ -307,6 +337,7 @@ pub fn key_table() -> String {
             Reader => " (in a text)",
             Racers => " (choosing a race)",
             Context::Race => " (in a race)",
+            Context::Learn => " (among the lessons)",
             Least => " (looking for the least ε)",
             Matrix => " (in the transfer matrix)",
         };

@@ -53,6 +53,12 @@ fn in_window(
 
 fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Option<Action> {
     let p = view::places(app, area);
+    if app.learn.open {
+        let click = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
+        let row = view::learn::row_at(view::whole(&p, area), at.y).filter(|_| click)?;
+        (app.learn.at, _) = (row, ());
+        return Some(Action::PickLesson);
+    }
     if app.race.is_some() {
         // The race's heading names its axis.
         let click = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));

@@ -10,17 +10,20 @@ use super::view;
 use super::windows::{
     self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
-use super::{least, matrix, race, shields};
+use super::{learn, least, matrix, race, shields};
 use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
 use crate::parameter::Settings;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use tui_input::Input;
 
 /// Where keys go now.
 pub fn context(app: &App) -> Context {
-    let screen = if app.race.is_some() { Context::Race } else { Context::Explore };
+    let screen = match () {
+        () if app.learn.open => Context::Learn,
+        () if app.race.is_some() => Context::Race,
+        () => Context::Explore,
+    };
     app.overlays.last().map_or(screen, Overlay::context)
 }
 
@@ -35,12 +38,12 @@ pub fn key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
     let key = Key::of(&event);
     match keymap::lookup(context(app), key) {
         Some(action) => {
-            effects.extend(update(app, action));
-            if let (Action::JumpToSample, KeyCode::Char(digit @ '0'..='9')) = (action, key.code)
-                && let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut()
-            {
-                prompt.input = Input::new(digit.to_string());
-            }
+            effects.extend(match (action, key.code) {
+                (Action::PickLesson, KeyCode::Char(letter)) => {
+                    learn::pick(app, (letter as usize).wrapping_sub('a' as usize))
+                }
+                _ => update(app, action),
+            });
         }
         None => typed(app, event),
     }
@@ -73,6 +76,9 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             }
             list(app, Topic::Race)
         }
+        Learn => learn::open(app),
+        OpenSide => learn::explore(app),
+        PickLesson => learn::run(app),
         SwitchAxis => {
             app.race_by_queries = !app.race_by_queries;
             Vec::new()
@@ -140,12 +146,18 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
                 app.overlays.pop();
                 Vec::new()
             }
+            None if app.learn.open => learn::leave(app),
             None if app.race.is_some() => race::leave(app),
             None => {
                 app.blinking = None;
                 Vec::new()
             }
         },
+        Up if on_lessons(app) => learn::walk(app, -1),
+        Down if on_lessons(app) => learn::walk(app, 1),
+        Less if on_lessons(app) => learn::nudge(app, -1),
+        More if on_lessons(app) => learn::nudge(app, 1),
+        Accept if on_lessons(app) => learn::run(app),
         Up => move_cursor(app, -1),
         Down => move_cursor(app, 1),
         PageUp => move_cursor(app, -10),
@@ -171,6 +183,11 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             accept(app)
         }
     }
+}
+
+/// Whether keys go to the lessons.
+fn on_lessons(app: &App) -> bool {
+    app.learn.open && app.overlays.is_empty()
 }
 
 /// Goes to the sample so many places on in the list.

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod gallery;
 pub mod help;
 pub mod layout;
+pub mod learn;
 mod least;
 mod lists;
 mod matrix;
@@ -40,9 +41,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let p = places(app, area);
     frame::header(app, p.header, buf);
+    let room = whole(&p, area);
+    if app.learn.open {
+        learn::draw(app, room, buf);
+        frame::footer(app, p.footer, buf);
+        return overlays::draw(app, area, buf);
+    }
     if let Some(race) = &app.race {
-        let room = Rect { y: p.header.bottom(), height: area.height.saturating_sub(2), ..area };
-        let room = Rect { x: room.x + 1, width: room.width.saturating_sub(2), ..room };
         race::draw(app, race, room, buf);
         frame::footer(app, p.footer, buf);
         return overlays::draw(app, area, buf);
@@ -59,6 +64,12 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     frame::sentence(app, p.sentence, buf);
     frame::footer(app, p.footer, buf);
     overlays::draw(app, area, buf);
+}
+
+/// Everything between header and footer.
+pub fn whole(p: &Places, area: Rect) -> Rect {
+    let (y, height) = (p.header.bottom(), area.height.saturating_sub(2));
+    Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height }
 }
 
 fn too_small(app: &App, area: Rect, buf: &mut Buffer) {

@@ -1,0 +1,30 @@
+//! Lessons on the worker.
+
+use super::protocol::{JobId, LessonJob, Update};
+use super::worker::Worker;
+use crate::attack::Flow;
+use crate::error::Result;
+use crate::experiment::{LessonTask, teach};
+use std::sync::Arc;
+
+impl Worker {
+    /// Measures a lesson, side after side.
+    pub(super) fn lesson(&mut self, id: JobId, job: &LessonJob) -> Result<()> {
+        let stop = self.stopper(None);
+        let (sink, also) = (self.sink(), self.sink());
+        self.say(Update::Started(id));
+        let device = self.device_info();
+        let LessonJob { lesson, n, seed } = *job;
+        let task = LessonTask { lesson, n, seed, shelf: self, device };
+        let watch = &mut |side: usize, status: &crate::experiment::Status| {
+            let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
+            sink(Update::LessonProgress(id, side, share));
+            if stop() { Flow::Stop } else { Flow::Continue }
+        };
+        let report = teach(task, watch, &mut |_, side| {
+            also(Update::LessonSide(id, Arc::new(side.clone())));
+        })?;
+        self.say(Update::Lesson(id, Arc::new(report)));
+        Ok(())
+    }
+}
