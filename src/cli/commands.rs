@@ -177,7 +177,8 @@ the samples that both answer rightly. On the diagonal the attack knows its victi
 Example:
   epsiloscope transfer --models mnist-cnn,mnist-cnn-at --attack pgd --eps 0.2 --n 200")]
 pub struct TransferArgs {
-    /// Models, separated by commas [default: the built-in ones of the data set]
+    /// Models, separated by commas [default: the built-in ordinary ones of the data set, and the
+    /// adversarially trained one]
     #[arg(long, value_name = "MODELS", value_delimiter = ',', value_hint = ValueHint::AnyPath)]
     pub models: Vec<String>,
     /// Data set [default: the first model's own]

@@ -8,7 +8,7 @@ use super::{plan, progress};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::experiment::{self, Transfer, TransferReport};
-use crate::model::{self, Model};
+use crate::model::{self, Card, Model};
 
 /// Runs the command.
 pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
@@ -18,7 +18,10 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
     let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
     let names: Vec<String> = match args.models.as_slice() {
         [] => {
-            let built_in = model::catalogue().into_iter().filter(|c| c.data == dataset.id);
+            // All that were ever trained for it would be too many to read.
+            let usual = |c: &Card| matches!(c.defence.as_deref(), None | Some("pgd-at"));
+            let fits = |c: &Card| c.data == dataset.id && usual(c);
+            let built_in = model::catalogue().into_iter().filter(fits);
             built_in.map(|card| card.name).collect()
         }
         some => some.to_vec(),

@@ -52,6 +52,19 @@ pub fn models(app: &App) -> Vec<String> {
     names
 }
 
+/// Those of them that the matrix has room for: the one on the screen, what the attack is crafted on,
+/// the ordinary ones, and the adversarially trained one. All of them would be too many to read.
+pub fn compared(app: &App) -> Vec<String> {
+    let own = app.model.as_ref().map_or(&app.model_wanted, |model| &model.id);
+    let usual = |name: &String| {
+        let card = app.cards.iter().find(|card| card.name == *name);
+        card.is_none_or(|card| matches!(card.defence.as_deref(), None | Some("pgd-at")))
+    };
+    let mut names = models(app);
+    names.retain(|name| name == own || Some(name) == app.surrogate.as_ref() || usual(name));
+    names
+}
+
 /// Those of them that do not judge: what an attack can be crafted on instead.
 pub fn others(app: &App) -> Vec<String> {
     let own = app.model.as_ref().map_or(&app.model_wanted, |model| &model.id);
@@ -60,7 +73,7 @@ pub fn others(app: &App) -> Vec<String> {
 
 /// Opens the matrix and begins to measure it.
 pub fn open(app: &mut App) -> Vec<Effect> {
-    if models(app).len() < 2 {
+    if compared(app).len() < 2 {
         app.say("transfer needs two models of the same data set: there is only one".into(), false);
         return Vec::new();
     }
@@ -74,7 +87,7 @@ fn measure(app: &mut App) -> Vec<Effect> {
         (n, Some(Source::Set(set))) => Some(Samples::First(set.clone(), n.min(set.len()))),
     };
     let Some(samples) = samples.filter(|_| app.ready()) else { return Vec::new() };
-    let job = TransferJob { models: models(app), plan: app.plan.clone(), samples };
+    let job = TransferJob { models: compared(app), plan: app.plan.clone(), samples };
     vec![Effect::Request(Request::Transfer(Arc::new(job)))]
 }
 

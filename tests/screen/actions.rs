@@ -77,7 +77,7 @@ fn epsilon_is_typed_and_faults_are_told() {
 fn samples_are_walked_jumped_to_and_filtered() {
     let mut app = app();
     assert_eq!(run_after(&mut app, NextSample).expect("a run").sample.index, 1);
-    assert_eq!(run_of(press(&mut app, "12\n")).expect("a run").sample.index, 12);
+    assert_eq!(run_of(press(&mut app, "g12\n")).expect("a run").sample.index, 12);
     assert_eq!(run_of(press(&mut app, "g3\n")).expect("a run").sample.index, 3);
     press(&mut app, "g99\n");
     assert!(matches!(app.overlays.last(), Some(Overlay::Prompt(p)) if p.error.is_some()));
@@ -317,6 +317,27 @@ fn defences_are_switched_and_changed() {
     assert_eq!((app.defences[0].stance, app.stance), (Some(Stance::Gradient), Stance::Naive));
     update(&mut app, Back);
     assert!(run_after(&mut app, ToggleStance).is_none() && app.stance == Stance::Adaptive);
+}
+
+#[test]
+fn a_lesson_is_measured_by_its_letter_and_set_up_on_the_screen() {
+    let mut app = app();
+    assert!(press(&mut app, "5").is_empty() && app.learn.open);
+    let effects = press(&mut app, "b");
+    let [Effect::Request(Request::Lesson(job))] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((job.lesson.id, job.n, app.learn.lesson().id), ("jpeg", 50, "jpeg"));
+    send(&mut app, &mut 76, effects);
+    app.absorb(Update::LessonProgress(77, 0, 0.5));
+    assert_eq!(app.learn.running().unwrap().share, (0, 0.5));
+    // Another job's news are not this lesson's.
+    app.absorb(Update::Cancelled(76));
+    assert!(app.learn.running().is_some());
+    app.absorb(Update::Cancelled(77));
+    assert!(app.learn.running().is_none() && app.learn.reports.is_empty());
+    let effects = press(&mut app, "o");
+    assert!(!app.learn.open && matches!(effects.last(), Some(Effect::Request(Request::Model(_)))));
+    let on: Vec<String> = app.shields().map(|shield| shield.stack.text()).collect();
+    assert_eq!((on, app.stance), (vec!["jpeg".to_string()], Stance::Adaptive));
 }
 
 #[test]
