@@ -58,7 +58,7 @@ fn step(criterion: &mut Criterion) {
     group.bench_function("bare", |bencher| {
         bencher.iter(|| {
             let tracked = images.clone().autodiff().require_grad();
-            let logits = network.forward(tracked.clone());
+            let logits = network.forward(tracked.clone()).expect("logits");
             let mut gradients = (logits * start.clone()).sum().backward();
             let gradient = tracked.grad_remove(&mut gradients).expect("a gradient");
             black_box(gradient.try_into_vec_as::<f32>().expect("values"))

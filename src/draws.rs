@@ -1,7 +1,7 @@
 //! Random numbers: counter-based and keyed, by (seed, sample, restart) in attacks, by [`Chance`] in
 //! randomised defences, so that batching, order, cancellation and the device change nothing.
 
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -27,6 +27,25 @@ impl Draws {
     /// Uniform in `-1..1`.
     pub fn signed(&mut self) -> f32 {
         self.unit() * 2.0 - 1.0
+    }
+
+    /// Many numbers uniform in `0..1`.
+    pub fn units(&mut self, numbers: &mut [f32]) {
+        self.fill::<4>(numbers, |bytes| (u32::from_le_bytes(bytes) >> 8) as f32 / 16_777_216.0);
+    }
+
+    /// Many numbers uniform in `0..1` in steps of 1/65536: half as dear.
+    pub fn coarse(&mut self, numbers: &mut [f32]) {
+        self.fill::<2>(numbers, |bytes| f32::from(u16::from_le_bytes(bytes)) / 65_536.0);
+    }
+
+    fn fill<const N: usize>(&mut self, numbers: &mut [f32], of: impl Fn([u8; N]) -> f32) {
+        let mut bytes = [0; 4096];
+        for some in numbers.chunks_mut(bytes.len() / N) {
+            let drawn = &mut bytes[..some.len() * N];
+            self.0.fill_bytes(drawn);
+            some.iter_mut().zip(drawn.as_chunks().0).for_each(|(to, bytes)| *to = of(*bytes));
+        }
     }
 
     /// Standard normal.

@@ -1,7 +1,7 @@
 //! Networks known by name, written out as layers.
 
 use crate::error::{Error, Result};
-use crate::model::card::{Layer, Padding};
+use crate::model::layer::{Layer, Padding};
 
 /// The layers of a named network.
 ///

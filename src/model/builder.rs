@@ -3,8 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::model::architecture;
-use crate::model::card::{Card, Layer};
+use crate::model::card::Card;
 use crate::model::graph::Op;
+use crate::model::layer::Layer;
+use crate::model::mask::Mask;
 use crate::model::network::Source;
 use burn::tensor::Tensor;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
@@ -25,12 +27,9 @@ pub(super) fn layers(card: &Card) -> Result<Vec<Layer>> {
 /// # Errors
 /// Failure, naming the layer that does not fit, or whatever `source` reports.
 pub(super) fn build(card: &Card, source: &mut Source<'_>) -> Result<Vec<Op>> {
-    let mut builder = Builder { source, card: &card.name };
+    let mut builder = Builder { source, card: &card.name, masks: 0 };
     let (ops, size) = builder.stack(&layers(card)?, Size::Map(card.input.shape))?;
-    let answers = match size {
-        Size::Flat(n) => n,
-        Size::Map([c, h, w]) => c * h * w,
-    };
+    let answers = size.count();
     match answers == card.num_classes {
         true => Ok(ops),
         false => Err(builder.misfit(format!(
@@ -44,12 +43,27 @@ pub(super) fn build(card: &Card, source: &mut Source<'_>) -> Result<Vec<Op>> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Size {
     Map([usize; 3]),
-    Flat(usize),
+    /// What was flattened, and how it lay before that.
+    Flat([usize; 3]),
+}
+
+impl Size {
+    fn shape(self) -> [usize; 3] {
+        match self {
+            Self::Map(shape) | Self::Flat(shape) => shape,
+        }
+    }
+
+    fn count(self) -> usize {
+        self.shape().iter().product()
+    }
 }
 
 struct Builder<'a, 'b> {
     source: &'a mut Source<'b>,
     card: &'a str,
+    /// How many random and sparse layers there are so far.
+    masks: u64,
 }
 
 impl Builder<'_, '_> {
@@ -69,6 +83,18 @@ impl Builder<'_, '_> {
         let mut ops = Vec::new();
         let mut rest = layers.iter().peekable();
         while let Some(layer) = rest.next() {
+            if let Some(mask) =
+                Mask::new(layer, self.masks, size.shape()).map_err(|what| self.misfit(what))?
+            {
+                if let Layer::RandomSlope { top: Some(top), .. }
+                | Layer::Kwta { top: Some(top), .. } = layer
+                {
+                    ops.push(Op::Cap(*top));
+                }
+                ops.push(Op::Mask(mask));
+                self.masks += 1;
+                continue;
+            }
             let (mut op, next) = self.layer(layer, size)?;
             if let (
                 Op::Conv { weight, bias, .. },
@@ -141,10 +167,7 @@ impl Builder<'_, '_> {
                 Ok((Op::Affine { scale: scale.reshape(shape), shift: shift.reshape(shape) }, size))
             }
             (Layer::Linear { param, inputs, out, bias }, _) => {
-                let values = match size {
-                    Size::Flat(n) => n,
-                    Size::Map([c, h, w]) => c * h * w,
-                };
+                let values = size.count();
                 if values != *inputs {
                     let what = format!("linear '{param}' takes {inputs} values and gets {values}");
                     return Err(self.misfit(what));
@@ -152,7 +175,7 @@ impl Builder<'_, '_> {
                 let weight = self.take(param, "weight", &[*out, *inputs])?;
                 let weight = weight.reshape([*out, *inputs]).transpose();
                 let bias = self.maybe(*bias, param, *out)?;
-                Ok((Op::Linear { weight, bias }, Size::Flat(*out)))
+                Ok((Op::Linear { weight, bias }, Size::Flat([*out, 1, 1])))
             }
             (Layer::MaxPool2d { kernel, stride, padding }, Size::Map(map))
             | (Layer::AvgPool2d { kernel, stride, padding }, Size::Map(map)) => {
@@ -179,8 +202,7 @@ impl Builder<'_, '_> {
             (Layer::GlobalAvgPool2d, Size::Map([c, _, _])) => {
                 Ok((Op::GlobalAvgPool, Size::Map([c, 1, 1])))
             }
-            (Layer::Flatten, Size::Map([c, h, w])) => Ok((Op::Flatten, Size::Flat(c * h * w))),
-            (Layer::Flatten, Size::Flat(_)) => Ok((Op::Flatten, size)),
+            (Layer::Flatten, _) => Ok((Op::Flatten, Size::Flat(size.shape()))),
             (Layer::Residual { body }, Size::Map(_)) => {
                 let (ops, after) = self.stack(body, size)?;
                 match after == size {
@@ -190,8 +212,8 @@ impl Builder<'_, '_> {
                     }
                 }
             }
-            (other, Size::Flat(n)) if needs_map(other) => {
-                Err(self.misfit(format!("{} gets {n} flat values", kind(other))))
+            (other, Size::Flat(_)) if needs_map(other) => {
+                Err(self.misfit(format!("{} gets {} flat values", kind(other), size.count())))
             }
             (activation, _) => Ok((Op::Activation(activation.clone()), size)),
         }

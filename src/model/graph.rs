@@ -1,8 +1,10 @@
 //! A network's layers on burn's graph, and gradients through it by autodiff: of the pixels for
 //! attacks, of the weights for training.
 
+use crate::draws::Chance;
 use crate::error::Result;
-use crate::model::card::Layer;
+use crate::model::layer::Layer;
+use crate::model::mask::Mask;
 use crate::model::network::Network;
 use crate::model::read;
 use burn::tensor::activation;
@@ -13,10 +15,23 @@ use burn::tensor::{Device, Tensor, TensorData};
 /// One step of the network.
 #[derive(Clone)]
 pub(super) enum Op {
-    Conv { weight: Tensor<4>, bias: Option<Tensor<1>>, options: ConvOptions<2> },
-    Affine { scale: Tensor<4>, shift: Tensor<4> },
-    Linear { weight: Tensor<2>, bias: Option<Tensor<1>> },
+    Conv {
+        weight: Tensor<4>,
+        bias: Option<Tensor<1>>,
+        options: ConvOptions<2>,
+    },
+    Affine {
+        scale: Tensor<4>,
+        shift: Tensor<4>,
+    },
+    Linear {
+        weight: Tensor<2>,
+        bias: Option<Tensor<1>>,
+    },
     Activation(Layer),
+    /// min(x, bound).
+    Cap(f64),
+    Mask(Mask),
     MaxPool(MaxPoolOptions<2>),
     AvgPool(AvgPoolOptions<2>),
     GlobalAvgPool,
@@ -30,9 +45,18 @@ enum Flow {
     Flat(Tensor<2>),
 }
 
+/// How a pass is made.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    /// What random layers draw from, one a picture; empty: the default.
+    pub chances: &'a [Chance],
+    /// Whether layers that work while training only do.
+    pub training: bool,
+}
+
 /// Logits `[N, K]` of what enters the first layer.
-pub(super) fn answer(ops: &[Op], images: Tensor<4>) -> Tensor<2> {
-    flat(run(ops, Flow::Map(images)))
+pub(super) fn answer(ops: &[Op], images: Tensor<4>, pass: Pass<'_>) -> Result<Tensor<2>> {
+    Ok(flat(run(ops, Flow::Map(images), pass)?))
 }
 
 /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels. Forward passes
@@ -40,10 +64,12 @@ pub(super) fn answer(ops: &[Op], images: Tensor<4>) -> Tensor<2> {
 pub(super) fn slope(
     network: &Network,
     images: &Tensor<4>,
+    chances: &[Chance],
     start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<4>)> {
     let tracked = images.clone().autodiff().require_grad();
-    let (logits, loss) = begin(network.forward(tracked.clone()), &network.device, start)?;
+    let answers = network.answer(tracked.clone(), Pass { chances, training: false })?;
+    let (logits, loss) = begin(answers, &network.device, start)?;
     let mut gradients = loss.backward();
     // A network that is constant in its input (all units dead) has a zero gradient.
     let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
@@ -56,11 +82,13 @@ pub(super) fn learn(
     weights: &[Tensor<1>],
     build: impl FnOnce(&[Tensor<1>]) -> Result<Network>,
     images: &Tensor<4>,
+    chances: &[Chance],
     start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
     let tracked: Vec<_> = weights.iter().map(|w| w.clone().autodiff().require_grad()).collect();
     let network = build(&tracked)?;
-    let answers = network.forward(images.clone().autodiff());
+    let pass = Pass { chances, training: true };
+    let answers = network.answer(images.clone().autodiff(), pass)?;
     let (logits, loss) = begin(answers, &network.device, start)?;
     let mut gradients = loss.backward();
     let gradient = |weight: &Tensor<1>| match weight.grad_remove(&mut gradients) {
@@ -93,7 +121,7 @@ fn flat(flow: Flow) -> Tensor<2> {
     }
 }
 
-fn run(ops: &[Op], mut flow: Flow) -> Flow {
+fn run(ops: &[Op], mut flow: Flow, pass: Pass<'_>) -> Result<Flow> {
     for op in ops {
         flow = match (op, flow) {
             (Op::Conv { weight, bias, options }, Flow::Map(x)) => {
@@ -107,6 +135,11 @@ fn run(ops: &[Op], mut flow: Flow) -> Flow {
             }
             (Op::Activation(kind), Flow::Map(x)) => Flow::Map(activate(kind, x)),
             (Op::Activation(kind), Flow::Flat(x)) => Flow::Flat(activate(kind, x)),
+            (Op::Cap(bound), Flow::Map(x)) => Flow::Map(x.clamp_max(*bound)),
+            (Op::Cap(bound), Flow::Flat(x)) => Flow::Flat(x.clamp_max(*bound)),
+            (Op::Mask(mask), x) if mask.training && !pass.training => x,
+            (Op::Mask(mask), Flow::Map(x)) => Flow::Map(multiply(mask, x, pass.chances)?),
+            (Op::Mask(mask), Flow::Flat(x)) => Flow::Flat(multiply(mask, x, pass.chances)?),
             (Op::MaxPool(options), Flow::Map(x)) => {
                 Flow::Map(module::max_pool2d(x, options.clone()))
             }
@@ -115,7 +148,7 @@ fn run(ops: &[Op], mut flow: Flow) -> Flow {
             }
             (Op::GlobalAvgPool, Flow::Map(x)) => Flow::Map(x.mean_dims(&[2, 3])),
             (Op::Flatten, x) => Flow::Flat(flat(x)),
-            (Op::Residual(body), Flow::Map(x)) => match run(body, Flow::Map(x.clone())) {
+            (Op::Residual(body), Flow::Map(x)) => match run(body, Flow::Map(x.clone()), pass)? {
                 Flow::Map(y) => Flow::Map(x + y),
                 // The builder admits only bodies that keep the shape.
                 flat => flat,
@@ -124,7 +157,32 @@ fn run(ops: &[Op], mut flow: Flow) -> Flow {
             (_, x) => x,
         };
     }
-    flow
+    Ok(flow)
+}
+
+/// Multiplies by the layer's factors; they depend on the values, but not to the graph.
+fn multiply<const D: usize>(mask: &Mask, x: Tensor<D>, chances: &[Chance]) -> Result<Tensor<D>> {
+    let values = read(x.clone().inner())?;
+    let factors = swap(&mask.factors(&swap(&values, mask.shape, false), chances), mask.shape, true);
+    let factors = TensorData::new(factors, x.dims());
+    Ok(x.clone() * Tensor::from_data(factors, &x.inner().device()))
+}
+
+/// Pictures `[C, H, W]` to `[H, W, C]`, or back.
+fn swap(values: &[f32], [c, h, w]: [usize; 3], back: bool) -> Vec<f32> {
+    let mut swapped = vec![0.0; values.len()];
+    for (from, to) in values.chunks(c * h * w).zip(swapped.chunks_mut(c * h * w)) {
+        for channel in 0..c {
+            for pixel in 0..h * w {
+                let (first, last) = (channel * h * w + pixel, pixel * c + channel);
+                match back {
+                    true => to[first] = from[last],
+                    false => to[last] = from[first],
+                }
+            }
+        }
+    }
+    swapped
 }
 
 fn activate<const D: usize>(kind: &Layer, x: Tensor<D>) -> Tensor<D> {

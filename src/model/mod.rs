@@ -8,12 +8,17 @@ mod builder;
 mod card;
 mod graph;
 mod host;
+mod layer;
+mod mask;
 mod network;
+mod rule;
 mod store;
 mod weights;
 
-pub use card::{Accuracy, Card, Input, Layer, Normalisation, Padding, Robust};
+pub use card::{Accuracy, Card, Input, Normalisation, Robust};
+pub use layer::{Layer, Padding};
 pub use network::Network;
+pub use rule::Rule;
 pub use store::{Model, catalogue, find_card, fingerprint};
 pub use weights::{Weights, floats, read_tensors, sha256, write_tensors};
 

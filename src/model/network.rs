@@ -6,9 +6,11 @@
 
 use crate::draws::Chance;
 use crate::error::{Error, Result};
-use crate::model::card::{Card, Layer};
-use crate::model::graph::Op;
+use crate::model::card::Card;
+use crate::model::graph::{Op, Pass};
 use crate::model::host::Host;
+use crate::model::layer::Layer;
+use crate::model::rule::Rule;
 use crate::model::{Classifier, builder, graph, read};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
@@ -59,25 +61,98 @@ impl Network {
     }
 
     /// Declares the weights final. On the CPU this prepares a faster way to the logits and the
-    /// input gradient, where it knows all layers.
+    /// gradients, where it knows all layers.
     pub fn freeze(&mut self) {
         if self.device == Device::flex() {
-            self.host = Host::build(self).map(Arc::new);
+            self.host = Host::build(self, None).map(Arc::new);
         }
     }
 
+    /// The same weights with another rule in place of activations.
+    ///
+    /// # Errors
+    /// Usage, where there is nothing to replace; failure for parameters out of range.
+    pub fn with_rule(&self, rule: Rule) -> Result<Self> {
+        let layers = rule.replace(&builder::layers(&self.card)?)?;
+        let card = Card { architecture: None, layers, ..Card::clone(&self.card) };
+        let mut network = self.rebuild(Arc::new(card), &self.weights)?;
+        if let Some(host) = &self.host {
+            network.host = Host::build(&network, Some(host)).map(Arc::new);
+        }
+        Ok(network)
+    }
+
+    /// The card's network of other weights, in the order in which they were handed out.
+    fn rebuild(&self, card: Arc<Card>, weights: &[Tensor<1>]) -> Result<Self> {
+        let mut next = weights.iter().cloned();
+        Self::assemble(card, &self.device, &mut |name, _| {
+            next.next().ok_or_else(|| Error::failure("a weight is missing", name, ""))
+        })
+    }
+
     /// Pixels `[N, C, H, W]` in 0..1 to logits `[N, K]`, on burn's graph.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+    ///
+    /// # Errors
+    /// Device, when the device is lost while a random or sparse layer looks at its values.
+    pub fn forward(&self, images: Tensor<4>) -> Result<Tensor<2>> {
+        self.answer(images, Pass { chances: &[], training: false })
+    }
+
+    pub(super) fn answer(&self, images: Tensor<4>, pass: Pass<'_>) -> Result<Tensor<2>> {
         let images = match &self.normalisation {
             Some((scale, shift)) => images * scale.clone() + shift.clone(),
             None => images,
         };
-        graph::answer(&self.ops, images)
+        graph::answer(&self.ops, images, pass)
+    }
+
+    /// Whether [`Self::freeze`] found a faster way.
+    pub fn is_fast(&self) -> bool {
+        self.host.is_some()
+    }
+
+    /// Whether its answers depend on random numbers.
+    pub fn is_random(&self) -> bool {
+        random(&self.ops)
+    }
+
+    /// [`Classifier::logits`] where the random layers of each picture draw from a chance of its own;
+    /// no chances: from the default one.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn logits_by(&self, images: &Tensor<4>, chances: &[Chance]) -> Result<Vec<f32>> {
+        self.check(chances, images.dims()[0])?;
+        match &self.host {
+            Some(host) => Ok(host.logits(&read(images.clone())?, chances)),
+            None => {
+                let pass = Pass { chances, training: false };
+                read(self.answer(images.clone(), pass)?)
+            }
+        }
+    }
+
+    /// [`Classifier::slope`] where the random layers of each picture draw from a chance of its own;
+    /// no chances: from the default one.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn slope_by(
+        &self,
+        images: &Tensor<4>,
+        chances: &[Chance],
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(Vec<f32>, Tensor<4>)> {
+        self.check(chances, images.dims()[0])?;
+        let Some(host) = &self.host else { return graph::slope(self, images, chances, start) };
+        let (logits, gradient) = host.slope(&read(images.clone())?, chances, start);
+        let data = TensorData::new(gradient, images.dims());
+        Ok((logits, Tensor::from_data(data, &self.device)))
     }
 
     /// Logits, and the gradients of Σ logits·`start(logits)` with respect to the weights: one list a
     /// tensor, in the order in which `source` handed them out. `chances` holds what the random layers
-    /// of each picture draw from; empty: the default for all.
+    /// of each picture draw from; empty: the default for all. Dropout is active.
     ///
     /// # Errors
     /// Failure, naming the layer, for a network with batch norm, whose statistics are not trained
@@ -97,17 +172,12 @@ impl Network {
             ));
         }
         if let Some(host) = &self.host
-            && let Some(found) = host.learn(&read(images.clone())?, start)
+            && let Some(found) = host.learn(&read(images.clone())?, chances, start)
         {
             return Ok(found);
         }
-        let build = |tracked: &[Tensor<1>]| {
-            let mut next = tracked.iter().cloned();
-            Self::assemble(self.card.clone(), &self.device, &mut |name, _| {
-                next.next().ok_or_else(|| Error::failure("a weight is missing", name, ""))
-            })
-        };
-        graph::learn(&self.weights, build, images, start)
+        let build = |tracked: &[Tensor<1>]| self.rebuild(self.card.clone(), tracked);
+        graph::learn(&self.weights, build, images, chances, start)
     }
 
     /// There is one chance a picture, or none at all.
@@ -126,45 +196,11 @@ impl Network {
     pub(super) fn input(&self) -> [usize; 3] {
         self.card.input.shape
     }
-
-    /// Whether it answers differently from one [`Chance`] to another.
-    pub fn is_random(&self) -> bool {
-        false
-    }
-
-    /// As [`Classifier::logits`], each picture under its own chance.
-    ///
-    /// # Errors
-    /// Device, when the device is lost or out of memory.
-    pub fn logits_by(&self, images: &Tensor<4>, _: &[Chance]) -> Result<Vec<f32>> {
-        self.logits(images)
-    }
-
-    /// As [`Classifier::slope`], each picture under its own chance.
-    ///
-    /// # Errors
-    /// Device, when the device is lost or out of memory.
-    pub fn slope_by(
-        &self,
-        images: &Tensor<4>,
-        _: &[Chance],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Tensor<4>)> {
-        self.slope(images, start)
-    }
-
-    /// Whether [`Self::freeze`] found a faster way.
-    pub fn is_fast(&self) -> bool {
-        self.host.is_some()
-    }
 }
 
 impl Classifier for Network {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
-        match &self.host {
-            Some(host) => Ok(host.logits(&read(images.clone())?)),
-            None => read(self.forward(images.clone())),
-        }
+        self.logits_by(images, &[])
     }
 
     fn slope(
@@ -172,10 +208,7 @@ impl Classifier for Network {
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)> {
-        let Some(host) = &self.host else { return graph::slope(self, images, start) };
-        let (logits, gradient) = host.slope(&read(images.clone())?, start);
-        let data = TensorData::new(gradient, images.dims());
-        Ok((logits, Tensor::from_data(data, &self.device)))
+        self.slope_by(images, &[], start)
     }
 
     fn input_shape(&self) -> [usize; 3] {
@@ -197,5 +230,13 @@ fn batch_norm(layers: &[Layer]) -> Option<String> {
         Layer::BatchNorm2d { param, .. } => Some(param.clone()),
         Layer::Residual { body } => batch_norm(body),
         _ => None,
+    })
+}
+
+fn random(ops: &[Op]) -> bool {
+    ops.iter().any(|op| match op {
+        Op::Mask(mask) => mask.is_random(),
+        Op::Residual(body) => random(body),
+        _ => false,
     })
 }

@@ -159,7 +159,7 @@ impl Model {
         let device = self.network.device();
         let ramp: Tensor<1> = Tensor::from_floats([0.0, 0.5, 1.0], device);
         let images = ramp.reshape([3, 1, 1, 1]).expand([3, c, h, w]);
-        let answers = self.network.forward(images).try_into_vec_as::<f32>().map_err(|e| {
+        let answers = self.network.forward(images)?.try_into_vec_as::<f32>().map_err(|e| {
             let place = format!("model '{}'", self.card.name);
             Error { place, ..Error::lost(&e) }
         })?;

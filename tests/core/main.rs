@@ -13,6 +13,7 @@ mod gradient;
 mod host;
 mod least;
 mod lessons;
+mod masks;
 mod models;
 mod nets;
 mod registry;

@@ -59,7 +59,7 @@ pub fn problem(
     targeted: bool,
 ) -> Problem {
     let size: usize = images.dims()[1..].iter().product();
-    let logits = values(&net.forward(images.clone()));
+    let logits = values(&net.forward(images.clone()).unwrap());
     let classes = net.classes();
     let goals = logits
         .chunks(classes)

@@ -6,21 +6,25 @@ use super::kernel::Level;
 use super::pointwise::{Affine, Curve};
 use super::pool::Pool;
 use super::{Host, Op};
-use crate::model::card::Layer;
 use crate::model::graph;
+use crate::model::layer::Layer;
 use crate::model::network::Network;
 use burn::tensor::Tensor;
+use std::sync::Arc;
 
 impl Host {
     /// The same network on the host; none where it has a layer that is not known here, or weights
-    /// that cannot be read.
-    pub(in crate::model) fn build(network: &Network) -> Option<Self> {
+    /// that cannot be read. A network that is `like` another but for its activations shares its
+    /// weights.
+    pub(in crate::model) fn build(network: &Network, like: Option<&Self>) -> Option<Self> {
         let normalisation = match &network.normalisation {
             Some((scale, shift)) => Some((numbers(scale)?, numbers(shift)?)),
             None => None,
         };
         let level = Level::detect();
-        let mut order = Order { size: network.input(), level };
+        let mut shared = Vec::new();
+        like.inspect(|like| weighted(&like.ops, &mut shared));
+        let mut order = Order { size: network.input(), level, shared: shared.into_iter() };
         let ops = order.stack(&network.ops)?;
         // Logits that are still a map of several pixels would come out in another order.
         let [_, h, w] = order.size;
@@ -34,26 +38,34 @@ fn numbers<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
 
 /// Follows the size `[C, H, W]` of what flows. A flattened map keeps its size here: the linear layer
 /// behind it sorts its weights by channels last instead.
-struct Order {
+struct Order<'a> {
     size: [usize; 3],
     level: Level,
+    /// Layers whose weights can be had, in order.
+    shared: std::vec::IntoIter<&'a Op>,
 }
 
-impl Order {
+/// The layers with weights, in order.
+fn weighted<'a>(ops: &'a [Op], found: &mut Vec<&'a Op>) {
+    for op in ops {
+        match op {
+            Op::Residual(body) => weighted(body, found),
+            Op::Conv(..) | Op::Depthwise(..) => found.push(op),
+            _ => {}
+        }
+    }
+}
+
+impl Order<'_> {
     fn stack(&mut self, ops: &[graph::Op]) -> Option<Vec<Op>> {
         let mut built: Vec<Op> = Vec::new();
         for op in ops.iter().filter(|op| !matches!(op, graph::Op::Flatten)) {
             match (self.op(op)?, built.last_mut()) {
                 // An activation of bounds is part of the layer before it.
-                (Op::Curve(curve), Some(Op::Conv(conv)))
-                    if conv.clamp.is_none() && curve.clamp().is_some() =>
+                (Op::Curve(curve), Some(Op::Conv(_, none) | Op::Depthwise(_, none)))
+                    if none.is_none() && curve.clamp().is_some() =>
                 {
-                    conv.clamp = curve.clamp();
-                }
-                (Op::Curve(curve), Some(Op::Depthwise(conv)))
-                    if conv.clamp.is_none() && curve.clamp().is_some() =>
-                {
-                    conv.clamp = curve.clamp();
+                    *none = curve.clamp();
                 }
                 (op, _) => built.push(op),
             }
@@ -76,19 +88,22 @@ impl Order {
                     before: [sides[0].0, sides[1].0],
                     after: [sides[0].1, sides[1].1],
                 };
-                let bias = maybe(bias)?;
                 let depthwise = options.groups == out && inputs == 1 && c == out;
                 let [h, w] = geometry.sides(h, w);
                 self.size = [out, h, w];
-                match options.groups {
-                    1 => {
-                        let weight = numbers(weight)?;
-                        Op::Conv(Conv::new(geometry, [out, inputs], &weight, bias, self.level))
+                let bias = || maybe(bias);
+                match (options.groups, self.shared.next()) {
+                    (_, Some(Op::Conv(conv, _))) => Op::Conv(conv.clone(), None),
+                    (_, Some(Op::Depthwise(conv, _))) => Op::Depthwise(conv.clone(), None),
+                    (1, _) => {
+                        let (weight, sides) = (numbers(weight)?, [out, inputs]);
+                        let conv = Conv::new(geometry, sides, &weight, bias()?, self.level);
+                        Op::Conv(Arc::new(conv), None)
                     }
                     _ if depthwise => {
                         let weight = numbers(&weight.clone().permute([2, 3, 1, 0]))?;
-                        let bias = bias.unwrap_or_else(|| vec![0.0; out]);
-                        Op::Depthwise(Depthwise { geometry, weight, bias, clamp: None })
+                        let bias = bias()?.unwrap_or_else(|| vec![0.0; out]);
+                        Op::Depthwise(Arc::new(Depthwise { geometry, weight, bias }), None)
                     }
                     _ => return None,
                 }
@@ -97,13 +112,18 @@ impl Order {
                 Op::Affine(Affine { scale: numbers(scale)?, shift: numbers(shift)? })
             }
             graph::Op::Linear { weight, bias } => {
-                let [_, out] = weight.dims();
-                let weight = numbers(&weight.clone().transpose())?;
-                let conv = Conv::linear(self.size, &weight, maybe(bias)?, self.level);
+                let (before, [_, out]) = (self.size, weight.dims());
                 self.size = [out, 1, 1];
-                Op::Conv(conv)
+                if let Some(Op::Conv(conv, _)) = self.shared.next() {
+                    return Some(Op::Conv(conv.clone(), None));
+                }
+                let weight = numbers(&weight.clone().transpose())?;
+                let conv = Conv::linear(before, &weight, maybe(bias)?, self.level);
+                Op::Conv(Arc::new(conv), None)
             }
             graph::Op::Activation(kind) => Op::Curve(curve(kind)?),
+            graph::Op::Cap(bound) => Op::Curve(Curve::Cap(*bound as f32)),
+            graph::Op::Mask(mask) => Op::Mask(*mask),
             graph::Op::MaxPool(o) => {
                 let pool = self.pool(o.kernel_size[0], o.stride[0], o.padding[0].0);
                 Op::MaxPool(pool)
@@ -122,7 +142,7 @@ impl Order {
     }
 }
 
-impl Order {
+impl Order<'_> {
     fn pool(&mut self, kernel: usize, stride: usize, padding: usize) -> Pool {
         let pool = Pool { kernel, stride, padding };
         let [c, h, w] = self.size;
@@ -148,7 +168,6 @@ fn curve(kind: &Layer) -> Option<Curve> {
         Layer::Softplus => Curve::Softplus,
         Layer::Sigmoid => Curve::Sigmoid,
         Layer::Tanh => Curve::Tanh,
-        Layer::Dropout { .. } => Curve::LeakyRelu(1.0),
         _ => return None,
     })
 }

@@ -41,7 +41,7 @@ pub(super) struct Layout {
     pub outputs: Vec<usize>,
 }
 
-/// A convolution of one group; its activation, where that is nothing but bounds.
+/// A convolution of one group.
 pub(super) struct Conv {
     geometry: Geometry,
     inputs: usize,
@@ -51,9 +51,8 @@ pub(super) struct Conv {
     weights: Panels,
     bias: Vec<f32>,
     /// Whether the bias is one of the network's weights.
-    pub(super) biased: bool,
+    biased: bool,
     back: Vec<Phase>,
-    pub(super) clamp: Clamp,
     linear: bool,
 }
 
@@ -135,14 +134,13 @@ impl Conv {
             layout,
             biased: bias.is_some(),
             bias: bias.unwrap_or_default(),
-            clamp: None,
             linear: false,
         }
     }
 
     /// How the pictures are looked at: where the kernel sees one pixel at a time, all pixels of all
     /// pictures are one row.
-    fn view(&self, map: &Map, channels: usize, pass: &Pass) -> [usize; 3] {
+    fn view(&self, map: &Map, channels: usize, pass: &Pass<'_>) -> [usize; 3] {
         match self.linear || self.geometry.is_point() && !pass.wide {
             true => [1, 1, map.values.len() / channels],
             false => [map.n, map.h, map.w],
@@ -171,7 +169,7 @@ impl Conv {
         [self.geometry.before[1] * self.inputs, self.geometry.after[1] * self.inputs]
     }
 
-    pub(super) fn forward(&self, x: &Map, pass: &Pass) -> Map {
+    pub(super) fn forward(&self, x: &Map, clamp: Clamp, pass: &Pass<'_>) -> Map {
         let [h, w] = match self.linear {
             true => [1, 1],
             false => self.geometry.sides(x.h, x.w),
@@ -189,7 +187,7 @@ impl Conv {
                     windows: self.windows(picture, [height, width]),
                     weights: &self.weights,
                     bias: &self.bias,
-                    clamp: self.clamp,
+                    clamp,
                     answers: Answers { values, rows, columns, line, step: self.outputs },
                 });
             });
@@ -197,13 +195,8 @@ impl Conv {
         Map { n: x.n, h, w, c: self.outputs, values }
     }
 
-    /// Forgets the gradient where the activation has none.
-    pub(super) fn unclamp(&self, y: &[f32], g: &mut [f32]) {
-        unclamp(self.clamp, y, g);
-    }
-
     /// The gradient of the input, a map of `[h, w, c]`.
-    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass) -> Map {
+    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass<'_>) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
         let [n, rows, columns] = self.view(g, self.outputs, pass);
         let [height, width] = if n == g.n && !self.linear { [h, w] } else { [rows, columns] };
@@ -256,7 +249,7 @@ impl Conv {
     }
 
     /// Adds the gradients of the weights and of the bias to `sums`.
-    pub(super) fn gradient(&self, x: &Map, g: &Map, sums: &mut Sums, pass: &Pass) {
+    pub(super) fn gradient(&self, x: &Map, g: &Map, sums: &mut Sums, pass: &Pass<'_>) {
         let [n, height, width] = self.view(x, self.inputs, pass);
         let padded = pad(&x.values, width * self.inputs, self.margins());
         let [rows, columns] = self.geometry.sides(height, width);

@@ -1,6 +1,6 @@
 //! Convolutions with one kernel a channel.
 
-use super::conv::{Geometry, unclamp};
+use super::conv::Geometry;
 use super::kernel::Clamp;
 use super::{Map, Pass};
 
@@ -10,11 +10,10 @@ pub(super) struct Depthwise {
     /// `[kernel·kernel, C]`.
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
-    pub clamp: Clamp,
 }
 
 impl Depthwise {
-    pub(super) fn forward(&self, x: &Map, pass: &Pass) -> Map {
+    pub(super) fn forward(&self, x: &Map, clamp: Clamp, pass: &Pass<'_>) -> Map {
         let [h, w] = self.geometry.sides(x.h, x.w);
         let c = x.c;
         let mut values = vec![0.0; x.n * h * w * c];
@@ -29,7 +28,7 @@ impl Depthwise {
                             let both = pixel.iter().zip(weight);
                             out.iter_mut().zip(both).for_each(|(out, (x, w))| *out += x * w);
                         });
-                        if let Some((low, high)) = self.clamp {
+                        if let Some((low, high)) = clamp {
                             out.iter_mut().for_each(|v| *v = v.max(low).min(high));
                         }
                     }
@@ -39,8 +38,7 @@ impl Depthwise {
         Map { n: x.n, h, w, c, values }
     }
 
-    pub(super) fn backward(&self, y: &Map, mut g: Map, [h, w, c]: [usize; 3], pass: &Pass) -> Map {
-        unclamp(self.clamp, &y.values, &mut g.values);
+    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass<'_>) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
         for (image, g_) in values.chunks_mut(h * w * c).zip(g.values.chunks(g.size())) {
             pass.level.run(|| {

@@ -15,12 +15,15 @@ mod kernel;
 mod pointwise;
 mod pool;
 
-use conv::{Conv, Sums};
+use crate::draws::Chance;
+use crate::model::mask::Mask;
+use conv::{Conv, Sums, unclamp};
 use depthwise::Depthwise;
-use kernel::Level;
+use kernel::{Clamp, Level};
 use pointwise::{Affine, Curve};
 use pool::Pool;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// N pictures, channels last: `[N, H, W, C]`; flat values are maps of one pixel, or of as many as
 /// before they were flattened.
@@ -47,15 +50,16 @@ impl Map {
     }
 }
 
-/// A layer.
+/// A layer; with bounds where that is all there is to the activation behind it.
 enum Op {
     /// A linear layer, too.
-    Conv(Conv),
-    Depthwise(Depthwise),
+    Conv(Arc<Conv>, Clamp),
+    Depthwise(Arc<Depthwise>, Clamp),
     Affine(Affine),
     Curve(Curve),
     MaxPool(Pool),
     AvgPool(Pool),
+    Mask(Mask),
     Residual(Vec<Op>),
 }
 
@@ -63,13 +67,26 @@ enum Op {
 struct Tape {
     /// The layers' outputs.
     outputs: Vec<Map>,
-    /// Of each layer that has a body, what flowed there.
-    bodies: Vec<Option<Tape>>,
+    /// What else the layers keep.
+    kept: Vec<Kept>,
+}
+
+/// What a layer keeps besides its output.
+enum Kept {
+    Nothing,
+    /// What flowed in its body.
+    Body(Tape),
+    /// What its input was multiplied by.
+    Factors(Vec<f32>),
 }
 
 /// How a pass is made.
-struct Pass {
+struct Pass<'a> {
     level: Level,
+    /// What random layers draw from, one a picture; empty: the default.
+    chances: &'a [Chance],
+    /// Whether layers that work while training only do.
+    training: bool,
     /// Whether layers use all threads by themselves, because there are too few pictures for them.
     wide: bool,
 }
@@ -90,9 +107,10 @@ const WIDE: usize = 1 << 21;
 
 impl Host {
     /// Logits `[N, K]` of pictures `[N, C, H, W]`.
-    pub(super) fn logits(&self, images: &[f32]) -> Vec<f32> {
-        let blocks = self.each(images, BLOCK, |pass, block| run(&self.ops, &block, &pass).values);
-        blocks.concat()
+    pub(super) fn logits(&self, images: &[f32], chances: &[Chance]) -> Vec<f32> {
+        let blocks = self.blocks(images, chances, false);
+        let run = |(x, pass)| run(&self.ops, &x, &pass).values;
+        each(blocks, run).concat()
     }
 
     /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
@@ -100,10 +118,11 @@ impl Host {
     pub(super) fn slope(
         &self,
         images: &[f32],
+        chances: &[Chance],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> (Vec<f32>, Vec<f32>) {
-        let (logits, tapes) = self.record(images, BLOCK, start);
-        let back = self.all(tapes, |(pass, x, tape, g)| {
+        let (logits, begun) = self.begin(self.blocks(images, chances, false), start);
+        let back = each(begun, |(x, pass, tape, g)| {
             self.leave(&back(&self.ops, &x, tape, g, &pass, &mut None, true))
         });
         (logits, back.concat())
@@ -114,11 +133,12 @@ impl Host {
     pub(super) fn learn(
         &self,
         images: &[f32],
+        chances: &[Chance],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Option<(Vec<f32>, Vec<Vec<f32>>)> {
         let layers = learning(&self.ops)?;
-        let (logits, tapes) = self.record(images, BLOCK, start);
-        let sums = self.all(tapes, |(pass, x, tape, g)| {
+        let (logits, begun) = self.begin(self.blocks(images, chances, true), start);
+        let sums = each(begun, |(x, pass, tape, g)| {
             let mut sums = Some(Vec::new());
             back(&self.ops, &x, tape, g, &pass, &mut sums, false);
             sums.unwrap_or_default()
@@ -132,53 +152,45 @@ impl Host {
         Some((logits, gradients.flat_map(|(layer, sums)| layer.unpack(sums)).collect()))
     }
 
-    /// Forward, block by block, and the gradients that the way back of each begins with.
-    fn record(
+    /// The pictures, block by block.
+    fn blocks<'a>(
         &self,
         images: &[f32],
-        block: usize,
+        chances: &'a [Chance],
+        training: bool,
+    ) -> Vec<(Map, Pass<'a>)> {
+        let size: usize = self.input.iter().product();
+        let threads = rayon::current_num_threads();
+        let wide = threads > 1 && images.len() / size < threads;
+        let blocks = images.chunks(BLOCK * size).enumerate();
+        let mine = |i| chances.chunks(BLOCK).nth(i).unwrap_or_default();
+        let pass = |i| Pass { level: self.level, chances: mine(i), training, wide };
+        blocks.map(|(i, block)| (self.enter(block), pass(i))).collect()
+    }
+
+    /// Forward, and the gradients that the way back of each block begins with.
+    fn begin<'a>(
+        &self,
+        blocks: Vec<(Map, Pass<'a>)>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> (Vec<f32>, Vec<(Pass, Map, Tape, Map)>) {
-        let tapes = self.each(images, block, |pass, x| {
+    ) -> (Vec<f32>, Vec<(Map, Pass<'a>, Tape, Map)>) {
+        let taped = each(blocks, |(x, pass)| {
             let tape = record(&self.ops, &x, &pass);
-            (pass, x, tape)
+            (x, pass, tape)
         });
-        let outputs = |tape: &Tape, x: &Map| tape.outputs.last().map_or(x, |y| y).values.clone();
-        let logits = tapes.iter().flat_map(|(_, x, tape)| outputs(tape, x)).collect::<Vec<_>>();
+        let answers = |(x, _, tape): &(Map, Pass<'_>, Tape)| tape.last(x).values.clone();
+        let logits: Vec<f32> = taped.iter().flat_map(answers).collect();
         let start = start(&logits);
         let mut rest = &start[..];
-        let begun = tapes.into_iter().map(|(pass, x, tape)| {
-            let y = tape.outputs.last().unwrap_or(&x);
+        let begun = taped.into_iter().map(|(x, pass, tape)| {
+            let y = tape.last(&x);
             let (mine, others) = rest.split_at(y.values.len());
             rest = others;
             let g = y.with(mine.to_vec());
-            (pass, x, tape, g)
+            (x, pass, tape, g)
         });
         let begun = begun.collect();
         (logits, begun)
-    }
-
-    /// Does the work block by block; on several threads where there are blocks enough.
-    fn each<T: Send>(
-        &self,
-        images: &[f32],
-        block: usize,
-        work: impl Fn(Pass, Map) -> T + Sync + Send,
-    ) -> Vec<T> {
-        let [c, h, w] = self.input;
-        let n = images.len() / (c * h * w);
-        let threads = rayon::current_num_threads();
-        let wide = threads > 1 && n < threads;
-        let blocks: Vec<_> = images.chunks(block * c * h * w).collect();
-        let pass = || Pass { level: self.level, wide };
-        self.all(blocks, |block| work(pass(), self.enter(block)))
-    }
-
-    fn all<A: Send, T: Send>(&self, items: Vec<A>, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
-        match items.len() > 1 && rayon::current_num_threads() > 1 {
-            true => items.into_par_iter().map(work).collect(),
-            false => items.into_iter().map(work).collect(),
-        }
     }
 
     fn enter(&self, images: &[f32]) -> Map {
@@ -212,7 +224,22 @@ impl Host {
     }
 }
 
-impl Pass {
+impl Tape {
+    /// The last output; `x` where there is none.
+    fn last<'a>(&'a self, x: &'a Map) -> &'a Map {
+        self.outputs.last().unwrap_or(x)
+    }
+}
+
+/// Does the work one by one, on several threads where that helps.
+fn each<A: Send, T: Send>(items: Vec<A>, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+    match items.len() > 1 && rayon::current_num_threads() > 1 {
+        true => items.into_par_iter().map(work).collect(),
+        false => items.into_iter().map(work).collect(),
+    }
+}
+
+impl Pass<'_> {
     /// Fills `values`, which are groups of `group` numbers with `terms` multiplications each, in
     /// bands of whole groups; `fill` is told the number of the first.
     fn bands(
@@ -234,39 +261,43 @@ impl Pass {
 
 /// The layers whose weights can be learnt, in order; none where one can not.
 fn learning(ops: &[Op]) -> Option<Vec<&Conv>> {
-    let mut found = Vec::new();
+    let mut found: Vec<&Conv> = Vec::new();
     for op in ops {
         match op {
-            Op::Conv(conv) => found.push(conv),
+            Op::Conv(conv, _) => found.push(conv),
             Op::Residual(body) => found.extend(learning(body)?),
-            Op::Depthwise(_) | Op::Affine(_) => return None,
-            Op::Curve(_) | Op::MaxPool(_) | Op::AvgPool(_) => {}
+            Op::Depthwise(..) | Op::Affine(_) => return None,
+            Op::Curve(_) | Op::Mask(_) | Op::MaxPool(_) | Op::AvgPool(_) => {}
         }
     }
     Some(found)
 }
 
-fn run(ops: &[Op], x: &Map, pass: &Pass) -> Map {
+fn run(ops: &[Op], x: &Map, pass: &Pass<'_>) -> Map {
     let mut ops = ops.iter();
     let first = ops.next().map_or_else(|| x.with(x.values.clone()), |op| op.forward(x, pass));
     ops.fold(first, |x, op| op.forward(&x, pass))
 }
 
-fn record(ops: &[Op], x: &Map, pass: &Pass) -> Tape {
-    let mut tape = Tape { outputs: Vec::new(), bodies: Vec::new() };
+fn record(ops: &[Op], x: &Map, pass: &Pass<'_>) -> Tape {
+    let mut tape = Tape { outputs: Vec::new(), kept: Vec::new() };
     for op in ops {
-        let x = tape.outputs.last().unwrap_or(x);
-        let (y, body) = match op {
+        let x = tape.last(x);
+        let (y, kept) = match op {
             Op::Residual(body) => {
                 let inner = record(body, x, pass);
-                let y = inner.outputs.last().unwrap_or(x);
-                let both = y.values.iter().zip(&x.values);
-                (y.with(both.map(|(y, x)| y + x).collect()), Some(inner))
+                let both = inner.last(x).values.iter().zip(&x.values);
+                (x.with(both.map(|(y, x)| y + x).collect()), Kept::Body(inner))
             }
-            _ => (op.forward(x, pass), None),
+            Op::Mask(mask) if pass.training || !mask.training => {
+                let factors = mask.factors(&x.values, pass.chances);
+                let both = x.values.iter().zip(&factors);
+                (x.with(both.map(|(x, factor)| x * factor).collect()), Kept::Factors(factors))
+            }
+            _ => (op.forward(x, pass), Kept::Nothing),
         };
         tape.outputs.push(y);
-        tape.bodies.push(body);
+        tape.kept.push(kept);
     }
     tape
 }
@@ -279,21 +310,27 @@ fn back(
     x: &Map,
     mut tape: Tape,
     mut g: Map,
-    pass: &Pass,
+    pass: &Pass<'_>,
     sums: &mut Option<Vec<Sums>>,
     wanted: bool,
 ) -> Map {
     for (i, op) in ops.iter().enumerate().rev() {
-        let (Some(y), Some(body)) = (tape.outputs.pop(), tape.bodies.pop()) else { break };
-        let x = tape.outputs.last().unwrap_or(x);
-        g = match (op, body) {
-            (Op::Residual(inner), Some(body)) => {
+        let (Some(y), Some(kept)) = (tape.outputs.pop(), tape.kept.pop()) else { break };
+        let x = tape.last(x);
+        if let Op::Conv(_, clamp) | Op::Depthwise(_, clamp) = op {
+            unclamp(*clamp, &y.values, &mut g.values);
+        }
+        g = match (op, kept) {
+            (Op::Residual(inner), Kept::Body(body)) => {
                 let mut result = back(inner, x, body, g.with(g.values.clone()), pass, sums, true);
                 add(&mut result.values, &g.values);
                 result
             }
-            (Op::Conv(conv), _) => {
-                conv.unclamp(&y.values, &mut g.values);
+            (_, Kept::Factors(factors)) => {
+                g.values.iter_mut().zip(&factors).for_each(|(g, factor)| *g *= factor);
+                g
+            }
+            (Op::Conv(conv, _), _) => {
                 if let Some(sums) = sums {
                     let mut mine = conv.zeros(pass.level);
                     conv.gradient(x, &g, &mut mine, pass);
@@ -311,14 +348,20 @@ fn back(
 }
 
 impl Op {
-    fn forward(&self, x: &Map, pass: &Pass) -> Map {
+    fn forward(&self, x: &Map, pass: &Pass<'_>) -> Map {
         match self {
-            Self::Conv(conv) => conv.forward(x, pass),
-            Self::Depthwise(conv) => conv.forward(x, pass),
+            Self::Conv(conv, clamp) => conv.forward(x, *clamp, pass),
+            Self::Depthwise(conv, clamp) => conv.forward(x, *clamp, pass),
             Self::Affine(affine) => affine.forward(x),
             Self::Curve(kind) => kind.forward(x),
             Self::MaxPool(pool) => pool.largest(x, pass),
             Self::AvgPool(pool) => pool.mean(x),
+            Self::Mask(mask) if mask.training && !pass.training => x.with(x.values.clone()),
+            Self::Mask(mask) => {
+                let mut y = x.with(mask.factors(&x.values, pass.chances));
+                y.values.iter_mut().zip(&x.values).for_each(|(y, x)| *y *= x);
+                y
+            }
             Self::Residual(body) => {
                 let mut y = run(body, x, pass);
                 add(&mut y.values, &x.values);
@@ -328,14 +371,14 @@ impl Op {
     }
 
     /// The way back through a layer without weights to be learnt and without a body.
-    fn backward(&self, x: &Map, y: &Map, g: Map, pass: &Pass) -> Map {
+    fn backward(&self, x: &Map, y: &Map, g: Map, pass: &Pass<'_>) -> Map {
         match self {
-            Self::Depthwise(conv) => conv.backward(y, g, x.shape(), pass),
+            Self::Depthwise(conv, _) => conv.backward(&g, x.shape(), pass),
             Self::Affine(affine) => affine.backward(g),
             Self::Curve(kind) => kind.backward(x, g),
             Self::MaxPool(pool) => pool.hand_back(x, y, &g, pass),
             Self::AvgPool(pool) => pool.share(&g, x.shape()),
-            Self::Conv(_) | Self::Residual(_) => g,
+            Self::Conv(..) | Self::Mask(_) | Self::Residual(_) => g,
         }
     }
 }

@@ -32,6 +32,8 @@ impl Affine {
 pub(super) enum Curve {
     Relu,
     Relu6,
+    /// min(x, bound).
+    Cap(f32),
     LeakyRelu(f32),
     Elu(f32),
     Silu,
@@ -49,6 +51,7 @@ impl Curve {
         match self {
             Self::Relu => x.max(0.0),
             Self::Relu6 => x.clamp(0.0, 6.0),
+            Self::Cap(bound) => x.min(bound),
             Self::LeakyRelu(slope) => {
                 if x >= 0.0 {
                     x
@@ -82,6 +85,13 @@ impl Curve {
             }
             Self::Relu6 => {
                 if x > 0.0 && x < 6.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Self::Cap(bound) => {
+                if x < bound {
                     1.0
                 } else {
                     0.0
@@ -128,6 +138,7 @@ impl Curve {
         match self {
             Self::Relu => Some((0.0, f32::INFINITY)),
             Self::Relu6 => Some((0.0, 6.0)),
+            Self::Cap(bound) => Some((f32::NEG_INFINITY, bound)),
             _ => None,
         }
     }

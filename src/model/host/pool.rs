@@ -31,7 +31,7 @@ impl Pool {
     }
 
     /// The largest value of each window.
-    pub(super) fn largest(&self, x: &Map, pass: &Pass) -> Map {
+    pub(super) fn largest(&self, x: &Map, pass: &Pass<'_>) -> Map {
         let (h, w, c) = (self.side(x.h), self.side(x.w), x.c);
         let mut values = vec![f32::NEG_INFINITY; x.n * h * w * c];
         pass.level.run(|| {
@@ -49,7 +49,7 @@ impl Pool {
 
     /// Hands each value of `g` back to the place in `x` that its largest value came from: the first
     /// of equals.
-    pub(super) fn hand_back(&self, x: &Map, y: &Map, g: &Map, pass: &Pass) -> Map {
+    pub(super) fn hand_back(&self, x: &Map, y: &Map, g: &Map, pass: &Pass<'_>) -> Map {
         let c = x.c;
         let mut values = vec![0.0; x.values.len()];
         let mut open = vec![0.0; c];

@@ -1,0 +1,84 @@
+//! What takes the place of activations after the fact: architecture defences that need no training.
+
+use crate::error::{Error, Result};
+use crate::model::layer::Layer;
+
+/// What takes the place of activations; the weights stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Every ReLU becomes one of random slope below zero.
+    RandomSlope {
+        /// The least slope.
+        low: f64,
+        /// The largest slope.
+        high: f64,
+    },
+    /// Behind every ReLU, values are pruned at random, the small ones first.
+    Sap {
+        /// Number of draws, as a share of the layer's values.
+        share: f64,
+    },
+    /// Every ReLU becomes one that keeps the largest values only.
+    Kwta {
+        /// How many stay, as a share of the layer's values.
+        share: f64,
+    },
+    /// The network's own dropout stays active; where it has none, some is put before its last linear
+    /// layer.
+    Dropout {
+        /// Probability of zeroing a value, where the network has no dropout of its own.
+        p: f64,
+    },
+}
+
+impl Rule {
+    /// The layers with what takes their place.
+    ///
+    /// # Errors
+    /// Usage, where there is nothing to replace.
+    pub(super) fn replace(self, layers: &[Layer]) -> Result<Vec<Layer>> {
+        let mut found = self.through(layers);
+        let changed = found != layers;
+        match (self, found.iter().rposition(|layer| matches!(layer, Layer::Linear { .. }))) {
+            (Self::Dropout { p }, Some(last)) if !changed => {
+                found.insert(last, Layer::McDropout { p });
+                Ok(found)
+            }
+            _ if changed => Ok(found),
+            _ => Err(Error::usage(
+                format!("the network has no {} to replace", self.replaced()),
+                "architecture defence",
+                "take another network, or another defence",
+            )),
+        }
+    }
+
+    fn replaced(self) -> &'static str {
+        match self {
+            Self::Dropout { .. } => "dropout and no linear layer",
+            Self::RandomSlope { .. } | Self::Sap { .. } | Self::Kwta { .. } => "ReLU",
+        }
+    }
+
+    fn through(self, layers: &[Layer]) -> Vec<Layer> {
+        layers.iter().flat_map(|layer| self.instead(layer)).collect()
+    }
+
+    fn instead(self, layer: &Layer) -> Vec<Layer> {
+        let top = match layer {
+            Layer::Relu => None,
+            Layer::Relu6 => Some(6.0),
+            Layer::Residual { body } => return vec![Layer::Residual { body: self.through(body) }],
+            Layer::Dropout { p } if matches!(self, Self::Dropout { .. }) => {
+                return vec![Layer::McDropout { p: *p }];
+            }
+            other => return vec![other.clone()],
+        };
+        match self {
+            Self::RandomSlope { low, high } => vec![Layer::RandomSlope { low, high, top }],
+            Self::Kwta { share } => vec![Layer::Kwta { share, top }],
+            Self::Sap { share } => vec![layer.clone(), Layer::Sap { share }],
+            Self::Dropout { .. } => vec![layer.clone()],
+        }
+    }
+}
