@@ -27,6 +27,7 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-cnn-at",
     "mnist-fgsm-at",
     "mnist-trades",
+    "mnist-at-awp",
     "mnist-smooth",
     "mnist-gaussian",
     "mnist-bayes",
