@@ -26,8 +26,10 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-mlp",
     "mnist-cnn-at",
     "mnist-fgsm-at",
+    "mnist-fast-at",
     "mnist-trades",
     "mnist-at-awp",
+    "mnist-distilled",
     "mnist-smooth",
     "mnist-gaussian",
     "mnist-bayes",
@@ -35,6 +37,7 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-adp-b",
     "fashion-cnn",
     "fashion-cnn-at",
+    "cifar-resnet",
     "photo-efficientnet-lite0",
 ];
 

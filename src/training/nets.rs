@@ -87,6 +87,16 @@ pub fn dropout() -> Vec<Layer> {
     layers
 }
 
+/// [`small`] where only the largest tenth of each layer's values stays (k winners take all).
+pub fn winners() -> Vec<Layer> {
+    strided(16, 32, 100, || Layer::Kwta { share: 0.1, top: None })
+}
+
+/// [`small`] with random slopes below zero.
+pub fn random_slopes() -> Vec<Layer> {
+    strided(16, 32, 100, || Layer::RandomSlope { low: 0.0, high: 0.6, top: None })
+}
+
 /// Two hidden layers and no convolution: 235 k weights.
 pub fn perceptron() -> Vec<Layer> {
     vec![

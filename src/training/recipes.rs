@@ -188,6 +188,22 @@ pub static RECIPES: &[Recipe] = &[
         ..DIGITS
     },
     Recipe {
+        id: "mnist-kwta",
+        title: "MNIST k-winners-take-all",
+        defence: Some("kwta"),
+        layers: nets::winners,
+        about: "digits by a network of which a tenth is active",
+        ..DIGITS
+    },
+    Recipe {
+        id: "mnist-random-slope",
+        title: "MNIST random slopes",
+        defence: Some("random-slope"),
+        layers: nets::random_slopes,
+        about: "digits by a network whose activations are random, in training and after",
+        ..DIGITS
+    },
+    Recipe {
         id: "mnist-adp",
         title: "MNIST ADP",
         defence: Some("adp"),
@@ -257,6 +273,15 @@ pub static RECIPES: &[Recipe] = &[
         ..CLOTHES
     },
     Recipe {
+        id: "fashion-random-slope",
+        title: "Fashion random slopes",
+        defence: Some("random-slope"),
+        layers: nets::random_slopes,
+        epochs: 6,
+        about: "clothes by a network whose activations are random, in training and after",
+        ..CLOTHES
+    },
+    Recipe {
         id: "fashion-bayes",
         title: "Fashion Bayesian",
         defence: Some("bayes"),
@@ -292,7 +317,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-trades-awp",
         title: "CIFAR TRADES + AWP",
         defence: Some("trades-awp"),
-        epochs: 8,
+        epochs: 6,
         method: Method::Trades { adversary: Adversary::near(8.0 / 255.0, 3, 0.4), beta: 6.0 },
         perturbation: Some(0.005),
         about: "colour pictures, TRADES with adversarial weight perturbation in L∞ 8/255",
@@ -302,7 +327,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-distilled",
         title: "CIFAR distilled",
         defence: Some("distilled"),
-        epochs: 10,
+        epochs: 7,
         method: Method::Distillation { temperature: 50.0 },
         about: "colour pictures, defensive distillation at T = 50",
         ..COLOUR
