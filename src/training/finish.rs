@@ -172,9 +172,9 @@ impl Measure<'_> {
         if let Some(test) = &self.test {
             let found = on(test, ROBUST_N, plan)?;
             let text = format!(
-                "PGD-{STEPS} at ε = {:.4} on the first {} pictures of the whole test set: {:.1} % \
+                "PGD-{STEPS} at ε = {} on the first {} pictures of the whole test set: {:.1} % \
                  ({:.1} … {:.1} %), seed {}",
-                recipe.measured_at,
+                experiment::epsilon_text(recipe.measured_at),
                 found.n,
                 found.robust_accuracy * 100.0,
                 found.interval[0] * 100.0,
@@ -187,7 +187,7 @@ impl Measure<'_> {
         let command = format!(
             "epsiloscope evaluate --model {} --attack pgd:steps={STEPS} --eps {} --n {}",
             card.name,
-            recipe.measured_at,
+            experiment::epsilon_text(recipe.measured_at),
             ROBUST_N.min(built_in.len()),
         );
         card.training.insert("measured_by".into(), command.into());
