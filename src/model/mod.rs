@@ -12,6 +12,7 @@ mod layer;
 mod mask;
 mod network;
 mod rule;
+mod sample;
 mod store;
 mod weights;
 

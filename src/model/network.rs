@@ -82,6 +82,27 @@ impl Network {
         Ok(network)
     }
 
+    /// The same layers with other weights: `change` is asked about one tensor after the other, by
+    /// number, in the order in which they were handed out.
+    ///
+    /// # Errors
+    /// Whatever `change` reports.
+    pub(super) fn with_weights(
+        &self,
+        change: &mut dyn FnMut(usize, &Tensor<1>) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
+        let changed = self.weights.iter().enumerate().map(|(i, tensor)| {
+            let values = change(i, tensor)?;
+            let data = TensorData::new(values, tensor.dims());
+            Ok(Tensor::from_data(data, &self.device))
+        });
+        let mut network = self.rebuild(self.card.clone(), &changed.collect::<Result<Vec<_>>>()?)?;
+        if self.is_fast() {
+            network.freeze();
+        }
+        Ok(network)
+    }
+
     /// The card's network of other weights, in the order in which they were handed out.
     fn rebuild(&self, card: Arc<Card>, weights: &[Tensor<1>]) -> Result<Self> {
         let mut next = weights.iter().cloned();

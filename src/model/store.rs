@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::Classifier;
 use crate::model::card::Card;
 use crate::model::network::Network;
+use crate::model::sample::Spread;
 use crate::model::weights::{Weights, sha256};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ pub struct Model {
     /// The network.
     pub network: Network,
     parameters: usize,
+    /// Of each tensor, how far its values are drawn around what they are.
+    pub(super) spreads: Vec<Spread>,
 }
 
 impl Model {
@@ -138,15 +141,16 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn build(card: Card, weights: &Weights, device: &Device) -> Result<Self> {
-        let mut used = 0;
+        let (mut used, mut spreads) = (0, Vec::new());
         let mut network = Network::build(&card, device, &mut |name, shape| {
             let values = weights.get(name, shape)?;
             used += values.len();
+            spreads.push(Spread::find(weights, name, shape)?);
             Ok(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device))
         })?;
         network.freeze();
         let labels = labels(&card)?;
-        let model = Self { card, labels, network, parameters: used };
+        let model = Self { card, labels, network, parameters: used, spreads };
         model.check_logits()?;
         Ok(model)
     }

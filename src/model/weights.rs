@@ -60,6 +60,11 @@ impl Weights {
         Ok(values)
     }
 
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// How many numbers there are in all.
     pub fn count(&self) -> usize {
         self.tensors.values().map(|(_, values)| values.len()).sum()

@@ -17,6 +17,7 @@ mod masks;
 mod models;
 mod nets;
 mod registry;
+mod sample;
 mod score;
 mod training;
 mod universal;

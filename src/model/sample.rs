@@ -1,0 +1,67 @@
+//! Networks whose weights are drawn: Bayesian ones (Blundell et al. 2015), and ordinary ones shaken
+//! by a share of each weight.
+
+use crate::draws::Chance;
+use crate::error::Result;
+use crate::model::store::Model;
+use crate::model::weights::Weights;
+use crate::model::{Network, read};
+
+/// The parts of a chance that belong to weights begin here; those of layers lie below.
+const WEIGHTS: u64 = 2 << 32;
+
+/// How far a tensor's values are drawn around what the file holds.
+pub(super) enum Spread {
+    /// By these standard deviations: the file's tensor of the same name with `.sigma` behind it.
+    Known(Vec<f32>),
+    /// By a share of each value's size.
+    Share,
+    /// Not at all: statistics are no weights.
+    None,
+}
+
+impl Spread {
+    /// Of the tensor `name`.
+    ///
+    /// # Errors
+    /// Failure, for standard deviations of another shape or that are not finite.
+    pub(super) fn find(weights: &Weights, name: &str, shape: &[usize]) -> Result<Self> {
+        let sigma = format!("{name}.sigma");
+        match name.rsplit('.').next() {
+            _ if weights.has(&sigma) => Ok(Self::Known(weights.get(&sigma, shape)?.to_vec())),
+            Some("running_mean" | "running_var") => Ok(Self::None),
+            _ => Ok(Self::Share),
+        }
+    }
+}
+
+impl Model {
+    /// Whether its weights come with standard deviations.
+    pub fn is_bayesian(&self) -> bool {
+        self.spreads.iter().any(|spread| matches!(spread, Spread::Known(_)))
+    }
+
+    /// A network of weights drawn from normal distributions around the model's own: of the standard
+    /// deviations that lie beside them, elsewhere of `relative` times each weight's size.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    pub fn sample(&self, chance: Chance, relative: f64) -> Result<Network> {
+        let share = relative as f32;
+        self.network.with_weights(&mut |i, tensor| {
+            let mut values = read(tensor.clone())?;
+            let mut draws = chance.draws(WEIGHTS + i as u64);
+            match &self.spreads[i] {
+                Spread::Known(sigmas) => {
+                    let each = values.iter_mut().zip(sigmas);
+                    each.for_each(|(value, sigma)| *value += sigma * draws.normal());
+                }
+                Spread::Share => {
+                    values.iter_mut().for_each(|v| *v += share * v.abs() * draws.normal());
+                }
+                Spread::None => {}
+            }
+            Ok(values)
+        })
+    }
+}
