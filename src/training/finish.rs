@@ -1,6 +1,6 @@
 //! The end of a training: weights rounded to 16 bits, measured, and written beside their card.
 
-use crate::attack::{self, Flow, Plan};
+use crate::attack::{self, Flow, Norm, Plan};
 use crate::data::{Dataset, Filter, atomically};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
@@ -174,7 +174,7 @@ impl Measure<'_> {
             let text = format!(
                 "PGD-{STEPS} at ε = {} on the first {} pictures of the whole test set: {:.1} % \
                  ({:.1} … {:.1} %), seed {}",
-                experiment::epsilon_text(recipe.measured_at),
+                experiment::size_short(Norm::Linf, recipe.measured_at),
                 found.n,
                 found.robust_accuracy * 100.0,
                 found.interval[0] * 100.0,
@@ -187,7 +187,7 @@ impl Measure<'_> {
         let command = format!(
             "epsiloscope evaluate --model {} --attack pgd:steps={STEPS} --eps {} --n {}",
             card.name,
-            experiment::epsilon_text(recipe.measured_at),
+            experiment::size_short(Norm::Linf, recipe.measured_at),
             ROBUST_N.min(built_in.len()),
         );
         card.training.insert("measured_by".into(), command.into());
