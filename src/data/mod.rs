@@ -1,6 +1,7 @@
 //! Samples, data sets and pictures. Pixels are always `f32` in `0..=1`, laid out `[C, H, W]`.
 
 mod cifar;
+mod cosines;
 mod dataset;
 mod file;
 mod idx;
@@ -8,6 +9,7 @@ mod picture;
 mod save;
 mod training;
 
+pub use cosines::cosines;
 pub use dataset::{DATASETS, Dataset, DatasetRow, Sample, imagenet_labels};
 pub use file::read_picture;
 pub use picture::{Filter, Picture};

@@ -62,7 +62,15 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// None; answers so that a row's `build` can end with it.
     pub fn stage(&mut self, transform: Box<dyn Transform>) -> Result<()> {
-        let DefenceSpec { passage, randomised, .. } = *self.row;
+        self.stage_if(transform, self.row.randomised)
+    }
+
+    /// As [`Self::stage`], for a row that is randomised with some settings only.
+    ///
+    /// # Errors
+    /// None, as there.
+    pub fn stage_if(&mut self, transform: Box<dyn Transform>, randomised: bool) -> Result<()> {
+        let passage = self.row.passage;
         self.stages.push(Stage { transform, passage, randomised });
         Ok(())
     }

@@ -214,6 +214,11 @@ impl Pipeline {
         self.stages.len() + 100 * branch
     }
 
+    /// What stands before every network.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
     /// What stands before every network, and before this branch's alone.
     pub(super) fn stages_of(&self, branch: usize) -> (&[Stage], &[Stage]) {
         (&self.stages, &self.branches[branch].stages)

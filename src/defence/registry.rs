@@ -62,8 +62,21 @@ impl PartialEq for DefenceSpec {
 }
 
 /// Every defence, family by family, in the order of menus.
-pub static DEFENCES: &[DefenceSpec] =
-    &[input::BIT_DEPTH, input::MEDIAN, input::JPEG, trained::PGD_AT, trained::MODEL];
+pub static DEFENCES: &[DefenceSpec] = &[
+    input::BIT_DEPTH,
+    input::MEDIAN,
+    input::NLM,
+    input::JPEG,
+    input::BLUR,
+    input::TV,
+    input::RESIZE_PAD,
+    input::NOISE,
+    input::THERMOMETER,
+    input::PCA,
+    input::DCT,
+    trained::PGD_AT,
+    trained::MODEL,
+];
 
 impl DefenceSpec {
     /// Finds a defence by its identifier or one of its other names.

@@ -19,6 +19,7 @@ mod nets;
 mod registry;
 mod sample;
 mod score;
+mod stages;
 mod training;
 mod universal;
 mod wgpu;

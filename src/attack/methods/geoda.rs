@@ -9,13 +9,13 @@
 //! The answers' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
 //! the boundary and would otherwise bias the estimate.
 
-use crate::attack::methods::cosines::cosines;
 use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Decision;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::data::cosines;
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};

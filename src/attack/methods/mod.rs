@@ -9,7 +9,6 @@ pub(super) mod bandits;
 pub(super) mod baselines;
 pub(super) mod boundary;
 pub(super) mod colour;
-mod cosines;
 pub(super) mod cw;
 pub(super) mod ddn;
 pub(super) mod deepfool;

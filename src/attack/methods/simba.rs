@@ -4,7 +4,6 @@
 //! The paper bounds the perturbation by the number of steps only; here a step that would leave the
 //! ε-ball is skipped. Neither it nor a step that the box turns into nothing costs a query.
 
-use crate::attack::methods::cosines::cosines;
 use crate::attack::methods::standing::Standing;
 use crate::attack::norm::Norm;
 use crate::attack::objective::CrossEntropy;
@@ -13,6 +12,7 @@ use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::trial::{Best, Trial};
+use crate::data::cosines;
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};

@@ -1,6 +1,7 @@
 //! The median filter.
 
 use crate::data::Picture;
+use crate::defence::input::mirrored;
 use crate::defence::registry::{DefenceSpec, Passage};
 use crate::defence::transform::Transform;
 use crate::draws::Draws;
@@ -35,13 +36,8 @@ impl Transform for Median {
     /// reflected, and of an even number of values the upper middle one is taken.
     fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
         let [c, h, w] = picture.shape();
-        let before = self.size / 2;
-        let reflect = |at: usize, offset: usize, n: usize| {
-            let i = (at + offset) as isize - before as isize;
-            let n = n as isize;
-            let i = i.rem_euclid(2 * n);
-            (if i < n { i } else { 2 * n - 1 - i }) as usize
-        };
+        let before = self.size as isize / 2;
+        let reflect = |at: usize, offset: usize, n| mirrored((at + offset) as isize - before, n);
         let pixels = picture.pixels();
         let mut window = Vec::with_capacity(self.size * self.size);
         let mut out = Vec::with_capacity(pixels.len());

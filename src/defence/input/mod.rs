@@ -1,19 +1,71 @@
 //! Transformations of the picture before the network sees it, one a file.
 
 mod bit_depth;
+mod blur;
+mod dct;
 mod jpeg;
 mod median;
+mod nlm;
+mod noise;
+mod pca;
+mod resize_pad;
+mod separable;
+mod thermometer;
+mod tv;
 
 pub use bit_depth::BIT_DEPTH;
+pub use blur::BLUR;
+pub use dct::DCT;
 pub use jpeg::{JPEG, jpeg};
 pub use median::MEDIAN;
+pub use nlm::NLM;
+pub use noise::NOISE;
+pub use pca::PCA;
+pub use resize_pad::RESIZE_PAD;
+pub use thermometer::THERMOMETER;
+pub use tv::TV;
 
-#[cfg(test)]
 use crate::data::Picture;
+
+/// Where a place beyond the edge of `n` pixels is mirrored to; the edge pixel counts twice.
+fn mirrored(place: isize, n: usize) -> usize {
+    let place = place.rem_euclid(2 * n as isize) as usize;
+    if place < n { place } else { 2 * n - 1 - place }
+}
+
+/// A picture of these values, cut off at 0 and 1.
+fn cut_off(shape: [usize; 3], mut values: Vec<f32>) -> Picture {
+    values.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+    Picture::new(shape, values)
+}
+
+/// The way back of [`cut_off`]: nothing gets through where these values were cut off by more than
+/// rounding.
+fn pull_cut(values: &[f32], gradient: &mut [f32]) {
+    for (value, slope) in values.iter().zip(gradient) {
+        if !(-1e-6..=1.0 + 1e-6).contains(value) {
+            *slope = 0.0;
+        }
+    }
+}
+
+/// A picture of uneven values, 0..1: ((7i² + 3i) mod 23) / 22, as the numbers in tests were found for.
+#[cfg(test)]
+fn uneven(shape: [usize; 3]) -> Picture {
+    let n = shape.iter().product::<usize>();
+    let value = |i: usize| ((i * i * 7 + i * 3) % 23) as f32 / 22.0;
+    Picture::new(shape, (0..n).map(value).collect::<Vec<_>>())
+}
+
+/// Whether the values at these places are those listed, to six digits.
+#[cfg(test)]
+fn listed(values: &[f32], list: &[(usize, f32)]) -> bool {
+    list.iter().all(|(at, value)| (values[*at] - value).abs() < 3e-6)
+}
 
 /// A picture of rising values, 0..1.
 #[cfg(test)]
-pub(super) fn ramp(shape: [usize; 3]) -> Picture {
+fn ramp(shape: [usize; 3]) -> Picture {
     let n = shape.iter().product::<usize>();
     Picture::new(shape, (0..n).map(|i| i as f32 / (n - 1).max(1) as f32).collect::<Vec<_>>())
 }
