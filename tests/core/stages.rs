@@ -18,7 +18,12 @@ fn pipeline(stack: &str, shape: [usize; 3], data: &str) -> Result<Pipeline> {
 }
 
 fn stages(stack: &str, shape: [usize; 3]) -> Pipeline {
-    pipeline(stack, shape, if shape[0] == 1 { "mnist" } else { "cifar10" }).unwrap()
+    let data = match shape {
+        [1, ..] => "mnist",
+        [_, _, 224] => "photos",
+        _ => "cifar10",
+    };
+    pipeline(stack, shape, data).unwrap()
 }
 
 /// Every row that transforms the picture.
@@ -29,7 +34,7 @@ fn rows() -> impl Iterator<Item = &'static DefenceSpec> {
 const SHAPES: [[usize; 3]; 6] =
     [[1, 28, 28], [3, 32, 32], [3, 224, 224], [1, 5, 9], [3, 13, 2], [1, 1, 1]];
 
-/// Smooth pictures in 0..1 with areas at both ends, none like the other.
+/// Smooth pictures with areas next to both ends of 0..1, none like the other.
 fn picture(shape @ [c, h, w]: [usize; 3], seed: u64) -> Picture {
     let mut draws = Draws::new(seed, 0, 0);
     let waves: Vec<[f32; 4]> = (0..4 * c).map(|_| [0; 4].map(|_| draws.signed())).collect();
@@ -38,7 +43,7 @@ fn picture(shape @ [c, h, w]: [usize; 3], seed: u64) -> Picture {
         let (y, x) = (y as f32 / h as f32, x as f32 / w as f32);
         let wave = |k: &[f32; 4]| (6.0 * (k[0] * y + k[1] * x) + 3.0 * k[2]).sin() * k[3];
         let sum: f32 = waves[4 * plane..][..4].iter().map(wave).sum();
-        (0.5 + 0.6 * sum).clamp(0.0, 1.0)
+        (0.5 + 0.6 * sum).clamp(0.01, 0.99)
     };
     Picture::new(shape, (0..c * h * w).map(value).collect::<Vec<_>>())
 }
@@ -112,7 +117,7 @@ fn slopes(stage: &Stage, picture: &Picture, gradient: &[f32], draw: u64) -> Vec<
             terms.map(|(v, g)| f64::from(*v) * f64::from(*g)).sum()
         };
         let [up, here, down] = [2e-3, 0.0, -2e-3].map(sum);
-        if (up - 2.0 * here + down).abs() < 4e-6 * (1.0 + up.abs()) {
+        if (up - 2.0 * here + down).abs() < 5e-6 {
             found.push([(up - down) / 4e-3, f64::from(said[at]), f64::from(gradient[at])]);
         }
     }

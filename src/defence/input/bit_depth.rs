@@ -19,7 +19,8 @@ pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
     summary: "rounds every pixel to few levels",
     about: "Reducing the colour depth wipes out perturbations smaller than half a level. The gradient of \
             rounding is zero almost everywhere, which stops an attack that does not know better; one \
-            that treats the rounding as the identity on the way back walks right through it.",
+            that treats the rounding as the identity on the way back walks right through it. Black and \
+            white digits are a special case: with one bit, no ε below ½ turns black into white.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
     build: |settings, draft| {
         draft.stage(Box::new(BitDepth { bits: settings.int("bits", 3) as u32 }))
