@@ -61,12 +61,19 @@ pub struct Victim<'a> {
     network: &'a dyn Classifier,
     forward: u64,
     backward: u64,
+    first: Option<(Tensor<4>, f64)>,
 }
 
 impl<'a> Victim<'a> {
     /// An oracle that nobody has asked yet.
     pub fn new(network: &'a dyn Classifier) -> Self {
-        Self { network, forward: 0, backward: 0 }
+        Self { network, forward: 0, backward: 0, first: None }
+    }
+
+    /// The first picture's first gradient, `[1, C, H, W]`, and by what it was multiplied; none where
+    /// nobody has asked for one.
+    pub fn first_gradient(&self) -> Option<&(Tensor<4>, f64)> {
+        self.first.as_ref()
     }
 
     /// The answers that count: see [`Classifier::decide`].
@@ -127,6 +134,9 @@ impl Gradient for Victim<'_> {
         };
         let (logits, gradient) = self.network.slope(images, &mut start)?;
         let scores = Scores::new(logits, classes);
+        if let (None, Some(scale)) = (&self.first, scale.first()) {
+            self.first = Some((gradient.clone().slice(0..1), *scale));
+        }
         Ok(Slope { scores, loss, gradient, scale })
     }
 }

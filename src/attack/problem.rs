@@ -2,7 +2,7 @@
 
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::registry::{AttackSpec, Extent};
+use crate::attack::registry::{AttackSpec, Extent, Knowledge};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
@@ -149,6 +149,15 @@ impl Plan {
             Extent::Least => Some(self.epsilon).filter(|e| *e < self.norm.widest(values)),
             Extent::Own => None,
         }
+    }
+
+    /// Whether it looks at one gradient within ε, and no more.
+    pub fn takes_one_step(&self) -> bool {
+        let many = ["steps", "restarts", "repeats", "queries", "iterations"];
+        let settings = self.resolved();
+        let budgeted = self.attack.extent == Extent::Budget;
+        let gradient = self.attack.knowledge() == Knowledge::Gradient;
+        budgeted && gradient && many.iter().all(|id| settings.int(id, 1) <= 1)
     }
 
     /// The same plan with no ε to keep to, for pictures of this many values.

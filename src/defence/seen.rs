@@ -56,12 +56,12 @@ impl Stance {
     }
 
     /// Whether it goes straight through what has no gradient.
-    fn through(self) -> bool {
+    pub fn through(self) -> bool {
         matches!(self, Self::Bpda | Self::Adaptive)
     }
 
     /// Whether it averages over draws.
-    fn averages(self) -> bool {
+    pub fn averages(self) -> bool {
         matches!(self, Self::Eot | Self::Adaptive)
     }
 }

@@ -1,13 +1,16 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Observer, REJECTED, Victim};
+use crate::attack::{Goal, Observer, REJECTED, Victim};
 use crate::data::Picture;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
+use crate::experiment::evaluation::Share;
+use crate::experiment::lamps::{Logbook, first};
 use crate::experiment::report::{Cost, DefenceRow, Outcome, Prediction, Report};
 use crate::experiment::single::{
     Experiment, answer, assault, cost, picture, prediction, problem, tensor,
 };
+use crate::metrics::lamps::{Behind, Evidence, First, Leg};
 use crate::metrics::{Rate, median};
 use crate::model::Model;
 use std::time::Instant;
@@ -27,11 +30,19 @@ pub struct Against<'a> {
 }
 
 /// What a defence answers to one picture.
-struct Answer {
+pub(super) struct Answer {
     prediction: Prediction,
     refused: bool,
     /// The labels of the judge's answers.
     labels: Vec<usize>,
+}
+
+impl Answer {
+    /// How many of the judge's answers the attack did not turn.
+    pub fn held(&self, goal: Goal) -> Rate {
+        let hits = self.labels.iter().filter(|label| !goal.reached(**label)).count();
+        Rate { hits, n: self.labels.len() }
+    }
 }
 
 /// What is known of a defence before it is attacked: its answer to the clean picture, and what it
@@ -48,7 +59,7 @@ pub struct Known {
     pub extra_ms: f64,
 }
 
-fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer> {
+pub(super) fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer> {
     let answers = pipeline.judged(std::slice::from_ref(picture))?.swap_remove(0);
     let label = |(row, refused): &(Vec<f32>, bool)| match refused {
         true => REJECTED,
@@ -115,9 +126,9 @@ pub fn defend(
 ) -> Result<DefenceRow> {
     let Against { pipeline, stance, .. } = against;
     let wrong = known.clean.label != report.label || known.refused;
-    let (found, cost) = match (stance, wrong) {
-        (Stance::Naive, _) => (report.picture.clone(), Cost::default()),
-        (_, true) => (report.original.clone(), Cost::default()),
+    let (found, course) = match (stance, wrong) {
+        (Stance::Naive, _) => (report.picture.clone(), Course::default()),
+        (_, true) => (report.original.clone(), Course::default()),
         _ => attack(experiment, report, against, observer)?,
     };
     let answer = answer_of(pipeline, &found)?;
@@ -130,22 +141,42 @@ pub fn defend(
         None => report.outcome(known.clean.label, answer.prediction.label, distance),
     };
     let goal = report.goal();
-    let hits = answer.labels.iter().filter(|label| !goal.reached(**label)).count();
-    let n = answer.labels.len();
+    let held = pipeline.is_random().then(|| answer.held(goal));
+    let draws = pipeline.averages(stance).then_some(against.draws);
+    let (broken, random, refused) = (pipeline.is_broken(), pipeline.is_random(), answer.refused);
+    let lamps = Evidence {
+        attacked: !wrong,
+        reached: !refused && goal.reached(answer.prediction.label),
+        success: outcome == Outcome::Fooled,
+        transferred: against.surrogate.is_some(),
+        behind: Some(Behind { stance, broken, random, draws, held, refused }),
+        legs: course.legs,
+        first: course.first,
+        ..Evidence::new(experiment.plan.clone(), report.epsilon)
+    };
     Ok(DefenceRow {
         defence: pipeline.stack.text(),
         name: pipeline.stack.to_string(),
         stance,
-        draws: pipeline.averages(stance).then_some(against.draws),
+        draws,
         clean: known.clean.clone(),
         adversarial: answer.prediction,
         outcome,
-        held: pipeline.is_random().then(|| Rate { hits, n }.into()),
+        held: held.map(Share::from),
         distance,
         extra_ms: known.extra_ms,
-        cost,
+        cost: course.cost,
+        lamps,
         picture: found,
     })
+}
+
+/// How an attack went.
+#[derive(Default)]
+struct Course {
+    cost: Cost,
+    legs: Vec<Leg>,
+    first: Option<First>,
 }
 
 /// The attack through the defence.
@@ -154,7 +185,7 @@ fn attack(
     report: &Report,
     against: Against<'_>,
     observer: &mut dyn Observer,
-) -> Result<(Picture, Cost)> {
+) -> Result<(Picture, Course)> {
     let Against { pipeline, surrogate, stance, draws } = against;
     let images = tensor(&pipeline.base, &report.original);
     let problem = problem(experiment, images, report.goal())?;
@@ -163,7 +194,11 @@ fn attack(
     let behind = surrogate.map(|surrogate| surrogate.seen(stance, draws));
     let mut victim = Victim::new(&seen);
     let mut crafted_on = behind.as_ref().map(|seen| Victim::new(seen));
-    let verdict = assault(&experiment.plan, &mut victim, crafted_on.as_mut(), &problem, observer)?;
+    let mut logbook = Logbook::new(observer);
+    let plan = &experiment.plan;
+    let verdict = assault(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
     let cost = cost([&victim].into_iter().chain(&crafted_on), begin);
-    Ok((picture(verdict.images, report.original.shape())?, cost))
+    let first = first(crafted_on.as_ref().unwrap_or(&victim))?;
+    let course = Course { cost, legs: logbook.finish(), first };
+    Ok((picture(verdict.images, report.original.shape())?, course))
 }

@@ -1,13 +1,15 @@
 //! What an evaluation found: serialised as it stands for `--json`.
 
-use crate::attack::{Aim, Extent, Knowledge, Norm, Plan};
+use crate::attack::{Aim, Extent, Norm, Plan};
 use crate::defence::Stance;
 use crate::experiment::evaluate::Evaluation;
+use crate::experiment::lamps;
 use crate::experiment::ledger::{Entry, Fate, Ledger};
 use crate::experiment::many::Answers;
 use crate::experiment::report::{Cost, Device, VERSION};
+use crate::metrics::lamps::Survey;
 use crate::metrics::{Rate, median};
-use crate::parameter::{Settings, Value};
+use crate::parameter::Settings;
 use serde::Serialize;
 
 /// A share with its uncertainty.
@@ -152,6 +154,8 @@ pub struct EvaluationReport {
     pub samples: Vec<SampleRow>,
     /// What it cost.
     pub cost: Cost,
+    /// What the evaluation lamps look at; in JSON, what they show.
+    pub lamps: Survey,
 }
 
 /// Makes the report from what was done; `clean` is what the clean pictures cost, `extra_ms` what the
@@ -186,6 +190,9 @@ pub(super) fn summarise(
     };
     let right = Rate { hits: answers.right.len(), n };
     let robust = Rate { hits: standing(task.plans.len()), n };
+    let samples: Vec<SampleRow> = (0..n).map(row).collect();
+    let staged = ledger.entries.iter().map(|entry| !entry.stages.is_empty());
+    let lamps = lamps::survey(task, (right, robust), &samples, staged);
     EvaluationReport {
         version: VERSION,
         model: task.model.card.name.clone(),
@@ -208,11 +215,12 @@ pub(super) fn summarise(
         interval: robust.interval(),
         caveat: match &task.defence {
             Some(d) if d.stance == Stance::Naive => NAIVE.to_string(),
-            _ => caveat(&task.plans, &attacks),
+            _ => caveat(&lamps),
         },
         attacks,
-        samples: (0..n).map(row).collect(),
+        samples,
         cost,
+        lamps,
     }
 }
 
@@ -266,25 +274,11 @@ fn attack_row(
 const NAIVE: &str = "not robustness: the attack does not know the defence";
 
 /// What the robust accuracy is not: the fewer and the weaker the attacks, the less it says.
-fn caveat(plans: &[Plan], rows: &[AttackRow]) -> String {
+fn caveat(lamps: &Survey) -> String {
     let bound = "an upper bound: a stronger attack may lower it";
-    let count = |settings: &Settings, id: &str| match settings.get(id) {
-        Value::Int(count) => count,
-        _ => 1,
-    };
-    let single = |(plan, row): (&Plan, &AttackRow)| {
-        let many = ["steps", "restarts", "repeats", "queries", "iterations"];
-        let once = many.iter().all(|id| count(&row.parameters, id) <= 1);
-        plan.attack.knowledge() == Knowledge::Gradient && row.stages.is_empty() && once
-    };
-    let blind = plans.iter().all(|plan| plan.attack.knowledge() != Knowledge::Gradient);
-    let staged = rows.iter().any(|row| !row.stages.is_empty());
-    let weak = match plans {
-        _ if plans.iter().zip(rows).all(single) => "a single gradient step is a weak attack",
-        [_] if blind => "one attack that uses no gradient says little",
-        _ if blind => "no attack used gradients",
-        [_] if !staged => "one attack alone says little",
-        _ => return bound.to_string(),
-    };
-    format!("{bound}, and {weak}")
+    let all = crate::metrics::lamps::survey(lamps);
+    match all.iter().find(|verdict| verdict.lamp.id == "attacks" && verdict.colour.warns()) {
+        Some(weak) => format!("{bound}, and {}", weak.reason),
+        None => bound.to_string(),
+    }
 }

@@ -84,6 +84,9 @@ pub fn least_told(
                 tell(next, None);
                 last = run(next)?;
             }
+            let own = report.plan.epsilon;
+            let others = tried.iter().filter(|(epsilon, _)| *epsilon != own);
+            report.lamps.probes.epsilons = others.copied().collect();
             Ok(Least { epsilon: tries.works, tried, report })
         }
     }

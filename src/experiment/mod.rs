@@ -8,6 +8,7 @@ mod crowd;
 mod defended;
 mod evaluate;
 mod evaluation;
+mod lamps;
 mod least;
 mod ledger;
 mod lessons;
@@ -24,6 +25,7 @@ pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
 pub use defended::{Against, Known, defend, know};
 pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
+pub use lamps::{Scene, Told, look, probe, watch};
 pub use least::{Least, least, least_told};
 pub use ledger::Fate;
 pub use lessons::{

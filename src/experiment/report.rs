@@ -5,6 +5,7 @@ use crate::data::Picture;
 use crate::defence::Stance;
 use crate::experiment::evaluation::Share;
 use crate::metrics::Norms;
+use crate::metrics::lamps::Evidence;
 use crate::parameter::Settings;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,8 @@ pub struct DefenceRow {
     pub extra_ms: f64,
     /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
     pub cost: Cost,
+    /// What the evaluation lamps look at; in JSON, what they show.
+    pub lamps: Evidence,
     /// The attacked picture.
     #[serde(skip)]
     pub picture: Picture,
@@ -176,6 +179,8 @@ pub struct Report {
     pub similarity: Similarity,
     /// What it cost.
     pub cost: Cost,
+    /// What the evaluation lamps look at; in JSON, what they show.
+    pub lamps: Evidence,
     /// The defences, if any were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub defences: Vec<DefenceRow>,
@@ -198,6 +203,7 @@ impl Report {
         let mut report = Self { plan, ..self.clone() };
         report.epsilon = report.plan.threshold(self.original.pixels().len());
         report.success = self.reached && report.near(self.distance);
+        (report.lamps.success, report.lamps.epsilon) = (report.success, report.epsilon);
         report
     }
 
@@ -207,7 +213,9 @@ impl Report {
             Outcome::Detected | Outcome::Abstained => row.outcome,
             _ => self.outcome(row.clean.label, row.adversarial.label, row.distance),
         };
-        DefenceRow { outcome, ..row.clone() }
+        let mut row = DefenceRow { outcome, ..row.clone() };
+        (row.lamps.success, row.lamps.epsilon) = (outcome == Outcome::Fooled, self.epsilon);
+        row
     }
 
     /// How an answer to the clean picture and one to an attacked picture so far away end.

@@ -8,8 +8,10 @@ use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::crowd;
+use crate::experiment::lamps::{Logbook, first};
 use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
 use crate::experiment::trace::probabilities;
+use crate::metrics::lamps::Evidence;
 use crate::metrics::{norms, psnr, ssim};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
@@ -186,10 +188,11 @@ pub fn run_from(
     let begin = Instant::now();
     let mut victim = Victim::new(&model.network);
     let mut surrogate = experiment.surrogate.as_ref().map(|model| Victim::new(&model.network));
+    let mut logbook = Logbook::new(observer);
     let found = match attacked {
         true => {
             let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
-            let verdict = assault(plan, &mut victim, surrogate.as_mut(), &problem, observer)?;
+            let verdict = assault(plan, &mut victim, surrogate.as_mut(), &problem, &mut logbook)?;
             Found::new(model, verdict, clean.picture.shape())?
         }
         false => {
@@ -209,6 +212,17 @@ pub fn run_from(
         survives_jpeg: found.reached && reached(model, &jpeg(adversarial, 90)?, goal)?,
     };
     let sample = &experiment.sample;
+    let epsilon = plan.threshold(clean.picture.pixels().len());
+    let lamps = Evidence {
+        attacked,
+        reached: found.reached,
+        success: found.success,
+        transferred: surrogate.is_some(),
+        survives_8_bit: found.reached.then_some(similarity.survives_8_bit),
+        legs: logbook.finish(),
+        first: first(surrogate.as_ref().unwrap_or(&victim))?,
+        ..Evidence::new(plan.clone(), epsilon)
+    };
     Ok(Report {
         version: VERSION,
         model: model.card.name.clone(),
@@ -225,7 +239,7 @@ pub fn run_from(
         surrogate: experiment.surrogate.as_ref().map(|model| model.card.name.clone()),
         norm: plan.norm,
         parameters: plan.resolved(),
-        epsilon: plan.threshold(clean.picture.pixels().len()),
+        epsilon,
         target: match goal {
             Goal::Targeted { target } => Some(target),
             Goal::Untargeted { .. } => None,
@@ -244,6 +258,7 @@ pub fn run_from(
         norms,
         similarity,
         cost,
+        lamps,
         defences: Vec::new(),
         picture: found.picture,
         original: clean.picture,

@@ -1,5 +1,6 @@
-//! Metrics: sizes of perturbations, likeness of pictures, rates with intervals.
+//! Metrics: sizes of perturbations, likeness of pictures, rates with intervals, evaluation lamps.
 
+pub mod lamps;
 mod rate;
 mod similarity;
 

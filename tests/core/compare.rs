@@ -13,6 +13,7 @@ use epsiloscope::experiment::compare::{
 use epsiloscope::experiment::{
     self, Cost, DefenceRow, Defended, Evaluation, Outcome, Prediction, SampleRef,
 };
+use epsiloscope::metrics::lamps::Evidence;
 use epsiloscope::model::Model;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -220,6 +221,7 @@ fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
         distance: 0.3,
         extra_ms: 0.0,
         cost: Cost::default(),
+        lamps: Evidence::new(plan("pgd"), None),
         picture: Picture::new([1, 1, 1], [0.5]),
     })
 }

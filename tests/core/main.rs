@@ -11,6 +11,7 @@ mod experiment;
 mod golden;
 mod gradient;
 mod host;
+mod lamps;
 mod least;
 mod lessons;
 mod masks;

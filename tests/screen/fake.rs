@@ -8,6 +8,7 @@ use epsiloscope::experiment::{
     Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef,
     Similarity,
 };
+use epsiloscope::metrics::lamps::{Behind, Evidence, Leg};
 use epsiloscope::model::Card;
 use epsiloscope::parameter::Param;
 use epsiloscope::show::Graphics;
@@ -236,6 +237,14 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let picture = attacked(&original, 1.0);
     let distance = if job.plan.attack.extent == Extent::Least { 1.31 } else { job.plan.epsilon };
     let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
+    let success = distance <= job.plan.epsilon;
+    let lamps = Evidence {
+        reached: true,
+        success,
+        survives_8_bit: Some(true),
+        legs: vec![Leg::new(&[0.0, 1.0, 2.0], Some(-1.0), true)],
+        ..Evidence::new(job.plan.clone(), Some(job.plan.epsilon))
+    };
     let report = Report {
         version: 1,
         model: "mnist-cnn".into(),
@@ -258,7 +267,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         device: device(),
         clean: before.clone(),
         adversarial: after.clone(),
-        success: distance <= job.plan.epsilon,
+        success,
         reached: true,
         distance: distance as f32,
         queries: 41,
@@ -274,6 +283,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
             survives_jpeg: true,
         },
         cost,
+        lamps: lamps.clone(),
         defences: Vec::new(),
         picture: picture.clone(),
         original,
@@ -283,6 +293,14 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     for stance in [Stance::Naive, Stance::Adaptive] {
         for (i, plan) in job.defences.iter().enumerate() {
             let holds = i == 1 && stance == Stance::Naive || i == 3;
+            let behind = Behind {
+                stance,
+                broken: true,
+                random: false,
+                draws: None,
+                held: None,
+                refused: false,
+            };
             let row = DefenceRow {
                 defence: plan.text(),
                 name: plan.to_string(),
@@ -295,6 +313,13 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
                 distance: distance as f32,
                 extra_ms: 0.2 + i as f64,
                 cost,
+                lamps: Evidence {
+                    reached: !holds,
+                    success: !holds,
+                    behind: Some(behind),
+                    legs: vec![Leg::new(&[0.0, 1.0, 2.0], Some(1.0), !holds)],
+                    ..lamps.clone()
+                },
                 picture: picture.clone(),
             };
             out.push(Update::Defended(id, Arc::new(row)));

@@ -122,6 +122,7 @@ fn bare(report: &Report) -> DefenceRow {
         distance: report.distance,
         extra_ms: 0.0,
         cost: report.cost,
+        lamps: report.lamps.clone(),
         picture: report.picture.clone(),
     }
 }

@@ -1,0 +1,57 @@
+//! The course of an attack on one picture, as far as lamps look at it.
+
+use crate::attack::{Flow, Observer, Step};
+use crate::metrics::lamps::Leg;
+
+/// An [`Observer`] of a batch of one that keeps the course, and passes everything on.
+pub struct Logbook<'a> {
+    inner: &'a mut dyn Observer,
+    legs: Vec<Leg>,
+    /// Stage and restart of the leg that is being written.
+    place: (usize, usize),
+    losses: Vec<f32>,
+    lowest: Option<f32>,
+    hit: bool,
+}
+
+impl<'a> Logbook<'a> {
+    /// Nothing written yet.
+    pub fn new(inner: &'a mut dyn Observer) -> Self {
+        let (legs, losses) = (Vec::new(), Vec::new());
+        Self { inner, legs, place: (0, 0), losses, lowest: None, hit: false }
+    }
+
+    fn turn(&mut self) {
+        if !self.losses.is_empty() {
+            self.legs.push(Leg::new(&self.losses, self.lowest.take(), self.hit));
+        }
+        self.losses.clear();
+        self.hit = false;
+    }
+
+    /// The legs, in order.
+    pub fn finish(mut self) -> Vec<Leg> {
+        self.turn();
+        self.legs
+    }
+}
+
+impl Observer for Logbook<'_> {
+    fn step(&mut self, step: &Step<'_>) -> Flow {
+        let place = (step.stage.map_or(0, |stage| stage.number), step.restart);
+        if place != self.place {
+            self.turn();
+            self.place = place;
+        }
+        self.losses.push(step.loss.first().copied().unwrap_or(f32::NAN));
+        let margin = step.margin.first().copied();
+        self.lowest = self.lowest.into_iter().chain(margin).reduce(f32::min);
+        let answers = step.goals.iter().zip(step.labels);
+        self.hit |= answers.take(1).any(|(goal, label)| goal.reached(*label));
+        self.inner.step(step)
+    }
+
+    fn pulse(&mut self) -> Flow {
+        self.inner.pulse()
+    }
+}

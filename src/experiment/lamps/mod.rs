@@ -1,0 +1,25 @@
+//! What the evaluation lamps look at: the course of an attack, and what is asked beside it.
+
+mod logbook;
+mod probes;
+mod survey;
+mod watch;
+
+pub(super) use logbook::Logbook;
+pub use probes::Scene;
+pub use survey::look;
+pub(super) use survey::survey;
+pub use watch::{Told, probe, watch};
+
+use crate::attack::{Rows, Victim};
+use crate::error::Result;
+use crate::metrics::lamps::First;
+
+/// What the first gradient of whoever was attacked looks like.
+///
+/// # Errors
+/// Device failures.
+pub(super) fn first(victim: &Victim<'_>) -> Result<Option<First>> {
+    let Some((gradient, scale)) = victim.first_gradient() else { return Ok(None) };
+    Ok(Some(First::new(Rows::read(gradient)?.row(0), *scale)))
+}

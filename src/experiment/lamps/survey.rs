@@ -1,0 +1,104 @@
+//! Lamps over many pictures: what an evaluation tells them, and the same probes on some of its samples.
+
+use crate::attack::{Flow, Halt, Knowledge, Plan};
+use crate::error::{Error, Result};
+use crate::experiment::defended::{Against, defend, know};
+use crate::experiment::evaluate::Evaluation;
+use crate::experiment::evaluation::{EvaluationReport, SampleRow};
+use crate::experiment::lamps::{Scene, probe};
+use crate::experiment::single::{Experiment, run};
+use crate::metrics::Rate;
+use crate::metrics::lamps::{Behind, Evidence, Survey, Trial, Verdict, light};
+
+/// What an evaluation tells.
+pub(in crate::experiment) fn survey(
+    task: &Evaluation,
+    (clean, robust): (Rate, Rate),
+    samples: &[SampleRow],
+    staged: impl Iterator<Item = bool>,
+) -> Survey {
+    let values = task.model.card.input.shape.iter().product();
+    let trial = |(at, (plan, staged)): (usize, (&Plan, bool))| {
+        let fate = |row: &SampleRow| {
+            let fate = row.attacks.get(at)?.as_ref()?;
+            Some((fate.success, fate.stage.clone()))
+        };
+        let broke = samples.iter().map(fate).collect();
+        Trial { plan: plan.clone(), epsilon: plan.threshold(values), staged, broke }
+    };
+    Survey {
+        samples: samples.iter().map(|row| row.index).collect(),
+        classes: task.model.card.num_classes,
+        clean,
+        robust,
+        behind: task.defence.as_ref().map(|d| Behind {
+            stance: d.stance,
+            broken: d.pipeline.is_broken(),
+            random: d.pipeline.is_random(),
+            draws: d.pipeline.averages(d.stance).then_some(d.draws),
+            held: None,
+            refused: false,
+        }),
+        trials: task.plans.iter().zip(staged).enumerate().map(trial).collect(),
+        looked: Vec::new(),
+    }
+}
+
+/// Looks at the first `most` robust samples one by one: attacks each once more by the first attack
+/// that uses gradients (else the first), and asks every probe about it.
+///
+/// # Errors
+/// Cancelled, when `go_on` says so; device failures; those of a defence's stages.
+pub fn look(
+    task: &Evaluation,
+    report: &mut EvaluationReport,
+    most: usize,
+    go_on: &mut dyn FnMut() -> Flow,
+) -> Result<()> {
+    let gradient = |plan: &&Plan| plan.attack.knowledge() == Knowledge::Gradient;
+    let Some(plan) = task.plans.iter().find(gradient).or(task.plans.first()) else {
+        return Ok(());
+    };
+    let robust = report.samples.iter().filter(|row| row.robust).map(|row| row.index);
+    for index in robust.take(most).collect::<Vec<_>>() {
+        let looked = one(task, plan, index, go_on)?;
+        report.lamps.looked.push((index, looked));
+        if go_on() == Flow::Stop {
+            return Err(Error::cancelled());
+        }
+    }
+    Ok(())
+}
+
+/// What the lamps for one picture show on this sample, everything asked.
+fn one(
+    task: &Evaluation,
+    plan: &Plan,
+    index: usize,
+    go_on: &mut dyn FnMut() -> Flow,
+) -> Result<Vec<Verdict>> {
+    let experiment = Experiment {
+        model: task.model.clone(),
+        surrogate: None,
+        sample: task.dataset.sample(index),
+        plan: plan.clone(),
+        device: task.device.clone(),
+    };
+    let mut halt = Halt(go_on);
+    let report = run(&experiment, &mut halt)?;
+    let bare = Scene { experiment: &experiment, report: &report, row: None };
+    let mut evidence = report.lamps.clone();
+    let mut told = |found: &_| evidence = Evidence::clone(found);
+    match &task.defence {
+        None => probe(&bare, &[], &mut halt, &mut told)?,
+        Some(d) => {
+            let known = know(&d.pipeline, &report.original)?;
+            let (stance, draws) = (d.stance, d.draws);
+            let against = Against { pipeline: &d.pipeline, surrogate: None, stance, draws };
+            let row = defend(&experiment, &report, against, &known, &mut halt)?;
+            told(&row.lamps);
+            probe(&Scene { row: Some((against, &row)), ..bare }, &[], &mut halt, &mut told)?;
+        }
+    }
+    Ok(light(&evidence))
+}

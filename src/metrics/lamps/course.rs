@@ -1,0 +1,131 @@
+//! Lamps that look at the attack's own course.
+
+use crate::defence::Stance;
+use crate::metrics::lamps::{Cure, Evidence, Finding, Leg};
+use crate::parameter::Value;
+
+/// A gain in the last tenth of the steps that is a larger share of the whole says that more steps
+/// would go on.
+const LATE: f32 = 0.05;
+
+/// A walk that goes straight up gains 0.1 there: it has hardly begun to converge.
+const STRAIGHT: f32 = 0.075;
+
+/// A larger share of steps after which the loss is lower says that they are too long.
+const FALLS: f32 = 0.4;
+
+/// A gain of other starts that is a larger share of what one start gains says that luck decides.
+const LUCK: f32 = 0.05;
+
+/// The leg to judge a walk by; or why there is none.
+fn walk(e: &Evidence) -> Result<&Leg, Finding> {
+    if e.success {
+        return Err(Finding::green("the goal was reached"));
+    }
+    match e.nearest() {
+        Some(leg) if leg.points > 2 => Ok(leg),
+        _ => Err(Finding::unlit("there is no walk of several steps to look at")),
+    }
+}
+
+fn percent(share: f32) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// Carlini et al. 2019; the threshold is that of Pintor et al. 2022.
+pub(super) fn converged(e: &Evidence) -> Finding {
+    let leg = match walk(e) {
+        Ok(leg) => leg,
+        Err(finding) => return finding,
+    };
+    let (steps, cure) = (leg.points - 1, Cure::more(&e.plan, "steps", 4));
+    if leg.gain <= 0.0 {
+        return Finding::amber(format!("in {steps} steps the loss never rose"), cure);
+    }
+    let share = leg.late / leg.gain;
+    let told = format!("{} of the gain came in the last tenth of {steps} steps", percent(share));
+    match share {
+        _ if share < LATE => Finding::green(told),
+        _ if share < STRAIGHT => Finding::amber(told, cure),
+        _ => Finding::red(told, cure),
+    }
+}
+
+pub(super) fn step_size(e: &Evidence) -> Finding {
+    let leg = match walk(e) {
+        Ok(leg) => leg,
+        Err(finding) => return finding,
+    };
+    let told = format!("the loss fell after {} of the steps", percent(leg.falls));
+    if leg.falls <= FALLS {
+        return Finding::green(told);
+    }
+    let cure = match e.plan.resolved().get("step-size") {
+        Value::Float(now) if now > 0.0 => Some(Cure::Set("step-size", Value::Float(now / 4.0))),
+        _ => Cure::more(&e.plan, "steps", 4),
+    };
+    Finding::amber(told, cure)
+}
+
+/// The check of Carlini et al. 2019 that more starts change nothing.
+pub(super) fn restarts(e: &Evidence) -> Finding {
+    if e.success {
+        return Finding::green("the goal was reached");
+    }
+    if !e.draws_starts() {
+        return Finding::unlit("the attack draws no start");
+    }
+    let others = &e.probes.restarts;
+    if others.is_empty() {
+        return Finding::unasked("runs it from other starts");
+    }
+    let (n, cure) = (others.len(), Cure::more(&e.plan, "restarts", 1 + others.len() as i64));
+    let hits = others.iter().filter(|tried| tried.success).count();
+    if hits > 0 {
+        return Finding::red(format!("{hits} of {n} other starts reached the goal"), cure);
+    }
+    let lowest = others.iter().filter_map(|tried| tried.lowest).reduce(f32::min);
+    let (Some(own), Some(other)) = (e.lowest(), lowest) else {
+        return Finding::green(format!("{n} other starts failed too"));
+    };
+    let far = (own - other) / own.abs().max(f32::MIN_POSITIVE);
+    match far > LUCK {
+        true => {
+            let told = format!("of {n} other starts one left a margin {} smaller", percent(far));
+            Finding::amber(told, cure)
+        }
+        false => Finding::green(format!("{n} other starts came no nearer")),
+    }
+}
+
+/// Pintor et al. 2022: an iterate was adversarial, the answer is not.
+pub(super) fn silent(e: &Evidence) -> Finding {
+    let hit = e.legs.iter().any(|leg| leg.hit);
+    // Beyond ε is no silent success.
+    let found = if e.is_budgeted() { e.success } else { e.reached };
+    match (found, hit, &e.behind) {
+        (true, ..) => Finding::green("what was found was handed back"),
+        _ if e.legs.is_empty() => Finding::unlit("the attack shows no iterations"),
+        (_, false, _) => Finding::green("no iterate reached the goal"),
+        _ if e.transferred => {
+            let told = "it reached the goal on its own model only: that is transfer, not this lamp";
+            Finding::unlit(told)
+        }
+        (.., Some(behind)) if behind.refused => {
+            let told = "an iterate fooled the networks, but the detector refuses it";
+            Finding::amber(told, Cure::attack(&e.plan, "square"))
+        }
+        (.., Some(behind)) if behind.random => {
+            let told = "an iterate reached the goal in the attacker's draws, not in the judge's";
+            Finding::amber(told, Cure::Draws(2 * behind.draws.unwrap_or(10).max(10)))
+        }
+        (.., Some(behind)) if behind.stance == Stance::Naive => {
+            let told = "it reached the goal on the bare network only: see stance";
+            Finding::unlit(told)
+        }
+        _ => {
+            let told = "an iterate reached the goal, yet the picture handed back does not";
+            Finding::red(told, Cure::attack(&e.plan, "pgd"))
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What lamps look at: one attack on one picture, as far as it is known.
+
+use crate::attack::{Extent, Knowledge, Plan, find};
+use crate::defence::Stance;
+use crate::metrics::Rate;
+use crate::metrics::lamps::light;
+use serde::ser::{Serialize, Serializer};
+
+/// One attack on one picture. Serialised as the verdicts of all lamps on it.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The attack.
+    pub plan: Plan,
+    /// The ε that decides about success, in pixel units; none where it decides nothing.
+    pub epsilon: Option<f64>,
+    /// Whether there was anything to attack: not where the clean picture is misclassified.
+    pub attacked: bool,
+    /// Whether the goal was reached, however far away.
+    pub reached: bool,
+    /// Whether it was reached within what bounds the attack.
+    pub success: bool,
+    /// Whether the attack was crafted on another model.
+    pub transferred: bool,
+    /// The defence, where there is one.
+    pub behind: Option<Behind>,
+    /// Whether the goal is still reached after rounding to 8 bits.
+    pub survives_8_bit: Option<bool>,
+    /// The attack's course, one leg for each start of each stage.
+    pub legs: Vec<Leg>,
+    /// The first gradient that it saw; none where it asks for none.
+    pub first: Option<First>,
+    /// What was asked beside the attack.
+    pub probes: Probes,
+}
+
+/// A defence, as the attack met it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behind {
+    /// How much of it the attack knew.
+    pub stance: Stance,
+    /// Whether a stage has no usable gradient.
+    pub broken: bool,
+    /// Whether it answers differently from one time to the next.
+    pub random: bool,
+    /// Draws that the attack averaged over; none where it did not.
+    pub draws: Option<u64>,
+    /// Of the judge's answers, those that the attack did not turn; none where all are the same.
+    pub held: Option<Rate>,
+    /// Whether the defence refuses to answer the attacked picture.
+    pub refused: bool,
+}
+
+/// One start of one stage of an attack.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Leg {
+    /// Iterations, the start included.
+    pub points: usize,
+    /// How far the loss rose above where it began.
+    pub gain: f32,
+    /// How much of that came in the last tenth of the iterations.
+    pub late: f32,
+    /// Share of the steps after which the loss was lower by more than a hundredth of its range.
+    pub falls: f32,
+    /// The smallest margin; none where the attack sees labels only.
+    pub lowest: Option<f32>,
+    /// Whether an iterate reached the goal, to the eyes of the attack.
+    pub hit: bool,
+}
+
+impl Leg {
+    /// From the loss after each iteration (what the attack climbs), its smallest margin, and whether
+    /// it reached its goal.
+    pub fn new(losses: &[f32], lowest: Option<f32>, hit: bool) -> Self {
+        let known: Vec<f32> = losses.iter().copied().filter(|loss| loss.is_finite()).collect();
+        let best = |part: &[f32]| part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let Some((first, steps)) = known.split_first().filter(|(_, steps)| !steps.is_empty())
+        else {
+            return Self { points: losses.len(), lowest, hit, ..Self::default() };
+        };
+        let tenth = steps.len().div_ceil(10);
+        let before = best(&known[..known.len() - tenth]);
+        let top = best(&known);
+        let bottom = -best(&known.iter().map(|loss| -loss).collect::<Vec<_>>());
+        let fell = |pair: &&[f32]| pair[0] - pair[1] > 0.01 * (top - bottom);
+        Self {
+            points: losses.len(),
+            gain: top - first,
+            late: top - before,
+            falls: known.windows(2).filter(fell).count() as f32 / steps.len() as f32,
+            lowest,
+            hit,
+        }
+    }
+}
+
+/// What the first gradient of an attack looks like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct First {
+    /// Share of the pixels where it is exactly zero, or not a number.
+    pub zeros: f32,
+    /// log₁₀ of its largest value, before any scaling that keeps it from underflowing.
+    pub magnitude: f64,
+}
+
+impl First {
+    /// Of a gradient `[C, H, W]` that was multiplied by `scale`.
+    pub fn new(gradient: &[f32], scale: f64) -> Self {
+        let dead = |g: &&f32| **g == 0.0 || !g.is_finite();
+        let zeros = gradient.iter().filter(dead).count() as f32 / gradient.len().max(1) as f32;
+        let top = gradient.iter().filter(|g| g.is_finite()).fold(0.0_f32, |a, g| a.max(g.abs()));
+        Self { zeros, magnitude: (f64::from(top) / scale).log10() }
+    }
+}
+
+/// What was asked beside the attack; what was not is none, or empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Probes {
+    /// The gradient against differences.
+    pub path: Option<Path>,
+    /// The mean change of the loss along random directions, as a share of the loss.
+    pub noise: Option<f64>,
+    /// What FGSM did.
+    pub single_step: Option<Tried>,
+    /// Whether BIM with the whole box to itself reached the goal.
+    pub unbounded: Option<bool>,
+    /// At other ε in pixel units: whether the goal was reached.
+    pub epsilons: Vec<(f64, bool)>,
+    /// What the same attack did from other starts.
+    pub restarts: Vec<Tried>,
+    /// The black-box attacks, and what they did.
+    pub black_box: Vec<(&'static str, Tried)>,
+    /// With so many draws: of the judge's answers, those that the attack did not turn.
+    pub draws: Vec<(u64, Rate)>,
+}
+
+/// The margin's gradient at the clean picture, against antithetic differences along random
+/// directions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Path {
+    /// The cosine between what the gradient foretells along each direction and what is found there;
+    /// 0 where either is nothing.
+    pub cosine: f32,
+    /// Over so many directions.
+    pub directions: usize,
+    /// Whether the gradient is zero everywhere.
+    pub dead: bool,
+    /// Whether the margin moves along any of the directions.
+    pub moves: bool,
+}
+
+impl Path {
+    /// From what the gradient foretells along each direction, and what is found there.
+    pub fn new(foretold: &[f64], found: &[f64], dead: bool) -> Self {
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let length = (dot(foretold, foretold) * dot(found, found)).sqrt();
+        let cosine = if length > 0.0 { dot(foretold, found) / length } else { 0.0 };
+        let moves = found.iter().any(|d| *d != 0.0);
+        Self { cosine: cosine as f32, directions: found.len(), dead, moves }
+    }
+}
+
+/// What another attack did on the same picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tried {
+    /// Whether it reached the goal within ε.
+    pub success: bool,
+    /// Its smallest margin; none where it sees labels only.
+    pub lowest: Option<f32>,
+}
+
+impl Evidence {
+    /// Of an attack that has not begun.
+    pub fn new(plan: Plan, epsilon: Option<f64>) -> Self {
+        Self {
+            plan,
+            epsilon,
+            attacked: true,
+            reached: false,
+            success: false,
+            transferred: false,
+            behind: None,
+            survives_8_bit: None,
+            legs: Vec::new(),
+            first: None,
+            probes: Probes::default(),
+        }
+    }
+
+    /// Whether the attack asks for gradients.
+    pub(super) fn asks_gradients(&self) -> bool {
+        self.plan.attack.knowledge() == Knowledge::Gradient
+    }
+
+    /// Whether the attack, or its defence, draws random numbers that another seed would change.
+    pub(super) fn draws_starts(&self) -> bool {
+        let has = |id: &str| self.plan.attack.params.iter().any(|param| param.id == id);
+        let start = !has("random-start") || self.plan.settings.flag("random-start");
+        self.plan.attack.random && start
+    }
+
+    /// Whether the attack stays within ε by itself.
+    pub(super) fn is_budgeted(&self) -> bool {
+        self.plan.attack.extent == Extent::Budget
+    }
+
+    /// Whether another attack can be held against this one: it keeps to the same ε in the same norm.
+    pub(super) fn is_met_by(&self, id: &str) -> bool {
+        let fits = find(id).is_ok_and(|attack| attack.norms.contains(&self.plan.norm));
+        fits && self.epsilon.is_some()
+    }
+
+    /// The smallest margin on the attack's way.
+    pub(super) fn lowest(&self) -> Option<f32> {
+        self.legs.iter().filter_map(|leg| leg.lowest).reduce(f32::min)
+    }
+
+    /// The leg that came nearest to the goal; the last of those that know no margin.
+    pub(super) fn nearest(&self) -> Option<&Leg> {
+        let near = |leg: &&Leg| leg.lowest.unwrap_or(f32::INFINITY);
+        self.legs.iter().rev().min_by(|a, b| near(a).total_cmp(&near(b)))
+    }
+}
+
+impl Serialize for Evidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(light(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_tells_late_gains_and_falls() {
+        let rising: Vec<f32> = (0..=40).map(|i| i as f32).collect();
+        let leg = Leg::new(&rising, None, false);
+        assert_eq!((leg.points, leg.gain, leg.late, leg.falls), (41, 40.0, 4.0, 0.0));
+        let saturated: Vec<f32> = (0..=40).map(|i| (i as f32).min(20.0)).collect();
+        assert_eq!(Leg::new(&saturated, None, false).late, 0.0);
+        let swinging: Vec<f32> = (0..=40).map(|i| (i % 2) as f32).collect();
+        assert_eq!(Leg::new(&swinging, None, false).falls, 0.5);
+        assert_eq!(Leg::new(&[], None, true), Leg { hit: true, ..Leg::default() });
+        let lost = Leg::new(&[f32::NAN, f32::NEG_INFINITY, 1.0], Some(0.5), false);
+        assert_eq!((lost.points, lost.gain, lost.lowest), (3, 0.0, Some(0.5)));
+    }
+
+    #[test]
+    fn a_gradient_is_dead_where_it_is_zero_or_no_number() {
+        let first = First::new(&[0.0, f32::NAN, -1e-3, 1e-4], 10.0);
+        assert_eq!(first.zeros, 0.5);
+        assert!((first.magnitude + 4.0).abs() < 1e-6);
+        assert_eq!(First::new(&[0.0; 3], 1.0), First { zeros: 1.0, magnitude: f64::NEG_INFINITY });
+    }
+
+    #[test]
+    fn a_path_compares_directions() {
+        let right = Path::new(&[1.0, -2.0], &[1.1, -2.2], false);
+        assert!(right.cosine > 0.999 && right.directions == 2 && right.moves);
+        let wrong = Path::new(&[1.0, -2.0], &[2.0, 1.0], false);
+        assert!(wrong.cosine.abs() < 1e-6);
+        let dead = Path::new(&[0.0, 0.0], &[1.0, 0.0], true);
+        assert!(dead.cosine == 0.0 && dead.moves && dead.dead);
+        assert!(!Path::new(&[1.0], &[0.0], false).moves);
+    }
+}

@@ -1,0 +1,93 @@
+//! Lamps that look at the gradients: whether they are there, and whether they lead anywhere.
+
+use crate::defence::Stance;
+use crate::metrics::lamps::{Cure, Evidence, Finding};
+
+/// Below this the gradient and the differences have little to do with each other.
+const LOST: f32 = 0.5;
+
+/// From here on they agree.
+const TRUE: f32 = 0.9;
+
+/// A larger share of zeros leaves too few pixels to climb by.
+const ZEROS: f32 = 0.99;
+
+/// The loss changes by a larger share of itself: it is rough (Pintor et al. 2022).
+const ROUGH: f64 = 0.1;
+
+/// What helps where gradients do not: to know the defence, else to do without them.
+fn cure(e: &Evidence) -> Option<Cure> {
+    match &e.behind {
+        Some(behind) if !behind.is_adaptive() => Some(Cure::Stance(Stance::Adaptive)),
+        _ => Cure::attack(&e.plan, "square"),
+    }
+}
+
+/// Pintor et al. 2022 and ART's check: autodiff against antithetic differences.
+pub(super) fn path(e: &Evidence) -> Finding {
+    if !e.asks_gradients() {
+        return Finding::unlit("the attack asks for no gradients");
+    }
+    if e.behind.as_ref().is_some_and(|behind| behind.random) {
+        return Finding::unlit("chance drowns the differences: see noise and draws");
+    }
+    let Some(path) = e.probes.path else {
+        return Finding::unasked("compares the gradient with differences");
+    };
+    let n = path.directions;
+    match path.dead {
+        true if path.moves => {
+            let told = format!("no gradient comes through, yet the margin moves in {n} directions");
+            return Finding::weighed(e, told, cure(e));
+        }
+        true => return Finding::amber(format!("nothing moves in {n} directions"), cure(e)),
+        false => {}
+    }
+    let told = format!("cosine {:.2} with differences in {n} directions", path.cosine);
+    let straight = e.behind.as_ref().is_some_and(|b| b.broken && b.stance.through());
+    match path.cosine {
+        TRUE.. => Finding::green(told),
+        _ if straight => Finding::amber(format!("{told}: it goes straight through"), cure(e)),
+        LOST.. => Finding::amber(told, cure(e)),
+        _ => Finding::weighed(e, told, cure(e)),
+    }
+}
+
+/// Carlini et al. 2019, Athalye et al. 2018: a gradient of zeros leads nowhere.
+pub(super) fn vanishing(e: &Evidence) -> Finding {
+    if !e.asks_gradients() {
+        return Finding::unlit("the attack asks for no gradients");
+    }
+    let Some(first) = e.first else { return Finding::unlit("the attack saw no gradient") };
+    let zeros = format!("{:.0} % of the first gradient is exactly zero", first.zeros * 100.0);
+    let logits = match &e.behind {
+        // Past the softmax the logits still have slopes.
+        None => Cure::attack(&e.plan, "apgd-dlr"),
+        Some(_) => cure(e),
+    };
+    match first.zeros {
+        1.0.. => Finding::weighed(e, "the first gradient is zero everywhere".into(), logits),
+        ZEROS.. => Finding::amber(zeros, logits),
+        _ => Finding::green(format!("{zeros}, its largest value is 10^{:.0}", first.magnitude)),
+    }
+}
+
+/// Pintor et al. 2022: the loss along random directions.
+pub(super) fn noisy(e: &Evidence) -> Finding {
+    let Some(noise) = e.probes.noise else {
+        return Finding::unasked("looks at the loss in random directions");
+    };
+    let told = format!("random steps of 8/255 change the loss by {:.1} %", noise * 100.0);
+    let cure = match &e.behind {
+        Some(behind) if behind.random => {
+            let draws = behind.draws.map_or(10, |draws| 4 * draws);
+            if behind.is_adaptive() { Some(Cure::Draws(draws)) } else { cure(e) }
+        }
+        _ => cure(e),
+    };
+    match noise {
+        _ if noise < ROUGH => Finding::green(told),
+        _ if noise < 5.0 * ROUGH => Finding::amber(told, cure),
+        _ => Finding::weighed(e, told, cure),
+    }
+}

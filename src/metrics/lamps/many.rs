@@ -1,0 +1,239 @@
+//! Lamps over many pictures.
+
+use crate::attack::{Knowledge, Plan};
+use crate::defence::Stance;
+use crate::metrics::Rate;
+use crate::metrics::lamps::rules::{enough, knows};
+use crate::metrics::lamps::{Behind, Colour, Cure, Finding, LAMPS, Lamp, Verdict};
+use serde::ser::{Serialize, Serializer};
+
+/// One attack of a survey.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The attack.
+    pub plan: Plan,
+    /// The ε that decided about success; none where it decided nothing.
+    pub epsilon: Option<f64>,
+    /// Whether it is several attacks in one.
+    pub staged: bool,
+    /// For each sample of the survey: whether it was broken, and by which stage; none where the
+    /// attack was not tried on it.
+    pub broke: Vec<Option<(bool, Option<String>)>>,
+}
+
+/// Attacks on many pictures. Serialised as the verdicts of all lamps on it.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The samples' numbers in the data set.
+    pub samples: Vec<usize>,
+    /// How many classes there are.
+    pub classes: usize,
+    /// Of all samples, those answered rightly.
+    pub clean: Rate,
+    /// Of all samples, those that no attack broke either.
+    pub robust: Rate,
+    /// The defence, where there is one.
+    pub behind: Option<Behind>,
+    /// The attacks.
+    pub trials: Vec<Trial>,
+    /// What the lamps for one picture show on some of the robust samples, by the sample's number.
+    pub looked: Vec<(usize, Vec<Verdict>)>,
+}
+
+/// What every lamp shows over many pictures: by its own rule, and by what it shows on the pictures
+/// that were looked at one by one.
+pub fn survey(survey: &Survey) -> Vec<Verdict> {
+    let look = |lamp: &'static Lamp| {
+        let whole = lamp.many.map(|rule| lamp.verdict(rule(survey)));
+        let all = whole.into_iter().chain(gathered(survey, lamp));
+        all.max_by_key(|verdict| verdict.colour)
+            .unwrap_or_else(|| lamp.verdict(Finding::unlit("looks at single pictures: none were")))
+    };
+    LAMPS.iter().map(look).collect()
+}
+
+/// The worst of what a lamp shows on single pictures, and on how many of them.
+fn gathered(survey: &Survey, lamp: &'static Lamp) -> Option<Verdict> {
+    // What is free and has a rule for many was told by that.
+    if lamp.many.is_some() && lamp.probe.is_none() {
+        return None;
+    }
+    let of = |(sample, all): &(usize, Vec<Verdict>)| {
+        let found = all.iter().find(|v| v.lamp == lamp && v.colour > Colour::Unlit)?;
+        Some((*sample, found.clone()))
+    };
+    let asked: Vec<(usize, Verdict)> = survey.looked.iter().filter_map(of).collect();
+    let (first, worst) = asked.iter().rev().max_by_key(|(_, verdict)| verdict.colour)?;
+    let like = asked.iter().filter(|(_, v)| v.colour == worst.colour).count();
+    let reason = match worst.colour.warns() {
+        true => format!("{like} of {} samples, as #{first}: {}", asked.len(), worst.reason),
+        false => format!("nothing on {} samples", asked.len()),
+    };
+    Some(Verdict { reason, ..worst.clone() })
+}
+
+impl Serialize for Survey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(survey(self))
+    }
+}
+
+impl Trial {
+    fn knows(&self) -> Knowledge {
+        self.plan.attack.knowledge()
+    }
+
+    fn broke(&self, sample: usize) -> Option<bool> {
+        self.broke.get(sample)?.as_ref().map(|(broke, _)| *broke)
+    }
+
+    /// Whether the two keep to the same bound, so that one can be held against the other.
+    fn is_like(&self, other: &Self) -> bool {
+        let bound = |trial: &Self| (trial.plan.norm, trial.epsilon, trial.plan.aim);
+        self.epsilon.is_some() && bound(self) == bound(other)
+    }
+}
+
+impl Survey {
+    fn named(&self, which: &[usize]) -> String {
+        const MOST: usize = 5;
+        let named = which.iter().take(MOST).map(|at| format!("#{}", self.samples[*at]));
+        let more = if which.len() > MOST { " …" } else { "" };
+        format!("{}{more}", named.collect::<Vec<_>>().join(" "))
+    }
+
+    /// The samples that one of `weak` broke and none of `strong`, although one at least was tried;
+    /// none where no sample met both.
+    fn beaten(&self, weak: &[&Trial], strong: &[&Trial]) -> Option<Vec<usize>> {
+        let like = |a: &&&Trial, others: &[&Trial]| others.iter().any(|b| a.is_like(b));
+        let weak: Vec<_> = weak.iter().filter(|a| like(a, strong)).collect();
+        let strong: Vec<_> = strong.iter().filter(|a| weak.iter().any(|b| a.is_like(b))).collect();
+        let met = |at: usize| {
+            let some = |trials: &[&&Trial]| {
+                let tried = trials.iter().filter_map(|trial| trial.broke(at));
+                tried.reduce(|a, b| a || b)
+            };
+            Some((some(&weak)?, some(&strong)?))
+        };
+        let met: Vec<(usize, (bool, bool))> =
+            (0..self.samples.len()).filter_map(|at| Some((at, met(at)?))).collect();
+        let lost = met.iter().filter(|(_, (weak, strong))| *weak && !strong);
+        (!met.is_empty()).then(|| lost.map(|(at, _)| *at).collect())
+    }
+
+    fn plan(&self) -> Option<&Plan> {
+        self.trials.first().map(|trial| &trial.plan)
+    }
+}
+
+pub(super) fn single_step(s: &Survey) -> Finding {
+    let gradient = s.trials.iter().filter(|trial| trial.knows() == Knowledge::Gradient);
+    let (one, many): (Vec<&Trial>, Vec<&Trial>) =
+        gradient.partition(|trial| trial.plan.takes_one_step());
+    match s.beaten(&one, &many) {
+        None => Finding::unlit("no sample met a single step and many (fgsm,pgd with --every)"),
+        Some(lost) if lost.is_empty() => Finding::green("one step broke nothing that many do not"),
+        Some(lost) => {
+            let told = format!("one step broke what many did not: {}", s.named(&lost));
+            let cure = many.first().and_then(|trial| Cure::more(&trial.plan, "steps", 4));
+            Finding::red(told, cure)
+        }
+    }
+}
+
+pub(super) fn black_box(s: &Survey) -> Finding {
+    // AutoAttack's own flag: its last stage, Square, breaks more than one in 500.
+    let of_stage = |at: &usize| {
+        let fates = s.trials.iter().filter_map(|trial| trial.broke[*at].as_ref());
+        let mut last = fates.filter(|(broke, _)| *broke).filter_map(|(_, stage)| stage.as_deref());
+        last.any(|stage| stage.starts_with("square"))
+    };
+    let staged: Vec<usize> = (0..s.samples.len()).filter(of_stage).collect();
+    let (white, black): (Vec<&Trial>, Vec<&Trial>) =
+        s.trials.iter().partition(|trial| trial.knows() == Knowledge::Gradient);
+    let beaten = s.beaten(&black, &white);
+    let cure = s.plan().and_then(|plan| Cure::attack(plan, "autoattack"));
+    match beaten {
+        Some(lost) if !lost.is_empty() => {
+            let told = format!("a black box broke what gradients did not: {}", s.named(&lost));
+            Finding::red(told, cure)
+        }
+        _ if staged.len() * 500 > s.samples.len() => {
+            let told = format!("Square broke what the gradients left: {}", s.named(&staged));
+            Finding::amber(told, cure)
+        }
+        None if !s.trials.iter().any(|trial| trial.staged) => {
+            Finding::unlit("no sample met gradients and a black box (pgd,square with --every)")
+        }
+        _ => Finding::green("no black box broke what gradients do not"),
+    }
+}
+
+pub(super) fn stance(s: &Survey) -> Finding {
+    s.behind.as_ref().map_or_else(|| Finding::unlit("nothing defends the network"), knows)
+}
+
+pub(super) fn draws(s: &Survey) -> Finding {
+    match &s.behind {
+        Some(behind) if behind.random && behind.stance != Stance::Naive => {
+            enough(behind.draws.unwrap_or(1), &[])
+        }
+        Some(behind) if behind.random => Finding::unlit("the attack does not ask the defence"),
+        _ => Finding::unlit("nothing is random"),
+    }
+}
+
+/// A wider interval says little of robust accuracy.
+const WIDE: f64 = 0.1;
+
+pub(super) fn sample_size(s: &Survey) -> Finding {
+    let [low, high] = s.robust.interval();
+    let (width, price) = (high - low, s.clean.value() - s.robust.value());
+    let points = |share: f64| format!("{:.1}", share * 100.0);
+    let told = format!("n = {}: the interval is {} points wide", s.robust.n, points(width));
+    let cure = Cure::Samples(4 * s.robust.n);
+    match width {
+        _ if width > 2.0 * WIDE => Finding::red(told, cure),
+        _ if width > WIDE => Finding::amber(told, cure),
+        _ if price > 0.0 && width > price => {
+            let told = format!("{told}, what the attacks take away is {}", points(price));
+            Finding::amber(told, cure)
+        }
+        _ => Finding::green(told),
+    }
+}
+
+pub(super) fn attacks(s: &Survey) -> Finding {
+    let cure = s.plan().and_then(|plan| Cure::attack(plan, "autoattack"));
+    let blind = s.trials.iter().all(|trial| trial.knows() != Knowledge::Gradient);
+    let staged = s.trials.iter().any(|trial| trial.staged);
+    match s.trials.as_slice() {
+        [] => Finding::unlit("nothing attacked"),
+        all if all.iter().all(|trial| trial.plan.takes_one_step()) => {
+            Finding::red("a single gradient step is a weak attack", cure)
+        }
+        [_] if blind => Finding::amber("one attack that uses no gradient says little", cure),
+        _ if blind => Finding::amber("no attack used gradients", cure),
+        [_] if !staged => Finding::amber("one attack alone says little", cure),
+        all => Finding::green(match staged {
+            true => "several attacks of different kinds".to_string(),
+            false => format!("{} attacks", all.len()),
+        }),
+    }
+}
+
+pub(super) fn clean(s: &Survey) -> Finding {
+    let (clean, robust) = (s.clean.value(), s.robust.value());
+    let told = format!("{:.1} % right without an attack", clean * 100.0);
+    let guess = 1.0 / s.classes.max(1) as f64;
+    match () {
+        () if s.clean.n == 0 => Finding::unlit("no samples"),
+        () if s.clean.interval()[0] <= guess => {
+            Finding::red(format!("{told}: no better than guessing"), None)
+        }
+        () if 1.0 - clean >= 0.05 && 1.0 - clean > clean - robust => {
+            Finding::amber(format!("{told}: more is lost there than to the attacks"), None)
+        }
+        () => Finding::green(told),
+    }
+}

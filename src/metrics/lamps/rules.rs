@@ -1,0 +1,216 @@
+//! Lamps that compare the attack with others, and those that look at how it was made.
+
+use crate::attack::Norm;
+use crate::defence::{DRAWS, Stance};
+use crate::metrics::Rate;
+use crate::metrics::lamps::{Behind, Cure, Evidence, Finding};
+
+/// A margin smaller by a larger share of itself is nearer.
+const NEARER: f32 = 0.05;
+
+fn nearer(own: Option<f32>, other: Option<f32>) -> bool {
+    let (Some(own), Some(other)) = (own, other) else { return false };
+    own - other > NEARER * own.abs()
+}
+
+/// Carlini et al. 2019: what many steps miss, one step must not find.
+pub(super) fn single_step(e: &Evidence) -> Finding {
+    if e.success {
+        return Finding::green("the goal was reached");
+    }
+    if !e.asks_gradients() {
+        return Finding::unlit("the attack asks for no gradients");
+    }
+    if e.plan.takes_one_step() {
+        let cure = Cure::attack(&e.plan, "pgd");
+        return Finding::amber("a single step failed, which says little: iterate", cure);
+    }
+    let Some(one) = e.probes.single_step else {
+        return match e.is_met_by("fgsm") {
+            true => Finding::unasked("runs FGSM on the same picture"),
+            false => Finding::unlit("FGSM keeps to no such bound"),
+        };
+    };
+    let cure = Cure::more(&e.plan, "steps", 4);
+    match one.success {
+        true => Finding::red("FGSM reached the goal, many steps did not", cure),
+        false if nearer(e.lowest(), one.lowest) => {
+            Finding::amber("FGSM came nearer to the goal than many steps did", cure)
+        }
+        false => Finding::green("FGSM came no nearer"),
+    }
+}
+
+/// Athalye et al. 2018: what gradients miss, a search without them must not find.
+pub(super) fn black_box(e: &Evidence) -> Finding {
+    if e.success {
+        return Finding::green("the goal was reached");
+    }
+    if !e.asks_gradients() {
+        return Finding::unlit("the attack is a black-box attack itself");
+    }
+    let asked = &e.probes.black_box;
+    if asked.is_empty() {
+        return match e.is_met_by("square") {
+            true => Finding::unasked("runs random noise and Square"),
+            false => Finding::unlit("Square keeps to no such bound"),
+        };
+    }
+    let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();
+    let cure = Cure::attack(&e.plan, "autoattack");
+    match asked.iter().find(|(_, tried)| tried.success) {
+        Some((name, _)) => Finding::red(format!("{name} reached the goal without gradients"), cure),
+        None => match asked.iter().find(|(_, tried)| nearer(e.lowest(), tried.lowest)) {
+            Some((name, _)) => {
+                Finding::amber(format!("{name} came nearer without gradients"), cure)
+            }
+            None => Finding::green(format!("{} came no nearer", names.join(" and "))),
+        },
+    }
+}
+
+/// Carlini et al. 2019: with nothing to keep to, an attack must succeed.
+pub(super) fn unbounded(e: &Evidence) -> Finding {
+    if e.success {
+        return Finding::green("the goal was reached within ε");
+    }
+    if !e.asks_gradients() {
+        return Finding::unlit("the attack asks for no gradients");
+    }
+    match e.probes.unbounded {
+        None => Finding::unasked("runs BIM with no ε to keep to"),
+        Some(true) => Finding::green("BIM with no ε to keep to reaches the goal"),
+        Some(false) => {
+            let cure = match &e.behind {
+                Some(behind) if !behind.is_adaptive() => Some(Cure::Stance(Stance::Adaptive)),
+                _ => Cure::attack(&e.plan, "square"),
+            };
+            Finding::red("even with no ε to keep to, BIM does not reach the goal", cure)
+        }
+    }
+}
+
+/// Carlini et al. 2019: more room cannot make an attack weaker.
+pub(super) fn monotone(e: &Evidence) -> Finding {
+    let (true, Some(own)) = (e.is_budgeted(), e.epsilon) else {
+        return Finding::unlit("ε does not bound the attack");
+    };
+    if e.probes.epsilons.is_empty() {
+        return Finding::unasked("runs it at other ε");
+    }
+    let mut tried = e.probes.epsilons.clone();
+    tried.push((own, e.success));
+    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let first = tried.iter().position(|(_, success)| *success);
+    let lost = first.and_then(|first| tried[first..].iter().find(|(_, success)| !success));
+    match (first, lost) {
+        (Some(first), Some((failed, _))) => {
+            let worked = tried[first].0;
+            let told = format!("it reached the goal at ε {worked:.4}, not at {failed:.4}");
+            Finding::red(told, Cure::more(&e.plan, "restarts", 5))
+        }
+        _ => Finding::green(format!("tried at {} ε: more room never hurt", tried.len())),
+    }
+}
+
+impl Behind {
+    /// Whether the attack knows of the defence whatever it calls for.
+    pub(super) fn is_adaptive(&self) -> bool {
+        let through = !self.broken || self.stance.through();
+        let averages = !self.random || self.stance.averages();
+        self.stance != Stance::Naive && through && averages
+    }
+}
+
+/// Carlini et al. 2019, Tramèr et al. 2020: a defence is judged by who knows it.
+pub(super) fn stance(e: &Evidence) -> Finding {
+    match &e.behind {
+        None => Finding::unlit("nothing defends the network"),
+        Some(_) if e.success => Finding::green("the goal was reached"),
+        Some(behind) => knows(behind),
+    }
+}
+
+/// The same for one picture and for many.
+pub(super) fn knows(behind: &Behind) -> Finding {
+    let cure = Cure::Stance(Stance::Adaptive);
+    match behind {
+        _ if behind.stance == Stance::Naive => {
+            Finding::red("the attack does not know the defence: this is not robustness", cure)
+        }
+        _ if behind.broken && !behind.stance.through() => {
+            let told = "a stage lets no gradient through, and the attack does not go around it";
+            Finding::red(told, cure)
+        }
+        _ => Finding::green("the attack knows the defence"),
+    }
+}
+
+/// Athalye et al. 2018, Croce and Hein 2020: what is random has to be averaged over.
+pub(super) fn draws(e: &Evidence) -> Finding {
+    let behind = match &e.behind {
+        Some(behind) if behind.random && behind.stance != Stance::Naive => behind,
+        Some(behind) if behind.random => {
+            return Finding::unlit("the attack does not ask the defence");
+        }
+        _ => return Finding::unlit("nothing is random"),
+    };
+    if e.success {
+        return Finding::green("the goal was reached");
+    }
+    let own = behind.draws.unwrap_or(1);
+    if let Some(held) = behind.held {
+        let better = e.probes.draws.iter().filter(|(_, rate)| rate.hits < held.hits);
+        if let Some((n, rate)) = better.min_by_key(|(_, rate)| rate.hits) {
+            let told = format!(
+                "over {n} draws {} of {} answers hold, over {own} {} of {}",
+                rate.hits, rate.n, held.hits, held.n
+            );
+            let cure = Cure::Draws(*n);
+            // By more than chance.
+            let apart = rate.interval()[1] < held.interval()[0];
+            return match apart {
+                true => Finding::red(told, cure),
+                false => Finding::amber(told, cure),
+            };
+        }
+    }
+    enough(own, &e.probes.draws)
+}
+
+/// The same for one picture and for many.
+pub(super) fn enough(own: u64, asked: &[(u64, Rate)]) -> Finding {
+    match own {
+        1 => Finding::red("one draw of what is random says little", Cure::Draws(2 * DRAWS)),
+        _ if own < DRAWS => Finding::amber(format!("{own} draws are few"), Cure::Draws(2 * DRAWS)),
+        _ if asked.is_empty() => Finding::green(format!("{own} draws were averaged")),
+        _ => Finding::green(format!("{own} draws were averaged, other numbers do no better")),
+    }
+}
+
+pub(super) fn eight_bit(e: &Evidence) -> Finding {
+    match (e.reached, e.survives_8_bit) {
+        (false, _) => Finding::unlit("the goal was not reached"),
+        (true, None) => Finding::unasked("rounds the attacked picture to 8 bits"),
+        (true, Some(true)) => Finding::green("rounding to 8 bits changes nothing"),
+        (true, Some(false)) => {
+            // Rounding moves a value by half of one of 255 steps at most.
+            let cure = e.epsilon.filter(|_| e.is_budgeted() && e.plan.norm == Norm::Linf);
+            let cure = cure.map(|epsilon| Cure::Epsilon((epsilon + 0.5 / 255.0).min(1.0)));
+            Finding::amber("rounding to 8 bits undoes it: no picture file holds it", cure)
+        }
+    }
+}
+
+/// Of one picture behind a randomised defence: which side of half the answers are on.
+pub(super) fn sample_size(e: &Evidence) -> Finding {
+    let Some(held) = e.behind.as_ref().and_then(|behind| behind.held) else {
+        return Finding::unlit("one picture: no rate is claimed");
+    };
+    let [low, high] = held.interval();
+    let told = format!("{} of {} answers hold", held.hits, held.n);
+    match low < 0.5 && high > 0.5 {
+        true => Finding::amber(format!("{told}: too near half for so few"), None),
+        false => Finding::green(told),
+    }
+}

@@ -1,0 +1,437 @@
+//! Evaluation lamps: each must light where it should and must not where it should not, by real attacks
+//! on real networks; and what is asked by itself costs little.
+
+use crate::defended::Cpu;
+use burn::tensor::Device;
+use epsiloscope::attack::{
+    AttackSpec, Attempt, Extent, Flow, Gradient, Norm, Observer, Plan, Problem, Run, Unobserved,
+    find,
+};
+use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::defence::{DefenceSpec, Draft, Passage, Pipeline, Stack, Stance, Transform};
+use epsiloscope::draws::Draws;
+use epsiloscope::error::Result;
+use epsiloscope::experiment::{
+    self, Against, Defended, Evaluation, EvaluationReport, Experiment, Scene,
+};
+use epsiloscope::metrics::lamps::{Colour, Evidence, LAMPS, Probe, Verdict, light, survey};
+use epsiloscope::model::{Model, Weights, find_card, floats, read_tensors, write_tensors};
+use epsiloscope::parameter::{Param, Settings};
+use safetensors::Dtype;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What shows a lamp.
+enum Show {
+    /// One attack on one picture, the lamp's probe asked.
+    One(Case),
+    /// Attacks on many pictures.
+    Many(Box<Evaluation>),
+}
+
+/// One attack on one picture, defended or not.
+struct Case {
+    experiment: Experiment,
+    /// A stack, a stance and EOT's draws.
+    defence: Option<(Stack, Stance, u64)>,
+}
+
+fn cpu() -> experiment::Device {
+    experiment::Device { kind: "cpu".into(), name: "test".into() }
+}
+
+fn model(name: &str) -> Arc<Model> {
+    Model::load(name, &Device::flex()).unwrap()
+}
+
+fn plan(attack: &str, epsilon: f64) -> Plan {
+    let mut words = attack.split(':');
+    let spec = find(words.next().unwrap()).unwrap();
+    let mut plan = Plan::new(spec, epsilon);
+    words.for_each(|text| plan.settings.assign(spec.params, spec.id, text).unwrap());
+    plan
+}
+
+fn on(model: Arc<Model>, sample: usize, plan: Plan) -> Case {
+    let sample = Dataset::load(&model.card.data).unwrap().sample(sample);
+    let experiment = Experiment { model, surrogate: None, sample, plan, device: cpu() };
+    Case { experiment, defence: None }
+}
+
+fn case(name: &str, sample: usize, attack: &str, epsilon: f64) -> Case {
+    on(model(name), sample, plan(attack, epsilon))
+}
+
+impl Case {
+    fn behind(self, stack: &str, stance: Stance) -> Self {
+        Self { defence: Some((Stack::parse(stack).unwrap(), stance, 10)), ..self }
+    }
+
+    fn behind_row(self, row: &'static DefenceSpec, stance: Stance, draws: u64) -> Self {
+        Self { defence: Some((Stack::of(row), stance, draws)), ..self }
+    }
+
+    /// Attacks, and lets `see` see what was attacked and what came of it.
+    fn with<T>(&self, see: impl FnOnce(Scene<'_>) -> T) -> T {
+        let (experiment, observer) = (&self.experiment, &mut Unobserved);
+        let report = experiment::run(experiment, observer).unwrap();
+        assert!(report.attacked);
+        let Some((stack, stance, draws)) = &self.defence else {
+            return see(Scene { experiment, report: &report, row: None });
+        };
+        let pipeline = Pipeline::build(stack, experiment.model.clone(), 0, &mut Cpu).unwrap();
+        let known = experiment::know(&pipeline, &report.original).unwrap();
+        let (stance, draws) = (*stance, *draws);
+        let against = Against { pipeline: &pipeline, surrogate: None, stance, draws };
+        let row = experiment::defend(experiment, &report, against, &known, observer).unwrap();
+        see(Scene { experiment, report: &report, row: Some((against, &row)) })
+    }
+
+    /// Everything known once these probes were asked; all of them where none are named.
+    fn evidence(&self, probes: &[Probe]) -> Evidence {
+        self.with(|scene| {
+            let mut evidence = scene.evidence().clone();
+            let mut told = |found: &Evidence| evidence = found.clone();
+            experiment::probe(&scene, probes, &mut Unobserved, &mut told).unwrap();
+            evidence
+        })
+    }
+}
+
+/// Attacks on the first `n` samples of the model's data set, every one on each.
+fn many(model: Arc<Model>, n: usize, plans: Vec<Plan>) -> Evaluation {
+    let dataset = Dataset::load(&model.card.data).unwrap();
+    let one = Evaluation::new(model, dataset, n, plans[0].clone(), cpu());
+    Evaluation { plans, every: true, ..one }
+}
+
+fn defended(task: Evaluation, stack: Stack, stance: Stance, draws: u64) -> Evaluation {
+    let pipeline = Pipeline::build(&stack, task.model.clone(), 0, &mut Cpu).unwrap();
+    Evaluation { defence: Some(Defended { pipeline: Arc::new(pipeline), stance, draws }), ..task }
+}
+
+impl Show {
+    fn of(&self, id: &str) -> Verdict {
+        let lamp = LAMPS.iter().find(|lamp| lamp.id == id).unwrap();
+        let all = match self {
+            Self::One(case) => light(&case.evidence(lamp.probe.as_slice())),
+            Self::Many(task) => {
+                survey(&experiment::evaluate(task, &mut |_| Flow::Continue).unwrap().lamps)
+            }
+        };
+        all.into_iter().find(|verdict| verdict.lamp == lamp).unwrap()
+    }
+}
+
+/// A stage that adds noise.
+struct Noise;
+
+impl Transform for Noise {
+    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+        let noisy = picture.pixels().iter().map(|p| (p + 0.3 * draws.normal()).clamp(0.0, 1.0));
+        Ok(Picture::new(picture.shape(), noisy.collect::<Vec<_>>()))
+    }
+}
+
+/// A defence that does nothing: what is left is the stance.
+static NOTHING: DefenceSpec = DefenceSpec {
+    id: "nothing",
+    aliases: &[],
+    name: "nothing",
+    family: "test",
+    params: &[],
+    passage: Passage::Exact,
+    randomised: false,
+    summary: "",
+    about: "",
+    paper: "",
+    build: |_, _| Ok(()),
+};
+
+/// A defence by chance alone.
+static CHANCE: DefenceSpec = DefenceSpec {
+    id: "chance",
+    aliases: &[],
+    name: "chance",
+    family: "test",
+    params: &[],
+    passage: Passage::Exact,
+    randomised: true,
+    summary: "",
+    about: "",
+    paper: "",
+    build: |_: &Settings, draft: &mut Draft<'_>| draft.stage(Box::new(Noise)),
+};
+
+/// PGD that hands back the clean picture, whatever it found.
+static FORGETFUL: AttackSpec = AttackSpec {
+    id: "forgetful",
+    name: "forgetful",
+    family: "test",
+    norms: &[Norm::Linf],
+    extent: Extent::Budget,
+    targeted: false,
+    random: true,
+    crowd: false,
+    params: &[
+        Param::int("steps", (1, 100), 10, "steps"),
+        Param::float("step-size", (0.0, 1.0), 0.1, "length"),
+    ],
+    summary: "",
+    about: "",
+    paper: "",
+    run: Run::Gradient(forget),
+};
+
+fn forget(
+    oracle: &mut dyn Gradient,
+    problem: &Problem,
+    settings: &Settings,
+    watcher: &mut dyn Observer,
+) -> Result<Attempt> {
+    let Run::Gradient(run) = find("bim")?.run else { panic!("BIM asks for gradients") };
+    let attempt = run(oracle, problem, settings, watcher)?;
+    Ok(Attempt { images: problem.images.clone(), ..attempt })
+}
+
+/// `mnist-cnn` with its logits ten times as large: what distillation does to a network.
+fn confident() -> Arc<Model> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_models/mnist-cnn/weights.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let tensors: Vec<_> = read_tensors(&bytes, path)
+        .unwrap()
+        .iter()
+        .map(|(name, view)| {
+            let gain = if name.starts_with("fc2") { 10.0 } else { 1.0 };
+            let values = floats(view).unwrap();
+            let raw = values.iter().flat_map(|v| (v * gain).to_le_bytes()).collect();
+            (name.clone(), view.shape().to_vec(), raw, Dtype::F32)
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weights.safetensors");
+    write_tensors(&file, &tensors).unwrap();
+    let weights = Weights::parse(&std::fs::read(&file).unwrap(), "confident").unwrap();
+    let (card, _) = find_card("mnist-cnn").unwrap();
+    Arc::new(Model::build(card, &weights, &Device::flex()).unwrap())
+}
+
+const LAZY: &str = "pgd:step-size=0.0001:random-start=false";
+
+/// For each lamp what must light it, and what must not.
+fn shows() -> Vec<(&'static str, [Show; 2])> {
+    use Show::One;
+    let many = |name: &str, n: usize, attacks: &[&str], epsilon: f64| {
+        let plans = attacks.iter().map(|attack| plan(attack, epsilon)).collect();
+        many(model(name), n, plans)
+    };
+    let all = |task: Evaluation| Show::Many(Box::new(task));
+    let behind = |task: Evaluation, stack: &str, stance: Stance| {
+        all(defended(task, Stack::parse(stack).unwrap(), stance, 10))
+    };
+    let digit = |attack: &str, epsilon: f64| case("mnist-cnn", 0, attack, epsilon);
+    let easy = || digit("pgd", 0.02);
+    let steps = "pgd:steps=10";
+    vec![
+        (
+            "stance",
+            [
+                One(digit(steps, 0.1).behind("bits:2", Stance::Naive)),
+                One(digit(steps, 0.1).behind("bits:2", Stance::Adaptive)),
+            ],
+        ),
+        (
+            "stance",
+            [
+                behind(many("mnist-cnn", 5, &[steps], 0.1), "bits:2", Stance::Gradient),
+                behind(many("mnist-cnn", 5, &[steps], 0.1), "bits:2", Stance::Bpda),
+            ],
+        ),
+        ("gradient-path", [One(easy().behind("jpeg", Stance::Gradient)), One(easy())]),
+        ("vanishing-gradient", [One(easy().behind("median", Stance::Gradient)), One(easy())]),
+        (
+            "vanishing-gradient",
+            [
+                One(on(confident(), 0, plan(steps, 0.1)).behind_row(&NOTHING, Stance::Gradient, 1)),
+                One(on(confident(), 0, plan(steps, 0.1)).behind_row(&NOTHING, Stance::Adaptive, 1)),
+            ],
+        ),
+        (
+            "noisy-loss",
+            [One(digit(steps, 0.1).behind_row(&CHANCE, Stance::Gradient, 1)), One(easy())],
+        ),
+        ("single-step", [One(digit(LAZY, 0.3)), One(easy())]),
+        (
+            "single-step",
+            [
+                all(many("mnist-cnn", 10, &["fgsm", LAZY], 0.3)),
+                all(many("mnist-cnn", 10, &["fgsm", "pgd"], 0.3)),
+            ],
+        ),
+        (
+            "black-box",
+            [
+                One(case("fashion-cnn-at", 0, "pgd", 0.1).behind("bits", Stance::Gradient)),
+                One(easy()),
+            ],
+        ),
+        (
+            "black-box",
+            [
+                all(many("mnist-cnn", 5, &["square:queries=300", LAZY], 0.3)),
+                all(many("mnist-cnn", 5, &["square:queries=300", "pgd"], 0.3)),
+            ],
+        ),
+        ("unbounded", [One(easy().behind("jpeg", Stance::Gradient)), One(easy())]),
+        // What catastrophic overfitting looks like: the full step misses what half of it finds.
+        ("monotone", [One(case("mnist-fgsm-at", 73, "fgsm", 0.3)), One(easy())]),
+        (
+            "converged",
+            [
+                One(case("mnist-cnn-at", 0, "pgd:step-size=0.0005", 0.1)),
+                One(case("mnist-cnn-at", 0, "pgd", 0.1)),
+            ],
+        ),
+        (
+            "step-size",
+            [
+                One(case("mnist-cnn-at", 0, "pgd:step-size=0.2", 0.1)),
+                One(case("mnist-cnn-at", 0, "pgd", 0.1)),
+            ],
+        ),
+        (
+            "restarts",
+            [One(case("mnist-cnn-at", 0, "pgd", 0.3)), One(case("mnist-cnn-at", 0, "pgd", 0.05))],
+        ),
+        (
+            "silent-success",
+            [One(on(model("mnist-cnn"), 0, Plan::new(&FORGETFUL, 0.3))), One(digit("pgd", 0.3))],
+        ),
+        (
+            "draws",
+            [
+                One(case("mnist-cnn-at", 1, steps, 0.1).behind_row(&CHANCE, Stance::Gradient, 1)),
+                One(case("mnist-cnn-at", 1, steps, 0.1).behind_row(&CHANCE, Stance::Adaptive, 20)),
+            ],
+        ),
+        (
+            "draws",
+            [Stance::Gradient, Stance::Adaptive].map(|stance| {
+                let task = many("mnist-cnn-at", 3, &["pgd:steps=3"], 0.1);
+                all(defended(task, Stack::of(&CHANCE), stance, 10))
+            }),
+        ),
+        ("eight-bit", [One(digit("ddn", 5.0)), One(digit("pgd", 0.3))]),
+        (
+            "sample-size",
+            [
+                One(digit(steps, 0.1).behind_row(&CHANCE, Stance::Adaptive, 5)),
+                One(case("mnist-cnn-at", 1, steps, 0.1).behind_row(&CHANCE, Stance::Adaptive, 5)),
+            ],
+        ),
+        (
+            "sample-size",
+            [all(many("mnist-cnn", 20, &[steps], 0.1)), all(many("mnist-cnn", 100, &[steps], 0.3))],
+        ),
+        (
+            "attacks",
+            [
+                all(many("mnist-cnn", 5, &["fgsm"], 0.1)),
+                all(many("mnist-cnn", 5, &["fgsm", "pgd"], 0.1)),
+            ],
+        ),
+        (
+            "clean-accuracy",
+            [
+                behind(many("fashion-cnn", 40, &["fgsm"], 0.001), "bits:1", Stance::Adaptive),
+                all(many("mnist-cnn", 40, &["fgsm"], 0.3)),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn every_lamp_lights_where_it_must_and_only_there() {
+    let (mut complaints, mut seen) = (Vec::new(), BTreeSet::new());
+    for (id, [lit, dark]) in shows() {
+        let (lit, dark) = (lit.of(id), dark.of(id));
+        if !lit.colour.warns() || dark.colour != Colour::Green {
+            let told = |v: &Verdict| format!("{} {}", v.colour.glyph(), v.reason);
+            complaints.push(format!("{id}: {} | {}", told(&lit), told(&dark)));
+        }
+        assert!(!lit.reason.is_empty() && !lit.reason.contains('\n'));
+        seen.insert(id);
+    }
+    let without: Vec<_> = LAMPS.iter().filter(|lamp| !seen.contains(lamp.id)).collect();
+    assert!(without.is_empty(), "lamps without a test: {without:?}");
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn what_is_asked_by_itself_takes_a_tenth_of_the_attack() {
+    let digit = |attack: &str| case("mnist-cnn", 0, attack, 0.02);
+    let mut asked = 0;
+    for case in [
+        digit("fgsm"),
+        digit("pgd"),
+        digit("pgd:steps=100"),
+        case("mnist-cnn", 0, "pgd", 0.3),
+        digit("square:queries=2000"),
+        digit("autoattack:steps=20:queries=500"),
+        digit("pgd").behind("jpeg", Stance::Adaptive),
+        digit("pgd").behind("jpeg", Stance::Naive),
+        digit("pgd:steps=100").behind("bits:1", Stance::Gradient),
+        digit("pgd").behind_row(&CHANCE, Stance::Adaptive, 10),
+        digit("pgd").behind_row(&CHANCE, Stance::Bpda, 10),
+    ] {
+        case.with(|scene| {
+            let mut tells = 0;
+            let spent = experiment::watch(&scene, &mut Unobserved, &mut |_| tells += 1).unwrap();
+            assert!(10 * spent <= scene.passes(), "{spent} of {}", scene.passes());
+            asked += tells;
+        });
+    }
+    assert!(asked >= 12, "{asked} probes were asked");
+}
+
+#[test]
+fn a_probe_can_be_stopped_and_a_success_needs_none() {
+    let case = case("mnist-cnn-at", 0, "pgd", 0.3);
+    case.with(|scene| {
+        let mut left = 30;
+        let mut stop = |_: &epsiloscope::attack::Step<'_>| {
+            left -= 1;
+            if left < 0 { Flow::Stop } else { Flow::Continue }
+        };
+        let stopped = experiment::probe(&scene, &[Probe::Restarts], &mut stop, &mut |_| ());
+        assert!(stopped.unwrap_err().is_cancelled());
+    });
+    let open = |evidence: &Evidence| light(evidence).iter().filter(|v| v.ask.is_some()).count();
+    let fooled = self::case("mnist-cnn", 0, "pgd", 0.3);
+    fooled.with(|scene| assert!(open(scene.evidence()) <= 3, "{:?}", light(scene.evidence())));
+    let evidence = fooled.evidence(&[]);
+    assert_eq!(open(&evidence), 0);
+    let warns: Vec<_> = light(&evidence).into_iter().filter(|v| v.colour.warns()).collect();
+    assert!(warns.is_empty(), "{warns:?}");
+}
+
+#[test]
+fn an_evaluation_looks_at_single_samples_too() {
+    let plans = vec![plan("pgd:steps=10", 0.1)];
+    let task = many(model("mnist-cnn"), 6, plans);
+    let task = defended(task, Stack::parse("jpeg").unwrap(), Stance::Gradient, 1);
+    let mut report = experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap();
+    let path = |report: &EvaluationReport| -> Verdict {
+        let all = survey(&report.lamps);
+        all.into_iter().find(|verdict| verdict.lamp.id == "gradient-path").unwrap()
+    };
+    assert_eq!(path(&report).colour, Colour::Unlit);
+    experiment::look(&task, &mut report, 2, &mut || Flow::Continue).unwrap();
+    let path = path(&report);
+    assert_eq!(path.colour, Colour::Red);
+    assert!(path.reason.starts_with("2 of 2 samples"), "{}", path.reason);
+    let json = serde_json::to_value(&report).unwrap();
+    let lamps = json["lamps"].as_array().unwrap();
+    assert!(lamps.iter().any(|row| row["lamp"] == "stance" && row["colour"] == "red"));
+    assert!(report.caveat.contains("one attack alone"), "{}", report.caveat);
+}
