@@ -44,6 +44,7 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "fashion-cnn",
     "fashion-cnn-at",
     "fashion-random-slope",
+    "fashion-bayes",
     "cifar-resnet",
     "photo-efficientnet-lite0",
 ];

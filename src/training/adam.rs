@@ -84,11 +84,11 @@ fn closing(layers: &[Layer]) -> Vec<String> {
     let mut found = Vec::new();
     for layer in layers {
         if let Layer::Residual { body } = layer {
-            let convs = body.iter().filter_map(|l| match l {
+            let mut convs = body.iter().filter_map(|l| match l {
                 Layer::Conv2d { param, .. } => Some(param.clone()),
                 _ => None,
             });
-            found.extend(convs.last());
+            found.extend(convs.next_back());
         }
     }
     found

@@ -203,14 +203,14 @@ fn jacobi(matrix: &[f32], rows: usize) -> f64 {
                 }
                 let angle = 0.5 * (2.0 * m[p][q]).atan2(m[q][q] - m[p][p]);
                 let (s, c) = angle.sin_cos();
-                for k in 0..rows {
-                    let (a, b) = (m[k][p], m[k][q]);
-                    (m[k][p], m[k][q]) = (c * a - s * b, s * a + c * b);
+                for row in &mut m {
+                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for k in 0..rows {
-                    let (a, b) = (m[p][k], m[q][k]);
-                    (m[p][k], m[q][k]) = (c * a - s * b, s * a + c * b);
-                }
+                let (one, other) = (m[p].clone(), m[q].clone());
+                let turn = |c: f64, s: f64| -> Vec<f64> {
+                    one.iter().zip(&other).map(|(a, b)| c * a + s * b).collect()
+                };
+                (m[p], m[q]) = (turn(c, -s), turn(s, c));
             }
         }
     }
