@@ -43,6 +43,7 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-adp-b",
     "fashion-cnn",
     "fashion-cnn-at",
+    "fashion-distilled",
     "fashion-random-slope",
     "fashion-bayes",
     "cifar-resnet",
