@@ -4,12 +4,12 @@ use super::Context;
 use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
-use super::{plan, progress};
+use super::{lamps, plan, progress};
 use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Against, Experiment, Least, Outcome, Prediction, Report};
+use crate::experiment::{self, Against, Experiment, Least, Outcome, Prediction, Report, Scene};
 use crate::model::{self, Model};
 use crate::show;
 use std::io::IsTerminal;
@@ -42,10 +42,10 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
     let (report, least) = match args.least {
         true => {
-            let least = least(&experiment)?;
+            let least = least(&experiment, args.lamps)?;
             (least.report.clone(), Some(least))
         }
-        false => (attack(&experiment, &defences, &mut shelf)?, None),
+        false => (attack(&experiment, &defences, args.lamps, &mut shelf)?, None),
     };
     if let Some((path, format)) = save {
         store(&report, path, format)?;
@@ -53,12 +53,12 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     match (args.list.json, &least) {
         (true, Some(least)) => context.out.json(least),
         (true, None) => context.out.json(&report),
-        (false, least) => print(&report, least.as_ref(), context),
+        (false, least) => print(&report, least.as_ref(), args.lamps, context),
     }
 }
 
 /// The search for the least ε, one step of the bar a run.
-fn least(experiment: &Experiment) -> Result<Least> {
+fn least(experiment: &Experiment, everything: bool) -> Result<Least> {
     let bar = progress::bar(0, "steps");
     let (mut runs, mut begun) = (0, false);
     let mut watch = |step: &Step<'_>| {
@@ -72,7 +72,9 @@ fn least(experiment: &Experiment) -> Result<Least> {
         bar.set_position((step.restart * (step.iterations + 1) + step.iteration + 1) as u64);
         Flow::Continue
     };
-    let least = experiment::least(experiment, &mut watch)?;
+    let mut least = experiment::least(experiment, &mut watch)?;
+    let scene = Scene { experiment, report: &least.report, row: None };
+    least.report.lamps = lamps::ask(&scene, everything, &mut watch)?;
     bar.finish_and_clear();
     Ok(least)
 }
@@ -90,8 +92,13 @@ fn format(path: &Path) -> Result<Format> {
     }
 }
 
-/// The attack, then each defence under every stance.
-fn attack(experiment: &Experiment, defences: &[Stack], shelf: &mut Loader) -> Result<Report> {
+/// The attack, then each defence under every stance; beside each what the lamps want to know.
+fn attack(
+    experiment: &Experiment,
+    defences: &[Stack],
+    everything: bool,
+    shelf: &mut Loader,
+) -> Result<Report> {
     let bar = progress::bar(0, "steps");
     let mut watch = |step: &Step<'_>| {
         let per_restart = step.iterations + 1;
@@ -100,6 +107,8 @@ fn attack(experiment: &Experiment, defences: &[Stack], shelf: &mut Loader) -> Re
         Flow::Continue
     };
     let mut report = experiment::run(experiment, &mut watch)?;
+    let scene = Scene { experiment, report: &report, row: None };
+    report.lamps = lamps::ask(&scene, everything, &mut watch)?;
     let seed = experiment.plan.seed;
     for stack in defences {
         bar.set_message(stack.to_string());
@@ -122,7 +131,9 @@ fn attack(experiment: &Experiment, defences: &[Stack], shelf: &mut Loader) -> Re
                 stance,
                 draws: DRAWS,
             };
-            let row = experiment::defend(experiment, &report, against, &known, &mut watch)?;
+            let mut row = experiment::defend(experiment, &report, against, &known, &mut watch)?;
+            let scene = Scene { experiment, report: &report, row: Some((against, &row)) };
+            row.lamps = lamps::ask(&scene, everything, &mut watch)?;
             report.defences.push(row);
         }
     }
@@ -156,7 +167,12 @@ fn perturbation(report: &Report) -> (Picture, f32) {
     (Picture::new(report.original.shape(), pixels), gain)
 }
 
-fn print(report: &Report, least: Option<&Least>, context: &mut Context) -> Result<()> {
+fn print(
+    report: &Report,
+    least: Option<&Least>,
+    everything: bool,
+    context: &mut Context,
+) -> Result<()> {
     let wanted = context.config.demands("graphics") || std::io::stdout().is_terminal();
     if wanted && !context.out.is_closed() {
         let (perturbation, gain) = perturbation(report);
@@ -237,7 +253,8 @@ fn print(report: &Report, least: Option<&Least>, context: &mut Context) -> Resul
     for (key, value) in lines.into_iter().chain(more) {
         out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
     }
-    print_defences(report, out)
+    print_defences(report, out)?;
+    lamps::of_report(report, everything, out)
 }
 
 fn print_defences(report: &Report, out: &mut Output) -> Result<()> {

@@ -48,6 +48,9 @@ pub struct AttackArgs {
     /// the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
+    /// Ask the model whatever the evaluation lamps want to know, and show them all
+    #[arg(long, conflicts_with = "inputs")]
+    pub lamps: bool,
     /// How to print.
     #[command(flatten)]
     pub list: List,
@@ -105,6 +108,10 @@ pub struct EvaluateArgs {
     /// Write down here after each batch what is done; the same command goes on from there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub state: Option<PathBuf>,
+    /// Ask the model whatever the evaluation lamps want to know, on the first ten robust samples, and
+    /// show them all
+    #[arg(long)]
+    pub lamps: bool,
     /// How to print.
     #[command(flatten)]
     pub list: List,

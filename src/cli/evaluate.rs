@@ -5,7 +5,7 @@ use super::commands::EvaluateArgs;
 use super::interrupt::Interrupt;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
-use super::{plan, progress};
+use super::{lamps, plan, progress};
 use crate::attack::{Extent, Flow};
 use crate::data::Dataset;
 use crate::defence::{Pipeline, Stack, Stance};
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::experiment::{
     self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status,
 };
+use crate::metrics::lamps::survey;
 use crate::model::{self, Model};
 use std::sync::Arc;
 
@@ -55,10 +56,21 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         device: chosen.info,
         state: state.transpose()?,
     };
-    let report = work(&evaluation)?;
+    let mut report = work(&evaluation)?;
+    if args.lamps {
+        let bar = progress::bar(LOOKED as u64, "samples looked at by the lamps");
+        experiment::look(&evaluation, &mut report, LOOKED, &mut |looked| {
+            bar.set_position(looked as u64);
+            Flow::Continue
+        })?;
+        bar.finish_and_clear();
+    }
     match args.list.json {
         true => context.out.json(&report),
-        false => print(&report, &evaluation, &mut context.out),
+        false => {
+            print(&report, &evaluation, &mut context.out)?;
+            lamps::of_many(survey(&report.lamps), args.lamps, &mut context.out)
+        }
     }
 }
 
@@ -89,6 +101,9 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     }
     report
 }
+
+/// So many robust samples are looked at one by one where all lamps are asked.
+const LOOKED: usize = 10;
 
 /// So many notes of an attack are printed.
 const NOTES: usize = 4;

@@ -12,6 +12,7 @@ mod dashboard;
 mod evaluate;
 mod generate;
 mod interrupt;
+mod lamps;
 mod lessons;
 mod list;
 mod output;

@@ -24,6 +24,8 @@ pub enum Style {
     Fooled,
     /// The answer holds (blue).
     Holds,
+    /// Something to look at again (yellow).
+    Warns,
 }
 
 impl Output {
@@ -94,6 +96,7 @@ impl Output {
             Style::Faint => "2",
             Style::Fooled => "38;5;208",
             Style::Holds => "38;5;75",
+            Style::Warns => "38;5;221",
         };
         match self.styled {
             true => format!("\x1b[{code}m{text}\x1b[0m"),

@@ -282,3 +282,26 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
     let shown = serde_json::to_string(&*report).unwrap();
     assert_eq!(timeless(serde_json::from_str(&shown).unwrap()), timeless(headless));
 }
+
+#[test]
+fn lamps_stand_under_every_result() {
+    let user = User::new();
+    let line = "attack --model mnist-cnn --attack pgd:steps=10 --eps 0.02 --defence bits:2";
+    let text = user.succeeds(line);
+    assert!(text.contains("✗ naive stance on a defended pipeline"), "{text}");
+    assert!(text.contains("→ see the adaptive row") && !text.contains("black box"), "{text}");
+    let report = user.json(&format!("{line} --lamps --json"));
+    let lamps = |at: &str| {
+        let list = report.pointer(at).unwrap().as_array().unwrap().clone();
+        move |id: &str| list.iter().find(|row| row["lamp"] == id).unwrap()["colour"].clone()
+    };
+    assert_eq!(lamps("/lamps")("black-box"), "green");
+    assert_eq!(lamps("/lamps")("stance"), "unlit");
+    assert_eq!(lamps("/defences/0/lamps")("stance"), "red");
+    assert_eq!(lamps("/defences/1/lamps")("gradient-path"), "red");
+    assert_eq!(lamps("/defences/2/lamps")("stance"), "green");
+    let text = user.succeeds("evaluate --model mnist-cnn --attack fgsm --eps 0.1 --n 5");
+    assert!(text.contains("✗ one attack only") && text.contains("→ --attack autoattack"), "{text}");
+    let text = user.succeeds("evaluate --model mnist-cnn --eps 0.01 --n 3 --lamps");
+    assert!(text.contains("● black box") && text.contains("nothing on 3"), "{text}");
+}

@@ -426,7 +426,7 @@ fn an_evaluation_looks_at_single_samples_too() {
         all.into_iter().find(|verdict| verdict.lamp.id == "gradient-path").unwrap()
     };
     assert_eq!(path(&report).colour, Colour::Unlit);
-    experiment::look(&task, &mut report, 2, &mut || Flow::Continue).unwrap();
+    experiment::look(&task, &mut report, 2, &mut |_| Flow::Continue).unwrap();
     let path = path(&report);
     assert_eq!(path.colour, Colour::Red);
     assert!(path.reason.starts_with("2 of 2 samples"), "{}", path.reason);

@@ -45,25 +45,26 @@ pub(in crate::experiment) fn survey(
 }
 
 /// Looks at the first `most` robust samples one by one: attacks each once more by the first attack
-/// that uses gradients (else the first), and asks every probe about it.
+/// that uses gradients (else the first), and asks every probe about it. `watch` is told how many
+/// samples are done.
 ///
 /// # Errors
-/// Cancelled, when `go_on` says so; device failures; those of a defence's stages.
+/// Cancelled, when `watch` says so; device failures; those of a defence's stages.
 pub fn look(
     task: &Evaluation,
     report: &mut EvaluationReport,
     most: usize,
-    go_on: &mut dyn FnMut() -> Flow,
+    watch: &mut dyn FnMut(usize) -> Flow,
 ) -> Result<()> {
     let gradient = |plan: &&Plan| plan.attack.knowledge() == Knowledge::Gradient;
     let Some(plan) = task.plans.iter().find(gradient).or(task.plans.first()) else {
         return Ok(());
     };
     let robust = report.samples.iter().filter(|row| row.robust).map(|row| row.index);
-    for index in robust.take(most).collect::<Vec<_>>() {
-        let looked = one(task, plan, index, go_on)?;
+    for (done, index) in robust.take(most).collect::<Vec<_>>().into_iter().enumerate() {
+        let looked = one(task, plan, index, &mut || watch(done))?;
         report.lamps.looked.push((index, looked));
-        if go_on() == Flow::Stop {
+        if watch(done + 1) == Flow::Stop {
             return Err(Error::cancelled());
         }
     }
