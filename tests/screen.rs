@@ -3,6 +3,8 @@
 
 #[path = "screen/actions.rs"]
 mod actions;
+#[path = "screen/compare.rs"]
+mod compare;
 #[path = "screen/contests.rs"]
 mod contests;
 #[path = "screen/fake.rs"]

@@ -5,6 +5,7 @@
 //! Updates all go through one queue: the trajectory needs every step, and whoever draws empties the
 //! queue before drawing once, so that frames are skipped there and not here.
 
+mod compare;
 mod device;
 mod guarding;
 mod lessons;
@@ -15,6 +16,7 @@ mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
 pub use protocol::{
-    JobId, LessonJob, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
+    CompareJob, JobId, LessonJob, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob,
+    TransferJob, Update,
 };
 pub use worker::{Engine, Sink};

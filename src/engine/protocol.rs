@@ -2,8 +2,9 @@
 
 use crate::attack::Plan;
 use crate::data::{Dataset, Sample};
-use crate::defence::Stack;
+use crate::defence::{Stack, Stance};
 use crate::error::{Error, Result};
+use crate::experiment::compare::{Finding, Findings};
 use crate::experiment::{
     Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report, SideReport,
     TransferReport,
@@ -86,6 +87,25 @@ pub struct LessonJob {
     pub seed: u64,
 }
 
+/// Set defences against attacks.
+#[derive(Clone, Debug)]
+pub struct CompareJob {
+    /// The one sample, where anything is to be found of it.
+    pub sample: Option<Sample>,
+    /// So many samples of a data set, from its first, where anything is to be found of them.
+    pub many: Option<(Arc<Dataset>, usize)>,
+    /// The defences.
+    pub stacks: Vec<Stack>,
+    /// The attacks.
+    pub plans: Vec<Plan>,
+    /// How much the attacks know of the defences.
+    pub stances: Vec<Stance>,
+    /// The seed of what the defences draw.
+    pub seed: u64,
+    /// What is known already.
+    pub done: Findings,
+}
+
 /// What a transfer is measured on.
 #[derive(Clone, Debug)]
 pub enum Samples {
@@ -123,6 +143,8 @@ pub enum Request {
     Transfer(Arc<TransferJob>),
     /// Measure a lesson; answered by [`Update::LessonSide`] for each side.
     Lesson(Arc<LessonJob>),
+    /// Set defences against attacks; answered by [`Update::Compared`] for each thing found.
+    Compare(Arc<CompareJob>),
     /// Look for a misclassified sample; answered by [`Update::Found`].
     Search(SearchJob),
     /// Stop what is running; nothing takes its place.
@@ -180,6 +202,8 @@ pub enum Update {
     LessonSide(JobId, Arc<SideReport>),
     /// A lesson is measured.
     Lesson(JobId, Arc<LessonReport>),
+    /// One more thing was found in a comparison.
+    Compared(JobId, Finding),
     /// A misclassified sample, or none in the whole data set.
     Found(JobId, Option<usize>),
     /// The search looked at this many samples so far.
@@ -211,6 +235,7 @@ impl Update {
             | Self::LessonProgress(id, ..)
             | Self::LessonSide(id, _)
             | Self::Lesson(id, _)
+            | Self::Compared(id, _)
             | Self::Cancelled(id)
             | Self::Found(id, _)
             | Self::Searching(id, _)

@@ -74,6 +74,7 @@ impl Engine {
             | Request::Race(_)
             | Request::Transfer(_)
             | Request::Lesson(_)
+            | Request::Compare(_)
             | Request::Search(_) => queue.waiting = Some((id, request)),
             Request::Cancel => {
                 queue.waiting = None;
@@ -219,6 +220,7 @@ impl Worker {
             Request::Race(job) => self.race(id, job),
             Request::Transfer(job) => self.transfer(id, job),
             Request::Lesson(job) => self.lesson(id, job),
+            Request::Compare(job) => self.compare(id, job),
             Request::Search(job) => self.search(id, job),
             Request::Cancel => Ok(()),
         }
@@ -250,12 +252,15 @@ impl Worker {
         Ok(model)
     }
 
+    /// The model that was asked for last.
+    pub(super) fn current(&mut self) -> Result<Arc<Model>> {
+        let none = || Error::usage("no model is loaded", "engine", "choose a model first");
+        let name = self.current.clone().ok_or_else(none)?;
+        self.model(&name)
+    }
+
     pub(super) fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
-        let name = self
-            .current
-            .clone()
-            .ok_or_else(|| Error::usage("no model is loaded", "engine", "choose a model first"))?;
-        let model = self.model(&name)?;
+        let model = self.current()?;
         let surrogate = job.surrogate.as_deref().map(|name| self.model(name)).transpose()?;
         Ok(Experiment {
             model,

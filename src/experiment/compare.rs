@@ -12,7 +12,7 @@ pub use export::{Format, LEGEND, glyph, word};
 pub use findings::{Finding, Findings};
 pub use many::{BATCH, compare_many};
 pub use one::compare_one;
-pub use report::{Column, CompareReport, CompareRow, Frame, Sort, Tally, holds};
+pub use report::{Column, CompareReport, CompareRow, Frame, Sort, Tally, attack_name, holds};
 
 use crate::attack::{self, AttackSpec, Flow, Norm, Plan, suggested};
 use crate::defence::{Pipeline, Stance};

@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use super::dialogs::Overlay;
-use super::{judging, learn, least, matrix, race};
+use super::{compare, judging, learn, least, matrix, race};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -62,6 +62,8 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         Update::Unfit(id, stack, why) => {
             if let Some(run) = app.shown.as_mut().filter(|run| run.id == id) {
                 run.unfit.insert(stack, why);
+            } else {
+                compare::unfit(app, id, stack, why);
             }
             Vec::new()
         }
@@ -72,6 +74,7 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             if let Some(race) = app.race.as_mut().filter(|race| race.id == id) {
                 race.done = true;
             }
+            compare::ended(app, id);
             forget(app, id);
             Vec::new()
         }
@@ -98,6 +101,10 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         }
         Update::Transferred(id, report) => {
             matrix::transferred(app, id, report);
+            Vec::new()
+        }
+        Update::Compared(id, finding) => {
+            compare::found(app, id, finding);
             Vec::new()
         }
         Update::LessonProgress(id, side, share) => {
@@ -224,6 +231,7 @@ fn give_up(app: &mut App, id: JobId) {
         app.searching = None;
     }
     learn::give_up(app, id);
+    compare::ended(app, id);
     forget(app, id);
 }
 

@@ -1,5 +1,7 @@
 //! Everything that can be done on the dashboard. Keys, mouse, palette and tests all speak [`Action`].
 
+use super::compare::Part;
+
 macro_rules! actions {
     ($($name:ident => $text:literal,)*) => {
         /// One thing that can be done.
@@ -16,6 +18,8 @@ macro_rules! actions {
             ChooseRow(usize),
             /// Shows one pane (mouse on the tabs of small windows).
             ShowPane(usize),
+            /// Puts the cursor on a cell of a comparison, or opens it (mouse).
+            ChooseCell(Part, usize, usize),
         }
 
         impl Action {
@@ -31,13 +35,14 @@ macro_rules! actions {
                     Action::Scrub(_) => "Show one iteration",
                     Action::ChooseRow(_) => "Choose a row",
                     Action::ShowPane(_) => "Show a pane",
+                    Action::ChooseCell(..) => "Choose a cell",
                 }
             }
 
             /// Whether it only makes sense inside an open window, so that the palette leaves it out.
             pub fn only_inside_windows(self) -> bool {
                 use Action::*;
-                matches!(self, SwitchAxis | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+                matches!(self, Left | Right | OpenCell | TurnKnowing | SwitchTable | MoreSamples | ChooseColumns | AddHybrid | DropRow | NextSort | FilterRows | Export | SwitchAxis | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
             }
         }
     };
@@ -63,6 +68,17 @@ actions! {
     Transfer => "Transfer between the models of this data set",
     Race => "Race: two to four attacks side by side",
     Learn => "Lessons: published defences and what broke them",
+    Compare => "Compare defences before several attacks",
+    OpenCell => "Open the cell in Explore: its attack, its defence, its stance",
+    TurnKnowing => "Show naive attacks, adaptive ones, or both",
+    SwitchTable => "To the other table: this sample, or many",
+    MoreSamples => "Over 20, 100 or 500 samples",
+    ChooseColumns => "Take attacks in or out",
+    AddHybrid => "Add a hybrid, such as jpeg:75+pgd-at; name = stack saves it",
+    DropRow => "Take the defence out",
+    NextSort => "Sort: as named, clean accuracy, worst case, latency",
+    FilterRows => "Show only the defences whose name has this in it",
+    Export => "Write the tables to a file: .csv, .json or .md",
     OpenSide => "Set the lesson up on the attack's screen",
     PickLesson => "Measure the lesson of this letter",
     SwitchAxis => "Race over iterations or queries",
@@ -99,6 +115,8 @@ actions! {
     Down => "Down",
     PageUp => "A page up",
     PageDown => "A page down",
+    Left => "Left",
+    Right => "Right",
     Less => "Smaller",
     More => "Larger",
     Accept => "Accept",

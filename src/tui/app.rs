@@ -1,6 +1,7 @@
 //! The dashboard's state: plain data, changed by [`super::update`] and [`super::absorb`], read by the
 //! views.
 
+use super::compare::Compare;
 use super::dialogs::Overlay;
 use super::learn::Learn;
 use super::least::LeastSearch;
@@ -80,6 +81,8 @@ pub struct App {
     pub race_by_queries: bool,
     /// The lessons, and what has come out of them.
     pub learn: Learn,
+    /// The comparison of defences, on the screen or away.
+    pub compare: Compare,
     /// The transfer matrix, while it is on the screen.
     pub matrix: Option<Matrix>,
     /// Index into [`super::matrix::COUNTS`].
@@ -168,6 +171,7 @@ impl App {
             race: None,
             race_by_queries: false,
             learn: Learn::default(),
+            compare: Compare::default(),
             matrix: None,
             matrix_count: 0,
             sent: Vec::new(),
@@ -332,6 +336,9 @@ impl App {
 
     /// Asks for a run only where what is shown is not what the settings ask for, or not complete.
     pub fn refresh(&mut self) -> Vec<Effect> {
+        if self.compare.open {
+            return super::compare::refresh(self);
+        }
         let model = self.model.as_ref().map(|model| &model.id);
         let whole = self.shown.as_ref().filter(|run| !run.cut && Some(&run.model) == model);
         match whole.is_some_and(|run| self.wanted().as_ref() == Some(&run.job)) {
@@ -342,6 +349,9 @@ impl App {
 
     /// Asks for the run that the settings ask for, once everything is there.
     pub fn rerun(&mut self) -> Vec<Effect> {
+        if self.compare.open {
+            return super::compare::refresh(self);
+        }
         if self.race.is_some() {
             return super::race::start(self);
         }
@@ -368,6 +378,7 @@ impl App {
             }
             Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
             Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
+            Request::Compare(job) => self.compare.running = Some((id, job.clone())),
             Request::Lesson(job) => super::learn::sent(self, id, job.clone()),
             Request::Cancel => {}
         }

@@ -32,7 +32,8 @@ impl App {
         let searching = self.least.as_ref().is_some_and(|search| search.found.is_none());
         let racing = self.race.as_ref().is_some_and(|race| !race.done);
         let measuring = self.matrix.as_ref().is_some_and(|matrix| !matrix.done());
-        let beside = searching || racing || measuring;
+        let comparing = self.compare.running.is_some();
+        let beside = searching || racing || measuring || comparing;
         beside
             || self.awaited.is_some()
             || defending

@@ -7,7 +7,7 @@ use super::cards::{Card, Piece};
 use super::keymap::Context;
 pub use super::menus::items;
 use super::shields::Shield;
-use crate::attack::{self, Aim, AttackSpec};
+use crate::attack::{self, Aim, AttackSpec, Norm};
 use crate::defence::DefenceSpec;
 use crate::parameter::{Param, Value};
 use tui_input::Input;
@@ -50,6 +50,8 @@ pub enum Topic {
     Surrogate,
     /// Who takes part in a race.
     Race,
+    /// Which attacks defences are compared by.
+    Columns,
     /// The class that the gallery lists.
     Filter,
 }
@@ -103,6 +105,8 @@ pub enum Choice {
     Surrogate(Option<String>),
     /// Let this attack take part in a race, or not.
     Racer(&'static AttackSpec),
+    /// Compare defences by this attack in this norm, or not.
+    Column(&'static AttackSpec, Norm),
     /// List this class only, or all.
     Filter(Option<usize>),
 }
@@ -149,6 +153,15 @@ pub enum Asked {
     Sample,
     /// A row of the editor below.
     Row(Row),
+    /// A hybrid to compare.
+    Hybrid,
+    /// Which rows of a comparison to show.
+    Rows,
+    /// The file that a comparison is written to.
+    Export {
+        /// Whether it may replace what is there.
+        replace: bool,
+    },
 }
 
 /// A value being typed.
@@ -168,6 +181,7 @@ impl Overlay {
         match self {
             Self::Help(_) | Self::Messages(_) | Self::Card(_) => Context::Reader,
             Self::List(list) if list.topic == Topic::Race => Context::Racers,
+            Self::List(list) if list.topic == Topic::Columns => Context::Columns,
             Self::List(_) => Context::List,
             Self::Least => Context::Least,
             Self::Matrix => Context::Matrix,
@@ -178,6 +192,11 @@ impl Overlay {
 }
 
 impl Topic {
+    /// Whether several of its rows can be taken in.
+    pub fn takes_several(self) -> bool {
+        matches!(self, Self::Race | Self::Columns)
+    }
+
     /// The window's heading.
     pub fn heading(self) -> &'static str {
         match self {
@@ -188,6 +207,7 @@ impl Topic {
             Self::Target => "Target of the attack",
             Self::Surrogate => "Craft the attack on",
             Self::Race => "Race: two to four attacks",
+            Self::Columns => "Attacks to compare defences by",
             Self::Filter => "Show the samples of",
         }
     }

@@ -5,9 +5,10 @@ use super::app::{App, fits};
 use super::cards::{self, Piece, paragraphs};
 use super::dialogs::{Choice, Item, List, Topic, parse_epsilon};
 use super::widgets::text::{first_name, fuzzy};
-use super::{keymap, matrix};
+use super::{compare, keymap, matrix};
 use crate::attack::{Aim, AttackSpec};
 use crate::data::DATASETS;
+use crate::experiment::compare::attack_name;
 use crate::model::Card;
 use std::cmp::Reverse;
 
@@ -21,6 +22,7 @@ pub fn items(app: &App, list: &List) -> Vec<Item> {
         Topic::Target => targets(app),
         Topic::Surrogate => surrogates(app),
         Topic::Race => racers(app),
+        Topic::Columns => columns(app),
         Topic::Filter => classes(app),
     };
     let wanted = list.input.value();
@@ -200,6 +202,23 @@ fn racers(app: &App) -> Vec<Item> {
         item
     };
     attacks(app).into_iter().map(racer).collect()
+}
+
+/// The same rows, one for each norm, to compare defences by.
+fn columns(app: &App) -> Vec<Item> {
+    let mut out = Vec::new();
+    for item in attacks(app) {
+        let Choice::Attack(attack) = item.choice else { continue };
+        out.extend(attack.norms.iter().map(|norm| Item {
+            text: attack_name(attack, *norm),
+            note: String::new(),
+            taken: Some(compare::has(app, attack, *norm)),
+            choice: Choice::Column(attack, *norm),
+            also: format!("{} {}", item.also, norm.id()),
+            ..item.clone()
+        }));
+    }
+    out
 }
 
 fn surrogates(app: &App) -> Vec<Item> {

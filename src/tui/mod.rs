@@ -7,8 +7,10 @@
 pub mod absorb;
 pub mod action;
 pub mod app;
+mod bindings;
 pub mod cards;
 mod clock;
+pub mod compare;
 pub mod dialogs;
 mod input;
 mod judging;
@@ -31,8 +33,8 @@ mod windows;
 pub use keymap::{BINDINGS, key_table};
 
 use crate::attack::Plan;
-use crate::data::{Picture, Sample};
-use crate::defence::Stack;
+use crate::data::{Picture, Sample, atomically};
+use crate::defence::{Stack, saved};
 use crate::engine::{DeviceChoice, Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
@@ -123,6 +125,7 @@ async fn dashboard(options: Options) -> Result<()> {
         engine: None,
         depth: Depth::detect(env),
         marker,
+        hybrids_file: options.hybrids_file,
         began: Instant::now(),
         zoomed: false,
     };
@@ -152,6 +155,7 @@ struct Shell {
     engine: Option<Engine>,
     depth: Depth,
     marker: Option<PathBuf>,
+    hybrids_file: Option<PathBuf>,
     began: Instant,
     zoomed: bool,
 }
@@ -265,10 +269,36 @@ impl Shell {
                     self.reader.resume();
                     suspended?;
                 }
+                Effect::Write { path, text, replace } => self.write(&path, &text, replace),
+                Effect::Keep(stack) => self.keep(&stack),
                 Effect::HintSeen => self.marker.as_deref().into_iter().for_each(mark),
             }
         }
         Ok(())
+    }
+
+    /// Writes a file; asks before it replaces one.
+    fn write(&mut self, path: &Path, text: &str, replace: bool) {
+        let name = path.display().to_string();
+        if path.exists() && !replace {
+            return compare::standing(&mut self.app, &name);
+        }
+        match atomically(path, |file| file.write_all(text.as_bytes())) {
+            Ok(()) => self.app.say(format!("'{name}' is written"), false),
+            Err(error) => self.app.say(error.to_string(), true),
+        }
+    }
+
+    /// Saves a hybrid by its name.
+    fn keep(&mut self, stack: &Stack) {
+        let Some(path) = &self.hybrids_file else {
+            return self.app.say("there is no home to save hybrids in".into(), true);
+        };
+        let name = stack.name().unwrap_or_default().to_string();
+        match saved::save(path, stack) {
+            Ok(()) => self.app.say(format!("'{name}' is saved in '{}'", path.display()), false),
+            Err(error) => self.app.say(error.to_string(), true),
+        }
     }
 
     fn zoom(&mut self, pictures: &[(String, Picture)]) -> Result<()> {

@@ -53,6 +53,24 @@ fn in_window(
 
 fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Option<Action> {
     let p = view::places(app, area);
+    let left = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
+    if left && p.header.contains(at) {
+        let tab = frame::screens(app, p.header).into_iter().find(|tab| tab.place.contains(at));
+        if let Some(tab) = tab {
+            return Some(tab.action);
+        }
+    }
+    if app.compare.open {
+        return match event.kind {
+            MouseEventKind::ScrollUp => Some(Action::Up),
+            MouseEventKind::ScrollDown => Some(Action::Down),
+            _ if left => {
+                let cell = view::compare::cell_under(app, view::whole(&p, area), at);
+                cell.map(|(part, row, column)| Action::ChooseCell(part, row, column))
+            }
+            _ => None,
+        };
+    }
     if app.learn.open {
         let click = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
         let row = view::learn::row_at(view::whole(&p, area), at.y).filter(|_| click)?;

@@ -10,6 +10,7 @@ use crate::experiment::{Clean, DefenceRow, Report};
 use crate::model::Card;
 use crate::show::Graphics;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,17 @@ pub enum Effect {
     Suspend,
     /// The first-run hint was seen.
     HintSeen,
+    /// Write a file; one that is there already only where it is to be replaced.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What to write.
+        text: String,
+        /// Whether to replace what is there.
+        replace: bool,
+    },
+    /// Save a hybrid by its name.
+    Keep(Stack),
 }
 
 /// Where samples come from.

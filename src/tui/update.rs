@@ -10,7 +10,7 @@ use super::view;
 use super::windows::{
     self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
-use super::{learn, least, matrix, race, shields};
+use super::{compare, learn, least, matrix, race, shields};
 use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
@@ -21,6 +21,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 pub fn context(app: &App) -> Context {
     let screen = match () {
         () if app.learn.open => Context::Learn,
+        () if app.compare.open => Context::Compare,
         () if app.race.is_some() => Context::Race,
         () => Context::Explore,
     };
@@ -74,9 +75,33 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             if app.racers.is_empty() {
                 app.racers.push(app.plan.attack);
             }
-            list(app, Topic::Race)
+            let mut effects = compare::close(app);
+            effects.extend(list(app, Topic::Race));
+            effects
         }
-        Learn => learn::open(app),
+        Learn => {
+            let mut effects = compare::close(app);
+            effects.extend(learn::open(app));
+            effects
+        }
+        Compare => {
+            app.learn.open = false;
+            compare::open(app)
+        }
+        OpenCell => compare::explore(app),
+        ChooseCell(part, row, column) => compare::choose(app, part, row, column),
+        TurnKnowing => compare::turn(app),
+        SwitchTable => compare::switch(app),
+        MoreSamples => compare::more(app),
+        ChooseColumns => list(app, Topic::Columns),
+        AddHybrid => compare::ask_hybrid(app),
+        DropRow => compare::drop_row(app),
+        FilterRows => compare::ask_filter(app),
+        Export => compare::ask_export(app),
+        NextSort => {
+            app.compare.sort = app.compare.sort.next();
+            Vec::new()
+        }
         OpenSide => learn::explore(app),
         PickLesson => learn::run(app),
         SwitchAxis => {
@@ -147,6 +172,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
                 Vec::new()
             }
             None if app.learn.open => learn::leave(app),
+            None if app.compare.open => compare::leave(app),
             None if app.race.is_some() => race::leave(app),
             None => {
                 app.blinking = None;
@@ -158,6 +184,10 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Less if on_lessons(app) => learn::nudge(app, -1),
         More if on_lessons(app) => learn::nudge(app, 1),
         Accept if on_lessons(app) => learn::run(app),
+        Up if on_compare(app) => compare::walk(app, -1, 0),
+        Down if on_compare(app) => compare::walk(app, 1, 0),
+        Left => compare::walk(app, 0, -1),
+        Right => compare::walk(app, 0, 1),
         Up => move_cursor(app, -1),
         Down => move_cursor(app, 1),
         PageUp => move_cursor(app, -10),
@@ -169,7 +199,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Accept => accept(app),
         ChooseRow(at) => {
             match app.overlays.last_mut() {
-                Some(Overlay::List(list)) if list.topic == Topic::Race => {
+                Some(Overlay::List(list)) if list.topic.takes_several() => {
                     list.at = at;
                     return toggle_row(app);
                 }
@@ -188,6 +218,11 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
 /// Whether keys go to the lessons.
 fn on_lessons(app: &App) -> bool {
     app.learn.open && app.overlays.is_empty()
+}
+
+/// Whether keys go to the comparison.
+fn on_compare(app: &App) -> bool {
+    app.compare.open && app.overlays.is_empty()
 }
 
 /// Goes to the sample so many places on in the list.

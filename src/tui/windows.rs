@@ -8,7 +8,7 @@ use super::dialogs::{
 };
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
-use super::{cards, least, matrix, race};
+use super::{cards, compare, least, matrix, race};
 use crate::attack::Norm;
 use crate::parameter::{Kind, Value};
 use ratatui::crossterm::event::{Event, KeyEvent};
@@ -25,6 +25,10 @@ pub(super) fn typed(app: &mut App, event: KeyEvent) {
         Some(Overlay::Prompt(prompt)) => {
             prompt.input.handle_event(&Event::Key(event));
             prompt.error = None;
+            if matches!(prompt.asked, Asked::Export { .. }) {
+                // Another name is another file.
+                prompt.asked = Asked::Export { replace: false };
+            }
         }
         _ => {}
     }
@@ -45,6 +49,7 @@ pub(super) fn list(app: &mut App, topic: Topic) -> Vec<Effect> {
         Choice::Target(aim) => *aim == app.plan.aim,
         Choice::Surrogate(name) => *name == app.surrogate,
         Choice::Racer(attack) => *attack == app.plan.attack,
+        Choice::Column(attack, norm) => compare::has(app, attack, *norm),
         Choice::Filter(class) => *class == app.filter,
     };
     list.at = items(app, &list).iter().position(chosen).unwrap_or(0);
@@ -122,16 +127,20 @@ fn set_row(app: &mut App, row: Row, value: Value) -> Vec<Effect> {
 pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
     if let Some(Overlay::List(list)) = app.overlays.last() {
         let item = items(app, list).into_iter().nth(list.at);
-        if let Some(Choice::Racer(attack)) = item.map(|item| item.choice) {
-            race::toggle(app, attack);
+        let mut effects = Vec::new();
+        match item.as_ref().map(|item| &item.choice) {
+            Some(Choice::Racer(attack)) => race::toggle(app, attack),
+            Some(Choice::Column(attack, norm)) => effects = compare::toggle(app, attack, *norm),
+            _ => return effects,
+        }
+        if let (Some(Overlay::List(list)), Some(item)) = (app.overlays.pop(), item) {
             // The next one is searched for from the start.
-            let mut list = List { topic: Topic::Race, input: Input::default(), at: 0 };
-            let here = |item: &Item| matches!(item.choice, Choice::Racer(a) if a == attack);
+            let mut list = List { topic: list.topic, input: Input::default(), at: 0 };
+            let here = |other: &Item| other.text == item.text && other.section == item.section;
             list.at = items(app, &list).iter().position(here).unwrap_or(0);
-            app.overlays.pop();
             app.overlays.push(Overlay::List(list));
         }
-        return Vec::new();
+        return effects;
     }
     match row(app) {
         Some(Row::Defence(i)) => {
@@ -178,7 +187,9 @@ pub(super) fn about(app: &mut App) -> Vec<Effect> {
         Some(Overlay::List(list)) => {
             let Some(item) = items(app, list).into_iter().nth(list.at) else { return Vec::new() };
             match item.choice {
-                Choice::Attack(attack) | Choice::Racer(attack) => cards::attack(attack),
+                Choice::Attack(attack) | Choice::Racer(attack) | Choice::Column(attack, _) => {
+                    cards::attack(attack)
+                }
                 _ if item.about.is_empty() => {
                     app.say("there is no more to say about it".into(), false);
                     return Vec::new();
@@ -264,6 +275,7 @@ fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
             race::toggle(app, attack);
             Vec::new()
         }
+        Choice::Column(attack, norm) => compare::toggle(app, attack, norm),
         Choice::Filter(class) => {
             app.filter = class;
             app.list();
@@ -302,6 +314,15 @@ fn answer(app: &mut App, prompt: &Prompt) -> Vec<Effect> {
             }
             Err(_) => Err("give a whole number".to_string()),
         },
+        Asked::Hybrid => compare::hybrid(app, text).map_err(|error| error.to_string()),
+        Asked::Rows => {
+            compare::filter(app, text);
+            Ok(Vec::new())
+        }
+        Asked::Export { replace } => {
+            let written = compare::export(app, text, replace);
+            written.map(|effect| vec![effect]).map_err(|error| error.to_string())
+        }
         Asked::Row(row) => match row.param(app).map(|param| param.parse(text)) {
             Some(Ok(value)) => Ok(set_row(app, row, value)),
             Some(Err(error)) => Err(error.remedy),

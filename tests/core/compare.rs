@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
+use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
 use epsiloscope::experiment::compare::{
     BARE, CompareReport, Comparison, Finding, Findings, Format, Frame, Sort, compare_many,
     compare_one, customary, holds, parse_attack,
@@ -17,6 +18,8 @@ use epsiloscope::metrics::lamps::Evidence;
 use epsiloscope::model::Model;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 const BOTH: [Stance; 2] = [Stance::Naive, Stance::Adaptive];
 
@@ -404,5 +407,53 @@ fn what_is_written_can_be_read() {
         [("a.csv", true), ("b.MD", true), ("c.json", true), ("d.txt", false), ("e", false)]
     {
         assert_eq!(Format::of(name.as_ref(), "--save").is_ok(), good, "{name}");
+    }
+}
+
+/// The worker's way: the same findings, misfits told, another request in between.
+#[test]
+fn the_worker_finds_the_same_and_stops_for_another_request() {
+    let (sender, updates) = channel();
+    let engine = Engine::start(DeviceChoice::Cpu, move |update| drop(sender.send(update)));
+    engine.request(Request::Model("mnist-cnn".into()));
+    let dataset = Dataset::load("mnist").unwrap();
+    let job = |plans: &[&str]| CompareJob {
+        sample: Some(dataset.sample(0)),
+        many: Some((dataset.clone(), 3)),
+        stacks: ["median", "model:fashion-cnn"].map(|text| Stack::parse(text).unwrap()).to_vec(),
+        plans: plans.iter().map(|text| plan(text)).collect(),
+        stances: BOTH.to_vec(),
+        seed: 0,
+        done: Findings::default(),
+    };
+    let id = engine.request(Request::Compare(Arc::new(job(&["fgsm"]))));
+    let (mut found, mut unfit) = (Findings::default(), Vec::new());
+    loop {
+        match updates.recv_timeout(Duration::from_secs(60)).unwrap() {
+            Update::Compared(of, finding) if of == id => found.take(finding),
+            Update::Unfit(of, stack, why) if of == id => unfit.push((stack, why)),
+            Update::Done(of) if of == id => break,
+            Update::Failed(_, error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+    assert!(unfit.len() == 1 && unfit[0].0.contains("fashion-cnn"), "{unfit:?}");
+    let task = task(&["median"], &["fgsm"], Findings::default());
+    let (single, counted) = (findings(one(&task)), findings(many(&task, 3)));
+    let plan = &task.plans[0];
+    for (defence, stance) in [(BARE, Stance::Naive), ("median", BOTH[0]), ("median", BOTH[1])] {
+        let cell =
+            |findings: &Findings| findings.cell(defence, plan, stance).unwrap().picture.clone();
+        assert_eq!(cell(&found), cell(&single));
+        assert_eq!(found.held(defence, plan, stance), counted.held(defence, plan, stance));
+        assert_eq!(found.right(defence), counted.right(defence));
+    }
+    let long = engine.request(Request::Compare(Arc::new(job(&["pgd:steps=10000"]))));
+    while !matches!(updates.recv_timeout(Duration::from_secs(60)).unwrap(), Update::Started(of) if of == long)
+    {
+    }
+    engine.request(Request::Cancel);
+    while !matches!(updates.recv_timeout(Duration::from_secs(20)).unwrap(), Update::Cancelled(of) if of == long)
+    {
     }
 }

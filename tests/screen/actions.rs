@@ -37,7 +37,9 @@ fn run_of(effects: Vec<Effect>) -> Option<RunJob> {
 fn the_first_result_is_on_the_screen_and_nothing_is_awaited() {
     let app = app();
     let (run, live) = app.display().expect("a run");
-    assert!(!live && run.done && run.rows.len() == 2 * app.defences.len() && run.trail.len() == 41);
+    assert!(
+        !live && run.done && run.rows.len() == 2 * app.shields().count() && run.trail.len() == 41
+    );
     assert!(!app.busy() && !app.faded() && app.next_change().is_none());
 }
 

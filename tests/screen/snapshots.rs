@@ -1,6 +1,6 @@
 //! What the screen shows, cell by cell, in every size and theme.
 
-use crate::{contests, fake};
+use crate::{compare, contests, fake};
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, PATIENCE};
 use epsiloscope::tui::theme::{Kind, Theme};
@@ -213,6 +213,43 @@ fn races_in_every_size() {
 }
 
 #[test]
+fn comparisons_in_every_size() {
+    for size in SIZES {
+        let name = format!("compare_{}x{}", size.0, size.1);
+        let dark = text(&render(&compare::comparing(Kind::Dark, size, false)));
+        insta::assert_snapshot!(name, dark);
+        let light = text(&render(&compare::comparing(Kind::Light, size, false)));
+        assert_eq!(dark, light, "themes differ in colours only");
+        let mono = render(&compare::comparing(Kind::Mono, size, false));
+        assert!(mono.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+    }
+    let half = compare::comparing(Kind::Dark, (120, 36), true);
+    insta::assert_snapshot!("compare_half_120x36", text(&render(&half)));
+    let many = compare::many(Kind::Dark, (80, 24));
+    insta::assert_snapshot!("compare_many_80x24", text(&render(&many)));
+    let mut app = compare::comparing(Kind::Dark, (80, 24), false);
+    fake::press(&mut app, "s/jpeg\n→→→→→");
+    insta::assert_snapshot!("compare_filtered_80x24", text(&render(&app)));
+    for (name, keys) in [("columns", "apgd"), ("hybrid", "h"), ("export", "e")] {
+        let mut app = compare::comparing(Kind::Dark, (80, 24), false);
+        fake::press(&mut app, keys);
+        insta::assert_snapshot!(format!("compare_{name}_80x24"), text(&render(&app)));
+    }
+}
+
+#[test]
+fn outcomes_in_a_comparison_have_sign_and_colour() {
+    for kind in [Kind::Dark, Kind::Light] {
+        let theme = Theme::new(kind);
+        let buffer = render(&compare::comparing(kind, (120, 36), true));
+        assert_eq!(colour_of(&buffer, "64%"), theme.right.fg);
+        assert_eq!(colour_of(&buffer, "✗ 2     91%"), theme.fooled.fg);
+        assert_eq!(colour_of(&buffer, "▁   5 %"), theme.fooled.fg);
+        assert_eq!(colour_of(&buffer, "·      "), theme.dim.fg);
+    }
+}
+
+#[test]
 fn the_least_epsilon_as_it_is_searched_for_and_found() {
     let (mut app, id, _) = contests::searching(Kind::Dark, (120, 36));
     insta::assert_snapshot!("searching_120x36", text(&render(&app)));
@@ -287,6 +324,9 @@ fn any_size_can_be_drawn() {
                 app.pane = pane;
                 render(&app);
             }
+            app.compare.open = true;
+            render(&app);
+            app.compare.open = false;
             for action in
                 [Help, Messages, Palette, ChooseAttack, EditAttack, EditDefences, TypeEpsilon]
             {

@@ -74,7 +74,7 @@ pub fn compare_one(task: &Comparison, sample: &Sample, ask: Ask<'_>, tell: Tell<
         }
         reports.push(Some(report));
     }
-    for at in 0..known.len() {
+    for (at, known) in known.iter().enumerate() {
         for stance in task.knowing() {
             for (experiment, report) in experiments.iter().zip(&reports) {
                 let plan = &experiment.plan;
@@ -83,7 +83,7 @@ pub fn compare_one(task: &Comparison, sample: &Sample, ask: Ask<'_>, tell: Tell<
                 };
                 go_on(ask)?;
                 let (against, halt) = (against(task, at, stance), &mut Halt(&mut *ask));
-                let row = defend(experiment, report, against, &known[at], halt)?;
+                let row = defend(experiment, report, against, known, halt)?;
                 tell(Finding::Cell(plan.clone(), Arc::new(row)));
             }
         }

@@ -1,6 +1,6 @@
 //! A comparison as it stands: what was found, in rows and columns.
 
-use crate::attack::{Aim, Extent, Norm, Plan};
+use crate::attack::{Aim, AttackSpec, Extent, Norm, Plan};
 use crate::defence::{Stack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
@@ -182,10 +182,7 @@ impl Findings {
         }
         let column = |plan: &Plan| Column {
             attack: plan.attack.id,
-            name: match plan.attack.extent {
-                Extent::Own => plan.attack.name.to_string(),
-                _ => format!("{} {}", plan.attack.name, plan.norm),
-            },
+            name: attack_name(plan.attack, plan.norm),
             norm: plan.norm,
             extent: plan.attack.extent,
             epsilon: plan.threshold(frame.values),
@@ -318,6 +315,14 @@ impl CompareReport {
                 || [&row.name, &row.defence].iter().any(|own| own.to_lowercase().contains(&text))
         };
         self.rows.retain(has);
+    }
+}
+
+/// An attack with the norm it works in: "PGD L∞".
+pub fn attack_name(attack: &AttackSpec, norm: Norm) -> String {
+    match attack.extent {
+        Extent::Own => attack.name.to_string(),
+        _ => format!("{} {norm}", attack.name),
     }
 }
 

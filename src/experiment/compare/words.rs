@@ -47,7 +47,7 @@ fn flattered(report: &CompareReport) -> Option<String> {
         let pairs = knows.attacks.iter().zip(&not.attacks).zip(&report.attacks);
         let gaps = pairs.filter_map(|((knows, not), column)| {
             let (knows, not) = ((*knows)?, (*not)?);
-            beyond(not, knows).then(|| (not.value - knows.value, row, column, [not, knows]))
+            beyond(not, knows).then_some((not.value - knows.value, row, column, [not, knows]))
         });
         found.extend(gaps.max_by(|a, b| a.0.total_cmp(&b.0)));
     }
@@ -78,31 +78,37 @@ fn ball(column: &Column) -> String {
 
 /// A defence that holds in one ball and falls outside it.
 fn one_ball(report: &CompareReport) -> Option<String> {
-    let of = |row: &CompareRow| {
-        let tally = row.many.as_ref()?;
-        // In each ball the strongest attack counts.
-        let mut balls: Vec<(String, Share)> = Vec::new();
-        for (column, share) in report.attacks.iter().zip(&tally.attacks) {
-            let share = (*share)?;
-            match balls.iter_mut().find(|(name, _)| *name == ball(column)) {
-                Some((_, least)) if least.value > share.value => *least = share,
-                Some(_) => {}
-                None => balls.push((ball(column), share)),
-            }
-        }
-        balls.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
+    let shown = |(row, balls): &(&CompareRow, Vec<(String, Share)>)| {
         let (best, worst) = (balls.first()?.1, balls.last()?.1);
         let shows = best.value >= 0.5 && beyond(best, worst);
-        shows.then(|| (row.trained, best.value - worst.value, row.name.clone(), balls))
+        // Where networks were trained to hold, theirs is the lesson, best without other layers.
+        shows.then_some((!row.trained, row.layers, worst.value - best.value))
     };
-    // Where networks were trained to hold, theirs is the lesson; of equals, the first.
-    let mut found: Vec<_> = knowing(report).filter_map(of).collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-    let (trained, _, name, balls) = found.first()?;
-    let why = if *trained { ": trained for one ball" } else { "" };
+    let rows = knowing(report).map(|row| (row, balls(report, row)));
+    let mut found: Vec<_> = rows.filter_map(|found| Some((shown(&found)?, found))).collect();
+    found.sort_by(|(a, _), (b, _)| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+    let (_, (row, balls)) = found.first()?;
+    let why = if row.trained { ": trained for one ball" } else { "" };
     let each = |(ball, share): &(String, Share)| format!("{} in {ball}", percent(share.value));
     let balls: Vec<String> = balls.iter().map(each).collect();
-    Some(format!("{name} holds {}{why}", balls.join(", ")))
+    Some(format!("{} holds {}{why}", row.name, balls.join(", ")))
+}
+
+/// What a defence keeps in each ball, where the strongest attack in it counts, the most first.
+fn balls(report: &CompareReport, row: &CompareRow) -> Vec<(String, Share)> {
+    let mut balls: Vec<(String, Share)> = Vec::new();
+    let shares = row.many.iter().flat_map(|tally| &tally.attacks);
+    for (column, share) in report.attacks.iter().zip(shares) {
+        // While one is missing, nothing is said of any.
+        let Some(share) = *share else { return Vec::new() };
+        match balls.iter_mut().find(|(name, _)| *name == ball(column)) {
+            Some((_, least)) if least.value > share.value => *least = share,
+            Some(_) => {}
+            None => balls.push((ball(column), share)),
+        }
+    }
+    balls.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
+    balls
 }
 
 /// What a hybrid gains over the best of its parts, in the worst case.

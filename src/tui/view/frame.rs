@@ -12,6 +12,53 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
+/// A screen's name in the header.
+pub struct Tab {
+    /// Where it stands.
+    pub place: Rect,
+    /// Its key, and its name where there is room.
+    pub text: String,
+    /// Whether it is the screen now.
+    pub here: bool,
+    /// What goes there.
+    pub action: Action,
+}
+
+/// The columns of the program's name.
+const NAME: u16 = 12;
+
+/// The screens' names, as they stand in the header: in full, else with keys only, else not at all.
+pub fn screens(app: &App, area: Rect) -> Vec<Tab> {
+    let all = [
+        ('1', "Explore", Context::Explore, Action::Back),
+        ('2', "Compare", Context::Compare, Action::Compare),
+        ('5', "Learn", Context::Learn, Action::Learn),
+    ];
+    let now = match () {
+        () if app.learn.open => Context::Learn,
+        () if app.compare.open => Context::Compare,
+        () => Context::Explore,
+    };
+    let model = app.model.as_ref().map_or(8, |model| columns(&model.card.name)) as u16;
+    // Beside the model's name: that it works, on what, and an alarm.
+    let room = area.width.saturating_sub(NAME + model + 3 + 20);
+    let place = |long: bool| {
+        let mut x = area.x + NAME + 1;
+        let tabs = all.iter().map(|(key, name, context, action)| {
+            let here = *context == now;
+            let name = if long || here { format!(" {name}") } else { String::new() };
+            let text = format!("{key}{name}");
+            let width = columns(&text) as u16 + 2;
+            let place = Rect { x, width, ..area };
+            x += width;
+            Tab { place, text, here, action: *action }
+        });
+        tabs.collect::<Vec<_>>()
+    };
+    let fits = |tabs: &Vec<Tab>| tabs.iter().map(|tab| tab.place.width).sum::<u16>() <= room;
+    [place(true), place(false)].into_iter().find(fits).unwrap_or_default()
+}
+
 /// Program, model and device. Where there is little room, why this device was taken matters more
 /// than the model's figures.
 pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
@@ -46,8 +93,9 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let long = note.map_or_else(|| device.clone(), |note| format!("{device} · {note}"));
     let kind = app.device.as_ref().map_or_else(|| "…".to_string(), |(d, _)| d.kind.to_uppercase());
 
-    let fixed =
-        1 + "epsiloscope".len() + 3 + columns(&model) + 2 + columns(busy) + columns(&alarm) + 1;
+    let tabs = screens(app, area);
+    let named = tabs.last().map_or(NAME, |tab| tab.place.right() - area.x);
+    let fixed = usize::from(named) + 3 + columns(&model) + 2 + columns(busy) + columns(&alarm) + 1;
     let room = usize::from(area.width).saturating_sub(fixed);
     let needed = |texts: &[String]| texts.iter().map(|t| columns(t) + 3).sum::<usize>();
     let choices =
@@ -56,12 +104,20 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
         choices.into_iter().find(|(figures, device)| needed(figures) + columns(device) <= room);
     let (figures, device) = fitting.unwrap_or((&figures[3], &kind));
 
-    let mut left = vec![Span::styled(" epsiloscope", theme.accent)];
+    buf.set_string(area.x, area.y, " epsiloscope", theme.accent);
+    for Tab { place, text, here, .. } in &tabs {
+        let (key, name) = text.split_at(1);
+        let style = if *here { theme.selected } else { theme.dim };
+        buf.set_style(*place, style);
+        buf.set_string(place.x + 1, place.y, key, if *here { style } else { theme.key });
+        buf.set_string(place.x + 2, place.y, name, style);
+    }
+    let mut left = Vec::new();
     let texts = figures.iter().map(|text| Span::styled(text.clone(), theme.dim));
     for text in std::iter::once(Span::styled(model, theme.strong)).chain(texts) {
         left.extend([Span::styled(" │ ", theme.rule), text]);
     }
-    buf.set_line(area.x, area.y, &Line::from(left), area.width);
+    buf.set_line(area.x + named, area.y, &Line::from(left), area.width.saturating_sub(named));
     let right = Line::from(vec![
         Span::styled(busy, theme.accent),
         Span::styled(device.clone(), theme.dim),
@@ -169,10 +225,10 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let context = context(app);
     let mut ends = Vec::new();
-    if context == Context::Explore {
+    if matches!(context, Context::Explore | Context::Compare) {
         ends = vec![("?".to_string(), "all keys"), ("q".to_string(), "quit")];
-        if matches!(layout::size_of((buf.area.width, buf.area.height)), Size::Medium | Size::Small)
-        {
+        let size = layout::size_of((buf.area.width, buf.area.height));
+        if context == Context::Explore && matches!(size, Size::Medium | Size::Small) {
             ends.insert(0, ("Tab".to_string(), "next"));
         }
     }

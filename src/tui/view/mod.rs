@@ -1,6 +1,7 @@
 //! The views: pure functions from the state to cells.
 
 mod cards;
+pub mod compare;
 pub mod controls;
 pub mod course;
 pub mod defences;
@@ -44,6 +45,11 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let room = whole(&p, area);
     if app.learn.open {
         learn::draw(app, room, buf);
+        frame::footer(app, p.footer, buf);
+        return overlays::draw(app, area, buf);
+    }
+    if app.compare.open {
+        compare::draw(app, room, buf);
         frame::footer(app, p.footer, buf);
         return overlays::draw(app, area, buf);
     }

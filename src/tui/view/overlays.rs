@@ -46,7 +46,7 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
     match overlay {
         Overlay::Help(_) | Overlay::Messages(_) => help::place((width, height)),
         Overlay::List(list) => {
-            let long = matches!(list.topic, Topic::Attack | Topic::Race);
+            let long = list.topic == Topic::Attack || list.topic.takes_several();
             let most = if long { 44 } else { 28 };
             centred(area, (width - 2).min(100), (height - 2).min(most))
         }
@@ -136,6 +136,19 @@ fn draw_prompt(app: &App, prompt: &Prompt, place: Rect, buf: &mut Buffer) {
             },
         ),
         Asked::Sample => ("Go to sample".into(), format!("0..{}", app.len().saturating_sub(1))),
+        Asked::Hybrid => (
+            "Add a hybrid".into(),
+            "layers, outermost first: jpeg:75+pgd-at; a name saves it: tough = jpeg:75+pgd-at"
+                .to_string(),
+        ),
+        Asked::Rows => (
+            "Show defences with this in their name".into(),
+            "such as jpeg; nothing shows all of them".to_string(),
+        ),
+        Asked::Export { .. } => (
+            "Write the tables to".into(),
+            "a file; its name ends in .csv (a line a number), .json or .md".to_string(),
+        ),
         Asked::Row(row) => {
             let allowed = row.param(app).map_or_else(|| "a whole number".into(), |p| p.allowed());
             (row.name(app), allowed)

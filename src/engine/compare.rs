@@ -1,0 +1,49 @@
+//! Comparisons on the worker.
+
+use super::protocol::{CompareJob, JobId, Update};
+use super::worker::Worker;
+use crate::attack::Flow;
+use crate::defence::DRAWS;
+use crate::error::{Error, Kind, Result};
+use crate::experiment::compare::{Comparison, compare_many, compare_one};
+
+impl Worker {
+    /// Sets defences against attacks: the one sample first, then many.
+    pub(super) fn compare(&mut self, id: JobId, job: &CompareJob) -> Result<()> {
+        let stop = self.stopper(None);
+        self.say(Update::Started(id));
+        let model = self.current()?;
+        let mut pipelines = Vec::new();
+        for stack in &job.stacks {
+            if stop() {
+                return Err(Error::cancelled());
+            }
+            match self.pipeline(stack, &model, job.seed) {
+                Ok(pipeline) => pipelines.push(pipeline),
+                Err(error) if error.kind == Kind::Usage => {
+                    self.say(Update::Unfit(id, stack.text(), error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let task = Comparison {
+            model,
+            pipelines,
+            plans: job.plans.clone(),
+            stances: job.stances.clone(),
+            draws: DRAWS,
+            device: self.device_info(),
+            done: job.done.clone(),
+        };
+        let mut ask = || if stop() { Flow::Stop } else { Flow::Continue };
+        let mut tell = |finding| self.say(Update::Compared(id, finding));
+        if let Some(sample) = &job.sample {
+            compare_one(&task, sample, &mut ask, &mut tell)?;
+        }
+        if let Some((dataset, n)) = &job.many {
+            compare_many(&task, dataset, *n, &mut ask, &mut tell)?;
+        }
+        self.say(Update::Done(id));
+        Ok(())
+    }
+}

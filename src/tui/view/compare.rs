@@ -1,0 +1,166 @@
+//! The Compare screen: a table for the chosen sample, one for many samples under it where there is
+//! room, what they say in words, and the cell under the cursor in full.
+
+mod cells;
+mod grid;
+mod table;
+
+use crate::experiment::compare::{CompareReport, CompareRow, word};
+use crate::experiment::{DefenceRow, size_short};
+use crate::metrics::lamps;
+use crate::tui::app::App;
+use crate::tui::compare::{self, Part};
+use crate::tui::widgets::text::{columns, first_name, shorten, wrap};
+use grid::Grid;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+/// Where everything stands.
+struct Places {
+    tables: Vec<(Part, Rect)>,
+    /// What the tables say.
+    words: Rect,
+    /// What all numbers depend on.
+    caption: Rect,
+    /// The cell under the cursor.
+    detail: Rect,
+}
+
+/// So many rows a table has above those of the defences.
+const HEAD: u16 = 3;
+
+fn places(app: &App, report: &CompareReport, area: Rect) -> Places {
+    let (mut y, bottom) = (area.y, area.bottom());
+    let below =
+        |rows: u16, from: u16| Rect { y: bottom.saturating_sub(from), height: rows, ..area };
+    let lines = match area.height {
+        36.. => 4,
+        30.. => 3,
+        16.. => 2,
+        _ => 1,
+    };
+    let rest = area.height.saturating_sub(lines + 2);
+    let parts = compare::parts(app);
+    let needed = report.rows.len() as u16 + HEAD;
+    let each = (rest / parts.len() as u16).min(needed + 1);
+    let tables = parts.into_iter().map(|part| {
+        let place = Rect { y, height: each, ..area };
+        y += each;
+        (part, place)
+    });
+    Places {
+        tables: tables.collect(),
+        words: below(lines, lines + 2),
+        caption: below(1, 2),
+        detail: below(1, 1),
+    }
+}
+
+/// Draws the screen between header and footer.
+pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
+    let report = compare::report(app);
+    let places = places(app, &report, area);
+    for (part, place) in &places.tables {
+        table::draw(app, &report, *part, *place, buf);
+    }
+    words(app, &report, places.words, buf);
+    let theme = &app.theme;
+    let line = |place: Rect, text: &str, style: Style, buf: &mut Buffer| {
+        buf.set_string(place.x, place.y, shorten(text, place.width.into()), style);
+    };
+    line(places.caption, &caption(app, &report, area.width), theme.dim, buf);
+    if let Some((row, column)) = compare::cell_at(app, &report) {
+        let (text, style) = detail(app, &report, row, column);
+        line(places.detail, &text, style, buf);
+    }
+}
+
+/// The cell under a place of the screen: its table, row and column.
+pub fn cell_under(app: &App, area: Rect, at: Position) -> Option<(Part, usize, usize)> {
+    let report = compare::report(app);
+    let places = places(app, &report, area);
+    let (part, place) = places.tables.iter().find(|(_, place)| place.contains(at))?;
+    let grid = Grid::new(app, &report, *part, *place);
+    let (row, column) = grid.cell_under(at)?;
+    Some((*part, row, column))
+}
+
+/// As many of the sentences as there is room for, in order; none is cut as long as another fits.
+fn words(app: &App, report: &CompareReport, area: Rect, buf: &mut Buffer) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let mut y = area.y;
+    for sentence in &report.words {
+        let lines = wrap(sentence, width);
+        if y + lines.len() as u16 > area.bottom() {
+            continue;
+        }
+        buf.set_string(area.x, y, "›", app.theme.accent);
+        for line in lines {
+            buf.set_string(area.x + 2, y, line, app.theme.strong);
+            y += 1;
+        }
+    }
+    if report.words.is_empty() && app.compare.running.is_some() {
+        buf.set_string(area.x, y, "one moment: the cells fill as they are measured", app.theme.dim);
+    }
+}
+
+/// What all numbers depend on; less of it in narrow windows, where columns say their ε.
+fn caption(app: &App, report: &CompareReport, width: u16) -> String {
+    let long = format!("{} · 95 % Wilson intervals", report.caption());
+    if columns(&long) <= width.into() {
+        return long;
+    }
+    let sample = report.sample.as_ref().map_or("", |sample| &sample.name);
+    let n = report.n.map_or(String::new(), |n| format!(" · n = {n} of {}", app.data_id()));
+    format!("{} · {sample}{n} · seed {} · 95 % intervals", report.model, report.seed)
+}
+
+/// The cell under the cursor in one line, and its style.
+fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (String, Style) {
+    let theme = &app.theme;
+    let Some(column) = report.attacks.get(at) else { return (String::new(), theme.dim) };
+    let stance = row.stance.map_or(String::new(), |stance| format!(", {stance}"));
+    let size = column.epsilon.map(|e| format!(" ε {}", size_short(column.norm, e)));
+    let head = format!("{}{stance} × {}{}", row.name, column.name, size.unwrap_or_default());
+    if let Some(why) = &row.unfit {
+        return (format!("{}: {why}", row.name), theme.accent);
+    }
+    let text = match app.compare.part {
+        Part::Sample => row.cells.get(at).and_then(Option::as_deref).map(|cell| {
+            let share = cell.adversarial.confidence * 100.0;
+            let answer = first_name(&cell.adversarial.name);
+            let held = cell.held.map_or(String::new(), |held| {
+                format!(", {} of {} answers hold", held.hits, held.n)
+            });
+            let draws = cell.draws.map_or(String::new(), |n| format!(", EOT over {n} draws"));
+            let far = size_short(column.norm, cell.distance.into());
+            let cost = cell.cost.seconds * 1e3;
+            let lamp = warning(cell).map_or(String::new(), |lamp| format!(" · {lamp}"));
+            format!(
+                "{}: {answer} ({share:.1} %){held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{lamp}",
+                word(cell.outcome),
+                column.norm
+            )
+        }),
+        Part::Many => {
+            row.many.as_ref().and_then(|tally| tally.attacks.get(at).copied()?).map(|s| {
+                let [low, high] = s.interval.map(|end| end * 100.0);
+                let (percent, hits, n) = (s.value * 100.0, s.hits, s.n);
+                format!("{percent:.1} % hold ({low:.1}–{high:.1} %), {hits} of {n}")
+            })
+        }
+    };
+    match text {
+        Some(text) => (format!("{head}: {text}"), theme.base),
+        None => (format!("{head}: not there yet"), theme.dim),
+    }
+}
+
+/// The worst of a cell's evaluation lamps, where one warns.
+fn warning(cell: &DefenceRow) -> Option<String> {
+    let lit = lamps::light(&cell.lamps).into_iter().filter(|verdict| verdict.colour.warns());
+    let worst = lit.max_by_key(|verdict| verdict.colour)?;
+    Some(format!("{} {}", worst.colour.glyph(), worst.reason))
+}

@@ -1,0 +1,246 @@
+//! One of the two tables.
+
+use super::HEAD;
+use super::cells::{self, Words};
+use super::grid::Grid;
+use crate::attack::Extent;
+use crate::defence::Stance;
+use crate::experiment::compare::{Column, CompareReport, CompareRow, LEGEND, Sort};
+use crate::experiment::{Share, size_short};
+use crate::tui::app::App;
+use crate::tui::compare::{COUNTS, Knowing, Part};
+use crate::tui::widgets::panel::panel;
+use crate::tui::widgets::text::{columns, first_name, shorten};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+
+/// Draws a table: its heading, the attacks, a line for each defence and stance.
+pub fn draw(app: &App, report: &CompareReport, part: Part, area: Rect, buf: &mut Buffer) {
+    if area.height <= HEAD {
+        return;
+    }
+    let theme = &app.theme;
+    let here = app.compare.part == part;
+    let heading = match part {
+        Part::Sample => sample_heading(app, report),
+        Part::Many => many_heading(app),
+    };
+    panel(heading, note(app, report, part), area, theme, buf);
+    let grid = Grid::new(app, report, part, area);
+    head(app, report, part, &grid, here, buf);
+    let mut before = None;
+    for (at, y) in grid.lines() {
+        let row = &report.rows[at];
+        let again = before == Some(row.defence.as_str());
+        before = Some(row.defence.as_str());
+        line(app, report, part, &grid, (at, y, again), buf);
+    }
+    let hidden = report.rows.len() - grid.rows.0 - grid.rows.1;
+    if hidden > 0 || grid.rows.0 > 0 {
+        let text = format!(" ↑{} ↓{hidden} ", grid.rows.0);
+        let x = area.right().saturating_sub(columns(&text) as u16);
+        buf.set_string(x, area.y + 1, text, theme.accent);
+    }
+}
+
+fn chosen(app: &App, options: &[(String, bool)]) -> Vec<Span<'static>> {
+    let theme = &app.theme;
+    let one = |(text, on): &(String, bool)| {
+        Span::styled(format!(" {text} "), if *on { theme.selected } else { theme.dim })
+    };
+    options.iter().map(one).collect()
+}
+
+fn sample_heading(app: &App, report: &CompareReport) -> Line<'static> {
+    let theme = &app.theme;
+    let name = report.sample.as_ref().map_or(String::new(), |sample| sample.name.clone());
+    let label =
+        report.label_name.as_deref().map_or(String::new(), |l| format!(", {}", first_name(l)));
+    let mut spans = vec![Span::styled(format!("{name}{label}  "), theme.title)];
+    spans.push(Span::styled("v", theme.key));
+    spans.extend(chosen(
+        app,
+        &Knowing::ALL.map(|(knowing, name)| (name.to_string(), knowing == app.compare.knowing)),
+    ));
+    Line::from(spans)
+}
+
+fn many_heading(app: &App) -> Line<'static> {
+    let theme = &app.theme;
+    let mut spans = vec![Span::styled("robust accuracy over  ", theme.title)];
+    spans.push(Span::styled("n", theme.key));
+    let count = |(at, n): (usize, &usize)| (n.to_string(), at == app.compare.count);
+    let counts: Vec<(String, bool)> = COUNTS.iter().enumerate().map(count).collect();
+    spans.extend(chosen(app, &counts));
+    Line::from(spans)
+}
+
+/// At the right of a heading: what is measured now, else order and filter, else what naive means.
+fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
+    let theme = &app.theme;
+    let (there, all) = progress(report, part);
+    if app.compare.running.is_some() && there < all {
+        let busy = format!("● {} % {}", 100 * there / all.max(1), app.compare.last);
+        return Line::styled(busy, theme.accent);
+    }
+    let mut words = Vec::new();
+    if app.compare.sort != Sort::Registry {
+        words.push(format!("sorted by {}", app.compare.sort.name()));
+    }
+    if !app.compare.filter.is_empty() {
+        words.push(format!("only '{}'", app.compare.filter));
+    }
+    let naive = app.compare.knowing == Knowing::Naive;
+    match (words.is_empty(), part) {
+        (false, _) => Line::styled(words.join(", "), theme.accent),
+        (true, _) if naive => Line::styled("naive: this is not robustness", theme.accent),
+        (true, Part::Sample) => Line::styled(LEGEND, theme.dim),
+        (true, Part::Many) => Line::styled("what is misclassified counts as broken", theme.dim),
+    }
+}
+
+/// How many cells, or samples in cells, are there, and of how many.
+fn progress(report: &CompareReport, part: Part) -> (usize, usize) {
+    let rows = || report.rows.iter().filter(|row| row.unfit.is_none());
+    let n = report.n.unwrap_or(0);
+    let count = |row: &CompareRow| match part {
+        Part::Sample => row.cells.iter().flatten().count(),
+        Part::Many => {
+            let shares = row.many.iter().flat_map(|tally| tally.attacks.iter().flatten());
+            shares.map(|share| share.n).sum()
+        }
+    };
+    let each = if part == Part::Sample { 1 } else { n };
+    (rows().map(count).sum(), rows().count() * report.attacks.len() * each)
+}
+
+/// The attacks, each with its norm and ε under it.
+fn head(app: &App, report: &CompareReport, part: Part, grid: &Grid, here: bool, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let y = grid.area.y + 1;
+    let mut word = |x: u16, y: u16, text: &str, width: u16, style: Style| {
+        let room = usize::from(width).saturating_sub(1);
+        buf.set_string(x, y, shorten(text, room), style);
+    };
+    let x = grid.area.x + grid.name + grid.stance;
+    match part {
+        Part::Sample => word(x, y, "clean", grid.clean, theme.dim),
+        Part::Many => {
+            word(x, y, "clean", grid.clean, theme.dim);
+            word(x + grid.clean, y, "worst", grid.worst, theme.dim);
+            word(x + grid.clean, y + 1, "of all", grid.worst, theme.dim);
+        }
+    }
+    for (at, x) in grid.columns() {
+        let column = &report.attacks[at];
+        let style = if here && at == app.compare.at.1 { theme.strong } else { theme.base };
+        let name = app.compare.columns.get(at).map_or("", |column| column.attack.name);
+        word(x, y, brief(name, grid.each), grid.each, style);
+        word(x, y + 1, &bound(column), grid.each, theme.dim);
+    }
+    word(grid.right(), y, "ms", grid.ms, theme.dim);
+    let (first, shown) = grid.attacks;
+    let hidden = report.attacks.len() - first - shown;
+    if first + hidden > 0 {
+        let text = format!("‹{first} {hidden}›");
+        word(grid.right(), y + 1, &text, grid.ms, theme.accent);
+    }
+}
+
+/// A name, or its first word where there is room for no more.
+fn brief(name: &str, width: u16) -> &str {
+    let fits = |text: &str| columns(text) < usize::from(width);
+    let first = name.split(' ').next().filter(|first| !fits(name) && fits(first));
+    first.unwrap_or(name)
+}
+
+/// What bounds an attack, in few columns.
+fn bound(column: &Column) -> String {
+    match (column.extent, column.epsilon) {
+        (Extent::Own, _) | (_, None) => "no ε".into(),
+        (_, Some(epsilon)) => format!("{} {}", column.norm, size_short(column.norm, epsilon)),
+    }
+}
+
+/// The line of a defence under a stance; `again`, where the one above it is the same defence's.
+fn line(
+    app: &App,
+    report: &CompareReport,
+    part: Part,
+    grid: &Grid,
+    (at, y, again): (usize, u16, bool),
+    buf: &mut Buffer,
+) {
+    let (theme, row) = (&app.theme, &report.rows[at]);
+    let stance = row.stance.map_or("", Stance::id);
+    let under = grid.stance == 0 && app.compare.knowing == Knowing::Both;
+    let (name, style) = match (again, under) {
+        (true, true) => (format!("  └ {stance}"), theme.dim),
+        (true, false) => (String::new(), theme.dim),
+        (false, _) => (row.name.clone(), theme.strong),
+    };
+    let x = grid.area.x;
+    buf.set_string(x, y, shorten(&name, usize::from(grid.name) - 1), style);
+    if grid.stance > 0 {
+        buf.set_string(x + grid.name, y, stance, theme.dim);
+    }
+    let x = x + grid.name + grid.stance;
+    if row.unfit.is_some() {
+        buf.set_string(x, y, if again { "" } else { "does not apply here" }, theme.dim);
+        return;
+    }
+    let cell = |x: u16, width: u16| Rect { x, y, width: width.saturating_sub(1), height: 1 };
+    let waiting = || Words::quiet(theme, if app.compare.running.is_some() { "·" } else { "–" });
+    // What does not depend on the stance is said once.
+    let once = |words: Option<Words>| match again {
+        true => Words::quiet(theme, ""),
+        false => words.unwrap_or_else(waiting),
+    };
+    let judged = |share: Share| cells::share(share, theme.outcome(share.value >= 0.5));
+    let tally = row.many.as_ref();
+    match part {
+        Part::Sample => {
+            let place = cell(x, grid.clean);
+            let (truth, room) = (report.label_name.as_deref(), usize::from(place.width).min(11));
+            let clean = row.clean.as_ref().map(|a| cells::clean(theme, a, truth, room));
+            put(&once(clean), place, None, buf);
+        }
+        Part::Many => {
+            let clean = tally.map(|tally| cells::share(tally.clean, theme.base));
+            put(&once(clean), cell(x, grid.clean), None, buf);
+            let worst = tally.and_then(|tally| tally.worst).map(judged);
+            let place = cell(x + grid.clean, grid.worst);
+            put(&worst.unwrap_or_else(waiting), place, None, buf);
+        }
+    }
+    for (column, x) in grid.columns() {
+        let place = cell(x, grid.each);
+        let words = match part {
+            Part::Sample => row.cells[column]
+                .as_deref()
+                .map(|cell| cells::outcome(theme, cell, usize::from(place.width).min(14))),
+            Part::Many => tally.and_then(|tally| tally.attacks[column]).map(judged),
+        };
+        let here = app.compare.part == part && app.compare.at == (at, column);
+        put(&words.unwrap_or_else(waiting), place, here.then_some(theme.selected), buf);
+    }
+    let ms = row.ms.map(|ms| Words::plain(theme, cells::milliseconds(ms)));
+    put(&once(ms), cell(grid.right(), grid.ms), None, buf);
+}
+
+/// Puts words into a cell; under the cursor, on another ground in their own colour.
+fn put(words: &Words, place: Rect, cursor: Option<Style>, buf: &mut Buffer) {
+    let mut style = words.style;
+    if let Some(cursor) = cursor {
+        style = cursor.fg(words.style.fg.unwrap_or(Color::Reset));
+        buf.set_style(place, style);
+    }
+    buf.set_stringn(place.x, place.y, &words.text, place.width.into(), style);
+    let used = columns(&words.text) as u16 + 1;
+    if used + columns(&words.more) as u16 <= place.width {
+        let quiet = style.remove_modifier(Modifier::BOLD);
+        buf.set_string(place.x + used, place.y, &words.more, quiet);
+    }
+}
