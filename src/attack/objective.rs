@@ -53,7 +53,8 @@ impl Scores {
     /// The logits of the pictures with these numbers, in that order.
     pub fn select(&self, which: &[usize]) -> Self {
         let values = which.iter().flat_map(|i| self.row(*i)).copied().collect();
-        Self::new(values, self.classes)
+        let rejected = which.iter().filter_map(|i| self.rejected.get(*i).copied()).collect();
+        Self { values, classes: self.classes, rejected }
     }
 
     /// The logits of each picture.

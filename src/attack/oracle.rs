@@ -105,7 +105,8 @@ impl Score for Victim<'_> {
     fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
         self.forward += images.dims()[0] as u64 * self.network.passes();
         let logits = self.network.logits(images)?;
-        Ok(Scores::new(logits, self.network.classes()))
+        let void = self.network.void(images)?;
+        Ok(Scores::new(logits, self.network.classes()).rejecting(void))
     }
 }
 
@@ -133,10 +134,10 @@ impl Gradient for Victim<'_> {
             slopes.into_iter().map(|s| s as f32).collect()
         };
         let (logits, gradient) = self.network.slope(images, &mut start)?;
-        let scores = Scores::new(logits, classes);
         if let (None, Some(scale)) = (&self.first, scale.first()) {
             self.first = Some((gradient.clone().slice(0..1), *scale));
         }
+        let scores = Scores::new(logits, classes).rejecting(self.network.void(images)?);
         Ok(Slope { scores, loss, gradient, scale })
     }
 }

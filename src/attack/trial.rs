@@ -53,6 +53,19 @@ pub enum Answers<'a> {
     Labels(&'a [usize]),
 }
 
+/// A loss that is asked by the number in a piece, made of one that is asked by the row in all.
+struct Numbered<'a>(&'a dyn Objective, usize);
+
+impl Objective for Numbered<'_> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.evaluate(at + self.1, row, goal, slope)
+    }
+
+    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.coarse(at + self.1, row, goal, slope)
+    }
+}
+
 /// One attack at work on one problem.
 pub struct Trial<'a> {
     /// The problem.
@@ -181,10 +194,7 @@ impl<'a> Trial<'a> {
             scale: Vec::with_capacity(images.len()),
         };
         for range in self.pieces(open, images)? {
-            let first = range.start;
-            let shifted = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
-                what.evaluate(at + first, row, goal, slope)
-            };
+            let shifted = Numbered(what, range.start);
             let part = images.slice(range.clone(), &self.device);
             let slope = oracle.slope(&part, &goals[range], &shifted)?;
             all.scores.append(slope.scores);

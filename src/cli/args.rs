@@ -1,7 +1,8 @@
 //! The command line as clap types. Texts here are the help.
 
 use super::commands::{
-    AttackArgs, BenchArgs, CompareArgs, EvaluateArgs, LessonsArgs, TrainArgs, TransferArgs,
+    AttackArgs, BenchArgs, CertifyArgs, CompareArgs, EvaluateArgs, LessonsArgs, RocArgs, TrainArgs,
+    TransferArgs,
 };
 use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
 use clap::builder::PossibleValuesParser;
@@ -179,6 +180,10 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Compare defences before attacks, naive and adaptive, on one sample or over many
     Compare(CompareArgs),
+    /// Draw the curve of a detector: how well it tells attacked pictures from clean ones
+    Roc(RocArgs),
+    /// Certify pictures by randomised smoothing: a radius that is proven, beside what an attack finds
+    Certify(CertifyArgs),
     /// Craft an attack on each of several models and try it on all of them
     Transfer(TransferArgs),
     /// Published lessons: the same pictures, attacked as published and as broken

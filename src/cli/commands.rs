@@ -175,6 +175,101 @@ pub struct CompareArgs {
     pub list: List,
 }
 
+/// `roc`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The threshold is set on clean pictures, the last ones of the data set: judge it on others. The curve \
+is that of the attacked pictures whose answer the attack turned.
+
+Examples:
+  epsiloscope roc --defence squeeze --model mnist-cnn --attack pgd --eps 0.3 --stance naive
+  epsiloscope roc --defence variance --model mnist-cnn --attack pgd --eps 0.2 --n 100 --json")]
+pub struct RocArgs {
+    /// Model: a built-in name, or a folder or card of your own [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// A defence that detects, or several in layers
+    #[arg(long, value_name = "ID[:VALUE][+…]", default_value = "squeeze")]
+    pub defence: String,
+    /// How much of the defence the attack knows: naive, gradient, bpda, eot, adaptive
+    #[arg(long, value_name = "STANCE", default_value = "adaptive")]
+    pub stance: String,
+    /// Draws of a randomised defence that the gradient is averaged over
+    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub eot: u16,
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Over how many samples [default: 200, or all where fewer]
+    #[arg(long, value_name = "N")]
+    pub n: Option<usize>,
+    /// The first sample's number in the data set
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub from: usize,
+    /// Pictures attacked at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+    /// Which attack.
+    #[command(flatten)]
+    pub method: Method,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
+/// `certify`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+No change shorter than the certified radius, in L2, changes the answer of the smoothed network, \
+whatever the attack; of a thousand such proofs about one may be wrong (--alpha). Beside it stands the \
+least ε at which an attack that knows of the smoothing was seen to change it: the truth lies between.
+
+Examples:
+  epsiloscope certify --model mnist-cnn --sample 0 --sigma 0.25 --n 1000
+  epsiloscope certify --model mnist-cnn --sigma 0.5 --n 10000 --n-samples 50 --json")]
+pub struct CertifyArgs {
+    /// Model: a built-in name, or a folder or card of your own. For an ordinary one the network of
+    /// its data set answers that was trained with Gaussian noise [default: by data set]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: Option<String>,
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// The first sample's number in the data set
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub sample: usize,
+    /// How many samples
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub n_samples: usize,
+    /// σ of the noise, in pixel units of 0..1
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.25)]
+    pub sigma: f64,
+    /// Noisy copies that the radius is computed from: at most 1.50 σ for 100, 2.46 σ for 1000, 3.81 σ
+    /// for 100000
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    pub n: u32,
+    /// Noisy copies that choose the class before
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub n0: u32,
+    /// How often a certificate may be wrong
+    #[arg(long, value_name = "ALPHA", default_value_t = 0.001)]
+    pub alpha: f64,
+    /// The attack beside it, one that works in L2; its ε is searched for
+    #[arg(long, value_name = "ID[:NAME=VALUE]", default_value = "pgd:steps=20")]
+    pub attack: String,
+    /// Draws of the noise that its gradient is averaged over
+    #[arg(long, value_name = "DRAWS", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub eot: u16,
+    /// How to print.
+    #[command(flatten)]
+    pub list: List,
+}
+
 /// `transfer`
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -116,7 +116,7 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-fn between([low, high]: [f64; 2]) -> String {
+pub fn between([low, high]: [f64; 2]) -> String {
     format!("{} … {}", percent(low), percent(high))
 }
 

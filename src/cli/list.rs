@@ -177,15 +177,42 @@ pub fn defences(id: Option<&str>, list: &List, context: &mut Context) -> Result<
             ("family", defence.family.to_string()),
             ("gradient", passage(defence).to_string()),
             ("randomised", if defence.randomised { "yes" } else { "no" }.to_string()),
+            ("networks", networks(defence)),
             ("paper", defence.paper.to_string()),
         ];
         let head = (defence.id, defence.name, defence.summary, defence.about);
         let usage = "--defence ID:VALUE, or ID:NAME=VALUE";
         return explain(head, &facts, defence.params, usage, context);
     }
-    let mut rows = vec![row(["defence", "family", "gradient", "what it does"])];
-    rows.extend(wanted.iter().map(|d| row([d.id, d.family, passage(d), d.summary])));
-    context.out.table(&rows)
+    let mut families: Vec<&str> = wanted.iter().map(|defence| defence.family).collect();
+    families.dedup();
+    for (at, family) in families.into_iter().enumerate() {
+        let out = &mut context.out;
+        let gap = if at > 0 { "\n" } else { "" };
+        out.line(&format!("{gap}{}", out.paint(Style::Strong, family)))?;
+        let mut rows = vec![row(["defence", "gradient", "random", "what it does"])];
+        let random = |d: &DefenceSpec| if d.randomised { "yes" } else { "" };
+        let group = wanted.iter().filter(|d| d.family == family);
+        rows.extend(group.map(|d| row([d.id, passage(d), random(d), d.summary])));
+        out.table(&rows)?;
+    }
+    context
+        .out
+        .line("\n`epsiloscope defences ID` explains one; stack them by +: jpeg:75+bits:5+pgd-at")
+}
+
+/// The built-in networks that were trained like this, and what is known of them.
+fn networks(defence: &DefenceSpec) -> String {
+    let trained = |card: &Card| card.defence.as_deref() == Some(defence.id);
+    let one = |card: Card| {
+        let clean = card.accuracy.as_ref().map(|a| format!("{} clean", percent(a.clean)));
+        let bound = card.training.get("lipschitz_bound").and_then(toml::Value::as_float);
+        let bound = bound.map(|bound| format!("Lipschitz bound {bound:.1}"));
+        let known: Vec<String> = clean.into_iter().chain(bound).collect();
+        format!("{} ({})", card.name, known.join(", "))
+    };
+    let found = model::catalogue().into_iter().filter(trained).map(one);
+    found.collect::<Vec<_>>().join(", ")
 }
 
 fn passage(defence: &DefenceSpec) -> &'static str {

@@ -5,6 +5,7 @@ mod args;
 mod attack;
 mod batch;
 mod bench;
+mod certify;
 mod commands;
 mod compare;
 mod curves;
@@ -18,6 +19,7 @@ mod list;
 mod output;
 mod plan;
 mod progress;
+mod roc;
 mod train;
 mod transfer;
 
@@ -156,6 +158,8 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         Command::Attack(args) => compute(&mut context, |context| attack::run(&args, context)),
         Command::Evaluate(args) => compute(&mut context, |context| evaluate::run(&args, context)),
         Command::Compare(args) => compute(&mut context, |context| compare::run(&args, context)),
+        Command::Roc(args) => compute(&mut context, |context| roc::run(&args, context)),
+        Command::Certify(args) => compute(&mut context, |context| certify::run(&args, context)),
         Command::Transfer(args) => compute(&mut context, |context| transfer::run(&args, context)),
         Command::Lessons(args) => compute(&mut context, |context| lessons::run(&args, context)),
         Command::Bench(args) => bench::run(&args, &mut context),

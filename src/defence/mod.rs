@@ -7,17 +7,23 @@
 //! it the attack knows. Everything random is keyed by seed, picture and number of the draw, and what
 //! the attack draws is never what the judge draws.
 
+mod architecture;
+mod bayes;
+mod detection;
 mod draft;
+mod ensemble;
 mod input;
 mod pipeline;
 mod pool;
 mod registry;
 pub mod saved;
 mod seen;
+mod smoothing;
 mod stack;
 mod trained;
 mod transform;
 
+pub use detection::{Guard, Suspicion, calibration};
 pub use draft::{Draft, Shelf};
 pub use input::jpeg;
 pub use pipeline::Pipeline;

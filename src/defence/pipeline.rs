@@ -2,8 +2,10 @@
 //! guard that refuses to answer.
 
 use crate::data::Picture;
+use crate::defence::bayes::Sampler;
+use crate::defence::detection::Guard;
 use crate::defence::draft::{Draft, Shelf};
-use crate::defence::pool::{self, Rule};
+use crate::defence::pool::Rule;
 use crate::defence::registry::Passage;
 use crate::defence::stack::Stack;
 use crate::defence::transform::{Stage, travel};
@@ -12,65 +14,24 @@ use crate::error::{Error, Result};
 use crate::model::{Classifier, Model, Network};
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A network of a pipeline, behind stages of its own.
 pub struct Branch {
     /// What stands before this network alone.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<Arc<Stage>>,
     /// Where the network comes from.
     pub source: Source,
 }
 
 /// Where a branch's network comes from.
+#[derive(Clone)]
 pub enum Source {
     /// It is always the same.
     Fixed(Arc<Network>),
     /// It is drawn anew for each answer.
-    #[allow(dead_code, reason = "the Bayesian rows come next")]
-    Sampled(Sampler),
-}
-
-/// Draws networks, and keeps them: an attacker has [`Sampler::KEPT`] of them, and so has the judge.
-pub struct Sampler {
-    make: Box<dyn Fn(Chance) -> Result<Network> + Send + Sync>,
-    kept: Mutex<HashMap<(u64, u64), Arc<Network>>>,
-}
-
-impl Sampler {
-    /// So many networks there are for the attacker, and as many others for the judge.
-    pub const KEPT: u64 = 20;
-
-    #[allow(dead_code, reason = "the Bayesian rows come next")]
-    /// A sampler of the networks that `make` makes.
-    pub fn new(make: impl Fn(Chance) -> Result<Network> + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), kept: Mutex::default() }
-    }
-
-    fn network(&self, seed: u64, stream: Stream, draw: u64) -> Result<Arc<Network>> {
-        let (seed, draw) = (mix(seed, stream as u64), draw % Self::KEPT);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ready) = kept.get(&(seed, draw)) {
-            return Ok(ready.clone());
-        }
-        let made = Arc::new((self.make)(Chance { seed, draw })?);
-        kept.insert((seed, draw), made.clone());
-        Ok(made)
-    }
-}
-
-/// Refuses to answer where the members of an answer look suspicious together.
-pub struct Guard {
-    /// Whether a refusal says that the picture is attacked; if not, that the answer is not sure.
-    pub detects: bool,
-    /// How suspicious it is: from each member's ln probabilities.
-    pub score: fn(&[Vec<f64>]) -> f64,
-    /// Above this it refuses.
-    pub threshold: f64,
-    /// How the threshold came about.
-    pub basis: String,
+    Sampled(Arc<Sampler>),
 }
 
 /// Who draws: what an attack drew is never what the judge draws.
@@ -80,6 +41,13 @@ pub enum Stream {
     Attacker = 1,
     /// The judge.
     Judge = 2,
+}
+
+impl Stream {
+    /// What a draw of this stream draws from.
+    pub fn chance(self, seed: u64, draw: u64) -> Chance {
+        Chance { seed: mix(seed, self as u64), draw }
+    }
 }
 
 /// A stack of defences round a model.
@@ -92,30 +60,42 @@ pub struct Pipeline {
     pub models: Vec<Arc<Model>>,
     /// What stands before every network.
     pub(super) stages: Vec<Stage>,
+    /// The networks: those that see the first view, then those that see the second, and so on.
     pub(super) branches: Vec<Branch>,
+    /// So many views of a picture there are; the first one is answered, the others guard it.
+    pub(super) views: usize,
     /// Draws that make one answer together.
     pub(super) inner: usize,
-    pub(super) rule: Rule,
+    /// How the networks of one draw become one answer, and then the draws.
+    pub(super) rules: [Rule; 2],
     /// What refuses to answer, if anything does.
     pub guard: Option<Guard>,
-    seed: u64,
+    pub(super) seed: u64,
 }
 
-/// The network of one branch, and the draws that go through it.
+/// One network, and the draws that go through it.
 pub(super) struct Leg {
     pub branch: usize,
     pub network: Arc<Network>,
     pub draws: Vec<u64>,
 }
 
-/// What a picture was on its way to a network.
-pub(super) struct Trail {
+/// A picture at one draw, on its way to the networks.
+pub(super) struct Entry {
     pub chance: Chance,
-    /// Before each common stage, and behind the last.
+    /// What it was before each common stage, and behind the last.
     pub common: Vec<Picture>,
+}
+
+/// What a picture was on its way to one network.
+pub(super) struct Trail {
+    pub entry: Arc<Entry>,
     /// Before each stage of the branch, and behind the last.
     pub own: Vec<Picture>,
 }
+
+/// The networks' logits of one picture, `[branch][draw]`.
+pub(super) type Members = Vec<Vec<Vec<f32>>>;
 
 /// So many values at most go through a network at once.
 const VALUES: usize = 4_000_000;
@@ -133,20 +113,9 @@ impl Pipeline {
     ) -> Result<Self> {
         let mut draft = Draft::new(base, shelf);
         for plan in stack.layers() {
-            draft.row = plan.defence;
-            (plan.defence.build)(&plan.settings, &mut draft)?;
+            draft.lay(plan)?;
         }
         draft.finish(stack.clone(), seed)
-    }
-
-    pub(super) fn new(
-        stack: Stack,
-        (base, models): (Arc<Model>, Vec<Arc<Model>>),
-        (stages, branches): (Vec<Stage>, Vec<Branch>),
-        (inner, rule): (usize, Rule),
-        seed: u64,
-    ) -> Self {
-        Self { stack, base, models, stages, branches, inner, rule, guard: None, seed }
     }
 
     /// Whether it answers the same picture differently from one time to the next.
@@ -158,7 +127,7 @@ impl Pipeline {
 
     /// Whether a stage has no usable gradient, so that an attack has to go straight through.
     pub fn is_broken(&self) -> bool {
-        let own = self.branches.iter().flat_map(|branch| &branch.stages);
+        let own = self.branches.iter().flat_map(|branch| branch.stages.iter().map(Arc::as_ref));
         self.stages.iter().chain(own).any(|stage| stage.passage == Passage::StraightThrough)
     }
 
@@ -167,20 +136,23 @@ impl Pipeline {
         (self.inner * self.branches.len()) as u64
     }
 
-    /// The legs of these answers, each of which takes `inner` draws.
-    pub(super) fn legs(&self, stream: Stream, answers: Range<u64>) -> Result<Vec<Leg>> {
-        let inner = self.inner as u64;
-        let draws: Vec<u64> = (answers.start * inner..answers.end * inner).collect();
+    /// The legs of these draws.
+    pub(super) fn legs(&self, stream: Stream, draws: Range<u64>) -> Result<Vec<Leg>> {
         let mut legs = Vec::new();
         for (branch, own) in self.branches.iter().enumerate() {
             match &own.source {
                 Source::Fixed(network) => {
-                    legs.push(Leg { branch, network: network.clone(), draws: draws.clone() });
+                    let (network, draws) = (network.clone(), draws.clone().collect());
+                    legs.push(Leg { branch, network, draws });
                 }
                 Source::Sampled(sampler) => {
-                    for draw in &draws {
-                        let network = sampler.network(self.seed, stream, *draw)?;
-                        legs.push(Leg { branch, network, draws: vec![*draw] });
+                    for number in 0..Sampler::MANY {
+                        let meets = |draw: &u64| Sampler::number(*draw) == number;
+                        let draws: Vec<u64> = draws.clone().filter(meets).collect();
+                        if !draws.is_empty() {
+                            let network = sampler.network(self.seed, stream, number)?;
+                            legs.push(Leg { branch, network, draws });
+                        }
                     }
                 }
             }
@@ -188,25 +160,41 @@ impl Pipeline {
         Ok(legs)
     }
 
-    /// Sends pictures down a leg: for each picture, for each draw, what it was on its way.
+    /// Sends pictures through the common stages: for each picture, for each draw.
+    pub(super) fn enter(
+        &self,
+        pictures: &[Picture],
+        stream: Stream,
+        draws: Range<u64>,
+    ) -> Result<Vec<Vec<Arc<Entry>>>> {
+        let one = |(picture, draw): (&Picture, u64)| {
+            let chance = stream.chance(mix(self.seed, fingerprint(picture)), draw);
+            let common = travel(&self.stages, 0, picture, chance)?;
+            Ok(Arc::new(Entry { chance, common }))
+        };
+        let all =
+            |picture| draws.clone().into_par_iter().map(|draw| one((picture, draw))).collect();
+        pictures.par_iter().map(all).collect()
+    }
+
+    /// Sends them on down a leg: for each picture, for each of its draws; `first` is the draw that
+    /// the entries begin with.
     pub(super) fn travel(
         &self,
         leg: &Leg,
-        pictures: &[Picture],
-        stream: Stream,
+        entries: &[Vec<Arc<Entry>>],
+        first: u64,
     ) -> Result<Vec<Trail>> {
-        let rows: Vec<(&Picture, u64)> =
-            pictures.iter().flat_map(|p| leg.draws.iter().map(move |draw| (p, *draw))).collect();
-        let own = &self.branches[leg.branch].stages;
-        let one = |(picture, draw): &(&Picture, u64)| {
-            let seed = mix(mix(self.seed, stream as u64), fingerprint(picture));
-            let chance = Chance { seed, draw: *draw };
-            let common = travel(&self.stages, 0, picture, chance)?;
-            let before = &common[self.stages.len()];
-            let own = travel(own, self.first_stage(leg.branch), before, chance)?;
-            Ok(Trail { chance, common, own })
+        let of = |draws: &Vec<Arc<Entry>>| -> Vec<Arc<Entry>> {
+            leg.draws.iter().map(|draw| draws[(draw - first) as usize].clone()).collect()
         };
-        rows.par_iter().map(one).collect()
+        let stages = &self.branches[leg.branch].stages;
+        let one = |entry: Arc<Entry>| {
+            let before = &entry.common[self.stages.len()];
+            let own = travel(stages, self.first_stage(leg.branch), before, entry.chance)?;
+            Ok(Trail { entry, own })
+        };
+        entries.iter().flat_map(of).collect::<Vec<_>>().into_par_iter().map(one).collect()
     }
 
     /// The number of the first stage of a branch's own.
@@ -217,11 +205,6 @@ impl Pipeline {
     /// What stands before every network.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
-    }
-
-    /// What stands before every network, and before this branch's alone.
-    pub(super) fn stages_of(&self, branch: usize) -> (&[Stage], &[Stage]) {
-        (&self.stages, &self.branches[branch].stages)
     }
 
     /// A leg's logits, K for each picture and draw.
@@ -250,43 +233,63 @@ impl Pipeline {
         Tensor::from_data(data, self.base.network.device())
     }
 
-    /// Answers: for each of `answers` the members' logits of each picture, `[answer][picture][member]`.
+    /// What every network says to every picture at every draw, a few draws at a time.
     pub(super) fn members(
         &self,
         pictures: &[Picture],
         stream: Stream,
-        answers: Range<u64>,
-    ) -> Result<Vec<Vec<Vec<Vec<f32>>>>> {
-        let (count, classes) = (answers.clone().count(), self.base.card.num_classes);
-        let mut out = vec![vec![Vec::new(); pictures.len()]; count];
-        for leg in self.legs(stream, answers.clone())? {
-            let trails = self.travel(&leg, pictures, stream)?;
-            let logits = self.logits(&leg, &trails)?;
-            for (at, row) in logits.chunks(classes).enumerate() {
-                let (picture, draw) = (at / leg.draws.len(), leg.draws[at % leg.draws.len()]);
-                let answer = (draw / self.inner as u64 - answers.start) as usize;
-                out[answer][picture].push(row.to_vec());
+        draws: Range<u64>,
+    ) -> Result<Vec<Members>> {
+        let mut out = vec![vec![Vec::new(); self.branches.len()]; pictures.len()];
+        let few = (self.at_once() / pictures.len().max(1)).max(1);
+        for first in draws.clone().step_by(few) {
+            let part = first..(first + few as u64).min(draws.end);
+            let entries = self.enter(pictures, stream, part.clone())?;
+            let legs = self.legs(stream, part.clone())?;
+            let logits = |leg| self.logits(leg, &self.travel(leg, &entries, first)?);
+            let logits = legs.iter().map(logits).collect::<Result<Vec<_>>>()?;
+            for (out, part) in out.iter_mut().zip(self.sort(&legs, &logits, part, pictures.len())) {
+                out.iter_mut().zip(part).for_each(|(out, mut rows)| out.append(&mut rows));
             }
         }
         Ok(out)
     }
 
-    /// One answer from its members: logits, and whether the guard refuses it.
-    pub(super) fn answer(&self, members: &[Vec<f32>]) -> (Vec<f32>, bool) {
-        let rows: Vec<&[f32]> = members.iter().map(Vec::as_slice).collect();
-        let refused = self.guard.as_ref().is_some_and(|guard| {
-            let logs: Vec<Vec<f64>> = rows.iter().map(|row| pool::log_softmax(row)).collect();
-            (guard.score)(&logs) > guard.threshold
-        });
-        let logits = match self.rule {
-            Rule::First => rows.first().map_or_else(Vec::new, |row| row.to_vec()),
-            Rule::Mean => pool::mean(&rows),
-            Rule::Vote => {
-                let labels: Vec<usize> = rows.iter().map(|row| pool::largest(row)).collect();
-                pool::vote(&labels, &pool::mean(&rows))
+    /// The legs' logits by picture, branch and draw.
+    pub(super) fn sort(
+        &self,
+        legs: &[Leg],
+        logits: &[Vec<f32>],
+        draws: Range<u64>,
+        pictures: usize,
+    ) -> Vec<Members> {
+        let each = (draws.end - draws.start) as usize;
+        let mut out = vec![vec![vec![Vec::new(); each]; self.branches.len()]; pictures];
+        for (leg, logits) in legs.iter().zip(logits) {
+            let rows = logits.chunks(self.base.card.num_classes);
+            for (at, row) in rows.enumerate() {
+                let (picture, draw) = (at / leg.draws.len(), leg.draws[at % leg.draws.len()]);
+                out[picture][leg.branch][(draw - draws.start) as usize] = row.to_vec();
             }
+        }
+        out
+    }
+
+    /// What one view's networks say together at each of these draws, `[view][draw]`.
+    pub(super) fn joined(&self, members: &Members, draws: Range<usize>) -> Vec<Vec<Vec<f32>>> {
+        let at = |branches: &[Vec<Vec<f32>>], draw: usize| {
+            self.rules[0].join(&branches.iter().map(|rows| &rows[draw]).collect::<Vec<_>>())
         };
-        (logits, refused)
+        let views = members.chunks(members.len() / self.views);
+        views.map(|branches| draws.clone().map(|draw| at(branches, draw)).collect()).collect()
+    }
+
+    /// One answer from what the networks say at these draws: logits, and whether the guard refuses
+    /// it.
+    pub(super) fn answer(&self, members: &Members, draws: Range<usize>) -> (Vec<f32>, bool) {
+        let views = self.joined(members, draws);
+        let refused = self.guard.as_ref().is_some_and(|guard| guard.refuses(&views));
+        (self.rules[1].join(&views[0]), refused)
     }
 
     /// The pictures of a tensor.
@@ -309,7 +312,7 @@ impl Branch {
 
 /// The random numbers of each row.
 pub(super) fn chances(trails: &[Trail]) -> Vec<Chance> {
-    trails.iter().map(|trail| trail.chance).collect()
+    trails.iter().map(|trail| trail.entry.chance).collect()
 }
 
 /// Two numbers as one (splitmix64's finaliser).

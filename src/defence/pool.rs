@@ -1,16 +1,29 @@
 //! One answer of several.
 
-/// How the answers of several networks, or of several draws, become one.
+/// How the answers of several networks, or of several draws, become one. The gradient of a vote is
+/// that of the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Rule {
     /// The mean of their probabilities.
     #[default]
     Mean,
-    /// That of the first; the others only guard it. Its gradient is that of the mean, since who wants
-    /// it to pass has to carry all of them along.
-    First,
-    /// A vote; the shares of the votes are the confidences. Its gradient is that of the mean.
+    /// A vote; the shares of the votes are the confidences.
     Vote,
+}
+
+impl Rule {
+    /// One row of logits of several; a single one is left as it is.
+    pub fn join<R: AsRef<[f32]>>(self, rows: &[R]) -> Vec<f32> {
+        let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
+        match (self, rows.as_slice()) {
+            (_, [one]) => one.to_vec(),
+            (Self::Mean, _) => mean(&rows),
+            (Self::Vote, _) => {
+                let labels: Vec<usize> = rows.iter().map(|row| largest(row)).collect();
+                vote(&labels, &mean(&rows))
+            }
+        }
+    }
 }
 
 /// ln softmax of a row of logits, in `f64`.
@@ -19,6 +32,11 @@ pub fn log_softmax(row: &[f32]) -> Vec<f64> {
     let sum: f64 = row.iter().map(|z| (f64::from(*z) - top).exp()).sum();
     let shift = top + sum.ln();
     row.iter().map(|z| f64::from(*z) - shift).collect()
+}
+
+/// The probabilities behind a row of logits, in `f64`.
+pub fn softmax(row: &[f32]) -> Vec<f64> {
+    log_softmax(row).into_iter().map(f64::exp).collect()
 }
 
 /// The logarithm of the mean of the probabilities behind these rows of logits; a single row is left
@@ -69,10 +87,10 @@ pub fn largest(row: &[f32]) -> usize {
 /// probability, far below a single vote.
 pub fn vote(labels: &[usize], mean: &[f32]) -> Vec<f32> {
     let total = labels.len().max(1) as f64;
-    let faint = log_softmax(mean);
+    let faint = softmax(mean);
     let share = |k: usize| {
         let votes = labels.iter().filter(|label| **label == k).count() as f64;
-        ((votes + 1e-6 * faint[k].exp()) / total).max(1e-30).ln() as f32
+        ((votes + 1e-6 * faint[k]) / total).max(1e-30).ln() as f32
     };
     (0..mean.len()).map(share).collect()
 }
@@ -108,8 +126,21 @@ mod tests {
     fn one_row_is_left_alone_and_votes_are_shares() {
         assert_eq!(mean(&[&[1.0, 2.0]]), [1.0, 2.0]);
         assert_eq!(spread(&[&[1.0, 2.0]], &[0.5, 0.1]), [[0.5, 0.1]]);
+        assert_eq!(Rule::Vote.join(&[[1.0, 2.0]]), [1.0, 2.0]);
         let shares = vote(&[1, 1, 0, 1], &[0.0, 0.0, 0.0]);
         assert!((shares[1].exp() - 0.75).abs() < 1e-5 && (shares[0].exp() - 0.25).abs() < 1e-5);
         assert!(shares[2] < shares[0]);
+    }
+
+    #[test]
+    fn mean_and_vote_are_those_of_the_hand() {
+        // Probabilities .9/.1, .4/.6 and .4/.6: the mean says the first class, the vote the second.
+        let row = |p: f32| [p.ln(), (1.0 - p).ln()];
+        let rows = [row(0.9), row(0.4), row(0.4)];
+        let mean = Rule::Mean.join(&rows);
+        assert!((mean[0].exp() - 1.7 / 3.0).abs() < 1e-6, "{mean:?}");
+        let vote = Rule::Vote.join(&rows);
+        assert!((vote[1].exp() - 2.0 / 3.0).abs() < 1e-5, "{vote:?}");
+        assert_eq!((largest(&mean), largest(&vote)), (0, 1));
     }
 }

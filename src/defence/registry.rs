@@ -1,7 +1,7 @@
 //! The one place where every defence is declared.
 
 use crate::defence::draft::Draft;
-use crate::defence::{input, trained};
+use crate::defence::{architecture, bayes, detection, ensemble, input, smoothing, trained};
 use crate::error::{Error, Result};
 use crate::parameter::{Param, Settings};
 use std::fmt;
@@ -74,8 +74,28 @@ pub static DEFENCES: &[DefenceSpec] = &[
     input::THERMOMETER,
     input::PCA,
     input::DCT,
+    trained::FGSM_AT,
+    trained::FAST_AT,
     trained::PGD_AT,
+    trained::TRADES,
+    trained::MART,
+    trained::AT_AWP,
+    trained::TRADES_AWP,
+    trained::SPECTRAL,
+    trained::DISTILLED,
+    trained::LABEL_SMOOTHING,
+    trained::GAUSSIAN,
     trained::MODEL,
+    architecture::RANDOM_SLOPE,
+    architecture::SAP,
+    architecture::KWTA,
+    architecture::MC_DROPOUT,
+    bayes::BAYES,
+    ensemble::ENSEMBLE,
+    ensemble::ADP,
+    detection::SQUEEZE,
+    detection::VARIANCE,
+    smoothing::SMOOTHING,
 ];
 
 impl DefenceSpec {

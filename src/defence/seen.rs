@@ -1,8 +1,8 @@
 //! A pipeline as an attacker sees it.
 
 use crate::data::Picture;
-use crate::defence::pipeline::{Leg, Pipeline, Stream, Trail, chances};
-use crate::defence::pool;
+use crate::defence::pipeline::{Leg, Members, Pipeline, Stream, Trail, chances};
+use crate::defence::pool::{self, Rule};
 use crate::defence::transform::back;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Decided};
@@ -112,10 +112,12 @@ impl Pipeline {
     /// # Errors
     /// Those of the stages; device failures.
     pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<(Vec<f32>, bool)>>> {
-        let members = self.members(pictures, Stream::Judge, 0..self.votes())?;
-        let of =
-            |picture: usize| members.iter().map(|answer| self.answer(&answer[picture])).collect();
-        Ok((0..pictures.len()).map(of).collect())
+        let members = self.members(pictures, Stream::Judge, 0..self.votes() * self.inner as u64)?;
+        let of = |members: &Members| {
+            let answer = |vote| self.answer(members, vote * self.inner..(vote + 1) * self.inner);
+            (0..self.votes() as usize).map(answer).collect()
+        };
+        Ok(members.iter().map(of).collect())
     }
 
     /// What the judge makes of [`Self::judged`]: the shares of the answers, and a refusal where more
@@ -137,14 +139,21 @@ impl Pipeline {
     /// # Errors
     /// Those of the stages; device failures.
     pub fn once(&self, picture: &Picture) -> Result<(Vec<f32>, bool)> {
-        let members = self.members(std::slice::from_ref(picture), Stream::Judge, 0..1)?;
-        Ok(self.answer(&members[0][0]))
+        let picture = std::slice::from_ref(picture);
+        let members = self.members(picture, Stream::Judge, 0..self.inner as u64)?;
+        Ok(self.answer(&members[0], 0..self.inner))
     }
 
     /// Whether an attack under this stance averages over draws.
     pub fn averages(&self, stance: Stance) -> bool {
         stance.averages() && self.is_random()
     }
+}
+
+/// What every network says at every draw: what the attacker takes the mean of. Views that only guard
+/// the answer are among them, since who wants to pass has to carry all of them along.
+fn rows(members: &Members) -> Vec<&[f32]> {
+    members.iter().flatten().map(Vec::as_slice).collect()
 }
 
 /// A pipeline under a stance.
@@ -155,8 +164,9 @@ pub struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// How many answers the attacker averages over.
-    fn answers(&self) -> u64 {
+    /// How many draws the attacker averages over: as many as it was told to, however many the
+    /// defence takes for one answer.
+    fn draws(&self) -> u64 {
         match self.pipeline.averages(self.stance) {
             true => self.draws,
             false => 1,
@@ -193,13 +203,13 @@ impl Seen<'_> {
     ) -> Result<()> {
         let values = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         let size: usize = self.input_shape().iter().product();
-        let (common, own) = self.pipeline.stages_of(leg.branch);
+        let (common, own) = (&self.pipeline.stages, &self.pipeline.branches[leg.branch].stages);
         let number = self.pipeline.first_stage(leg.branch);
         let through = self.stance.through();
         let one = |(trail, row): (&Trail, &[f32])| {
-            let how = (trail.chance, through);
+            let how = (trail.entry.chance, through);
             let row = back(own, number, &trail.own, row.to_vec(), how)?;
-            back(common, 0, &trail.common, row, how)
+            back(common, 0, &trail.entry.common, row, how)
         };
         let rows: Vec<Vec<f32>> =
             trails.par_iter().zip(values.par_chunks(size)).map(one).collect::<Result<_>>()?;
@@ -209,19 +219,40 @@ impl Seen<'_> {
         }
         Ok(())
     }
+
+    /// From every leg's logits of `n` pictures to every leg's slopes, through what the attacker makes
+    /// of all of them; that is appended to `pooled`.
+    fn turn(
+        &self,
+        legs: &[Leg],
+        logits: &[Vec<f32>],
+        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        pooled: &mut Vec<f32>,
+    ) -> Vec<Vec<f32>> {
+        let (classes, draws) = (self.classes(), self.draws());
+        let n = logits[0].len() / (legs[0].draws.len() * classes);
+        let members = self.pipeline.sort(legs, logits, 0..draws, n);
+        for members in &members {
+            pooled.extend(pool::mean(&rows(members)));
+        }
+        let slopes = start(pooled);
+        let mut out = vec![Vec::new(); legs.len()];
+        for (members, slope) in members.iter().zip(slopes.chunks(classes)) {
+            let rows = pool::spread(&rows(members), slope);
+            for (leg, out) in legs.iter().zip(&mut out) {
+                let of = |draw: &u64| &rows[leg.branch * draws as usize + *draw as usize];
+                leg.draws.iter().map(of).for_each(|row| out.extend_from_slice(row));
+            }
+        }
+        out
+    }
 }
 
 impl Classifier for Seen<'_> {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
         let pictures = self.pipeline.pictures(images)?;
-        let answers = self.pipeline.members(&pictures, Stream::Attacker, 0..self.answers())?;
-        let mut out = Vec::new();
-        for picture in 0..pictures.len() {
-            let all: Vec<&[f32]> =
-                answers.iter().flat_map(|a| a[picture].iter().map(Vec::as_slice)).collect();
-            out.extend(pool::mean(&all));
-        }
-        Ok(out)
+        let members = self.pipeline.members(&pictures, Stream::Attacker, 0..self.draws())?;
+        Ok(members.iter().flat_map(|members| pool::mean(&rows(members))).collect())
     }
 
     fn slope(
@@ -229,55 +260,50 @@ impl Classifier for Seen<'_> {
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)> {
-        let pictures = self.pipeline.pictures(images)?;
-        let (n, classes) = (pictures.len(), self.classes());
-        let legs = self.pipeline.legs(Stream::Attacker, 0..self.answers())?;
-        let way = |leg| self.pipeline.travel(leg, &pictures, Stream::Attacker);
+        let pipeline = self.pipeline;
+        let pictures = pipeline.pictures(images)?;
+        let entries = pipeline.enter(&pictures, Stream::Attacker, 0..self.draws())?;
+        let legs = pipeline.legs(Stream::Attacker, 0..self.draws())?;
+        let way = |leg| pipeline.travel(leg, &entries, 0);
         let trails = legs.iter().map(way).collect::<Result<Vec<_>>>()?;
         let size: usize = self.input_shape().iter().product();
-        let mut sum = vec![vec![0.0; size]; n];
+        let mut sum = vec![vec![0.0; size]; pictures.len()];
         let mut pooled = Vec::new();
-        // From every leg's logits to every leg's slopes, through the one answer of all of them.
-        let mut pool = |logits: &[&[f32]]| -> Vec<Vec<f32>> {
-            let rows = |picture: usize| -> Vec<&[f32]> {
-                let legs = legs.iter().zip(logits.iter().copied());
-                let of = legs.flat_map(|(leg, logits)| {
-                    let size = leg.draws.len() * classes;
-                    logits[picture * size..(picture + 1) * size].chunks(classes)
-                });
-                of.collect()
-            };
-            for picture in 0..n {
-                pooled.extend(pool::mean(&rows(picture)));
-            }
-            let slopes = start(&pooled);
-            let mut out = vec![Vec::new(); legs.len()];
-            for (picture, slope) in slopes.chunks(classes).enumerate() {
-                let mut shares = pool::spread(&rows(picture), slope).into_iter();
-                for (leg, out) in legs.iter().zip(&mut out) {
-                    shares.by_ref().take(leg.draws.len()).for_each(|share| out.extend(share));
-                }
-            }
-            out
-        };
         // One network in one go needs no forward pass of its own before the way back.
         if let ([leg], [only]) = (legs.as_slice(), trails.as_slice())
-            && only.len() <= self.pipeline.at_once()
+            && only.len() <= pipeline.at_once()
         {
-            let tensor = self.pipeline.tensor(only);
-            let mut once = |logits: &[f32]| pool(&[logits]).swap_remove(0);
+            let tensor = pipeline.tensor(only);
+            let mut once = |logits: &[f32]| {
+                self.turn(&legs, &[logits.to_vec()], start, &mut pooled).swap_remove(0)
+            };
             let (_, gradient) = leg.network.slope_by(&tensor, &chances(only), &mut once)?;
             self.gather(leg, only, gradient, 0, &mut sum)?;
         } else {
-            let forward = |(leg, trails): (&Leg, &Vec<Trail>)| self.pipeline.logits(leg, trails);
+            let forward = |(leg, trails): (&Leg, &Vec<Trail>)| pipeline.logits(leg, trails);
             let logits = legs.iter().zip(&trails).map(forward).collect::<Result<Vec<_>>>()?;
-            let views: Vec<&[f32]> = logits.iter().map(Vec::as_slice).collect();
-            for ((leg, trails), slopes) in legs.iter().zip(&trails).zip(pool(&views)) {
+            let slopes = self.turn(&legs, &logits, start, &mut pooled);
+            for ((leg, trails), slopes) in legs.iter().zip(&trails).zip(slopes) {
                 self.pull(leg, trails, &slopes, &mut sum)?;
             }
         }
         let data = TensorData::new(sum.concat(), images.dims());
         Ok((pooled, Tensor::from_data(data, self.device())))
+    }
+
+    fn void(&self, images: &Tensor<4>) -> Result<Vec<bool>> {
+        let detects = self.pipeline.guard.as_ref().is_some_and(|guard| guard.detects);
+        if !detects && self.pipeline.rules[0] != Rule::Vote {
+            return Ok(Vec::new());
+        }
+        let pictures = self.pipeline.pictures(images)?;
+        let members = self.pipeline.members(&pictures, Stream::Attacker, 0..self.draws())?;
+        let void = |members: &Members| {
+            let (row, refused) = self.pipeline.answer(members, 0..self.draws() as usize);
+            let shown = pool::mean(&rows(members));
+            detects && refused || pool::largest(&row) != pool::largest(&shown)
+        };
+        Ok(members.iter().map(void).collect())
     }
 
     fn decide(&self, images: &Tensor<4>) -> Result<Decided> {
@@ -296,7 +322,7 @@ impl Classifier for Seen<'_> {
     }
 
     fn passes(&self) -> u64 {
-        self.pipeline.passes() * self.answers()
+        self.pipeline.branches.len() as u64 * self.draws()
     }
 
     fn input_shape(&self) -> [usize; 3] {

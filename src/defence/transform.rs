@@ -5,8 +5,9 @@ use crate::data::Picture;
 use crate::defence::registry::Passage;
 use crate::draws::{Chance, Draws};
 use crate::error::Result;
+use std::borrow::Borrow;
 
-/// A transformation of one picture; keeps its shape and stays in 0..1.
+/// A transformation of one picture; keeps its shape, and stays in 0..1 unless it says otherwise.
 pub trait Transform: Send + Sync {
     /// The transformed picture. Whatever is random comes from `draws`.
     ///
@@ -44,8 +45,8 @@ const STAGES: u64 = 1 << 32;
 ///
 /// # Errors
 /// Those of the stages.
-pub fn travel(
-    stages: &[Stage],
+pub fn travel<S: Borrow<Stage>>(
+    stages: &[S],
     first: usize,
     picture: &Picture,
     chance: Chance,
@@ -53,7 +54,7 @@ pub fn travel(
     let mut trail = vec![picture.clone()];
     for (at, stage) in stages.iter().enumerate() {
         let mut draws = chance.draws(STAGES | (first + at) as u64);
-        let next = stage.transform.apply(&trail[at], &mut draws)?;
+        let next = stage.borrow().transform.apply(&trail[at], &mut draws)?;
         trail.push(next);
     }
     Ok(trail)
@@ -64,14 +65,14 @@ pub fn travel(
 ///
 /// # Errors
 /// Those of the stages.
-pub fn back(
-    stages: &[Stage],
+pub fn back<S: Borrow<Stage>>(
+    stages: &[S],
     first: usize,
     trail: &[Picture],
     mut gradient: Vec<f32>,
     (chance, through): (Chance, bool),
 ) -> Result<Vec<f32>> {
-    for (at, stage) in stages.iter().enumerate().rev() {
+    for (at, stage) in stages.iter().map(S::borrow).enumerate().rev() {
         if stage.passage == Passage::StraightThrough && !through {
             gradient.fill(0.0);
             return Ok(gradient);

@@ -3,6 +3,7 @@
 
 mod batch;
 mod bench;
+mod certify;
 pub mod compare;
 mod crowd;
 mod defended;
@@ -14,6 +15,7 @@ mod ledger;
 mod lessons;
 mod many;
 mod report;
+mod roc;
 mod single;
 mod syllabus;
 mod trace;
@@ -22,6 +24,9 @@ mod transfer;
 pub use crate::metrics::Norms;
 pub use batch::{Batch, BatchReport, Progress, attack_batch};
 pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
+pub use certify::{
+    Certificate, Certification, CertifiedRow, CertifyReport, Within, certify, certify_all, radius,
+};
 pub use defended::{Against, Known, defend, know};
 pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
@@ -35,6 +40,7 @@ pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
     epsilon_text, size_short, size_text,
 };
+pub use roc::{RocPoint, RocReport, curve, roc};
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
 pub use syllabus::LESSONS;
 pub use trace::{Point, Recorder};

@@ -1,9 +1,11 @@
 //! Metrics: sizes of perturbations, likeness of pictures, rates with intervals, evaluation lamps.
 
+mod binomial;
 pub mod lamps;
 mod rate;
 mod similarity;
 
+pub use binomial::{least_share, normal_quantile, tail};
 pub use rate::{Rate, median, wilson};
 pub use similarity::{psnr, ssim};
 

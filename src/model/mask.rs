@@ -52,8 +52,12 @@ impl Mask {
                 }
                 Kind::Slope { low: low as f32, high: high as f32 }
             }
-            Layer::Sap { share } | Layer::Kwta { share, .. } if !(share > 0.0 && share <= 1.0) => {
+            Layer::Kwta { share, .. } if !(share > 0.0 && share <= 1.0) => {
                 return Err(format!("the share {share} is not in 0..1"));
+            }
+            // Values may be drawn more than once.
+            Layer::Sap { share } if !(share > 0.0 && share <= MOST) => {
+                return Err(format!("the share {share} is not in 0..{MOST}"));
             }
             Layer::Sap { share } => Kind::Sap { share },
             Layer::Kwta { share, .. } => Kind::Kwta { share },
@@ -98,7 +102,9 @@ impl Mask {
                 let (p, kept) = (p as f32, (1.0 / (1.0 - p)) as f32);
                 factors.iter_mut().for_each(|f| *f = if *f < p { 0.0 } else { kept });
             }
-            Kind::Kwta { share } => winners(values, count(share, values.len()), factors),
+            Kind::Kwta { share } => {
+                winners(values, count(share, values.len()).min(values.len()), factors);
+            }
             Kind::Sap { share } => {
                 let mut spacings = vec![0.0; count(share, values.len()) + 1];
                 draws.units(&mut spacings);
@@ -108,9 +114,12 @@ impl Mask {
     }
 }
 
-/// A share of the values, at least one of them.
+/// So many draws there are at most, as a share of the values.
+const MOST: f64 = 100.0;
+
+/// A share of the values, at least one.
 fn count(share: f64, values: usize) -> usize {
-    ((share * values as f64).round() as usize).clamp(1, values)
+    ((share * values as f64).round() as usize).max(1)
 }
 
 /// 1 for the k largest, the first of equals; else 0.

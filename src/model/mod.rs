@@ -46,6 +46,16 @@ pub trait Classifier: Send + Sync {
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)>;
 
+    /// Which of these pictures the attacker knows to get another answer than [`Self::logits`] shows, or
+    /// none: of a defence that detects, the refused ones. Empty where all answers stand.
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn void(&self, images: &Tensor<4>) -> Result<Vec<bool>> {
+        let _ = images;
+        Ok(Vec::new())
+    }
+
     /// The answers that count, for the judge. Those of a randomised defence come from random
     /// numbers that no attack has seen.
     ///

@@ -18,7 +18,7 @@ pub enum Rule {
         /// Number of draws, as a share of the layer's values.
         share: f64,
     },
-    /// Every ReLU becomes one that keeps the largest values only.
+    /// Before every ReLU the largest values only are kept.
     Kwta {
         /// How many stay, as a share of the layer's values.
         share: f64,
@@ -76,7 +76,7 @@ impl Rule {
         };
         match self {
             Self::RandomSlope { low, high } => vec![Layer::RandomSlope { low, high, top }],
-            Self::Kwta { share } => vec![Layer::Kwta { share, top }],
+            Self::Kwta { share } => vec![Layer::Kwta { share, top: None }, layer.clone()],
             Self::Sap { share } => vec![layer.clone(), Layer::Sap { share }],
             Self::Dropout { .. } => vec![layer.clone()],
         }

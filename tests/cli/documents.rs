@@ -2,6 +2,8 @@
 
 use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
+use epsiloscope::defence::{DEFENCES, Passage};
+use epsiloscope::experiment::LESSONS;
 use std::collections::HashMap;
 
 const COMMANDS: [&str; 14] = [
@@ -86,6 +88,47 @@ fn the_readme_lists_the_attacks() {
     let (table, _) = rest.split_once("<!-- /attacks -->").expect("an end of the attacks");
     let wanted = attack_table();
     assert!(table.trim() == wanted.trim(), "the README's attacks should be:\n\n{wanted}");
+}
+
+/// What stands between two marks of the README.
+fn between(mark: &str) -> String {
+    let text = readme();
+    let (_, rest) = text.split_once(&format!("<!-- {mark} -->")).expect("a start");
+    rest.split_once(&format!("<!-- /{mark} -->")).expect("an end").0.trim().to_string()
+}
+
+/// The README's table of defences, from the registry.
+fn defence_table() -> String {
+    let mut text = String::from(
+        "| Defence | `--defence` | Gradient | Random | What it does | Source |\n|---|---|---|---|---|---|\n",
+    );
+    let mut family = "";
+    for spec in DEFENCES {
+        if spec.family != family {
+            family = spec.family;
+            text.push_str(&format!("| **{family}** | | | | | |\n"));
+        }
+        let gradient = match spec.passage {
+            Passage::Exact => "exact",
+            Passage::StraightThrough => "straight-through",
+        };
+        let random = if spec.randomised { "yes" } else { "" };
+        let (name, id, what, paper) = (spec.name, spec.id, spec.summary, spec.paper);
+        text.push_str(&format!("| {name} | `{id}` | {gradient} | {random} | {what} | {paper} |\n"));
+    }
+    text
+}
+
+#[test]
+fn the_readme_lists_the_defences_and_the_lessons() {
+    let wanted = defence_table();
+    assert!(between("defences") == wanted.trim(), "the README's defences should be:\n\n{wanted}");
+    let mut wanted = String::from("| Lesson | What it teaches | Source |\n|---|---|---|\n");
+    for lesson in LESSONS {
+        let (id, title, paper) = (lesson.id, lesson.title, lesson.paper);
+        wanted.push_str(&format!("| `{id}` | {title} | {paper} |\n"));
+    }
+    assert!(between("lessons") == wanted.trim(), "the README's lessons should be:\n\n{wanted}");
 }
 
 /// Every command line in the README's shell blocks.

@@ -1,13 +1,14 @@
 //! Defended models: what an attack that knows the defence leaves of it.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use epsiloscope::error::Result;
 use epsiloscope::experiment::{self, Defended, Evaluation, EvaluationReport};
-use epsiloscope::model::Model;
+use epsiloscope::model::{Classifier, Model};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Loads models onto the CPU.
 pub struct Cpu;
@@ -39,6 +40,32 @@ fn stages_without_a_gradient_stop_only_who_does_not_go_straight_through() {
         assert!(robust(Stance::Gradient) >= 0.8, "{stack}");
         assert!(robust(Stance::Adaptive) <= 0.05, "{stack}");
     }
+}
+
+#[test]
+fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
+    let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
+    let picture = Dataset::load("mnist").unwrap().sample(0).picture;
+    let stack = Stack::parse("median:7+median:7+median:7").unwrap();
+    let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
+    let told = experiment::know(&pipeline, &picture).unwrap().extra_ms;
+    let data = TensorData::new(picture.pixels().to_vec(), [1, 1, 28, 28]);
+    let images = Tensor::<4>::from_data(data, &Device::flex());
+    let median = |call: &dyn Fn()| {
+        let lap = |_| {
+            let begin = Instant::now();
+            call();
+            begin.elapsed().as_secs_f64() * 1e3
+        };
+        let mut laps: Vec<f64> = (0..9).map(lap).collect();
+        laps.sort_by(f64::total_cmp);
+        laps[4]
+    };
+    let defended = median(&|| drop(pipeline.once(&picture).unwrap()));
+    let bare = median(&|| drop(model.network.logits(&images).unwrap()));
+    // The machine may be busy with something else: within a factor of three.
+    let extra = defended - bare;
+    assert!(told > extra / 3.0 && told < extra * 3.0, "{told} ms, {defended} − {bare}");
 }
 
 #[test]

@@ -25,6 +25,10 @@ impl Objective for Numbered<'_> {
     fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
         self.0.evaluate(self.1[at], row, goal, slope)
     }
+
+    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.coarse(self.1[at], row, goal, slope)
+    }
 }
 
 impl Survey<'_> {

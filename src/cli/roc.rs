@@ -1,0 +1,135 @@
+//! `roc`: how well a detector tells attacked pictures from clean ones.
+
+use super::Context;
+use super::commands::RocArgs;
+use super::evaluate::{between, percent};
+use super::output::{Output, Style, note};
+use super::plan::Loader;
+use super::{plan, progress};
+use crate::attack::Flow;
+use crate::data::Dataset;
+use crate::defence::{Pipeline, Stack, Stance};
+use crate::error::Result;
+use crate::experiment::{self, Defended, Evaluation, RocPoint, RocReport, Share, Status};
+use crate::model::{self, Model};
+use std::sync::Arc;
+
+/// Runs the command.
+pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
+    let (stack, stance) = (Stack::parse(&args.defence)?, Stance::parse(&args.stance)?);
+    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
+    let name = plan::model_name(args.model.as_deref(), &pick, &context.config);
+    let (card, _) = model::find_card(&name)?;
+    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
+    let n = plan::count(args.n, args.from, &dataset)?;
+    let chosen = context.device();
+    let model = Model::load(&name, &chosen.device)?;
+    let seed = context.config.seed;
+    let plan = plan::plan(&args.method, &dataset.id, &model.labels, seed)?;
+    let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut Loader::new(&chosen))?;
+    let pipeline = Arc::new(pipeline);
+    let task = Evaluation {
+        first: args.from,
+        batch_size: args.batch_size as usize,
+        defence: Some(Defended { pipeline, stance, draws: args.eot.into() }),
+        ..Evaluation::new(model, dataset, n, plan, chosen.info)
+    };
+    let bar = progress::percent();
+    let report = experiment::roc(&task, &mut |status: &Status| {
+        progress::share(&bar, status.done, status.total);
+        bar.set_message(format!("{} still right", status.robust));
+        Flow::Continue
+    })?;
+    bar.finish_and_clear();
+    match args.list.json {
+        true => context.out.json(&report),
+        false => print(&report, &task, &mut context.out),
+    }
+}
+
+/// Rows and columns of the curve.
+const SIZE: [usize; 2] = [12, 48];
+
+/// The curve as braille dots, two columns and four rows a character, highest first.
+fn braille(points: &[RocPoint]) -> Vec<String> {
+    const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+    let [rows, columns] = SIZE;
+    let (high, wide) = (4 * rows - 1, 2 * columns - 1);
+    let mut cells = vec![vec![0_u8; columns]; rows];
+    let mut dot = |x: usize, y: usize| cells[(high - y) / 4][x / 2] |= DOTS[(high - y) % 4][x % 2];
+    let at = |p: &RocPoint| ((p.fpr * wide as f64) as usize, (p.tpr * high as f64) as usize);
+    for pair in points.windows(2) {
+        let ((x, y), (to, up)) = (at(&pair[0]), at(&pair[1]));
+        (y..=up).for_each(|y| dot(x, y));
+        (x..=to).for_each(|x| dot(x, up));
+    }
+    let glyph = |cell: &u8| char::from_u32(0x2800 + u32::from(*cell)).unwrap_or(' ');
+    cells.iter().map(|row| row.iter().map(glyph).collect()).collect()
+}
+
+fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> {
+    out.line(&out.paint(Style::Strong, "attacked pictures refused, of clean pictures refused"))?;
+    for (at, line) in braille(&report.points).iter().enumerate() {
+        let mark = match at {
+            0 => "100 %",
+            _ if at + 1 == SIZE[0] => "  0 %",
+            _ => "     ",
+        };
+        out.line(&format!("{} {}", out.paint(Style::Faint, mark), line.trim_end()))?;
+    }
+    let gap = " ".repeat(SIZE[1] - 8);
+    out.line(&out.paint(Style::Faint, &format!("      0 %{gap}100 %")))?;
+    let row = |name: &str, share: &Share| {
+        let of = format!("{} of {}", share.hits, share.n);
+        vec![name.to_string(), percent(share.value), between(share.interval), of]
+    };
+    out.table(&[
+        ["at the threshold", "share", "95 % interval", ""].map(str::to_string).to_vec(),
+        row("clean pictures refused", &report.false_positives),
+        row("answers turned", &report.turned),
+        row("turned and refused", &report.detected),
+        row("turned and not refused", &report.evaded),
+    ])?;
+    out.line(&format!("area under the curve {:.3}", report.auc))?;
+    out.line(&format!("threshold {:.4}: {}", report.threshold, report.basis))?;
+    if report.calibrated_on_these {
+        note("some of these samples are among those that the threshold was set on");
+    }
+    if report.stance == Stance::Naive {
+        out.line("naive: the attack does not know the defence; this is not robustness")?;
+    }
+    let values = task.model.card.input.shape.iter().product();
+    let draws = report.draws.map_or(String::new(), |draws| format!(" ({draws} draws)"));
+    let last = report.first + report.n - 1;
+    let text = format!(
+        "{} before {}  {}{draws}  {}  on {} #{}…#{last} n={}  {} {}  {:.1} s",
+        report.defence,
+        report.model,
+        report.stance,
+        plan::describe(&task.plans[0], values),
+        report.dataset,
+        report.first,
+        report.n,
+        report.device.kind,
+        report.device.name,
+        report.cost.seconds
+    );
+    out.line(&out.paint(Style::Faint, &text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_detector_goes_up_and_then_along() {
+        let (points, area) = experiment::curve(&[0.1, 0.2], &[0.8, 0.9]);
+        assert_eq!(area, 1.0);
+        let lines = braille(&points);
+        assert_eq!((lines.len(), lines[0].chars().count()), (SIZE[0], SIZE[1]));
+        assert!(lines[0].chars().all(|c| c != '\u{2800}'));
+        assert!(
+            lines[5].chars().skip(1).all(|c| c == '\u{2800}') && !lines[5].starts_with('\u{2800}')
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Defences inside the network: activations that draw, prune or compete.
+//!
+//! Each answers by the network that was trained like this where there is one; elsewhere it is put
+//! into the network after the fact.
+
+use crate::defence::draft::Draft;
+use crate::defence::pipeline::Source;
+use crate::defence::pool::Rule as Pool;
+use crate::defence::registry::{DefenceSpec, Passage};
+use crate::error::Result;
+use crate::model::{Model, Rule};
+use crate::parameter::Param;
+use std::sync::Arc;
+
+/// Random slopes.
+pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
+    id: "random-slope",
+    aliases: &["rrelu"],
+    name: "random slopes",
+    family: "architecture",
+    params: &[
+        Param::float(
+            "low",
+            (0.0, 1.0),
+            0.0,
+            "least slope below zero, in a network trained without",
+        ),
+        Param::float("high", (0.0, 1.0), 0.3, "largest slope below zero, in such a network"),
+    ],
+    passage: Passage::Exact,
+    randomised: true,
+    summary: "every ReLU lets negative values through by a slope drawn anew for each answer",
+    about: "Each value of each layer draws a slope for its negative side, so no two answers go the same way, \
+            and a gradient taken through one draw is a little wrong for the next. That slows attacks of \
+            few steps and black-box ones, whose queries get noisy. The boundary has not moved: the mean \
+            gradient over some draws (EOT) points across it, and what crosses it well crosses it under \
+            nearly every draw. So break all defences that are only random (Athalye et al. 2018). Where a \
+            network was trained with such slopes it answers; elsewhere they are put into one that was \
+            not. The price: the share of answers that differ from one time to the next.",
+    paper: "Xu et al.: Empirical Evaluation of Rectified Activations, 2015; against randomness: Athalye, \
+            Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018",
+    build: |settings, draft| {
+        let low = settings.float("low", 0.0);
+        let high = settings.float("high", 0.3);
+        if low > high {
+            return Err(draft.misfit(format!("low = {low} is above high = {high}")));
+        }
+        put(draft, Rule::RandomSlope { low, high })
+    },
+};
+
+/// Stochastic activation pruning.
+pub const SAP: DefenceSpec = DefenceSpec {
+    id: "sap",
+    name: "activation pruning",
+    aliases: &["stochastic-activation-pruning"],
+    params: &[Param::float(
+        "share",
+        (0.05, 10.0),
+        1.0,
+        "draws behind a layer, as a share of its values: the fewer, the more are pruned",
+    )],
+    summary: "behind every ReLU small values are pruned at random, a new choice for each answer",
+    about: "As many values as the layer has, times the share, are drawn with replacement, each in \
+            proportion to its size; those never drawn become zero, and the others are scaled up to make \
+            good for it. It needs no training, and the paper saw a gain against few-step attacks. \
+            Athalye et al. (2018) averaged the gradient over draws and brought it to 0 % on CIFAR-10 at \
+            8/255 (their code for it was corrected in 2020; the conclusion stands). The price: a little \
+            clean accuracy, and answers that differ from one time to the next.",
+    paper: "Dhillon et al.: Stochastic Activation Pruning for Robust Adversarial Defense, ICLR 2018; broken \
+            by Athalye, Carlini, Wagner, ICML 2018",
+    build: |settings, draft| put(draft, Rule::Sap { share: settings.float("share", 1.0) }),
+    ..RANDOM_SLOPE
+};
+
+/// k winners take all.
+pub const KWTA: DefenceSpec = DefenceSpec {
+    id: "kwta",
+    name: "k-WTA",
+    aliases: &["k-winners-take-all"],
+    params: &[Param::float(
+        "share",
+        (0.01, 1.0),
+        0.5,
+        "how many values of a layer stay, in a network trained without",
+    )],
+    randomised: false,
+    summary: "every layer keeps its largest values only: who wins changes with the smallest step",
+    about: "Instead of all positive values each layer keeps the k largest. Which they are changes from \
+            point to point, so the logits jump, and the gradient at one point says nothing about the \
+            next: a masked gradient by design. The authors reported about 50 % on CIFAR-10 at 8/255 on \
+            top of adversarial training; AutoAttack leaves 18.5 % of a reported 52.4 %, and Tramèr et \
+            al. (2020) brought it to 0.16 % by averaging the slope over a neighbourhood. Its gradient is \
+            exact here and of little use: compare Square, or any attack that asks for scores, with PGD. \
+            A network that was trained like this answers where there is one; put into another, it costs \
+            clean accuracy as soon as the share is small.",
+    paper: "Xiao, Zhong, Zheng: Enhancing Adversarial Defense by k-Winners-Take-All, ICLR 2020; broken by \
+            Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks, NeurIPS 2020",
+    build: |settings, draft| put(draft, Rule::Kwta { share: settings.float("share", 0.5) }),
+    ..RANDOM_SLOPE
+};
+
+/// Monte Carlo dropout.
+pub const MC_DROPOUT: DefenceSpec = DefenceSpec {
+    id: "mc-dropout",
+    name: "MC dropout",
+    aliases: &["dropout"],
+    params: &[
+        Param::int("draws", (1, 100), 10, "answers averaged to one"),
+        Param::float("p", (0.01, 0.9), 0.3, "share dropped, in a network trained without dropout"),
+    ],
+    summary: "dropout stays on while the network answers; the mean of several answers counts",
+    about: "A network with dropout left on is a cheap Bayesian one: each draw of what is dropped is a \
+            sample from an approximate posterior, their mean is the answer, and their spread says how \
+            sure it is. As a defence it is one draw among others: the gradient of the mean (EOT) leads \
+            past it. As a detector (see variance) it fared better, until the attack looked at the spread \
+            as well. A network that was trained with dropout answers where there is one; elsewhere some \
+            is put before its last layer. The price: as many passes as draws.",
+    paper: "Gal, Ghahramani: Dropout as a Bayesian Approximation, ICML 2016; Feinman et al.: Detecting \
+            Adversarial Samples from Artifacts, 2017; broken by Carlini, Wagner: Adversarial Examples Are \
+            Not Easily Detected, AISec 2017",
+    build: |settings, draft| {
+        draft.draw(settings.int("draws", 10) as usize, Pool::Mean);
+        put(draft, Rule::Dropout { p: settings.float("p", 0.3) })
+    },
+    ..RANDOM_SLOPE
+};
+
+/// Puts a rule into the networks that were not trained with it.
+fn put(draft: &mut Draft<'_>, rule: Rule) -> Result<()> {
+    let id = draft.id();
+    draft.prefer(id);
+    draft.inside(move |model: &Arc<Model>| {
+        let trained = model.card.defence.as_deref() == Some(id);
+        // What is trained has its own activations; dropout is off unless it is told to stay.
+        let network = match (trained, rule) {
+            (true, Rule::RandomSlope { .. } | Rule::Kwta { .. }) => model.network.clone(),
+            _ => model.network.with_rule(rule)?,
+        };
+        Ok(Source::Fixed(Arc::new(network)))
+    })
+}

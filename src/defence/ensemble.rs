@@ -1,0 +1,178 @@
+//! Several networks, or several looks at a picture, that answer together.
+
+use crate::data::Picture;
+use crate::defence::draft::{Draft, Member};
+use crate::defence::pool::Rule;
+use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::transform::{Stage, Transform};
+use crate::draws::Draws;
+use crate::error::Result;
+use crate::model::{Card, Model};
+use crate::parameter::{Param, Settings};
+use std::sync::Arc;
+
+/// Networks that answer together.
+pub const ENSEMBLE: DefenceSpec = DefenceSpec {
+    id: "ensemble",
+    aliases: &[],
+    name: "ensemble",
+    family: "ensemble",
+    params: &[
+        Param::choice("rule", &["mean", "vote"], "the mean of their probabilities, or a vote"),
+        Param::text(
+            "models",
+            "names of models separated by commas; none: the undefended ones of the data set, or, where \
+             there is only one, three looks of it",
+        ),
+    ],
+    passage: Passage::Exact,
+    randomised: false,
+    summary: "several networks answer together, by their mean or by vote",
+    about: "Networks of different architecture or training make different mistakes on clean pictures, so \
+            together they are a little more accurate. Against attacks that hardly helps: what fools one \
+            tends to fool the others (transferability), and who knows of all of them climbs the loss of \
+            their mean. He et al. (2017) showed that an ensemble of weak defences is not a strong one, \
+            Tramèr et al. (2020) broke the ensembles trained for diversity. Where a data set has only \
+            one network, three looks of it answer: the picture itself, and two that are shifted, or, \
+            of colour pictures, one that is mirrored. The price: as many passes as there are members.",
+    paper: "Strauss et al.: Ensemble Methods as a Defense, 2017; broken by He, Wei, Chen, Carlini, Song: \
+            Ensembles of Weak Defenses Are Not Strong, WOOT 2017",
+    build: |settings, draft| {
+        let rule = rule(settings);
+        let named = settings.choice("models").split(',').map(str::trim).filter(|s| !s.is_empty());
+        let models = named.map(|name| draft.load(name)).collect::<Result<Vec<_>>>()?;
+        let models = match models.is_empty() {
+            true => ordinary(draft)?,
+            false => models,
+        };
+        match models.len() < 2 {
+            true => draft.answer_by_members(looks(draft), rule),
+            false => draft.answer_by_all(models, rule),
+        }
+    },
+};
+
+/// Networks that were trained to differ from each other.
+pub const ADP: DefenceSpec = DefenceSpec {
+    id: "adp",
+    aliases: &[],
+    name: "ADP pair",
+    family: "ensemble",
+    params: &[],
+    passage: Passage::Exact,
+    randomised: false,
+    summary: "two networks trained to be wrong in different ways answer by their mean",
+    about: "Adaptive diversity promoting trains the members of an ensemble together, and rewards them for \
+            ranking the wrong classes differently (a determinant of their non-maximal predictions) while \
+            each is right by itself. What fools one is then less likely to fool the other, as long as the \
+            attack is made on one of them, or in few steps. Tramèr et al. (2020) attacked the whole with \
+            more steps and a better step size, and next to nothing was left at ε = 0.03 on CIFAR-10. \
+            The price: two networks to train together and to ask.",
+    paper: "Pang et al.: Improving Adversarial Robustness via Promoting Ensemble Diversity, ICML 2019; \
+            broken by Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks to Adversarial Example \
+            Defenses, NeurIPS 2020",
+    build: |_, draft| {
+        let found = draft.all_trained()?;
+        draft.answer_by_all(found, Rule::Mean)
+    },
+};
+
+fn rule(settings: &Settings) -> Rule {
+    match settings.choice("rule") {
+        "vote" => Rule::Vote,
+        _ => Rule::Mean,
+    }
+}
+
+/// The undefended networks for the base's data, the base among them.
+fn ordinary(draft: &mut Draft<'_>) -> Result<Vec<Arc<Model>>> {
+    let base = draft.base.clone();
+    let ordinary = |card: &Card| card.defence.is_none();
+    let mut found = draft.known(|card| ordinary(card) && card.name != base.card.name)?;
+    if ordinary(&base.card) {
+        found.insert(0, base);
+    }
+    Ok(found)
+}
+
+/// The base behind three looks at the picture.
+fn looks(draft: &Draft<'_>) -> Vec<Member> {
+    let [c, h, _] = draft.base.card.input.shape;
+    let by = (h / 28).max(1) as isize;
+    let second = if c == 3 { Move::mirror() } else { Move::shift(-by, -by) };
+    let stage = |transform: Move| {
+        let transform = Box::new(transform);
+        Arc::new(Stage { transform, passage: Passage::Exact, randomised: false })
+    };
+    let member = |stages| Member { model: draft.base.clone(), stages };
+    vec![member(vec![]), member(vec![stage(second)]), member(vec![stage(Move::shift(by, by))])]
+}
+
+/// Moves pixels about: the pixel at a place comes from another one.
+pub(super) struct Move {
+    mirror: bool,
+    /// How far down and to the right; the border is repeated.
+    by: [isize; 2],
+}
+
+impl Move {
+    /// Left and right exchanged.
+    pub fn mirror() -> Self {
+        Self { mirror: true, by: [0; 2] }
+    }
+
+    /// So far down and to the right.
+    pub fn shift(down: isize, right: isize) -> Self {
+        Self { mirror: false, by: [down, right] }
+    }
+
+    /// The moved picture.
+    pub fn of(&self, picture: &Picture) -> Picture {
+        let (shape, pixels) = (picture.shape(), picture.pixels());
+        let moved = (0..pixels.len()).map(|at| pixels[self.source(at, shape)]);
+        Picture::new(shape, moved.collect::<Vec<_>>())
+    }
+
+    /// Where the pixel at `at` comes from.
+    fn source(&self, at: usize, [_, h, w]: [usize; 3]) -> usize {
+        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
+        let from = |i: usize, by: isize, n: usize| (i as isize - by).clamp(0, n as isize - 1);
+        let x = if self.mirror { w - 1 - x } else { x };
+        let (y, x) = (from(y, self.by[0], h) as usize, from(x, self.by[1], w) as usize);
+        (plane * h + y) * w + x
+    }
+}
+
+impl Transform for Move {
+    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+        Ok(self.of(picture))
+    }
+
+    fn pull(&self, picture: &Picture, gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; gradient.len()];
+        for (at, g) in gradient.iter().enumerate() {
+            out[self.source(at, picture.shape())] += g;
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_are_those_of_the_hand_and_the_way_back_is_their_transpose() {
+        let picture = Picture::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let pixels = |by: &Move| by.of(&picture).pixels().to_vec();
+        assert_eq!(pixels(&Move::mirror()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+        assert_eq!(pixels(&Move::shift(1, 1)), [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]);
+        let g = vec![0.3_f32, -1.0, 0.5, 2.0, 0.1, -0.7];
+        for by in [Move::mirror(), Move::shift(1, 1), Move::shift(0, -1)] {
+            let forth: f32 = pixels(&by).iter().zip(&g).map(|(p, g)| p * g).sum();
+            let pulled = by.pull(&picture, g.clone(), &mut Draws::new(0, 0, 0)).unwrap();
+            let back: f32 = picture.pixels().iter().zip(pulled).map(|(p, g)| p * g).sum();
+            assert!((forth - back).abs() < 1e-5, "{forth} {back}");
+        }
+    }
+}

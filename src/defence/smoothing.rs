@@ -1,0 +1,160 @@
+//! Randomised smoothing: a vote over noisy copies, with a radius that can be certified.
+
+use crate::data::Picture;
+use crate::defence::draft::Limit;
+use crate::defence::pipeline::{Pipeline, Stream};
+use crate::defence::pool::{self, Rule};
+use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::transform::Transform;
+use crate::draws::Draws;
+use crate::error::{Error, Result};
+use crate::parameter::{Param, Value};
+use std::ops::Range;
+
+/// Randomised smoothing.
+pub const SMOOTHING: DefenceSpec = DefenceSpec {
+    id: "smoothing",
+    aliases: &[],
+    name: "smoothing",
+    family: "certified",
+    params: &[
+        Param::float("sigma", (0.01, 2.0), 0.25, "σ of the noise, in pixel units of 0..1"),
+        Param::int("n", (10, 100_000), 100, "noisy copies that vote"),
+        Param::float(
+            "alpha",
+            (1e-6, 0.5),
+            0.001,
+            "how often a label that is not the smoothed network's own may be given: where the vote is \
+             too close for that it abstains",
+        ),
+    ],
+    passage: Passage::Exact,
+    randomised: true,
+    summary: "a vote over copies with Gaussian noise: the only defence here whose radius is proven",
+    about: "Many copies of the picture get Gaussian noise (not cut off at black and white: the proof needs \
+            it whole), and the class that most of them are taken for is the answer; where the vote could \
+            be chance, it abstains. If one class wins with probability p of at least one half, no change \
+            shorter than σ·Φ⁻¹(p) in L2 can overturn it, whatever the attack: a proof, not a \
+            measurement. `epsiloscope certify` bounds p from n copies, so the radius grows with n: at \
+            most 1.50 σ for n = 100, 2.46 σ for 1000, 3.81 σ for 100000. Certified accuracy on CIFAR-10 \
+            with σ = 0.5: 55 % at 0.25, 32 % at 0.75, 15 % at 1.25 (Cohen et al.). It answers by the \
+            network trained with such noise where there is one: others are lost in it. The price: n \
+            passes for one answer, clean accuracy (66 % there), and radii that are small in L∞.",
+    paper: "Cohen, Rosenfeld, Kolter: Certified Adversarial Robustness via Randomized Smoothing, ICML 2019",
+    build: |settings, draft| {
+        if !draft.stages.is_empty() {
+            let what = "it certifies the picture itself, so nothing may stand before it";
+            return Err(draft.misfit(format!("{what}: write it first, smoothing+…")));
+        }
+        let alpha = settings.float("alpha", 0.001);
+        let basis = format!("two-sided binomial test at {}", Value::Float(alpha));
+        draft.prefer("gaussian");
+        draft.draw(settings.int("n", 100) as usize, Rule::Vote);
+        draft.guard(doubt, Limit::Unsure(alpha, basis))?;
+        draft.stage(Box::new(Noise { sigma: settings.float("sigma", 0.25) as f32 }))
+    },
+};
+
+/// Gaussian noise, which may leave 0..1.
+struct Noise {
+    sigma: f32,
+}
+
+impl Transform for Noise {
+    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+        let noisy = picture.pixels().iter().map(|p| p + self.sigma * draws.normal());
+        Ok(Picture::new(picture.shape(), noisy.collect::<Vec<_>>()))
+    }
+}
+
+/// How likely so clear a vote would be if the two classes in front were equally likely.
+fn doubt(views: &[Vec<Vec<f32>>]) -> f64 {
+    let mut counts = vec![0; views[0][0].len()];
+    views[0].iter().for_each(|row| counts[pool::largest(row)] += 1);
+    counts.sort_unstable();
+    match counts.as_slice() {
+        [.., second, first] => two_sided(*first, *second),
+        _ => 0.0,
+    }
+}
+
+/// The two-sided binomial test of `more` against `less` of a fair coin.
+fn two_sided(more: u64, less: u64) -> f64 {
+    let n = (more + less) as f64;
+    // ln of C(n, more) / 2ⁿ, then the terms of larger counts from it.
+    let choose: f64 = (1..=less).map(|i| ((more + i) as f64 / i as f64).ln()).sum();
+    let (mut term, mut sum) = ((choose - n * std::f64::consts::LN_2).exp(), 0.0);
+    for k in more..=more + less {
+        sum += term;
+        term *= (n - k as f64) / (k as f64 + 1.0);
+    }
+    (2.0 * sum).min(1.0)
+}
+
+impl Pipeline {
+    /// σ of its smoothing.
+    ///
+    /// # Errors
+    /// Usage, where it is not smoothed.
+    pub fn sigma(&self) -> Result<f64> {
+        let smoothing = self.stack.layers().iter().find(|plan| plan.defence.id == SMOOTHING.id);
+        smoothing.map(|plan| plan.settings.float("sigma", 0.25)).ok_or_else(|| {
+            Error::usage(
+                "only a smoothed network can be certified",
+                format!("defence {}", self.stack.text()),
+                "use smoothing, or a stack that begins with it",
+            )
+        })
+    }
+
+    /// How often each class is the label at these draws of the judge's.
+    ///
+    /// # Errors
+    /// Those of the stages; device failures.
+    pub fn tally(&self, picture: &Picture, draws: Range<u64>) -> Result<Vec<usize>> {
+        let mut counts = vec![0; self.base.card.num_classes];
+        for first in draws.clone().step_by(1000) {
+            let part = first..(first + 1000).min(draws.end);
+            let n = (part.end - part.start) as usize;
+            let members = self.members(std::slice::from_ref(picture), Stream::Judge, part)?;
+            let rows = &self.joined(&members[0], 0..n)[0];
+            rows.iter().for_each(|row| counts[pool::largest(row)] += 1);
+        }
+        Ok(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_is_that_of_a_fair_coin() {
+        assert!((two_sided(10, 0) - 2.0 / 1024.0).abs() < 1e-15);
+        // (C(10,8) + C(10,9) + C(10,10)) / 512
+        assert!((two_sided(8, 2) - 56.0 / 512.0).abs() < 1e-12);
+        assert_eq!(two_sided(50, 50), 1.0);
+        assert!(two_sided(60_000, 40_000) < 1e-12);
+    }
+
+    #[test]
+    fn a_close_vote_is_doubted_and_a_clear_one_is_not() {
+        let votes = |a: usize, b: usize| {
+            let mut rows = vec![vec![1.0, 0.0, -1.0]; a];
+            rows.extend(vec![vec![0.0, 1.0, -1.0]; b]);
+            doubt(&[rows])
+        };
+        assert!(votes(60, 40) > 0.001 && votes(70, 30) < 0.001);
+    }
+
+    #[test]
+    fn noise_is_normal_and_not_cut_off() {
+        let picture = Picture::new([1, 100, 100], vec![0.0; 10_000]);
+        let noisy = Noise { sigma: 0.5 }.apply(&picture, &mut Draws::new(1, 2, 3)).unwrap();
+        let (n, values) = (10_000.0, noisy.pixels());
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let variance = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n;
+        assert!(mean.abs() < 0.02 && (variance - 0.25).abs() < 0.01, "{mean} {variance}");
+        assert!(values.iter().any(|v| *v < -0.5));
+    }
+}

@@ -1,0 +1,266 @@
+//! What randomised smoothing proves about a picture, and beside it what an attack finds.
+
+use crate::attack::{Flow, Goal, Norm, Plan, Victim};
+use crate::data::{Dataset, Picture};
+use crate::defence::{Pipeline, Stance};
+use crate::error::{Error, Result};
+use crate::experiment::evaluate::{Status, Watch};
+use crate::experiment::evaluation::Share;
+use crate::experiment::many::{Many, Meter, read};
+use crate::experiment::report::{Cost, Device, VERSION};
+use crate::experiment::single::{assault, cost};
+use crate::metrics::{Rate, least_share, normal_quantile};
+use crate::model::Model;
+use crate::parameter::Settings;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A proof about one picture (Cohen et al. 2019): with a chance of at least 1 − α no change of it
+/// shorter than the radius, in L2, changes the smoothed network's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Certificate {
+    /// The answer; none where the network abstains.
+    pub label: Option<usize>,
+    /// How many of the copies got that answer.
+    pub hits: usize,
+    /// Of how many.
+    pub n: usize,
+    /// The lower bound of its probability (Clopper-Pearson).
+    pub least: f64,
+    /// The radius in L2, in pixel units; 0 where it abstains.
+    pub radius: f64,
+}
+
+/// The bound of a probability after `hits` of `n`, and the radius σ·Φ⁻¹ of it; none where it is not
+/// above one half.
+pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64>) {
+    let least = least_share(hits, n, alpha);
+    (least, (least > 0.5).then(|| sigma * normal_quantile(least)))
+}
+
+/// Certifies one picture: the class that most of `n0` copies are taken for, and how many of `n`
+/// others are.
+///
+/// # Errors
+/// Usage, where the pipeline is not smoothed; device failures.
+pub fn certify(
+    pipeline: &Pipeline,
+    picture: &Picture,
+    [n0, n]: [u64; 2],
+    alpha: f64,
+) -> Result<Certificate> {
+    let sigma = pipeline.sigma()?;
+    let guess = pipeline.tally(picture, 0..n0)?;
+    let top = (0..guess.len()).fold(0, |top, k| if guess[k] > guess[top] { k } else { top });
+    let hits = pipeline.tally(picture, n0..n0 + n)?[top];
+    let (least, radius) = radius(hits, n as usize, alpha, sigma);
+    let label = radius.map(|_| top);
+    Ok(Certificate { label, hits, n: n as usize, least, radius: radius.unwrap_or(0.0) })
+}
+
+/// What is to be certified.
+pub struct Certification {
+    /// The undefended model.
+    pub model: Arc<Model>,
+    /// The smoothed one.
+    pub pipeline: Arc<Pipeline>,
+    /// The samples are from here.
+    pub dataset: Arc<Dataset>,
+    /// The number of the first sample.
+    pub first: usize,
+    /// How many samples.
+    pub samples: usize,
+    /// Copies that choose the class.
+    pub n0: u64,
+    /// Copies that bound its probability.
+    pub n: u64,
+    /// How often a certificate may be wrong.
+    pub alpha: f64,
+    /// The attack that looks for what can be found in L2; its ε is not used.
+    pub plan: Plan,
+    /// Draws that EOT averages over.
+    pub draws: u64,
+    /// Which device does the work, for the report.
+    pub device: Device,
+}
+
+/// One picture.
+#[derive(Clone, Debug, Serialize)]
+pub struct CertifiedRow {
+    /// Its number in the data set.
+    pub index: usize,
+    /// Its true class.
+    pub truth: usize,
+    /// What is proven.
+    #[serde(flatten)]
+    pub certificate: Certificate,
+    /// The least L2 ε that was tried and at which the attack changed the answer to a wrong one; none
+    /// where none did, or where the answer is not the true one and nothing was attacked.
+    pub broken_at: Option<f64>,
+}
+
+/// The share of pictures that is answered rightly within a radius.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Within {
+    /// The radius in L2.
+    pub radius: f64,
+    /// Proven.
+    pub certified: Share,
+    /// Not broken by the attack at any ε up to there.
+    pub empirical: Share,
+}
+
+/// What was certified.
+#[derive(Clone, Debug, Serialize)]
+pub struct CertifyReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The model's name.
+    pub model: String,
+    /// The network that answers.
+    pub network: String,
+    /// The stack, as the command line takes it.
+    pub defence: String,
+    /// σ of the noise.
+    pub sigma: f64,
+    /// Copies that choose the class.
+    pub n0: u64,
+    /// Copies that bound its probability.
+    pub n: u64,
+    /// How often a certificate may be wrong.
+    pub alpha: f64,
+    /// The seed.
+    pub seed: u64,
+    /// The data set's identifier.
+    pub dataset: String,
+    /// The attack's identifier, its parameters, and the draws of EOT.
+    pub attack: &'static str,
+    /// The attack's parameters at the first ε.
+    pub parameters: Settings,
+    /// Draws that EOT averaged over.
+    pub draws: u64,
+    /// Every ε that was tried.
+    pub tried: Vec<f64>,
+    /// One row a picture.
+    pub rows: Vec<CertifiedRow>,
+    /// The share that is answered rightly and not abstained from.
+    pub clean: Share,
+    /// The share that is abstained from.
+    pub abstained: Share,
+    /// At some radii, what is proven and what the attack leaves.
+    pub within: Vec<Within>,
+    /// Which device did the work.
+    pub device: Device,
+    /// What the attacks cost.
+    pub cost: Cost,
+}
+
+/// The radii that published tables give.
+const RADII: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// The ε that the attack tries, in order.
+const TRIED: [f64; 10] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
+
+/// Certifies pictures, and attacks those that are answered rightly at one ε after the other.
+///
+/// # Errors
+/// Usage, where the pipeline is not smoothed, or the data set not the model's; cancelled; device
+/// failures.
+pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyReport> {
+    let (model, pipeline, begin) = (&task.model, &task.pipeline, Instant::now());
+    let end = (task.first + task.samples).min(task.dataset.len());
+    let (images, labels) = read(model, &task.dataset, task.first..end)?;
+    let many = Many { model, images: &images, labels: &labels, first: task.first };
+    let (mut rows, total) = (Vec::new(), labels.len() as f64);
+    let mut tell = |done: f64, attack, stage, robust| match watch(&Status {
+        done,
+        total: 2.0 * total,
+        attack,
+        stage,
+        robust,
+    }) {
+        Flow::Stop => Err(Error::cancelled()),
+        Flow::Continue => Ok(()),
+    };
+    for (i, truth) in labels.iter().enumerate() {
+        tell(i as f64, None, None, rows.len())?;
+        let picture = Picture::new(model.card.input.shape, many.row(i));
+        let certificate = certify(pipeline, &picture, [task.n0, task.n], task.alpha)?;
+        let (index, truth) = (task.first + i, *truth);
+        rows.push(CertifiedRow { index, truth, certificate, broken_at: None });
+    }
+    let seen = pipeline.seen(Stance::Adaptive, task.draws);
+    let mut victim = Victim::new(&seen);
+    let right = |row: &CertifiedRow| row.certificate.label == Some(row.truth);
+    for (at, epsilon) in TRIED.into_iter().enumerate() {
+        let plan = Plan { epsilon, norm: Norm::L2, ..task.plan.clone() };
+        plan.check()?;
+        let open = (0..rows.len()).filter(|i| right(&rows[*i]) && rows[*i].broken_at.is_none());
+        let open: Vec<usize> = open.collect();
+        let goal = |i: &usize| (*i, Goal::Untargeted { truth: labels[*i] });
+        let goals: Vec<(usize, Goal)> = open.iter().map(goal).collect();
+        for part in goals.chunks(8) {
+            let done = total * (1.0 + at as f64 / TRIED.len() as f64);
+            tell(done, Some(plan.attack.id), None, open.len())?;
+            let problem = many.problem(&plan, part, None)?;
+            let mut go_on =
+                |_: f64, stage| match tell(done, Some(plan.attack.id), stage, open.len()) {
+                    Ok(()) => Flow::Continue,
+                    Err(_) => Flow::Stop,
+                };
+            let verdict = assault(&plan, &mut victim, None, &problem, &mut Meter::new(&mut go_on))?;
+            for ((i, _), success) in part.iter().zip(verdict.success) {
+                rows[*i].broken_at = success.then_some(epsilon);
+            }
+        }
+    }
+    let share = |which: &dyn Fn(&CertifiedRow) -> bool| -> Share {
+        Rate { hits: rows.iter().filter(|row| which(row)).count(), n: rows.len() }.into()
+    };
+    let within = |r: f64| Within {
+        radius: r,
+        certified: share(&|row| right(row) && row.certificate.radius >= r),
+        empirical: share(&|row| right(row) && row.broken_at.is_none_or(|at| at > r)),
+    };
+    let first = Plan { epsilon: TRIED[0], norm: Norm::L2, ..task.plan.clone() };
+    Ok(CertifyReport {
+        version: VERSION,
+        model: model.card.name.clone(),
+        network: pipeline.models[0].card.name.clone(),
+        defence: pipeline.stack.text(),
+        sigma: pipeline.sigma()?,
+        n0: task.n0,
+        n: task.n,
+        alpha: task.alpha,
+        seed: task.plan.seed,
+        dataset: task.dataset.id.clone(),
+        attack: task.plan.attack.id,
+        parameters: first.resolved(),
+        draws: task.draws,
+        tried: TRIED.to_vec(),
+        clean: share(&right),
+        abstained: share(&|row| row.certificate.label.is_none()),
+        within: RADII.into_iter().map(within).collect(),
+        rows,
+        device: task.device.clone(),
+        cost: cost([&victim], begin),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_radius_is_that_of_the_closed_form() {
+        for (n, sigmas) in [(100, 1.50), (1000, 2.46), (100_000, 3.81)] {
+            let found = radius(n, n, 0.001, 0.5).1.unwrap();
+            assert!((found - 0.5 * sigmas).abs() < 0.004, "{n}: {found}");
+            let p = 0.001_f64.powf(1.0 / n as f64);
+            assert!((found - 0.5 * normal_quantile(p)).abs() < 1e-9);
+        }
+        assert_eq!(radius(60, 100, 0.001, 0.5).1, None);
+        assert!(radius(900, 1000, 0.001, 0.5).1 > radius(800, 1000, 0.001, 0.5).1);
+    }
+}
