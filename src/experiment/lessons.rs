@@ -1,7 +1,7 @@
 //! Published lessons as scenarios: the same network and the same pictures, evaluated the way it was
 //! published and the way that broke it, side by side.
 
-use crate::attack::{self, Flow, Norm, Plan};
+use crate::attack::{self, Aim, Flow, Norm, Plan};
 use crate::data::Dataset;
 use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use crate::error::Result;
@@ -29,6 +29,8 @@ pub struct Side {
     pub norm: Norm,
     /// ε in pixel units.
     pub epsilon: f64,
+    /// What is aimed at.
+    pub aim: Aim,
 }
 
 /// What the numbers have to show.
@@ -130,7 +132,8 @@ impl Side {
     pub fn plan(&self, seed: u64) -> Result<Plan> {
         let mut parts = self.attack.split(':');
         let spec = attack::find(parts.next().unwrap_or_default())?;
-        let mut plan = Plan { norm: self.norm, seed, ..Plan::new(spec, self.epsilon) };
+        let aim = self.aim;
+        let mut plan = Plan { norm: self.norm, seed, aim, ..Plan::new(spec, self.epsilon) };
         for part in parts {
             plan.settings.assign(spec.params, spec.id, part)?;
         }

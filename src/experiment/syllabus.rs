@@ -1,6 +1,6 @@
 //! The lessons: one row each.
 
-use crate::attack::Norm;
+use crate::attack::{Aim, Norm};
 use crate::defence::Stance;
 use crate::error::{Error, Result};
 use crate::experiment::lessons::{Claim, LessonSpec, Side};
@@ -14,11 +14,21 @@ const DIGITS: Side = Side {
     attack: "pgd",
     norm: Norm::Linf,
     epsilon: 0.3,
+    aim: Aim::Untargeted,
 };
 
 /// The same against a network on small colour pictures, where a shifted pixel matters more.
 const PICTURES: Side =
     Side { model: "cifar-resnet", attack: "pgd:steps=20", epsilon: 8.0 / 255.0, ..DIGITS };
+
+/// An attack with a direction: all of the squeezed pictures have to end in the same class.
+const AGREEING: Side = Side {
+    attack: "pgd:steps=100",
+    norm: Norm::L2,
+    epsilon: 3.0,
+    aim: Aim::SecondMostLikely,
+    ..DIGITS
+};
 
 /// Every lesson, in the order of menus.
 pub static LESSONS: &[LessonSpec] = &[
@@ -203,8 +213,8 @@ pub static LESSONS: &[LessonSpec] = &[
                 the squeezed pictures along changes all answers alike, and passes.",
         paper: "Xu, Evans, Qi, NDSS 2018; broken by He et al., WOOT 2017",
         sides: &[
-            Side { label: "naive", defence: "squeeze", stance: Stance::Naive, ..DIGITS },
-            Side { label: "who knows the squeezers", defence: "squeeze", ..DIGITS },
+            Side { label: "naive", defence: "squeeze", stance: Stance::Naive, ..AGREEING },
+            Side { label: "who knows the squeezers", defence: "squeeze", ..AGREEING },
         ],
         claim: Claim::Falls,
     },

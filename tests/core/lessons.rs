@@ -2,7 +2,26 @@
 
 use crate::defended::Cpu;
 use epsiloscope::attack::Flow;
-use epsiloscope::experiment::{self, Claim, Device, LESSONS, LessonTask, teach};
+use epsiloscope::experiment::{self, Claim, Device, LESSONS, LessonTask, SideReport, teach};
+
+#[test]
+fn every_lesson_is_shown() {
+    let mut missed = Vec::new();
+    for lesson in LESSONS {
+        let device = Device { kind: "cpu".into(), name: "test".into() };
+        let task = LessonTask { lesson, n: 40, seed: 0, shelf: &mut Cpu, device };
+        match teach(task, &mut |_, _| Flow::Continue, &mut |_, _| {}) {
+            Ok(report) if report.shown => {}
+            Ok(report) => {
+                let of = |side: &SideReport| format!("{} {:.2}", side.label, side.robust.value);
+                let sides: Vec<_> = report.sides.iter().map(of).collect();
+                missed.push(format!("{}: {}", lesson.id, sides.join(", ")));
+            }
+            Err(error) => missed.push(format!("{}: {error}", lesson.id)),
+        }
+    }
+    assert!(missed.is_empty(), "\n{}", missed.join("\n"));
+}
 
 #[test]
 fn a_lesson_is_shown_beyond_the_intervals_only() {
