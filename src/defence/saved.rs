@@ -74,7 +74,7 @@ mod tests {
         for (text, name) in [("jpeg:50", "a.b"), ("median", "c"), ("jpeg:60+median", "a.b")] {
             save(&path, &stack(text, name)).unwrap();
         }
-        assert_eq!(read(&path), Ok(vec![stack("median", "c"), stack("jpeg:60+median", "a.b")]));
+        assert_eq!(read(&path), Ok(vec![stack("jpeg:60+median", "a.b"), stack("median", "c")]));
     }
 
     #[test]

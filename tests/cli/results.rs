@@ -69,7 +69,9 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(first["success"], true);
     assert!(first["norms"]["linf"].as_f64().unwrap() <= 0.300_001);
     assert_eq!(first["defences"][0]["stance"], "naive");
-    assert_eq!(first["defences"][1]["stance"], "adaptive");
+    let stances: Vec<_> =
+        first["defences"].as_array().unwrap().iter().map(|row| row["stance"].clone()).collect();
+    assert_eq!(stances.last().unwrap(), "adaptive", "{stances:?}");
     assert_eq!(timeless(first.clone()), timeless(user.json(line)));
     let other = user.json(&line.replace("--seed 1", "--seed 2"));
     assert_ne!(first["norms"], other["norms"]);
@@ -279,8 +281,12 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
             break report;
         }
     };
-    let shown = serde_json::to_string(&*report).unwrap();
-    assert_eq!(timeless(serde_json::from_str(&shown).unwrap()), timeless(headless));
+    let mut headless = headless;
+    // The dashboard shows the lamps beside the report, as more of them are asked for.
+    assert!(headless.as_object_mut().unwrap().remove("lamps").is_some());
+    let mut shown = serde_json::to_value(&*report).unwrap();
+    shown.as_object_mut().unwrap().remove("lamps");
+    assert_eq!(timeless(shown), timeless(headless));
 }
 
 #[test]
