@@ -32,6 +32,7 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-mart",
     "mnist-at-awp",
     "mnist-trades-awp",
+    "mnist-spectral",
     "mnist-distilled",
     "mnist-smooth",
     "mnist-gaussian",
@@ -42,11 +43,14 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "mnist-adp-a",
     "mnist-adp-b",
     "fashion-cnn",
+    "fashion-mlp",
     "fashion-cnn-at",
     "fashion-distilled",
     "fashion-random-slope",
     "fashion-bayes",
     "cifar-resnet",
+    "cifar-plain",
+    "cifar-fast-at",
     "photo-efficientnet-lite0",
 ];
 
