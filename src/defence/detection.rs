@@ -170,7 +170,7 @@ impl Pipeline {
     }
 
     fn looked_at(&self, pictures: &[Picture], score: Suspicion) -> Result<Vec<(Vec<f32>, f64)>> {
-        let members = self.members(pictures, Stream::Judge, 0..self.inner as u64)?;
+        let members = self.members(pictures, (Stream::Judge, None), 0..self.inner as u64)?;
         let one = |members| {
             let views = self.joined(members, 0..self.inner);
             (self.rules[1].join(&views[0]), score(&views))

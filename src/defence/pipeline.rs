@@ -160,15 +160,17 @@ impl Pipeline {
         Ok(legs)
     }
 
-    /// Sends pictures through the common stages: for each picture, for each draw.
+    /// Sends pictures through the common stages: for each picture, for each draw. What is drawn
+    /// follows from the picture, or from `frozen` where that is given.
     pub(super) fn enter(
         &self,
         pictures: &[Picture],
-        stream: Stream,
+        (stream, frozen): (Stream, Option<u64>),
         draws: Range<u64>,
     ) -> Result<Vec<Vec<Arc<Entry>>>> {
         let one = |(picture, draw): (&Picture, u64)| {
-            let chance = stream.chance(mix(self.seed, fingerprint(picture)), draw);
+            let key = frozen.unwrap_or_else(|| fingerprint(picture));
+            let chance = stream.chance(mix(self.seed, key), draw);
             let common = travel(&self.stages, 0, picture, chance)?;
             Ok(Arc::new(Entry { chance, common }))
         };
@@ -237,14 +239,14 @@ impl Pipeline {
     pub(super) fn members(
         &self,
         pictures: &[Picture],
-        stream: Stream,
+        (stream, frozen): (Stream, Option<u64>),
         draws: Range<u64>,
     ) -> Result<Vec<Members>> {
         let mut out = vec![vec![Vec::new(); self.branches.len()]; pictures.len()];
         let few = (self.at_once() / pictures.len().max(1)).max(1);
         for first in draws.clone().step_by(few) {
             let part = first..(first + few as u64).min(draws.end);
-            let entries = self.enter(pictures, stream, part.clone())?;
+            let entries = self.enter(pictures, (stream, frozen), part.clone())?;
             let legs = self.legs(stream, part.clone())?;
             let logits = |leg| self.logits(leg, &self.travel(leg, &entries, first)?);
             let logits = legs.iter().map(logits).collect::<Result<Vec<_>>>()?;
@@ -325,6 +327,6 @@ fn mix(a: u64, b: u64) -> u64 {
 
 /// A number that tells a picture from others: what a defence draws for a picture does not depend on
 /// the batch that it stands in.
-fn fingerprint(picture: &Picture) -> u64 {
+pub(super) fn fingerprint(picture: &Picture) -> u64 {
     picture.pixels().iter().fold(0, |hash, pixel| mix(hash, u64::from(pixel.to_bits())))
 }

@@ -1,7 +1,7 @@
 //! A pipeline as an attacker sees it.
 
 use crate::data::Picture;
-use crate::defence::pipeline::{Leg, Members, Pipeline, Stream, Trail, chances};
+use crate::defence::pipeline::{Leg, Members, Pipeline, Stream, Trail, chances, fingerprint};
 use crate::defence::pool::{self, Rule};
 use crate::defence::transform::back;
 use crate::error::{Error, Result};
@@ -80,7 +80,7 @@ pub const DRAWS: u64 = 10;
 impl Pipeline {
     /// The pipeline as it is seen under a stance; EOT averages over so many draws.
     pub fn seen(&self, stance: Stance, draws: u64) -> Seen<'_> {
-        Seen { pipeline: self, stance, draws: draws.max(1) }
+        Seen { pipeline: self, stance, draws: draws.max(1), frozen: None }
     }
 
     /// The stances that differ from each other for this pipeline, least knowledge first.
@@ -112,7 +112,8 @@ impl Pipeline {
     /// # Errors
     /// Those of the stages; device failures.
     pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<(Vec<f32>, bool)>>> {
-        let members = self.members(pictures, Stream::Judge, 0..self.votes() * self.inner as u64)?;
+        let members =
+            self.members(pictures, (Stream::Judge, None), 0..self.votes() * self.inner as u64)?;
         let of = |members: &Members| {
             let answer = |vote| self.answer(members, vote * self.inner..(vote + 1) * self.inner);
             (0..self.votes() as usize).map(answer).collect()
@@ -140,7 +141,7 @@ impl Pipeline {
     /// Those of the stages; device failures.
     pub fn once(&self, picture: &Picture) -> Result<(Vec<f32>, bool)> {
         let picture = std::slice::from_ref(picture);
-        let members = self.members(picture, Stream::Judge, 0..self.inner as u64)?;
+        let members = self.members(picture, (Stream::Judge, None), 0..self.inner as u64)?;
         Ok(self.answer(&members[0], 0..self.inner))
     }
 
@@ -161,9 +162,16 @@ pub struct Seen<'a> {
     pipeline: &'a Pipeline,
     stance: Stance,
     draws: u64,
+    frozen: Option<u64>,
 }
 
 impl Seen<'_> {
+    /// The same with its luck frozen where a picture is given: every picture meets what is drawn for
+    /// that one, so that answers to two pictures differ by the pictures alone.
+    pub fn frozen(self, like: Option<&Picture>) -> Self {
+        Self { frozen: like.map(fingerprint), ..self }
+    }
+
     /// How many draws the attacker averages over: as many as it was told to, however many the
     /// defence takes for one answer.
     fn draws(&self) -> u64 {
@@ -251,7 +259,8 @@ impl Seen<'_> {
 impl Classifier for Seen<'_> {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
         let pictures = self.pipeline.pictures(images)?;
-        let members = self.pipeline.members(&pictures, Stream::Attacker, 0..self.draws())?;
+        let members =
+            self.pipeline.members(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
         Ok(members.iter().flat_map(|members| pool::mean(&rows(members))).collect())
     }
 
@@ -262,7 +271,8 @@ impl Classifier for Seen<'_> {
     ) -> Result<(Vec<f32>, Tensor<4>)> {
         let pipeline = self.pipeline;
         let pictures = pipeline.pictures(images)?;
-        let entries = pipeline.enter(&pictures, Stream::Attacker, 0..self.draws())?;
+        let entries =
+            pipeline.enter(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
         let legs = pipeline.legs(Stream::Attacker, 0..self.draws())?;
         let way = |leg| pipeline.travel(leg, &entries, 0);
         let trails = legs.iter().map(way).collect::<Result<Vec<_>>>()?;
@@ -297,7 +307,8 @@ impl Classifier for Seen<'_> {
             return Ok(Vec::new());
         }
         let pictures = self.pipeline.pictures(images)?;
-        let members = self.pipeline.members(&pictures, Stream::Attacker, 0..self.draws())?;
+        let members =
+            self.pipeline.members(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
         let void = |members: &Members| {
             let (row, refused) = self.pipeline.answer(members, 0..self.draws() as usize);
             let shown = pool::mean(&rows(members));

@@ -116,7 +116,8 @@ impl Pipeline {
         for first in draws.clone().step_by(1000) {
             let part = first..(first + 1000).min(draws.end);
             let n = (part.end - part.start) as usize;
-            let members = self.members(std::slice::from_ref(picture), Stream::Judge, part)?;
+            let members =
+                self.members(std::slice::from_ref(picture), (Stream::Judge, None), part)?;
             let rows = &self.joined(&members[0], 0..n)[0];
             rows.iter().for_each(|row| counts[pool::largest(row)] += 1);
         }

@@ -3,9 +3,9 @@
 use super::protocol::{JobId, RunJob, Update};
 use super::worker::Worker;
 use crate::attack::{Flow, Halt};
-use crate::defence::{DRAWS, Stance};
+use crate::defence::Stance;
 use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Against, Experiment, Report};
+use crate::experiment::{self, Against, Experiment, Report, Scene};
 use std::sync::Arc;
 
 impl Worker {
@@ -34,7 +34,7 @@ impl Worker {
                 Err(error) => return Err(error),
             };
             let known = experiment::know(&pipeline, &report.original)?;
-            let (stance, draws) = (Stance::Naive, DRAWS);
+            let (stance, draws) = (Stance::Naive, job.draws);
             let against = Against { pipeline: &pipeline, surrogate: None, stance, draws };
             let row = experiment::defend(experiment, report, against, &known, &mut Halt(halt))?;
             self.say(Update::Defended(id, Arc::new(row)));
@@ -48,9 +48,13 @@ impl Worker {
             for stance in pipeline.stances().into_iter().filter(|s| *s != Stance::Naive) {
                 go_on()?;
                 let surrogate = surrogate.as_deref();
-                let against = Against { pipeline: &pipeline, surrogate, stance, draws: DRAWS };
+                let draws = job.draws;
+                let against = Against { pipeline: &pipeline, surrogate, stance, draws };
                 let row = experiment::defend(experiment, report, against, &known, &mut Halt(halt))?;
-                self.say(Update::Defended(id, Arc::new(row)));
+                let row = Arc::new(row);
+                self.say(Update::Defended(id, row.clone()));
+                let row = Some((against, row.as_ref()));
+                self.watch(id, &Scene { experiment, report, row }, halt)?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@
 mod compare;
 mod device;
 mod guarding;
+mod lamps;
 mod lessons;
 mod protocol;
 mod race;
@@ -16,7 +17,7 @@ mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
 pub use protocol::{
-    CompareJob, JobId, LessonJob, ModelInfo, RaceJob, Request, RunJob, Samples, SearchJob,
-    TransferJob, Update,
+    CompareJob, JobId, LessonJob, ModelInfo, ProbeJob, RaceJob, Request, RunJob, Samples,
+    SearchJob, TransferJob, Update, Whose,
 };
 pub use worker::{Engine, Sink};

@@ -9,6 +9,7 @@ use crate::experiment::{
     Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report, SideReport,
     TransferReport,
 };
+use crate::metrics::lamps::{Evidence, Probe};
 use crate::model::Card;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct RunJob {
     pub surrogate: Option<String>,
     /// Which defences to try against it.
     pub defences: Vec<Stack>,
+    /// Draws that EOT averages over where a defence is random.
+    pub draws: u64,
 }
 
 impl RunJob {
@@ -48,9 +51,40 @@ impl RunJob {
     pub fn differs_only_in_epsilon(&self, other: &Self) -> bool {
         let plan = Plan { epsilon: self.plan.epsilon, ..other.plan.clone() };
         self.plan == plan
-            && self.defences == other.defences
+            && (&self.defences, self.draws) == (&other.defences, other.draws)
             && self.surrogate == other.surrogate
             && self.sample == other.sample
+    }
+}
+
+/// Ask the model what the evaluation lamps want to know of a run that is over.
+#[derive(Clone, Debug)]
+pub struct ProbeJob {
+    /// The run's number.
+    pub run: JobId,
+    /// What was asked for.
+    pub job: RunJob,
+    /// What came of it on the bare network.
+    pub report: Arc<Report>,
+    /// The defences that are on the screen, under their stances.
+    pub rows: Vec<Arc<DefenceRow>>,
+    /// What to ask; everything where it is empty.
+    pub probes: Vec<Probe>,
+}
+
+/// Which defence of a run, under which stance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whose {
+    /// The stack, as the command line takes it.
+    pub defence: String,
+    /// How much of it the attack knew.
+    pub stance: Stance,
+}
+
+impl Whose {
+    /// That of a row.
+    pub fn new(row: &DefenceRow) -> Self {
+        Self { defence: row.defence.clone(), stance: row.stance }
     }
 }
 
@@ -133,8 +167,10 @@ pub enum Request {
     Data(String),
     /// Load a model by name or folder and make it the current one; answered by [`Update::Model`].
     Model(String),
-    /// Attack; replaces a waiting run and cancels the running one. So do the four below.
+    /// Attack; replaces a waiting run and cancels the running one. So do those below.
     Run(Arc<RunJob>),
+    /// Ask beside a run that is over; answered by [`Update::Lamps`] for each answer.
+    Probe(Arc<ProbeJob>),
     /// Look for the least ε at which the attack works; answered by [`Update::Least`].
     Least(Arc<RunJob>),
     /// Let attacks run against each other; answered by [`Update::LaneEnded`] for each.
@@ -177,6 +213,8 @@ pub enum Update {
     Defended(JobId, Arc<DefenceRow>),
     /// A defence does not apply to the model: which, and why not.
     Unfit(JobId, String, String),
+    /// More is known beside the run of this number: on the bare network, or on a defence.
+    Lamps(JobId, Option<Whose>, Arc<Evidence>),
     /// Everything the job asked for is done.
     Done(JobId),
     /// The job was cancelled.
@@ -224,6 +262,7 @@ impl Update {
             | Self::Finished(id, _)
             | Self::Defended(id, _)
             | Self::Unfit(id, ..)
+            | Self::Lamps(id, ..)
             | Self::Done(id)
             | Self::Tried(id, ..)
             | Self::Least(id, _)

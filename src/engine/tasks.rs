@@ -1,6 +1,7 @@
 //! What the worker does beside plain runs: the least ε, transfer between models, races.
 
 use crate::attack::{Flow, Halt, Plan};
+use crate::defence::DRAWS;
 use crate::engine::protocol::{JobId, RaceJob, RunJob, Samples, TransferJob, Update};
 use crate::engine::race::race;
 use crate::engine::worker::Worker;
@@ -36,6 +37,7 @@ impl Worker {
                     plan: job.plan.clone(),
                     surrogate: None,
                     defences: Vec::new(),
+                    draws: DRAWS,
                 };
                 let base = self.experiment(&base)?;
                 self.transfer_one(id, &base, &models)
@@ -83,6 +85,7 @@ impl Worker {
             plan: Plan::clone(first),
             surrogate: job.surrogate.clone(),
             defences: Vec::new(),
+            draws: DRAWS,
         };
         let base = self.experiment(&base)?;
         let stop = self.stopper(None);

@@ -2,11 +2,11 @@
 
 use crate::attack::Flow;
 use crate::data::Dataset;
-use crate::defence::{Pipeline, Shelf, Stack};
+use crate::defence::{DRAWS, Pipeline, Shelf, Stack};
 use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
 use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Experiment, Point, Recorder};
+use crate::experiment::{self, Experiment, Point, Recorder, Scene};
 use crate::model::Model;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,6 +70,7 @@ impl Engine {
         match request {
             Request::Data(_) | Request::Model(_) => queue.loads.push_back((id, request)),
             Request::Run(_)
+            | Request::Probe(_)
             | Request::Least(_)
             | Request::Race(_)
             | Request::Transfer(_)
@@ -216,6 +217,7 @@ impl Worker {
                 Ok(())
             }
             Request::Run(job) => self.run(id, job),
+            Request::Probe(job) => self.probe(id, job),
             Request::Least(job) => self.least(id, job),
             Request::Race(job) => self.race(id, job),
             Request::Transfer(job) => self.transfer(id, job),
@@ -312,6 +314,8 @@ impl Worker {
         let report = Arc::new(experiment::run_from(&experiment, clean, &mut recorder)?);
         self.say(Update::Finished(id, report.clone()));
         if report.attacked {
+            let scene = Scene { experiment: &experiment, report: &report, row: None };
+            self.watch(id, &scene, &halt)?;
             self.defend(id, job, &experiment, &report, &halt)?;
         }
         self.say(Update::Done(id));
@@ -339,7 +343,8 @@ impl Worker {
             }
             let sample = job.dataset.sample(index);
             let plan = plan.clone();
-            let run = RunJob { sample, plan, surrogate: None, defences: Vec::new() };
+            let (defences, draws) = (Vec::new(), DRAWS);
+            let run = RunJob { sample, plan, surrogate: None, defences, draws };
             let clean = experiment::clean(&self.experiment(&run)?)?;
             if clean.label_is_truth && clean.prediction.label != clean.label {
                 self.say(Update::Found(id, Some(index)));

@@ -207,6 +207,13 @@ impl Report {
         report
     }
 
+    /// The same with what was found out since, judged at this report's ε.
+    pub fn knowing(&self, found: &Evidence) -> Self {
+        let (success, epsilon) = (self.success, self.epsilon);
+        let lamps = Evidence { success, epsilon, ..found.clone() };
+        Self { lamps, ..self.clone() }
+    }
+
     /// A defence's row, judged at this report's ε.
     pub fn judge(&self, row: &DefenceRow) -> DefenceRow {
         let outcome = match row.outcome {

@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use super::dialogs::Overlay;
-use super::{compare, judging, learn, least, matrix, race};
+use super::{compare, judging, lamps, learn, least, matrix, race};
 use crate::attack::Aim;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
@@ -76,6 +76,10 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             }
             compare::ended(app, id);
             forget(app, id);
+            lamps::done(app, id)
+        }
+        Update::Lamps(id, whose, found) => {
+            lamps::told(app, id, whose, &found);
             Vec::new()
         }
         Update::Tried(id, epsilon, success) => {
@@ -232,6 +236,7 @@ fn give_up(app: &mut App, id: JobId) {
     }
     learn::give_up(app, id);
     compare::ended(app, id);
+    lamps::give_up(app, id);
     forget(app, id);
 }
 

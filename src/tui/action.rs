@@ -42,7 +42,7 @@ macro_rules! actions {
             /// Whether it only makes sense inside an open window, so that the palette leaves it out.
             pub fn only_inside_windows(self) -> bool {
                 use Action::*;
-                matches!(self, Left | Right | OpenCell | TurnKnowing | SwitchTable | MoreSamples | ChooseColumns | AddHybrid | DropRow | NextSort | FilterRows | Export | SwitchAxis | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+                matches!(self, Left | Right | OpenCell | TurnKnowing | SwitchTable | MoreSamples | ChooseColumns | AddHybrid | DropRow | NextSort | FilterRows | Export | SwitchAxis | ProbeLamps | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
             }
         }
     };
@@ -98,6 +98,8 @@ actions! {
     EditDefences => "Switch defences on and off, change their parameters",
     ToggleStance => "Attack the defences naive or adaptive",
     TurnStance => "What the attack knows of this defence",
+    Lamps => "Evaluation lamps: what may be wrong with this result",
+    ProbeLamps => "Ask the model whatever the lamps want to know",
     Blink => "Blink original and adversarial in place",
     Zoom => "Pictures on the full screen",
     AmplifyMore => "Amplify the perturbation more",

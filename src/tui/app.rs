@@ -3,6 +3,7 @@
 
 use super::compare::Compare;
 use super::dialogs::Overlay;
+use super::lamps::Asking;
 use super::learn::Learn;
 use super::least::LeastSearch;
 use super::matrix::Matrix;
@@ -15,7 +16,7 @@ use super::shields::{Shield, shields};
 use super::theme::Theme;
 use crate::attack::{self, ATTACKS, Aim, AttackSpec, Norm, Plan};
 use crate::data::Sample;
-use crate::defence::Stance;
+use crate::defence::{DRAWS, Stance};
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use crate::experiment::Device;
 use crate::model::{self, Card};
@@ -71,6 +72,10 @@ pub struct App {
     pub stance: Stance,
     /// The model that the attack is crafted on, if that is not the one that judges.
     pub surrogate: Option<String>,
+    /// Draws that EOT averages over where a defence is random.
+    pub draws: u64,
+    /// What the lamps ask of the model now.
+    pub asking: Option<Asking>,
     /// The search for the least ε, going on or over.
     pub least: Option<LeastSearch>,
     /// The attacks chosen for a race.
@@ -166,6 +171,8 @@ impl App {
             defences: shields(start.hybrids),
             stance: Stance::Naive,
             surrogate: None,
+            draws: DRAWS,
+            asking: None,
             least: None,
             racers: Vec::new(),
             race: None,
@@ -307,6 +314,7 @@ impl App {
             plan: self.plan.clone(),
             surrogate: self.surrogate.clone(),
             defences: self.shields().map(|shield| shield.stack.clone()).collect(),
+            draws: self.draws,
         })
     }
 
@@ -369,6 +377,9 @@ impl App {
                 self.sent.push((id, RunJob::clone(job)));
                 let since = self.awaited.map_or(self.now, |(_, since)| since);
                 self.awaited = Some((id, since));
+            }
+            Request::Probe(_) => {
+                self.asking.iter_mut().for_each(|asking| asking.id = Some(id));
             }
             Request::Search(_) => self.searching = Some((id, 0)),
             Request::Data(name) | Request::Model(name) => self.loading.push((id, name.clone())),

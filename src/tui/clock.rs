@@ -33,7 +33,8 @@ impl App {
         let racing = self.race.as_ref().is_some_and(|race| !race.done);
         let measuring = self.matrix.as_ref().is_some_and(|matrix| !matrix.done());
         let comparing = self.compare.running.is_some();
-        let beside = searching || racing || measuring || comparing;
+        let asking = self.asking.is_some();
+        let beside = asking || searching || racing || measuring || comparing;
         beside
             || self.awaited.is_some()
             || defending

@@ -31,6 +31,8 @@ pub enum Overlay {
     Least,
     /// The transfer matrix.
     Matrix,
+    /// The evaluation lamps, and the one under the cursor.
+    Lamps(usize),
 }
 
 /// What a list is about.
@@ -185,6 +187,7 @@ impl Overlay {
             Self::List(_) => Context::List,
             Self::Least => Context::Least,
             Self::Matrix => Context::Matrix,
+            Self::Lamps(_) => Context::Lamps,
             Self::Editor(_) => Context::Editor,
             Self::Prompt(_) => Context::Prompt,
         }

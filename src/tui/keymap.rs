@@ -35,6 +35,8 @@ pub enum Context {
     Least,
     /// In the transfer matrix.
     Matrix,
+    /// Among the evaluation lamps.
+    Lamps,
 }
 
 /// A key with its modifiers.
@@ -146,6 +148,7 @@ pub fn key_table() -> String {
             Columns => " (choosing attacks to compare)",
             Least => " (looking for the least ε)",
             Matrix => " (in the transfer matrix)",
+            Context::Lamps => " (among the lamps)",
         };
         let what = binding.action.description();
         text.push_str(&format!("| {} | {what}{place} |\n", keys.join(" ")));

@@ -111,6 +111,9 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
                 let on_heading = at.y == p.defences.y;
                 return Some(if on_heading { Action::ToggleStance } else { Action::EditDefences });
             }
+            if p.lamps.contains(at) {
+                return Some(Action::Lamps);
+            }
             if p.attack.contains(at) {
                 return Some(Action::ChooseAttack);
             }

@@ -10,7 +10,7 @@ use super::view;
 use super::windows::{
     self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
-use super::{compare, learn, least, matrix, race, shields};
+use super::{compare, lamps, learn, least, matrix, race, shields};
 use crate::attack::{Aim, AttackSpec, Extent, Norm};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
@@ -135,6 +135,8 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Scrub(at) => scrub(app, Some(at)),
         ToggleStance => shields::turn(app, None),
         TurnStance => shields::turn(app, windows::defence(app)),
+        Lamps => lamps::open(app),
+        ProbeLamps => lamps::ask(app, Vec::new()),
         Blink => {
             app.blinking = match app.blinking {
                 Some(_) => None,
@@ -208,6 +210,11 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
                     editor.at = at;
                     return toggle_row(app);
                 }
+                Some(Overlay::Lamps(here)) if *here != at => {
+                    *here = at;
+                    return Vec::new();
+                }
+                Some(Overlay::Lamps(_)) => {}
                 _ => return Vec::new(),
             }
             accept(app)

@@ -8,7 +8,7 @@ use super::dialogs::{
 };
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
-use super::{cards, compare, least, matrix, race};
+use super::{cards, compare, lamps, least, matrix, race};
 use crate::attack::Norm;
 use crate::parameter::{Kind, Value};
 use ratatui::crossterm::event::{Event, KeyEvent};
@@ -65,12 +65,13 @@ pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
     let last = match overlay {
         Overlay::List(list) => items(app, list).len().saturating_sub(1),
         Overlay::Editor(editor) => rows(app, editor.subject).len().saturating_sub(1),
+        Overlay::Lamps(_) => lamps::lit(app).len().saturating_sub(1),
         _ => view::overlays::farthest(app, overlay),
     };
     let at = match app.overlays.last_mut() {
         Some(Overlay::List(list)) => &mut list.at,
         Some(Overlay::Editor(editor)) => &mut editor.at,
-        Some(Overlay::Help(at) | Overlay::Messages(at)) => at,
+        Some(Overlay::Help(at) | Overlay::Messages(at) | Overlay::Lamps(at)) => at,
         Some(Overlay::Card(card)) => &mut card.from,
         _ => return Vec::new(),
     };
@@ -211,6 +212,7 @@ pub(super) fn about(app: &mut App) -> Vec<Effect> {
 pub(super) fn accept(app: &mut App) -> Vec<Effect> {
     match app.overlays.last() {
         Some(Overlay::Least) => least::accept(app),
+        Some(Overlay::Lamps(at)) => lamps::accept(app, *at),
         Some(Overlay::List(list)) if list.topic == Topic::Race => {
             if !race::LANES.contains(&app.racers.len()) {
                 app.say("choose two to four attacks: Space takes one in or out".into(), false);

@@ -2,10 +2,12 @@
 
 use epsiloscope::attack::{Plan, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::defence::{Stack, Stance};
+use epsiloscope::defence::{DRAWS, Stack, Stance};
 use epsiloscope::engine::{
-    DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, Samples, SearchJob, TransferJob, Update,
+    DeviceChoice, Engine, JobId, ProbeJob, RaceJob, Request, RunJob, Samples, SearchJob,
+    TransferJob, Update, Whose,
 };
+use epsiloscope::metrics::lamps::Probe;
 use epsiloscope::parameter::Value;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -24,7 +26,7 @@ fn job(sample: usize, epsilon: f64, steps: i64) -> RunJob {
     let mut plan = Plan::new(find("pgd").unwrap(), epsilon);
     plan.settings.set("steps", Value::Int(steps));
     let sample = Dataset::load("mnist").unwrap().sample(sample);
-    RunJob { sample, plan, surrogate: None, defences: Vec::new() }
+    RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: DRAWS }
 }
 
 /// Waits for an update that `wanted` accepts; everything before it is handed back too.
@@ -263,4 +265,50 @@ fn crafted_on_one_model_and_judged_on_another() {
         (report.model.as_str(), report.surrogate.as_deref()),
         ("mnist-cnn-at", Some("mnist-cnn"))
     );
+}
+
+#[test]
+fn lamps_are_told_beside_a_run_and_on_demand() {
+    let (engine, updates) = start("mnist-cnn");
+    let mut run = job(0, 0.02, 60);
+    run.defences = vec![Stack::parse("bits").unwrap()];
+    let id = engine.request(Request::Run(Arc::new(run.clone())));
+    let seen = until(&updates, |u| matches!(u, Update::Done(_)));
+    let (mut report, mut rows, mut told) = (None, Vec::new(), 0);
+    for update in &seen {
+        match update {
+            Update::Finished(_, found) => report = Some(found.clone()),
+            Update::Defended(_, row) => rows.push(row.clone()),
+            Update::Lamps(of, _, found) => {
+                assert_eq!(*of, id);
+                assert!(report.is_some(), "the result is on the screen first");
+                told += usize::from(found.probes.single_step.is_some());
+            }
+            _ => {}
+        }
+    }
+    // The bare network, and the defence under each stance that asks it.
+    assert!(told >= 3, "{told}");
+    let report = report.unwrap();
+    rows.retain(|row| row.stance == Stance::Gradient);
+    let ask = |probes: Vec<Probe>| {
+        let (job, report, rows) = (run.clone(), report.clone(), rows.clone());
+        Request::Probe(Arc::new(ProbeJob { run: id, job, report, rows, probes }))
+    };
+    let asked = engine.request(ask(vec![Probe::Unbounded]));
+    let seen = until(&updates, |u| matches!(u, Update::Done(job) if *job == asked));
+    let answers: Vec<_> = seen
+        .iter()
+        .filter_map(|u| match u {
+            Update::Lamps(_, whose, found) => Some((whose.clone(), found.probes.unbounded)),
+            _ => None,
+        })
+        .collect();
+    let whose = Whose::new(&rows[0]);
+    assert_eq!(answers, [(None, Some(true)), (Some(whose), Some(false))]);
+    // Whatever comes next stops it.
+    engine.request(ask(Vec::new()));
+    until(&updates, |u| matches!(u, Update::Started(_)));
+    engine.request(Request::Run(Arc::new(job(1, 0.1, 1))));
+    until(&updates, |u| matches!(u, Update::Done(_)));
 }

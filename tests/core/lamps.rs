@@ -248,6 +248,13 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
             ],
         ),
         ("gradient-path", [One(easy().behind("jpeg", Stance::Gradient)), One(easy())]),
+        (
+            "gradient-path",
+            [
+                One(digit(steps, 0.1).behind("noise+jpeg", Stance::Eot)),
+                One(digit(steps, 0.1).behind_row(&CHANCE, Stance::Gradient, 1)),
+            ],
+        ),
         ("vanishing-gradient", [One(easy().behind("median", Stance::Gradient)), One(easy())]),
         (
             "vanishing-gradient",

@@ -238,11 +238,12 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let distance = if job.plan.attack.extent == Extent::Least { 1.31 } else { job.plan.epsilon };
     let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
     let success = distance <= job.plan.epsilon;
+    let climbed: Vec<f32> = (0..=40).map(|i| (i as f32).min(20.0)).collect();
     let lamps = Evidence {
         reached: true,
         success,
         survives_8_bit: Some(true),
-        legs: vec![Leg::new(&[0.0, 1.0, 2.0], Some(-1.0), true)],
+        legs: vec![Leg::new(&climbed, Some(-1.0), true)],
         ..Evidence::new(job.plan.clone(), Some(job.plan.epsilon))
     };
     let report = Report {
@@ -317,7 +318,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
                     reached: !holds,
                     success: !holds,
                     behind: Some(behind),
-                    legs: vec![Leg::new(&[0.0, 1.0, 2.0], Some(1.0), !holds)],
+                    legs: vec![Leg::new(&climbed, Some(1.0), !holds)],
                     ..lamps.clone()
                 },
                 picture: picture.clone(),

@@ -13,13 +13,13 @@ use ratatui::style::{Color, Modifier};
 
 const SIZES: [(u16, u16); 4] = [(160, 48), (120, 36), (80, 24), (60, 18)];
 
-fn render(app: &App) -> Buffer {
+pub fn render(app: &App) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a backend");
     terminal.draw(|frame| view::draw(app, frame.area(), frame.buffer_mut())).expect("a frame");
     terminal.backend().buffer().clone()
 }
 
-fn text(buffer: &Buffer) -> String {
+pub fn text(buffer: &Buffer) -> String {
     let rows = buffer.content.chunks(buffer.area.width.into());
     let line =
         |row: &[ratatui::buffer::Cell]| -> String { row.iter().map(|c| c.symbol()).collect() };

@@ -69,8 +69,13 @@ impl Scene<'_> {
         self.row.map_or(&self.report.picture, |(_, row)| &row.picture)
     }
 
-    /// Lets `ask` ask the victim, and whom the attack was crafted on.
-    fn with<T>(&self, ask: impl FnOnce(&mut Victim<'_>, Option<&mut Victim<'_>>) -> T) -> (T, u64) {
+    /// Lets `ask` ask the victim, and whom the attack was crafted on; where `still`, with their luck
+    /// frozen. Answers with the passes that took, too.
+    fn with<T>(
+        &self,
+        still: bool,
+        ask: impl FnOnce(&mut Victim<'_>, Option<&mut Victim<'_>>) -> T,
+    ) -> (T, u64) {
         let meet = |victim: &dyn Classifier, surrogate: Option<&dyn Classifier>| {
             let (mut victim, mut surrogate) = (Victim::new(victim), surrogate.map(Victim::new));
             let answer = ask(&mut victim, surrogate.as_mut());
@@ -84,8 +89,9 @@ impl Scene<'_> {
                 meet(&self.experiment.model.network, surrogate)
             }
             Some((Against { pipeline, surrogate, stance, draws }, _)) => {
-                let seen = pipeline.seen(stance, draws);
-                let behind = surrogate.map(|surrogate| surrogate.seen(stance, draws));
+                let like = still.then_some(&self.report.original);
+                let seen = pipeline.seen(stance, draws).frozen(like);
+                let behind = surrogate.map(|other| other.seen(stance, draws).frozen(like));
                 meet(&seen, behind.as_ref().map(|seen| seen as &dyn Classifier))
             }
         }
@@ -127,6 +133,8 @@ impl Scene<'_> {
 /// Who asks beside an attack.
 pub(super) struct Prober<'a> {
     scene: Scene<'a>,
+    /// Whether luck is frozen.
+    still: bool,
     /// Passes so far, forwards and backwards.
     pub spent: u64,
 }
@@ -134,7 +142,7 @@ pub(super) struct Prober<'a> {
 impl<'a> Prober<'a> {
     /// Who has asked nothing yet.
     pub fn new(scene: Scene<'a>) -> Self {
-        Self { scene, spent: 0 }
+        Self { scene, still: false, spent: 0 }
     }
 
     /// Asks, and adds what came of it to `evidence`; takes no more than `most` passes.
@@ -155,7 +163,12 @@ impl<'a> Prober<'a> {
                 evidence.survives_8_bit = Some(self.reached(&rounded)?);
             }
             Probe::SingleStep => found.single_step = Some(self.other("fgsm", &[], observer)?),
-            Probe::Path => found.path = Some(self.path(most, observer)?),
+            Probe::Path => {
+                // Chance would drown the differences.
+                self.still = true;
+                found.path = Some(self.path(most, observer)?);
+                self.still = false;
+            }
             Probe::Noise => found.noise = Some(self.noise(observer)?),
             Probe::Unbounded => {
                 // Without a random start: in so much room chance alone would reach the goal.
@@ -203,7 +216,7 @@ impl<'a> Prober<'a> {
     }
 
     fn with<T>(&mut self, ask: impl FnOnce(&mut Victim<'_>, Option<&mut Victim<'_>>) -> T) -> T {
-        let (answer, spent) = self.scene.with(ask);
+        let (answer, spent) = self.scene.with(self.still, ask);
         self.spent += spent;
         answer
     }

@@ -28,9 +28,6 @@ pub(super) fn path(e: &Evidence) -> Finding {
     if !e.asks_gradients() {
         return Finding::unlit("the attack asks for no gradients");
     }
-    if e.behind.as_ref().is_some_and(|behind| behind.random) {
-        return Finding::unlit("chance drowns the differences: see noise and draws");
-    }
     let Some(path) = e.probes.path else {
         return Finding::unasked("compares the gradient with differences");
     };

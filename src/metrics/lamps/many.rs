@@ -175,9 +175,7 @@ pub(super) fn stance(s: &Survey) -> Finding {
 
 pub(super) fn draws(s: &Survey) -> Finding {
     match &s.behind {
-        Some(behind) if behind.random && behind.stance != Stance::Naive => {
-            enough(behind.draws.unwrap_or(1), &[])
-        }
+        Some(behind) if behind.random && behind.stance != Stance::Naive => enough(behind, &[]),
         Some(behind) if behind.random => Finding::unlit("the attack does not ask the defence"),
         _ => Finding::unlit("nothing is random"),
     }

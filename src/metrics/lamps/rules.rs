@@ -175,16 +175,20 @@ pub(super) fn draws(e: &Evidence) -> Finding {
             };
         }
     }
-    enough(own, &e.probes.draws)
+    enough(behind, &e.probes.draws)
 }
 
 /// The same for one picture and for many.
-pub(super) fn enough(own: u64, asked: &[(u64, Rate)]) -> Finding {
-    match own {
-        1 => Finding::red("one draw of what is random says little", Cure::Draws(2 * DRAWS)),
-        _ if own < DRAWS => Finding::amber(format!("{own} draws are few"), Cure::Draws(2 * DRAWS)),
-        _ if asked.is_empty() => Finding::green(format!("{own} draws were averaged")),
-        _ => Finding::green(format!("{own} draws were averaged, other numbers do no better")),
+pub(super) fn enough(behind: &Behind, asked: &[(u64, Rate)]) -> Finding {
+    let cure = match behind.stance.averages() {
+        true => Cure::Draws(2 * DRAWS),
+        false => Cure::Stance(Stance::Adaptive),
+    };
+    match behind.draws.unwrap_or(1) {
+        1 => Finding::red("one draw of what is random says little", cure),
+        own if own < DRAWS => Finding::amber(format!("{own} draws are few"), cure),
+        own if asked.is_empty() => Finding::green(format!("{own} draws were averaged")),
+        own => Finding::green(format!("{own} draws were averaged, other numbers do no better")),
     }
 }
 

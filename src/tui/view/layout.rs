@@ -8,11 +8,13 @@
 //! │ attack                                │      │ attack                 │
 //! │ ε slider                              │      │ ε slider               │
 //! │ defences                              │      │ defences               │
-//! │ the result in words                   │      │ the result in words    │
+//! │ lamps                                 │      │ the result in words,   │
+//! │ the result in words                   │      │ lamps beside it        │
 //! └ footer ───────────────────────────────┘      └ footer ────────────────┘
 //! ```
 //! On wide screens the shift stands beside the pictures. Small windows show one pane at a time.
 
+use super::lamps;
 use crate::tui::widgets::raster;
 use ratatui::layout::Rect;
 
@@ -118,6 +120,8 @@ pub struct Places {
     pub slider: Rect,
     /// The defence strip.
     pub defences: Rect,
+    /// The evaluation lamps.
+    pub lamps: Rect,
     /// The result in words.
     pub sentence: Rect,
     /// The keys.
@@ -166,7 +170,8 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     let mut area = sides;
     let tall = area.height >= 40;
     let sentence = bottom(&mut area, if tall { 2 } else { 1 });
-    let defences = bottom(&mut area, 4);
+    let lamps = bottom(&mut area, 1);
+    let defences = bottom(&mut area, if tall { 4 } else { 3 });
     let slider = bottom(&mut area, 1);
     let attack = bottom(&mut area, 1);
     if tall {
@@ -203,9 +208,16 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
         slider: inside(slider),
         sentence: inside(sentence),
         defences,
+        lamps,
         footer,
         tabs: Rect::ZERO,
     }
+}
+
+/// The sentence, and a cell for the lamps at the end of its first row.
+fn beside(row: Rect) -> (Rect, Rect) {
+    let sentence = Rect { width: row.width - lamps::CELL, ..row };
+    (sentence, Rect { x: sentence.right(), width: lamps::CELL, height: 1, ..row })
 }
 
 fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
@@ -213,7 +225,7 @@ fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
         Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
     out.footer = bottom(&mut area, 1);
     let lines = if area.height >= 26 { 2 } else { 1 };
-    out.sentence = bottom(&mut area, lines);
+    (out.sentence, out.lamps) = beside(bottom(&mut area, lines));
     out.defences = bottom(&mut area, 3);
     out.slider = bottom(&mut area, 1);
     out.attack = bottom(&mut area, 1);
@@ -292,6 +304,7 @@ mod tests {
                         p.attack,
                         p.slider,
                         p.defences,
+                        p.lamps,
                         p.sentence,
                         p.footer,
                     ];

@@ -10,6 +10,7 @@ pub mod figures;
 pub mod frame;
 pub mod gallery;
 pub mod help;
+pub mod lamps;
 pub mod layout;
 pub mod learn;
 mod least;
@@ -67,6 +68,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     controls::attack(app, p.attack, buf);
     controls::slider(app, p.slider, buf);
     defences::draw(app, p.defences, buf);
+    lamps::row(app, p.lamps, buf);
     frame::sentence(app, p.sentence, buf);
     frame::footer(app, p.footer, buf);
     overlays::draw(app, area, buf);

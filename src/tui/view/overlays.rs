@@ -1,6 +1,6 @@
 //! Windows on top: where they stand, inputs, texts, and the greeting.
 
-use super::{cards, editor, help, least, lists, matrix};
+use super::{cards, editor, help, lamps, least, lists, matrix};
 use crate::attack::Norm;
 use crate::tui::app::App;
 use crate::tui::dialogs::{Asked, Overlay, Prompt, Topic};
@@ -26,6 +26,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             Overlay::Prompt(prompt) => draw_prompt(app, prompt, place, buf),
             Overlay::Least => least::draw(app, place, buf),
             Overlay::Matrix => matrix::draw(app, place, buf),
+            Overlay::Lamps(at) => lamps::draw(app, *at, place, buf),
         }
     }
 }
@@ -56,6 +57,7 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
         Overlay::Prompt(_) => centred(area, (width - 2).min(64), 6),
         Overlay::Least => centred(area, (width - 2).min(64), least::HEIGHT.min(height - 2)),
         Overlay::Matrix => centred(area, (width - 2).min(84), matrix::height(app).min(height - 2)),
+        Overlay::Lamps(_) => centred(area, (width - 2).min(110), lamps::HEIGHT.min(height - 2)),
         Overlay::Card(card) => {
             let width = (width - 2).min(100);
             let lines = cards::lines(&card.pieces, &app.theme, width.saturating_sub(4)).len();
@@ -70,6 +72,7 @@ pub fn row_at(app: &App, overlay: &Overlay, area: Rect, y: u16) -> Option<usize>
     match overlay {
         Overlay::List(list) => lists::item_at(app, list, place, y),
         Overlay::Editor(editor) => editor::row_at(app, *editor, place, y),
+        Overlay::Lamps(at) => lamps::row_at(app, *at, place, y),
         _ => None,
     }
 }

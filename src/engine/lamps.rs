@@ -1,0 +1,58 @@
+//! The evaluation lamps: what is asked beside a run by itself, and on demand.
+
+use super::protocol::{JobId, ProbeJob, Update, Whose};
+use super::worker::Worker;
+use crate::attack::{Flow, Halt};
+use crate::error::Result;
+use crate::experiment::{self, Against, Scene};
+use crate::metrics::lamps::Evidence;
+use std::sync::Arc;
+
+impl Worker {
+    /// Asks what costs little beside an attack that is over, and tells what came of it.
+    pub(super) fn watch(
+        &self,
+        id: JobId,
+        scene: &Scene<'_>,
+        halt: &(impl Fn() -> Flow + Sync),
+    ) -> Result<()> {
+        let mut told = |found: &Evidence| self.tell(id, scene, found);
+        experiment::watch(scene, &mut Halt(halt), &mut told)?;
+        Ok(())
+    }
+
+    fn tell(&self, run: JobId, scene: &Scene<'_>, found: &Evidence) {
+        let whose = scene.row.map(|(_, row)| Whose::new(row));
+        self.say(Update::Lamps(run, whose, Arc::new(found.clone())));
+    }
+
+    /// Asks on demand, of the bare network first and then of each defence.
+    pub(super) fn probe(&mut self, id: JobId, job: &ProbeJob) -> Result<()> {
+        let experiment = self.experiment(&job.job)?;
+        let (report, seed) = (&job.report, job.job.plan.seed);
+        let stop = self.stopper(None);
+        let mut halt = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+        self.say(Update::Started(id));
+        let bare = Scene { experiment: &experiment, report, row: None };
+        let mut told = |found: &Evidence| self.tell(job.run, &bare, found);
+        experiment::probe(&bare, &job.probes, &mut halt, &mut told)?;
+        for row in &job.rows {
+            let Some(stack) = job.job.defences.iter().find(|stack| stack.text() == row.defence)
+            else {
+                continue;
+            };
+            let pipeline = self.pipeline(stack, &experiment.model, seed)?;
+            let surrogate = match &experiment.surrogate {
+                Some(model) => Some(self.pipeline(stack, model, seed)?),
+                None => None,
+            };
+            let (surrogate, draws) = (surrogate.as_deref(), job.job.draws);
+            let against = Against { pipeline: &pipeline, surrogate, stance: row.stance, draws };
+            let scene = Scene { row: Some((against, row)), ..bare };
+            let mut told = |found: &Evidence| self.tell(job.run, &scene, found);
+            experiment::probe(&scene, &job.probes, &mut halt, &mut told)?;
+        }
+        self.say(Update::Done(id));
+        Ok(())
+    }
+}

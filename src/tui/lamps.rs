@@ -1,0 +1,207 @@
+//! The evaluation lamps on the screen: the worst of what each shows of the results that stand there,
+//! what cures it, and asking for more.
+
+use super::app::{App, Effect};
+use super::dialogs::Overlay;
+use super::shields;
+use crate::engine::{JobId, ProbeJob, Request, Whose};
+use crate::experiment::{DefenceRow, size_text};
+use crate::metrics::lamps::{Colour, Cure, Evidence, LAMPS, Lamp, Probe, Verdict, light};
+use std::sync::Arc;
+
+/// Something the model is asked on demand.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// The job's number; none while it waits for the run to end.
+    pub id: Option<JobId>,
+    /// What is asked; everything where it is empty.
+    probes: Vec<Probe>,
+}
+
+/// A lamp, with what it shows of each result on the screen: the worst first.
+#[derive(Clone, Debug)]
+pub struct Lit {
+    /// Which lamp.
+    pub lamp: &'static Lamp,
+    /// Of what it shows it, and what it shows.
+    pub shown: Vec<(String, Verdict)>,
+}
+
+impl Lit {
+    /// The worst.
+    pub fn colour(&self) -> Colour {
+        self.shown.first().map_or(Colour::Unlit, |(_, verdict)| verdict.colour)
+    }
+
+    /// Why, and where it warns, of what.
+    pub fn reason(&self) -> String {
+        let told = |(of, verdict): &(String, Verdict)| match verdict.colour.warns() {
+            true if !of.is_empty() => format!("{of}: {}", verdict.reason),
+            _ => verdict.reason.clone(),
+        };
+        self.shown.first().map_or_else(String::new, told)
+    }
+
+    /// Why.
+    pub fn brief(&self) -> String {
+        self.shown.first().map_or_else(String::new, |(_, verdict)| verdict.reason.clone())
+    }
+
+    /// What settles the worst, where something does.
+    pub fn cure(&self) -> Option<&Cure> {
+        self.shown.first().and_then(|(_, verdict)| verdict.cure.as_ref())
+    }
+
+    /// What the model can be asked to know more.
+    pub fn ask(&self) -> Option<Probe> {
+        self.shown.iter().find_map(|(_, verdict)| verdict.ask)
+    }
+}
+
+/// The defences' rows that stand on the screen.
+fn rows(app: &App) -> Vec<Arc<DefenceRow>> {
+    let Some(run) = &app.shown else { return Vec::new() };
+    let of = |shield: &shields::Shield| {
+        let (text, stance) = (shield.stack.text(), shield.stance(app.stance));
+        run.rows.iter().find(|row| row.defence == text && row.stance == stance).cloned()
+    };
+    app.shields().filter_map(of).collect()
+}
+
+/// Every lamp for one picture, in the order of the registry; none before there is a result.
+pub fn lit(app: &App) -> Vec<Lit> {
+    let Some(report) = app.shown.as_ref().and_then(|run| run.report.as_ref()) else {
+        return Vec::new();
+    };
+    let rows = rows(app);
+    let bare = if rows.is_empty() { "" } else { "no defence" };
+    let mut all = vec![(bare.to_string(), light(&report.lamps))];
+    all.extend(rows.iter().map(|row| (format!("{}, {}", row.name, row.stance), light(&row.lamps))));
+    let of = |lamp: &'static Lamp| {
+        lamp.one?;
+        let found = |(of, verdicts): &(String, Vec<Verdict>)| {
+            let verdict = verdicts.iter().find(|verdict| verdict.lamp == lamp)?;
+            Some((of.clone(), verdict.clone()))
+        };
+        let mut shown: Vec<_> = all.iter().filter_map(found).collect();
+        shown.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.colour));
+        Some(Lit { lamp, shown })
+    };
+    LAMPS.iter().filter_map(of).collect()
+}
+
+/// Opens the list, at the worst lamp.
+pub fn open(app: &mut App) -> Vec<Effect> {
+    let lit = lit(app);
+    let worst = (0..lit.len()).rev().max_by_key(|at| lit[*at].colour());
+    app.overlays.push(Overlay::Lamps(worst.unwrap_or(0)));
+    Vec::new()
+}
+
+/// The lamp under the cursor is cured where it warns, else asked about.
+pub fn accept(app: &mut App, at: usize) -> Vec<Effect> {
+    let Some(lamp) = lit(app).into_iter().nth(at) else { return Vec::new() };
+    if let (true, Some(cure)) = (lamp.colour().warns(), lamp.cure()) {
+        return apply(app, cure);
+    }
+    if let Some(probe) = lamp.ask() {
+        return ask(app, vec![probe]);
+    }
+    let text = match lamp.colour() {
+        Colour::Unlit => "the lamp has nothing to say here",
+        Colour::Green => "nothing is wrong here",
+        Colour::Amber | Colour::Red => "no key cures this",
+    };
+    app.say(text.into(), false);
+    Vec::new()
+}
+
+/// What Enter does about a cure, in words.
+pub fn words(app: &App, cure: &Cure) -> String {
+    match cure {
+        Cure::Attack(id) => {
+            let name = crate::attack::find(id).map_or(*id, |attack| attack.name);
+            format!("attacks by {name}")
+        }
+        Cure::Set(id, value) => format!("sets {id} to {value}"),
+        Cure::Epsilon(epsilon) => format!("sets ε to {}", size_text(app.plan.norm, *epsilon)),
+        Cure::Stance(stance) => format!("attacks the defences {stance}"),
+        Cure::Draws(draws) => format!("averages over {draws} draws"),
+        Cure::Samples(n) => format!("asks for n = {n}"),
+    }
+}
+
+fn apply(app: &mut App, cure: &Cure) -> Vec<Effect> {
+    match cure {
+        Cure::Stance(stance) => {
+            app.stance = *stance;
+            app.defences.iter_mut().for_each(|shield| shield.stance = None);
+            return Vec::new();
+        }
+        Cure::Draws(draws) => app.draws = *draws,
+        cure => {
+            let Some(plan) = cure.plan(&app.plan) else { return Vec::new() };
+            app.epsilon_fixed |= plan.epsilon != app.plan.epsilon;
+            app.plan = plan;
+        }
+    }
+    app.rerun()
+}
+
+/// Asks the model what these probes ask, of every result on the screen; all where none are named.
+pub fn ask(app: &mut App, probes: Vec<Probe>) -> Vec<Effect> {
+    let open = lit(app).iter().any(|lamp| lamp.ask().is_some());
+    let done = app.shown.as_ref().filter(|run| run.report.is_some()).map(|run| run.done);
+    let text = match done {
+        _ if app.asking.is_some() => "the model is being asked already",
+        Some(done) if open => {
+            app.asking = Some(Asking { id: None, probes });
+            // A run that is going on would be cut short.
+            return if done { send(app) } else { Vec::new() };
+        }
+        _ => "there is nothing left to ask",
+    };
+    app.say(text.into(), false);
+    Vec::new()
+}
+
+fn send(app: &App) -> Vec<Effect> {
+    let (Some(run), Some(asking)) = (&app.shown, &app.asking) else { return Vec::new() };
+    let Some(report) = run.report.clone() else { return Vec::new() };
+    let (job, probes) = (run.job.clone(), asking.probes.clone());
+    let job = ProbeJob { run: run.id, job, report, rows: rows(app), probes };
+    vec![Effect::Request(Request::Probe(Arc::new(job)))]
+}
+
+/// More is known beside the run of this number.
+pub fn told(app: &mut App, run: JobId, whose: Option<Whose>, found: &Evidence) {
+    let Some(run) = app.shown.as_mut().filter(|shown| shown.id == run) else { return };
+    match whose {
+        None => run.report = run.report.take().map(|report| Arc::new(report.knowing(found))),
+        Some(whose) => {
+            let mut rows = run.rows.iter_mut().filter(|row| Whose::new(row) == whose);
+            if let Some(row) = rows.next() {
+                // ε may have moved on meanwhile.
+                let (success, epsilon) = (row.lamps.success, row.lamps.epsilon);
+                Arc::make_mut(row).lamps = Evidence { success, epsilon, ..found.clone() };
+            }
+        }
+    }
+}
+
+/// A job is done: what was asked, or what the asking waited for.
+pub fn done(app: &mut App, id: JobId) -> Vec<Effect> {
+    let awaited = app.shown.as_ref().is_some_and(|run| run.id == id);
+    match &app.asking {
+        Some(Asking { id: Some(asked), .. }) if *asked == id => app.asking = None,
+        Some(Asking { id: None, .. }) if awaited => return send(app),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Nothing more will come of a job.
+pub fn give_up(app: &mut App, id: JobId) {
+    let over = |asking: &Asking| asking.id.is_none_or(|asked| asked == id);
+    app.asking.take_if(|asking| over(asking));
+}

@@ -1,0 +1,173 @@
+//! The evaluation lamps on the screen: what keys and mouse do about them, and how they look.
+
+use crate::fake::{self, press, send};
+use crate::snapshots::{render, text};
+use epsiloscope::defence::Stance;
+use epsiloscope::engine::{ProbeJob, Request, Update, Whose};
+use epsiloscope::metrics::lamps::{Colour, Evidence, Leg, Path, Probe};
+use epsiloscope::parameter::Value;
+use epsiloscope::tui::action::Action::{Lamps, ToggleStance};
+use epsiloscope::tui::app::{App, Effect};
+use epsiloscope::tui::dialogs::Overlay;
+use epsiloscope::tui::lamps::{Lit, lit};
+use epsiloscope::tui::mouse::mouse;
+use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::update::update;
+use epsiloscope::tui::view;
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+use std::sync::Arc;
+
+fn app() -> App {
+    fake::app(Kind::Dark, (120, 36))
+}
+
+fn lamp(app: &App, id: &str) -> Lit {
+    lit(app).into_iter().find(|lit| lit.lamp.id == id).expect("a lamp for one picture")
+}
+
+/// Opens the list and puts the cursor on this lamp.
+fn go(app: &mut App, id: &str) {
+    let at = lit(app).iter().position(|lit| lit.lamp.id == id).expect("a lamp");
+    app.overlays = vec![Overlay::Lamps(at)];
+}
+
+fn asked(effects: &[Effect]) -> Option<Arc<ProbeJob>> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Request(Request::Probe(job)) => Some(job.clone()),
+        _ => None,
+    })
+}
+
+/// What the attack on the bare network is known to have done, changed.
+fn bare(app: &App, change: impl FnOnce(&mut Evidence)) -> Update {
+    let run = app.shown.as_ref().expect("a run");
+    let mut evidence = run.report.as_ref().expect("a report").lamps.clone();
+    change(&mut evidence);
+    Update::Lamps(run.id, None, Arc::new(evidence))
+}
+
+/// A failed attack that was still climbing.
+fn climbing(app: &mut App) {
+    let run = app.shown.as_mut().expect("a run");
+    let mut report = epsiloscope::experiment::Report::clone(run.report.as_ref().expect("a report"));
+    (report.success, report.reached, report.lamps.reached) = (false, false, false);
+    let losses: Vec<f32> = (0..=40).map(|i| i as f32).collect();
+    report.lamps.legs = vec![Leg::new(&losses, Some(1.0), false)];
+    report.lamps.success = false;
+    run.report = Some(Arc::new(report));
+}
+
+#[test]
+fn the_list_opens_at_the_worst_and_enter_cures_it() {
+    let mut app = app();
+    let stance = lamp(&app, "stance");
+    assert_eq!(stance.colour(), Colour::Red);
+    assert!(stance.reason().contains("naive: the attack does not know"), "{}", stance.reason());
+    press(&mut app, "w");
+    assert!(matches!(app.overlays.last(), Some(Overlay::Lamps(0))));
+    press(&mut app, "\n");
+    assert_eq!(app.stance, Stance::Adaptive);
+    assert_eq!(lamp(&app, "stance").colour(), Colour::Green);
+    press(&mut app, "w");
+    assert!(app.overlays.is_empty());
+    climbing(&mut app);
+    go(&mut app, "converged");
+    let effects = press(&mut app, "\n");
+    assert_eq!(app.plan.settings.get("steps"), Value::Int(160));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Request(Request::Run(_)))));
+    // What is cured by nothing says so.
+    go(&mut app, "draws");
+    press(&mut app, "\n");
+    assert!(app.messages.last().expect("a message").text.contains("nothing to say"));
+}
+
+#[test]
+fn the_model_is_asked_and_the_answer_is_shown() {
+    let mut app = app();
+    go(&mut app, "gradient-path");
+    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Unlit);
+    let effects = press(&mut app, "\n");
+    let job = asked(&effects).expect("a question");
+    assert_eq!((job.probes.as_slice(), job.rows.len()), (&[Probe::Path][..], 4));
+    assert!(job.rows.iter().all(|row| row.stance == Stance::Naive));
+    send(&mut app, &mut 100, effects);
+    assert!(app.busy());
+    assert_eq!(asked(&press(&mut app, "L")).map(|job| job.run), None, "one question at a time");
+    let path = Path { cosine: 0.2, directions: 16, dead: false, moves: true };
+    app.absorb(bare(&app, |evidence| evidence.probes.path = Some(path)));
+    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Amber);
+    app.absorb(Update::Done(101));
+    assert!(!app.busy());
+    // Of a defence: the row under its stance learns it, ε stays as it was judged.
+    let run = app.shown.as_ref().expect("a run");
+    let row = run.rows.iter().find(|row| row.stance == Stance::Adaptive).expect("a row").clone();
+    let mut evidence = row.lamps.clone();
+    (evidence.success, evidence.probes.path) = (!row.lamps.success, Some(path));
+    app.absorb(Update::Lamps(run.id, Some(Whose::new(&row)), Arc::new(evidence)));
+    let run = app.shown.as_ref().expect("a run");
+    let now = run.rows.iter().find(|other| Whose::new(other) == Whose::new(&row)).expect("it");
+    assert_eq!((now.lamps.success, now.lamps.probes.path), (row.lamps.success, Some(path)));
+    // A stale answer changes nothing.
+    let stale = Arc::new(run.report.as_ref().expect("a report").lamps.clone());
+    app.absorb(Update::Lamps(999, None, stale));
+    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Amber);
+}
+
+#[test]
+fn a_question_waits_for_the_run_and_ends_when_it_is_cut_short() {
+    let mut app = app();
+    let id = app.shown.as_ref().expect("a run").id;
+    app.shown.as_mut().expect("a run").done = false;
+    press(&mut app, "w");
+    assert!(asked(&press(&mut app, "L")).is_none() && app.asking.is_some());
+    let effects = app.absorb(Update::Done(id));
+    assert!(asked(&effects).expect("the question").probes.is_empty());
+    send(&mut app, &mut 100, effects);
+    app.absorb(Update::Cancelled(101));
+    assert!(app.asking.is_none());
+}
+
+#[test]
+fn the_mouse_opens_the_list_and_chooses() {
+    for size in [(120, 36), (80, 24)] {
+        let mut app = fake::app(Kind::Dark, size);
+        let at = view::places(&app, Rect::new(0, 0, size.0, size.1)).lamps;
+        let click = |app: &mut App, column: u16, row: u16| {
+            let kind = MouseEventKind::Down(MouseButton::Left);
+            mouse(app, MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+        };
+        click(&mut app, at.x + 2, at.y);
+        let Some(Overlay::Lamps(_)) = app.overlays.last() else { panic!("the list at {size:?}") };
+        let area = Rect::new(0, 0, size.0, size.1);
+        let place = view::overlays::place(&app, &Overlay::Lamps(0), area);
+        click(&mut app, place.x + 4, place.y + 3);
+        assert!(matches!(app.overlays.last(), Some(Overlay::Lamps(2))));
+    }
+}
+
+#[test]
+fn the_list_in_three_sizes_and_what_a_row_says() {
+    for (kind, size, name) in [
+        (Kind::Dark, (120, 36), "lamps_120x36"),
+        (Kind::Dark, (80, 24), "lamps_80x24"),
+        (Kind::Dark, (60, 18), "lamps_60x18"),
+        (Kind::Mono, (160, 48), "lamps_160x48_mono"),
+    ] {
+        let mut app = fake::app(kind, size);
+        update(&mut app, Lamps);
+        insta::assert_snapshot!(name, text(&render(&app)));
+    }
+    let mut app = app();
+    let row = |app: &App| -> String {
+        let shown = text(&render(app));
+        shown.lines().find(|line| line.contains("lamps  w")).expect("a row").to_string()
+    };
+    assert!(row(&app).contains("✗ stance") && row(&app).contains("does not know the defence"));
+    update(&mut app, ToggleStance);
+    assert!(row(&app).contains("● stance") && row(&app).contains("● converged"), "{}", row(&app));
+    climbing(&mut app);
+    assert!(row(&app).contains("✗ converged"), "{}", row(&app));
+    let small = text(&render(&fake::app(Kind::Mono, (80, 24))));
+    assert!(small.contains("w ✗1 ◐0 ●"), "{small}");
+}
