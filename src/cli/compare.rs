@@ -11,8 +11,8 @@ use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::SampleRef;
 use crate::experiment::compare::{
-    BATCH, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort, compare_many,
-    compare_one, customary, parse_attack,
+    BATCH, COUNTED, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort,
+    compare_many, compare_one, customary, parse_attack,
 };
 use crate::model::{self, Model};
 use indicatif::ProgressBar;
@@ -182,9 +182,8 @@ fn print(report: &CompareReport, out: &mut Output) -> Result<()> {
             out.line("")?;
         }
         out.table(&report.many_table())?;
-        let words =
-            "robust accuracy with its 95 % interval: what is misclassified counts as broken";
-        out.line(&out.paint(Style::Faint, words))?;
+        let words = format!("robust accuracy with its 95 % interval: {COUNTED}");
+        out.line(&out.paint(Style::Faint, &words))?;
     }
     out.line("")?;
     for words in &report.words {

@@ -8,7 +8,7 @@ mod one;
 mod report;
 mod words;
 
-pub use export::{Format, LEGEND, glyph, word};
+pub use export::{COUNTED, Format, LEGEND, glyph, word};
 pub use findings::{Finding, Findings};
 pub use many::{BATCH, compare_many};
 pub use one::compare_one;

@@ -177,8 +177,7 @@ impl CompareReport {
         }
         if self.n.is_some() {
             text.push_str(&format!(
-                "\n## Over many samples\n\nRobust accuracy with its 95 % interval; what is \
-                 misclassified counts as broken.\n\n{}",
+                "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {COUNTED}.\n\n{}",
                 marked(&self.many_table())
             ));
         }
@@ -242,6 +241,9 @@ impl CompareReport {
 
 /// What the signs mean.
 pub const LEGEND: &str = "✓ right  ✗ fooled  ! wrong before  ⚑ detected  ? abstained";
+
+/// What robust accuracy counts.
+pub const COUNTED: &str = "misclassified counts as broken, refused as held";
 
 /// An outcome in a word.
 pub fn word(outcome: Outcome) -> &'static str {

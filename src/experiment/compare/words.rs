@@ -16,6 +16,11 @@ pub fn words(report: &CompareReport) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
+/// A defence in few words: by its name alone where it was saved by one.
+fn short(row: &CompareRow) -> &str {
+    row.name.split(" (").next().unwrap_or(&row.name)
+}
+
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
@@ -53,7 +58,7 @@ fn flattered(report: &CompareReport) -> Option<String> {
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (_, row, column, [not, knows]) = *found.first()?;
-    let others: Vec<&str> = found[1..].iter().map(|(_, row, ..)| row.name.as_str()).collect();
+    let others: Vec<&str> = found[1..].iter().map(|(_, row, ..)| short(row)).collect();
     let more = match others.as_slice() {
         [] => String::new(),
         some => format!("; so do {}", some.join(", ")),
@@ -61,7 +66,7 @@ fn flattered(report: &CompareReport) -> Option<String> {
     let more = if others.len() == 1 { more.replace("so do", "so does") } else { more };
     Some(format!(
         "{} holds {} against {} that does not know it, {} against one that does{more}",
-        row.name,
+        short(row),
         percent(not.value),
         column.name,
         percent(knows.value),
@@ -91,7 +96,7 @@ fn one_ball(report: &CompareReport) -> Option<String> {
     let why = if row.trained { ": trained for one ball" } else { "" };
     let each = |(ball, share): &(String, Share)| format!("{} in {ball}", percent(share.value));
     let balls: Vec<String> = balls.iter().map(each).collect();
-    Some(format!("{} holds {}{why}", row.name, balls.join(", ")))
+    Some(format!("{} holds {}{why}", short(row), balls.join(", ")))
 }
 
 /// What a defence keeps in each ball, where the strongest attack in it counts, the most first.
@@ -111,7 +116,7 @@ fn balls(report: &CompareReport, row: &CompareRow) -> Vec<(String, Share)> {
     balls
 }
 
-/// What a hybrid gains over the best of its parts, in the worst case.
+/// What the best hybrid gains over the best of its parts, in the worst case.
 fn hybrid(report: &CompareReport) -> Option<String> {
     let worst = |row: &CompareRow| row.many.as_ref().and_then(|tally| tally.worst);
     let of = |row: &CompareRow| {
@@ -127,15 +132,18 @@ fn hybrid(report: &CompareReport) -> Option<String> {
             () if beyond(share, whole) => "a loss",
             () => "no difference beyond the intervals",
         };
-        Some(format!(
+        let words = format!(
             "{} keeps {} in the worst case, its best part, {}, {}: {gain}",
-            row.name,
+            short(row),
             percent(whole.value),
-            best.name,
+            short(best),
             percent(share.value)
-        ))
+        );
+        Some((whole.value, words))
     };
-    knowing(report).filter(|row| row.layers > 1).find_map(of)
+    let mut found: Vec<_> = knowing(report).filter(|row| row.layers > 1).filter_map(of).collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.into_iter().next().map(|(_, words)| words)
 }
 
 /// What the best worst case costs.
@@ -146,8 +154,10 @@ fn price(report: &CompareReport) -> Option<String> {
     };
     let bare = report.rows.iter().find(|row| row.stance.is_none())?;
     let (bare_clean, bare_worst, _) = tallies(bare)?;
-    let rows = knowing(report).filter(|row| row.stance.is_some());
-    let found = rows.filter_map(|row| Some((row, tallies(row)?)));
+    let rows = knowing(report).filter(|row| row.stance.is_some() && row.unfit.is_none());
+    // Before all of them are there, none is the best.
+    let found: Option<Vec<_>> = rows.map(|row| Some((row, tallies(row)?))).collect();
+    let found = found?.into_iter();
     let (row, (clean, worst, extra)) = found.max_by(|a, b| a.1.1.value.total_cmp(&b.1.1.value))?;
     if !beyond(worst, bare_worst) {
         return Some(format!(
@@ -163,7 +173,7 @@ fn price(report: &CompareReport) -> Option<String> {
     let time = extra.map_or(String::new(), |ms| format!(" and {:.1} ms an answer", ms.max(0.0)));
     Some(format!(
         "the best worst case is {}'s, {} ({:.0}–{:.0} %), for {price}{time}",
-        row.name,
+        short(row),
         percent(worst.value),
         worst.interval[0] * 100.0,
         worst.interval[1] * 100.0
@@ -184,7 +194,7 @@ fn sample(report: &CompareReport) -> Option<String> {
         (not > knows).then(|| (not - knows, row, not, knows))
     });
     let flattered = gaps.max_by_key(|gap| gap.0).map_or(String::new(), |(_, row, not, knows)| {
-        let name = &row.name;
+        let name = short(row);
         format!("; {name} withstands {not} that do not know it, {knows} that do")
     });
     Some(format!("{name}: the bare network withstands {bare} of {all} attacks{flattered}"))

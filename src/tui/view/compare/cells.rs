@@ -47,12 +47,15 @@ pub fn clean(theme: &Theme, answer: &Prediction, truth: Option<&str>, width: usi
     Words { text: answered(sign, answer, width), more: String::new(), style }
 }
 
-/// A sign, an answer, and its confidence at the right.
+/// A sign, an answer, and its confidence at the right; where there is no room for both, the answer.
 fn answered(sign: &str, answer: &Prediction, width: usize) -> String {
     let share = format!("{:.0}%", answer.confidence * 100.0);
+    let name = first_name(&answer.name);
     let room = width.saturating_sub(columns(&share) + 3);
-    let name = shorten(first_name(&answer.name), room.max(1));
-    format!("{sign} {name:<room$} {share}")
+    match columns(name) <= room {
+        true => format!("{sign} {name:<room$} {share}"),
+        false => format!("{sign} {}", shorten(name, width.saturating_sub(2))),
+    }
 }
 
 /// How much of a whole, in a sign that needs no colour.

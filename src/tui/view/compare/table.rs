@@ -5,7 +5,7 @@ use super::cells::{self, Words};
 use super::grid::Grid;
 use crate::attack::Extent;
 use crate::defence::Stance;
-use crate::experiment::compare::{Column, CompareReport, CompareRow, LEGEND, Sort};
+use crate::experiment::compare::{COUNTED, Column, CompareReport, CompareRow, LEGEND, Sort};
 use crate::experiment::{Share, size_short};
 use crate::tui::app::App;
 use crate::tui::compare::{COUNTS, Knowing, Part};
@@ -97,7 +97,7 @@ fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
         (false, _) => Line::styled(words.join(", "), theme.accent),
         (true, _) if naive => Line::styled("naive: this is not robustness", theme.accent),
         (true, Part::Sample) => Line::styled(LEGEND, theme.dim),
-        (true, Part::Many) => Line::styled("what is misclassified counts as broken", theme.dim),
+        (true, Part::Many) => Line::styled(COUNTED, theme.dim),
     }
 }
 
@@ -160,7 +160,11 @@ fn brief(name: &str, width: u16) -> &str {
 fn bound(column: &Column) -> String {
     match (column.extent, column.epsilon) {
         (Extent::Own, _) | (_, None) => "no ε".into(),
-        (_, Some(epsilon)) => format!("{} {}", column.norm, size_short(column.norm, epsilon)),
+        (_, Some(epsilon)) => {
+            let (plain, short) = (epsilon.to_string(), size_short(column.norm, epsilon));
+            let size = if columns(&plain) <= columns(&short) { plain } else { short };
+            format!("{} {size}", column.norm)
+        }
     }
 }
 
@@ -220,7 +224,7 @@ fn line(
         let words = match part {
             Part::Sample => row.cells[column]
                 .as_deref()
-                .map(|cell| cells::outcome(theme, cell, usize::from(place.width).min(14))),
+                .map(|cell| cells::outcome(theme, cell, usize::from(place.width))),
             Part::Many => tally.and_then(|tally| tally.attacks[column]).map(judged),
         };
         let here = app.compare.part == part && app.compare.at == (at, column);
