@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What shows a lamp.
+#[allow(clippy::large_enum_variant, reason = "there are a few dozen of them")]
 enum Show {
     /// One attack on one picture, the lamp's probe asked.
     One(Case),

@@ -192,7 +192,9 @@ fn what_is_known_is_kept_and_only_the_rest_is_asked_for() {
     let mut app = app();
     assert!(app.compare.running.is_none() && !app.busy());
     assert!(run_of(press(&mut app, "1")).is_none(), "Explore has its result still");
-    assert!(!app.compare.open && press(&mut app, "2").is_empty() && app.compare.open);
+    assert!(!app.compare.open);
+    assert!(press(&mut app, "2").is_empty());
+    assert!(app.compare.open);
     let mut next = 80;
     // Another sample: its own cells, and nothing of the many.
     let effects = press(&mut app, "]");

@@ -91,6 +91,9 @@ struct Pass<'a> {
     wide: bool,
 }
 
+/// Pictures on their way back: what came in, what was drawn, what to remember, what came out.
+type Begun<'a> = (Map, Pass<'a>, Tape, Map);
+
 /// A frozen network on the host.
 pub(super) struct Host {
     input: [usize; 3],
@@ -173,7 +176,7 @@ impl Host {
         &self,
         blocks: Vec<(Map, Pass<'a>)>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> (Vec<f32>, Vec<(Map, Pass<'a>, Tape, Map)>) {
+    ) -> (Vec<f32>, Vec<Begun<'a>>) {
         let taped = each(blocks, |(x, pass)| {
             let tape = record(&self.ops, &x, &pass);
             (x, pass, tape)
