@@ -72,6 +72,9 @@ impl fmt::Display for Stance {
     }
 }
 
+/// One answer: the logits, and whether the guard refuses to give it.
+pub type Answer = (Vec<f32>, bool);
+
 /// Answers that the judge of a randomised defence asks for, at least.
 pub const VOTES: u64 = 20;
 /// Draws that EOT averages over, unless told otherwise.
@@ -111,7 +114,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<(Vec<f32>, bool)>>> {
+    pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<Answer>>> {
         let members =
             self.members(pictures, (Stream::Judge, None), 0..self.votes() * self.inner as u64)?;
         let of = |members: &Members| {
@@ -123,7 +126,7 @@ impl Pipeline {
 
     /// What the judge makes of [`Self::judged`]: the shares of the answers, and a refusal where more
     /// than half of them are refused. A single answer stands as it is.
-    pub fn decided(&self, answers: &[(Vec<f32>, bool)]) -> (Vec<f32>, bool) {
+    pub fn decided(&self, answers: &[Answer]) -> Answer {
         if let [one] = answers {
             return one.clone();
         }
@@ -139,7 +142,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn once(&self, picture: &Picture) -> Result<(Vec<f32>, bool)> {
+    pub fn once(&self, picture: &Picture) -> Result<Answer> {
         let picture = std::slice::from_ref(picture);
         let members = self.members(picture, (Stream::Judge, None), 0..self.inner as u64)?;
         Ok(self.answer(&members[0], 0..self.inner))
