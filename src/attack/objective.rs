@@ -169,6 +169,9 @@ pub fn best_other(row: &[f32], class: usize) -> usize {
     others.reduce(|best, k| if row[k] > row[best] { k } else { best }).unwrap_or(class)
 }
 
+/// A slope as faint as can be that its reader still finds.
+const FAINT: f64 = 1e-300;
+
 /// Cross-entropy, by log-sum-exp: −log p of the true class, or +log p of the target.
 pub struct CrossEntropy;
 
@@ -180,6 +183,12 @@ impl Objective for CrossEntropy {
         let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
         for (k, slope) in slope.iter_mut().enumerate() {
             *slope += goal.sign() * if k == class { -others } else { p[k] };
+        }
+        // Logits hundreds apart (defensive distillation) underflow even here: which way to go is
+        // still known.
+        if others == 0.0 {
+            slope[class] -= goal.sign() * FAINT;
+            slope[best_other(row, class)] += goal.sign() * FAINT;
         }
         let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
         let own = f64::from(row[class]);
@@ -248,6 +257,13 @@ mod tests {
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
         assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+    }
+
+    #[test]
+    fn an_answer_beyond_double_precision_still_has_a_direction() {
+        let (row, mut slope) = ([2000.0, 0.0, 1.0], vec![0.0; 3]);
+        let loss = CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut slope);
+        assert!(loss == 0.0 && slope[0] < 0.0 && slope[1] == 0.0 && slope[2] > 0.0, "{slope:?}");
     }
 
     #[test]

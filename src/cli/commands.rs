@@ -178,8 +178,8 @@ pub struct CompareArgs {
 /// `roc`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The threshold is set on clean pictures, the last ones of the data set: judge it on others. The curve \
-is that of the attacked pictures whose answer the attack turned.
+The threshold is set on clean pictures, samples of the data set; false positives are counted on the \
+others. The curve is that of the attacked pictures whose answer the attack turned.
 
 Examples:
   epsiloscope roc --defence squeeze --model mnist-cnn --attack pgd --eps 0.3 --stance naive

@@ -3,7 +3,7 @@
 use super::Context;
 use super::commands::RocArgs;
 use super::evaluate::{between, percent};
-use super::output::{Output, Style, note};
+use super::output::{Output, Style};
 use super::plan::Loader;
 use super::{plan, progress};
 use crate::attack::Flow;
@@ -85,16 +85,13 @@ fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> 
     };
     out.table(&[
         ["at the threshold", "share", "95 % interval", ""].map(str::to_string).to_vec(),
-        row("clean pictures refused", &report.false_positives),
+        row("fresh clean ones refused", &report.false_positives),
         row("answers turned", &report.turned),
         row("turned and refused", &report.detected),
         row("turned and not refused", &report.evaded),
     ])?;
     out.line(&format!("area under the curve {:.3}", report.auc))?;
     out.line(&format!("threshold {:.4}: {}", report.threshold, report.basis))?;
-    if report.calibrated_on_these {
-        note("some of these samples are among those that the threshold was set on");
-    }
     if report.stance == Stance::Naive {
         out.line("naive: the attack does not know the defence; this is not robustness")?;
     }

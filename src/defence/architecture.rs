@@ -9,8 +9,16 @@ use crate::defence::pool::Rule as Pool;
 use crate::defence::registry::{DefenceSpec, Passage};
 use crate::error::Result;
 use crate::model::{Model, Rule};
-use crate::parameter::Param;
+use crate::parameter::{Param, Settings};
 use std::sync::Arc;
+
+/// Where it is put into a network after the fact.
+const LAYERS: Param = Param::int(
+    "layers",
+    (1, 100),
+    4,
+    "in how many layers, the last ones, it is put into a network trained without it",
+);
 
 /// Random slopes.
 pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
@@ -21,11 +29,12 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
     params: &[
         Param::float(
             "low",
-            (0.0, 1.0),
-            0.0,
+            (-1.0, 1.0),
+            -0.3,
             "least slope below zero, in a network trained without",
         ),
-        Param::float("high", (0.0, 1.0), 0.3, "largest slope below zero, in such a network"),
+        Param::float("high", (-1.0, 1.0), 0.3, "largest slope below zero, in such a network"),
+        LAYERS,
     ],
     passage: Passage::Exact,
     randomised: true,
@@ -35,17 +44,18 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
             few steps and black-box ones, whose queries get noisy. The boundary has not moved: the mean \
             gradient over some draws (EOT) points across it, and what crosses it well crosses it under \
             nearly every draw. So break all defences that are only random (Athalye et al. 2018). Where a \
-            network was trained with such slopes it answers; elsewhere they are put into one that was \
-            not. The price: the share of answers that differ from one time to the next.",
+            network was trained with such slopes it answers; elsewhere they are put into the last layers \
+            of one that was not, as often negative as positive, so that in the mean the ReLU is what it \
+            was. The price: the share of answers that differ from one time to the next.",
     paper: "Xu et al.: Empirical Evaluation of Rectified Activations, 2015; against randomness: Athalye, \
             Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018",
     build: |settings, draft| {
-        let low = settings.float("low", 0.0);
+        let low = settings.float("low", -0.3);
         let high = settings.float("high", 0.3);
         if low > high {
             return Err(draft.misfit(format!("low = {low} is above high = {high}")));
         }
-        put(draft, Rule::RandomSlope { low, high })
+        put(draft, Rule::RandomSlope { low, high }, settings)
     },
 };
 
@@ -54,12 +64,15 @@ pub const SAP: DefenceSpec = DefenceSpec {
     id: "sap",
     name: "activation pruning",
     aliases: &["stochastic-activation-pruning"],
-    params: &[Param::float(
-        "share",
-        (0.05, 10.0),
-        1.0,
-        "draws behind a layer, as a share of its values: the fewer, the more are pruned",
-    )],
+    params: &[
+        Param::float(
+            "share",
+            (0.05, 10.0),
+            1.0,
+            "draws behind a layer, as a share of its values: the fewer, the more are pruned",
+        ),
+        LAYERS,
+    ],
     summary: "behind every ReLU small values are pruned at random, a new choice for each answer",
     about: "As many values as the layer has, times the share, are drawn with replacement, each in \
             proportion to its size; those never drawn become zero, and the others are scaled up to make \
@@ -69,7 +82,9 @@ pub const SAP: DefenceSpec = DefenceSpec {
             clean accuracy, and answers that differ from one time to the next.",
     paper: "Dhillon et al.: Stochastic Activation Pruning for Robust Adversarial Defense, ICLR 2018; broken \
             by Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| put(draft, Rule::Sap { share: settings.float("share", 1.0) }),
+    build: |settings, draft| {
+        put(draft, Rule::Sap { share: settings.float("share", 1.0) }, settings)
+    },
     ..RANDOM_SLOPE
 };
 
@@ -78,12 +93,15 @@ pub const KWTA: DefenceSpec = DefenceSpec {
     id: "kwta",
     name: "k-WTA",
     aliases: &["k-winners-take-all"],
-    params: &[Param::float(
-        "share",
-        (0.01, 1.0),
-        0.5,
-        "how many values of a layer stay, in a network trained without",
-    )],
+    params: &[
+        Param::float(
+            "share",
+            (0.01, 1.0),
+            0.3,
+            "how many values of a layer stay, in a network trained without",
+        ),
+        LAYERS,
+    ],
     randomised: false,
     summary: "every layer keeps its largest values only: who wins changes with the smallest step",
     about: "Instead of all positive values each layer keeps the k largest. Which they are changes from \
@@ -96,7 +114,9 @@ pub const KWTA: DefenceSpec = DefenceSpec {
             clean accuracy as soon as the share is small.",
     paper: "Xiao, Zhong, Zheng: Enhancing Adversarial Defense by k-Winners-Take-All, ICLR 2020; broken by \
             Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks, NeurIPS 2020",
-    build: |settings, draft| put(draft, Rule::Kwta { share: settings.float("share", 0.5) }),
+    build: |settings, draft| {
+        put(draft, Rule::Kwta { share: settings.float("share", 0.3) }, settings)
+    },
     ..RANDOM_SLOPE
 };
 
@@ -121,21 +141,21 @@ pub const MC_DROPOUT: DefenceSpec = DefenceSpec {
             Not Easily Detected, AISec 2017",
     build: |settings, draft| {
         draft.draw(settings.int("draws", 10) as usize, Pool::Mean);
-        put(draft, Rule::Dropout { p: settings.float("p", 0.3) })
+        put(draft, Rule::Dropout { p: settings.float("p", 0.3) }, settings)
     },
     ..RANDOM_SLOPE
 };
 
 /// Puts a rule into the networks that were not trained with it.
-fn put(draft: &mut Draft<'_>, rule: Rule) -> Result<()> {
-    let id = draft.id();
+fn put(draft: &mut Draft<'_>, rule: Rule, settings: &Settings) -> Result<()> {
+    let (id, last) = (draft.id(), settings.int("layers", 4) as usize);
     draft.prefer(id);
     draft.inside(move |model: &Arc<Model>| {
         let trained = model.card.defence.as_deref() == Some(id);
         // What is trained has its own activations; dropout is off unless it is told to stay.
         let network = match (trained, rule) {
             (true, Rule::RandomSlope { .. } | Rule::Kwta { .. }) => model.network.clone(),
-            _ => model.network.with_rule(rule)?,
+            _ => model.network.with_rule_at_end(rule, last)?,
         };
         Ok(Source::Fixed(Arc::new(network)))
     })

@@ -19,7 +19,7 @@ pub(super) const DRAWS: Param =
 pub(super) const SPREAD: Param = Param::float(
     "spread",
     (0.0, 0.5),
-    0.05,
+    0.02,
     "standard deviation of a weight as a share of it, in a network without a learned posterior",
 );
 
@@ -59,7 +59,7 @@ pub(super) fn draw(settings: &Settings, draft: &mut Draft<'_>) {
 
 /// What draws a model's networks.
 pub(super) fn sampled(settings: &Settings) -> impl Fn(&Arc<Model>) -> Result<Source> + 'static {
-    let spread = settings.float("spread", 0.05);
+    let spread = settings.float("spread", 0.02);
     move |model| {
         let of = model.clone();
         let make = move |chance| of.sample(chance, spread);

@@ -150,12 +150,17 @@ impl Guard {
     }
 }
 
-/// Thresholds are set on so many clean pictures, the last ones of the data set.
-pub const CALIBRATION: usize = 1000;
+/// Thresholds are set on so many clean pictures, spread evenly over the data set.
+const CALIBRATION: usize = 1000;
 
-/// Which samples of a data set of so many a detector's threshold is set on; judge it on others.
-pub fn calibration(len: usize) -> std::ops::Range<usize> {
-    len - CALIBRATION.min(len / 2)..len
+/// Every so many samples of a data set of `len` one is for calibration.
+fn step(len: usize) -> usize {
+    (len / CALIBRATION).max(2)
+}
+
+/// Whether a detector's threshold is set on this sample of a data set of `len`; judge it on others.
+pub fn calibrates(index: usize, len: usize) -> bool {
+    index % step(len) == step(len) - 1
 }
 
 impl Pipeline {
@@ -211,8 +216,9 @@ pub(super) fn calibrated(pipeline: &Pipeline, score: Suspicion, rate: f64) -> Re
         }
     };
     let share = (rate * n as f64) as usize;
-    let of = match n == calibration(len(data)).len() {
-        true => format!("the last {n} samples of {data}"),
+    let len = DATASETS.iter().find(|row| row.id == data).map_or(0, |row| row.len);
+    let of = match n == len / step(len) {
+        true => format!("{n} samples of {data}, one in {}", step(len)),
         false => format!("{n} mirrored and shifted versions of the pictures of {data}"),
     };
     Ok(Guard { detects: true, score, threshold, basis: format!("{share} of {of} exceed it") })
@@ -226,9 +232,8 @@ fn exceeded(scores: impl Iterator<Item = f64>, rate: f64) -> f64 {
     scores[scores.len() - 1 - above.min(scores.len() - 1)]
 }
 
-fn len(data: &str) -> usize {
-    DATASETS.iter().find(|row| row.id == data).map_or(0, |row| row.len)
-}
+/// A data set of fewer samples than this is too small to spare some.
+const FEW: usize = 40;
 
 /// The clean pictures that a threshold is set on, as the model sees them. Of a data set of a few
 /// pictures they are mirrored and shifted versions, and the pictures themselves are left to judge
@@ -244,9 +249,9 @@ fn clean(pipeline: &Pipeline) -> Result<Vec<Picture>> {
     }
     let dataset = Dataset::load(&card.data)?;
     let fit = |index: usize| card.input.fit(&dataset.sample(index).picture);
-    let many = calibration(dataset.len());
-    if many.len() >= 20 {
-        return Ok(many.map(fit).collect());
+    if dataset.len() >= FEW {
+        let chosen = (0..dataset.len()).filter(|index| calibrates(*index, dataset.len()));
+        return Ok(chosen.map(fit).collect());
     }
     let by = (card.input.shape[1] / 28).max(1) as isize;
     let moves = [Move::mirror(), Move::shift(-by, -by), Move::shift(by, by)];
@@ -268,6 +273,7 @@ mod tests {
             let threshold = exceeded(scores.iter().copied(), rate);
             assert_eq!(scores.iter().filter(|score| **score > threshold).count(), above, "{n}");
         }
-        assert_eq!((calibration(10_000), calibration(100)), (9000..10_000, 50..100));
+        let count = |len| (0..len).filter(|index| calibrates(*index, len)).count();
+        assert_eq!((count(10_000), count(100)), (1000, 50));
     }
 }

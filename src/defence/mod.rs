@@ -23,7 +23,7 @@ mod stack;
 mod trained;
 mod transform;
 
-pub use detection::{Guard, Suspicion, calibration};
+pub use detection::{Guard, Suspicion, calibrates};
 pub use draft::{Draft, Shelf};
 pub use input::jpeg;
 pub use pipeline::Pipeline;

@@ -2,7 +2,7 @@
 
 use crate::attack::{Budget, Extent, Flow, Norm, Victim};
 use crate::data::Picture;
-use crate::defence::{Stance, calibration};
+use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
 use crate::experiment::evaluation::Share;
@@ -58,9 +58,7 @@ pub struct RocReport {
     pub threshold: f64,
     /// How it came about.
     pub basis: String,
-    /// Whether some of these samples are among those that the threshold was set on.
-    pub calibrated_on_these: bool,
-    /// Of the clean pictures, the share that is refused.
+    /// Of the clean pictures that the threshold was not set on, the share that is refused.
     pub false_positives: Share,
     /// Of the pictures that are answered rightly while clean, the share whose answer the attack
     /// turned, refused or not.
@@ -175,10 +173,11 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     };
     let turned = attacked.iter().filter(|(i, (label, _))| *label != labels[*i]);
     let turned: Vec<f64> = turned.map(|(_, (_, score))| *score).collect();
-    let clean: Vec<f64> = clean.into_iter().map(|(_, score)| score).collect();
+    let fresh = clean.iter().zip(task.range());
+    let fresh = fresh.filter(|(_, index)| !calibrates(*index, task.dataset.len()));
+    let clean: Vec<f64> = fresh.map(|((_, score), _)| *score).collect();
     let (points, auc) = curve(&clean, &turned);
     let detected = refused(&turned);
-    let (range, kept) = (task.range(), calibration(task.dataset.len()));
     Ok(RocReport {
         version: VERSION,
         model: model.card.name.clone(),
@@ -195,7 +194,6 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         n: labels.len(),
         threshold,
         basis: guard.basis.clone(),
-        calibrated_on_these: range.start < kept.end && kept.start < range.end,
         false_positives: refused(&clean).into(),
         turned: Rate { hits: turned.len(), n: attacked.len() }.into(),
         detected: detected.into(),

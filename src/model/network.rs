@@ -68,12 +68,20 @@ impl Network {
         }
     }
 
-    /// The same weights with another rule in place of activations.
+    /// The same weights with another rule in place of all activations.
+    ///
+    /// # Errors
+    /// As [`Self::with_rule_at_end`].
+    pub fn with_rule(&self, rule: Rule) -> Result<Self> {
+        self.with_rule_at_end(rule, usize::MAX)
+    }
+
+    /// The same weights with another rule in place of the `last` activations.
     ///
     /// # Errors
     /// Usage, where there is nothing to replace; failure for parameters out of range.
-    pub fn with_rule(&self, rule: Rule) -> Result<Self> {
-        let layers = rule.replace(&builder::layers(&self.card)?)?;
+    pub fn with_rule_at_end(&self, rule: Rule, last: usize) -> Result<Self> {
+        let layers = rule.replace(&builder::layers(&self.card)?, last)?;
         let card = Card { architecture: None, layers, ..Card::clone(&self.card) };
         let mut network = self.rebuild(Arc::new(card), &self.weights)?;
         if let Some(host) = &self.host {

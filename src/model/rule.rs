@@ -32,12 +32,12 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The layers with what takes their place.
+    /// The layers with what takes the place of their `last` activations.
     ///
     /// # Errors
     /// Usage, where there is nothing to replace.
-    pub(super) fn replace(self, layers: &[Layer]) -> Result<Vec<Layer>> {
-        let mut found = self.through(layers);
+    pub(super) fn replace(self, layers: &[Layer], last: usize) -> Result<Vec<Layer>> {
+        let mut found = self.through(layers, &mut activations(layers).saturating_sub(last));
         let changed = found != layers;
         match (self, found.iter().rposition(|layer| matches!(layer, Layer::Linear { .. }))) {
             (Self::Dropout { p }, Some(last)) if !changed => {
@@ -60,15 +60,22 @@ impl Rule {
         }
     }
 
-    fn through(self, layers: &[Layer]) -> Vec<Layer> {
-        layers.iter().flat_map(|layer| self.instead(layer)).collect()
+    /// Replaces all activations but the first `spared` ones.
+    fn through(self, layers: &[Layer], spared: &mut usize) -> Vec<Layer> {
+        layers.iter().flat_map(|layer| self.instead(layer, spared)).collect()
     }
 
-    fn instead(self, layer: &Layer) -> Vec<Layer> {
+    fn instead(self, layer: &Layer, spared: &mut usize) -> Vec<Layer> {
         let top = match layer {
+            Layer::Relu | Layer::Relu6 if *spared > 0 => {
+                *spared -= 1;
+                return vec![layer.clone()];
+            }
             Layer::Relu => None,
             Layer::Relu6 => Some(6.0),
-            Layer::Residual { body } => return vec![Layer::Residual { body: self.through(body) }],
+            Layer::Residual { body } => {
+                return vec![Layer::Residual { body: self.through(body, spared) }];
+            }
             Layer::Dropout { p } if matches!(self, Self::Dropout { .. }) => {
                 return vec![Layer::McDropout { p: *p }];
             }
@@ -81,4 +88,14 @@ impl Rule {
             Self::Dropout { .. } => vec![layer.clone()],
         }
     }
+}
+
+/// How many activations there are to replace.
+fn activations(layers: &[Layer]) -> usize {
+    let count = |layer: &Layer| match layer {
+        Layer::Relu | Layer::Relu6 => 1,
+        Layer::Residual { body } => activations(body),
+        _ => 0,
+    };
+    layers.iter().map(count).sum()
 }

@@ -17,6 +17,7 @@ mod lessons;
 mod masks;
 mod models;
 mod nets;
+mod pipeline;
 mod registry;
 mod sample;
 mod score;
