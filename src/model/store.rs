@@ -45,6 +45,8 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "fashion-cnn",
     "fashion-mlp",
     "fashion-cnn-at",
+    "fashion-trades",
+    "fashion-at-awp",
     "fashion-distilled",
     "fashion-random-slope",
     "fashion-bayes",
