@@ -2,8 +2,8 @@
 //! numbers come from `evaluate`).
 //!
 //! Parameters and their moments are plain lists on the host. A step draws a batch, lets the method's
-//! inner attack at it ([`inner`]), and asks the network for the gradients of its weights, starting
-//! from the closed-form gradient of the method's loss with respect to the logits ([`loss`]); so no
+//! inner attack at it (`inner`), and asks the network for the gradients of its weights, starting
+//! from the closed-form gradient of the method's loss with respect to the logits (`loss`); so no
 //! method needs a derivative of its own, every device trains by the same arithmetic, and a resumed
 //! run ends in the same weights, bit for bit, as one that was never interrupted.
 
