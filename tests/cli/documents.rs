@@ -4,6 +4,7 @@ use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
 use epsiloscope::defence::{DEFENCES, Passage};
 use epsiloscope::experiment::LESSONS;
+use epsiloscope::metrics::lamps::LAMPS;
 use std::collections::HashMap;
 
 const COMMANDS: [&str; 14] = [
@@ -129,6 +130,19 @@ fn the_readme_lists_the_defences_and_the_lessons() {
         wanted.push_str(&format!("| `{id}` | {title} | {paper} |\n"));
     }
     assert!(between("lessons") == wanted.trim(), "the README's lessons should be:\n\n{wanted}");
+}
+
+#[test]
+fn the_readme_lists_the_lamps() {
+    let mut wanted = String::from(
+        "| Lamp | What it watches for | When it lights | Asks | Source |\n|---|---|---|---|---|\n",
+    );
+    for lamp in LAMPS {
+        let asks = if lamp.probe.is_some() { "yes" } else { "" };
+        let (id, watches, rule, source) = (lamp.id, lamp.watches, lamp.rule, lamp.source);
+        wanted.push_str(&format!("| `{id}` | {watches} | {rule} | {asks} | {source} |\n"));
+    }
+    assert!(between("lamps") == wanted.trim(), "the README's lamps should be:\n\n{wanted}");
 }
 
 /// Every command line in the README's shell blocks.

@@ -264,6 +264,18 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
                 One(on(confident(), 0, plan(steps, 0.1)).behind_row(&NOTHING, Stance::Adaptive, 1)),
             ],
         ),
+        // A distilled network answers so surely that its loss is flat in single precision.
+        (
+            "vanishing-gradient",
+            [Stance::Gradient, Stance::Adaptive]
+                .map(|stance| One(digit(steps, 0.1).behind("distilled", stance))),
+        ),
+        (
+            "draws",
+            [Stance::Gradient, Stance::Adaptive].map(|stance| {
+                One(case("mnist-cnn-at", 0, "pgd:steps=3", 0.1).behind("resize-pad", stance))
+            }),
+        ),
         (
             "noisy-loss",
             [One(digit(steps, 0.1).behind_row(&CHANCE, Stance::Gradient, 1)), One(easy())],

@@ -180,7 +180,7 @@ pub static LAMPS: &[Lamp] = &[
         watches: "8-bit survival",
         rule: "amber where rounding the attacked picture to 8 bits undoes the attack",
         remedy: "a little more room, or a file that keeps every bit",
-        source: "Rauber et al.: Foolbox, 2017; Croce, Hein: Robustness Evaluations, 2020",
+        source: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, S&P 2017",
         probe: Some(Probe::EightBit),
         naive: true,
         one: Some(rules::eight_bit),

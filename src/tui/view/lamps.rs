@@ -84,7 +84,7 @@ pub fn row(app: &App, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.x, area.y, &line, area.width);
     if let Some(worst) = named.first().filter(|lamp| lamp.colour().warns()) {
         let room = usize::from(area.width).saturating_sub(used);
-        let words = [worst.reason(), worst.brief(), worst.lamp.watches.into()];
+        let words = [worst.reason(), worst.brief()];
         if let Some(text) = words.into_iter().find(|text| columns(text) <= room) {
             buf.set_string(area.x + used as u16, area.y, text, theme.dim);
         }
@@ -140,9 +140,10 @@ pub fn draw(app: &App, at: usize, place: Rect, buf: &mut Buffer) {
     let shown = lit.iter().enumerate().skip(first).take(room);
     for ((i, lamp), y) in shown.zip(inner.y..) {
         let row = Rect { y, height: 1, ..inner };
-        let style = style(theme, lamp.colour());
+        let mut style = style(theme, lamp.colour());
         if i == at {
             buf.set_style(row, theme.selected);
+            style = Style { fg: style.fg, ..theme.selected };
         }
         let mark = if i == at { "▸" } else { " " };
         let head = format!("{mark}{} {:names$}  ", lamp.colour().glyph(), lamp.lamp.name);
