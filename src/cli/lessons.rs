@@ -73,14 +73,11 @@ fn print(lesson: &LessonSpec, report: &LessonReport, out: &mut Output) -> Result
     let mut rows = vec![head.map(str::to_string).to_vec()];
     for (side, made) in report.sides.iter().zip(lesson.sides) {
         let [low, high] = side.robust.interval.map(percent);
-        let epsilon = experiment::size_text(made.norm, made.epsilon);
-        let attack = &side.evaluation.attacks[0];
-        let bound = attack.epsilon.map_or(String::new(), |_| format!(" {} {epsilon}", made.norm));
         rows.push(vec![
             side.label.to_string(),
             side.defence.clone().unwrap_or_else(|| "none".into()),
             side.stance.to_string(),
-            format!("{}{bound}", made.attack),
+            made.attack_text(),
             percent(side.clean.value),
             percent(side.robust.value),
             format!("{low} … {high}"),

@@ -1,13 +1,13 @@
 //! Published lessons as scenarios: the same network and the same pictures, evaluated the way it was
 //! published and the way that broke it, side by side.
 
-use crate::attack::{self, Aim, Flow, Norm, Plan};
+use crate::attack::{self, Aim, Extent, Flow, Norm, Plan};
 use crate::data::Dataset;
 use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
 use crate::experiment::evaluation::{EvaluationReport, Share};
-use crate::experiment::report::{Device, VERSION};
+use crate::experiment::report::{Device, VERSION, size_short};
 use crate::metrics::Rate;
 use serde::Serialize;
 use std::sync::Arc;
@@ -138,6 +138,15 @@ impl Side {
             plan.settings.assign(spec.params, spec.id, part)?;
         }
         Ok(plan)
+    }
+
+    /// The attack and, where it has any, its ε: `pgd L∞ 0.3`.
+    pub fn attack_text(&self) -> String {
+        let id = self.attack.split(':').next().unwrap_or_default();
+        match attack::find(id).map(|spec| spec.extent) {
+            Ok(Extent::Own) => self.attack.to_string(),
+            _ => format!("{} {} {}", self.attack, self.norm, size_short(self.norm, self.epsilon)),
+        }
     }
 
     /// The defence; none for the bare network.

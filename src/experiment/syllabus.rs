@@ -81,11 +81,11 @@ pub static LESSONS: &[LessonSpec] = &[
         sides: &[
             Side {
                 label: "gradient through rounding",
-                defence: "bit-depth:3",
+                defence: "bits:3",
                 stance: Stance::Gradient,
                 ..DIGITS
             },
-            Side { label: "BPDA", defence: "bit-depth:3", ..DIGITS },
+            Side { label: "BPDA", defence: "bits:3", ..DIGITS },
         ],
         claim: Claim::Falls,
     },
@@ -197,12 +197,8 @@ pub static LESSONS: &[LessonSpec] = &[
         paper: "Athalye, Carlini, Wagner, ICML 2018; He et al., WOOT 2017",
         sides: &[
             Side { label: "JPEG alone", defence: "jpeg:75", ..DIGITS },
-            Side { label: "bit depth alone", defence: "bit-depth:3", ..DIGITS },
-            Side {
-                label: "JPEG + bit depth + PGD-AT",
-                defence: "jpeg:75+bit-depth:3+pgd-at",
-                ..DIGITS
-            },
+            Side { label: "bit depth alone", defence: "bits:3", ..DIGITS },
+            Side { label: "JPEG + bit depth + PGD-AT", defence: "jpeg:75+bits:3+pgd-at", ..DIGITS },
         ],
         claim: Claim::Gains,
     },

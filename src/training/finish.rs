@@ -20,6 +20,8 @@ use std::sync::Arc;
 const ROBUST_N: usize = 1000;
 /// Steps of the PGD that measures it.
 const STEPS: i64 = 20;
+/// Samples that AutoAttack is run on: it takes some eight thousand passes for each that resists.
+const AUTO_N: usize = 100;
 
 /// The card of a recipe's network, before anything is measured.
 pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
@@ -163,11 +165,27 @@ impl Measure<'_> {
         let clean = on(whole, usize::MAX, Plan::new(attack::find("fgsm")?, 0.0))?;
         let mut plan = Plan::new(attack::find("pgd")?, recipe.measured_at);
         plan.settings.set("steps", Value::Int(STEPS));
-        let mut robust = vec![row(&on(&built_in, ROBUST_N, plan.clone())?, recipe)];
+        let pgd = format!("pgd:steps={STEPS}");
+        let mut asked = vec![(pgd, plan.clone(), ROBUST_N)];
+        let mut named = |id: &str, n| -> Result<()> {
+            asked.push((id.into(), Plan::new(attack::find(id)?, recipe.measured_at), n));
+            Ok(())
+        };
         if recipe.method.adversary().is_some_and(|a| a.steps == 1) {
             // Beside what an attack of many steps finds: what one step would make believe.
-            let single = Plan::new(attack::find("fgsm")?, recipe.measured_at);
-            robust.push(row(&on(&built_in, ROBUST_N, single)?, recipe));
+            named("fgsm", ROBUST_N)?;
+        }
+        named("autoattack", AUTO_N)?;
+        let (mut robust, mut commands) = (Vec::new(), Vec::new());
+        for (attack, plan, n) in asked {
+            let found = row(&on(&built_in, n, plan)?, recipe);
+            commands.push(format!(
+                "epsiloscope evaluate --model {} --attack {attack} --eps {} --n {}",
+                card.name,
+                experiment::size_short(Norm::Linf, recipe.measured_at),
+                found.n,
+            ));
+            robust.push(found);
         }
         if let Some(test) = &self.test {
             let found = on(test, ROBUST_N, plan)?;
@@ -184,13 +202,7 @@ impl Measure<'_> {
             card.training.insert("whole_test_set".into(), text.into());
         }
         card.accuracy = Some(Accuracy { clean: clean.clean_accuracy, clean_n: clean.n, robust });
-        let command = format!(
-            "epsiloscope evaluate --model {} --attack pgd:steps={STEPS} --eps {} --n {}",
-            card.name,
-            experiment::size_short(Norm::Linf, recipe.measured_at),
-            ROBUST_N.min(built_in.len()),
-        );
-        card.training.insert("measured_by".into(), command.into());
+        card.training.insert("measured_by".into(), commands.into());
         card.training
             .insert("device".into(), format!("{} {}", self.info.kind, self.info.name).into());
         if self.trainer.recipe.models().len() > 1 {

@@ -317,7 +317,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-trades-awp",
         title: "CIFAR TRADES + AWP",
         defence: Some("trades-awp"),
-        epochs: 6,
+        epochs: 10,
         method: Method::Trades { adversary: Adversary::near(8.0 / 255.0, 3, 0.4), beta: 6.0 },
         perturbation: Some(0.005),
         about: "colour pictures, TRADES with adversarial weight perturbation in L∞ 8/255",
@@ -327,7 +327,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-distilled",
         title: "CIFAR distilled",
         defence: Some("distilled"),
-        epochs: 7,
+        epochs: 12,
         method: Method::Distillation { temperature: 50.0 },
         about: "colour pictures, defensive distillation at T = 50",
         ..COLOUR

@@ -55,7 +55,8 @@ fn cards_tell_the_truth_about_accuracy() {
                 plan.settings.assign(plan.attack.params, plan.attack.id, part).unwrap();
             }
             assert_eq!(plan.resolved().to_string(), robust.parameters, "{}", card.name);
-            let n = 200.min(robust.n);
+            // AutoAttack takes some eight thousand passes for each picture that resists.
+            let n = if robust.attack == "autoattack" { 10 } else { 200 }.min(robust.n);
             let found = measure(n, plan);
             close(found.robust_accuracy, robust.accuracy, n as f64);
         }

@@ -1,6 +1,6 @@
 //! The lessons' screen: the list, and the sides of one lesson as bars.
 
-use crate::experiment::{self, Claim, LESSONS, LessonSpec, SideReport};
+use crate::experiment::{Claim, LESSONS, LessonSpec, SideReport};
 use crate::tui::app::App;
 use crate::tui::learn::COUNTS;
 use crate::tui::widgets::panel::panel;
@@ -18,7 +18,9 @@ pub fn letter(at: usize) -> char {
 /// Draws list and lesson on everything between header and footer.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let longest = LESSONS.iter().map(|l| columns(l.id)).max().unwrap_or(0) as u16 + 6;
-    let left = Rect { width: longest.min(area.width / 3), ..area };
+    // Beside the names what was found, where that leaves the bars enough room.
+    let found = if area.width >= 100 { 9 } else { 0 };
+    let left = Rect { width: (longest + found).min(area.width / 3), ..area };
     let x = left.right() + 2;
     let right = Rect { x, width: area.right().saturating_sub(x), ..area };
     list(app, left, buf);
@@ -45,10 +47,19 @@ fn list(app: &App, area: Rect, buf: &mut Buffer) {
         };
         let name = if at == app.learn.at { theme.selected } else { theme.base };
         let room = usize::from(inner.width).saturating_sub(4);
+        let mut text = format!("{:<room$}", shorten(lesson.id, room));
+        let report = app.learn.reports.get(lesson.id);
+        if let Some([first, .., last]) = report.map(|report| report.sides.as_slice()) {
+            let found = format!("{}→{}", percent(first), percent(last));
+            let cut = room.saturating_sub(columns(&found));
+            if columns(lesson.id) < cut {
+                text = format!("{:<cut$}{found}", lesson.id);
+            }
+        }
         let line = Line::from(vec![
             Span::styled(letter(at).to_string(), theme.key),
             Span::styled(format!(" {glyph} "), style),
-            Span::styled(format!("{:<room$}", shorten(lesson.id, room)), name),
+            Span::styled(text, name),
         ]);
         buf.set_line(inner.x, y, &line, inner.width);
     }
@@ -88,24 +99,19 @@ fn lesson(app: &App, lesson: &LessonSpec, area: Rect, buf: &mut Buffer) {
             Some(running) if running.share.0 == at => Some(running.share.1),
             _ => None,
         };
-        let size = experiment::size_text(made.norm, made.epsilon);
-        let defence = if made.defence.is_empty() { "no defence" } else { made.defence };
-        let what = format!(
-            "{} {} ε {size} on {} behind {defence}, {}",
-            made.attack, made.norm, made.model, made.stance
-        );
+        let plus = if made.defence.is_empty() { "" } else { " + " };
+        let (attack, model, defence) = (made.attack_text(), made.model, made.defence);
+        let what = format!("{attack}, {model}{plus}{defence}, {}", made.stance);
         side(app, made.label, &what, (app.learn.side(at), share), place, buf);
         y += 3 + thick;
     }
-    let words = conclusion(app, lesson);
-    for text in wrap(&words.0, width) {
-        if y < inner.bottom() {
-            buf.set_stringn(inner.x, y, text, width, words.1);
+    for (words, style) in [conclusion(app, lesson), (lesson.paper.into(), theme.dim)] {
+        for text in wrap(&words, width) {
+            if y < inner.bottom() {
+                buf.set_stringn(inner.x, y, text, width, style);
+            }
+            y += 1;
         }
-        y += 1;
-    }
-    if y < inner.bottom() {
-        buf.set_stringn(inner.x, y, shorten(lesson.paper, width), width, theme.dim);
     }
 }
 
@@ -129,10 +135,9 @@ fn side(
             let [low, high] = side.robust.interval.map(|end| end * 100.0);
             let glyph = if side.robust.value >= 0.5 { "✓" } else { "✗" };
             let robust = side.robust.value * 100.0;
-            format!(
-                "{glyph} {robust:.0} % robust ({low:.0}…{high:.0}), {:.0} % clean",
-                side.clean.value * 100.0
-            )
+            let text = format!("{glyph} {robust:.0} % robust ({low:.0}…{high:.0})");
+            let clean = format!("{text}, {:.0} % clean", side.clean.value * 100.0);
+            if columns(label) + 2 + columns(&clean) <= width { clean } else { text }
         }
         (None, Some(share)) => format!("… {:.0} % done", share * 100.0),
         (None, None) => "not measured yet".to_string(),
@@ -159,13 +164,18 @@ fn side(
     buf.set_stringn(area.x, area.bottom() - 1, shorten(what, width), width, theme.dim);
 }
 
+/// A side's robust accuracy in whole percent.
+fn percent(side: &SideReport) -> String {
+    format!("{:.0}", side.robust.value * 100.0)
+}
+
 fn conclusion(app: &App, lesson: &LessonSpec) -> (String, Style) {
     let theme = &app.theme;
     let Some(report) = app.learn.reports.get(lesson.id).filter(|_| app.learn.running().is_none())
     else {
         return (String::new(), theme.dim);
     };
-    let percent = |side: &SideReport| format!("{:.0} %", side.robust.value * 100.0);
+    let percent = |side: &SideReport| format!("{} %", percent(side));
     let (first, last) = match report.sides.as_slice() {
         [first, .., last] => (percent(first), percent(last)),
         _ => return (String::new(), theme.dim),
