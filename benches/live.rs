@@ -4,6 +4,8 @@
 //! - `step/pgd`: one step of PGD on the same network (40 steps, divided). It may cost at most half as
 //!   much again: there is no hidden work in it.
 //! - `attack/pgd-40`: from the picture to the judged and measured report.
+//! - `lamps/attack`, `lamps/watch`: an attack that fails, and what its evaluation lamps ask by
+//!   themselves. The second takes at most a tenth of the first.
 //!
 //! Criterion shows the steps as elements a second: `step/bare` over `step/pgd` is the factor.
 //!
@@ -20,7 +22,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epsiloscope::attack::{Budget, Goal, Norm, Plan, Problem, Unobserved, Victim, find, launch};
 use epsiloscope::data::{Dataset, Sample};
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};
-use epsiloscope::experiment::{self, Experiment};
+use epsiloscope::experiment::{self, Experiment, Scene};
 use epsiloscope::model::{Classifier, Model};
 use epsiloscope::parameter::Value;
 use std::hint::black_box;
@@ -97,5 +99,22 @@ fn attack(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, step, attack);
+fn lamps(criterion: &mut Criterion) {
+    let (sample, _, chosen) = setting();
+    let model = Model::load("mnist-cnn-at", &chosen.device).expect("the model loads");
+    let experiment =
+        Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
+    let run = || experiment::run(&experiment, &mut Unobserved).expect("the attack runs");
+    let report = run();
+    assert!(!report.success, "an attack that reached its goal has little left to ask");
+    let scene = Scene { experiment: &experiment, report: &report, row: None };
+    let watch = || experiment::watch(&scene, &mut Unobserved, &mut |_| ()).expect("the lamps");
+    assert!(watch() > 0, "something is asked");
+    let mut group = criterion.benchmark_group("lamps");
+    group.bench_function("attack", |bencher| bencher.iter(|| black_box(run().success)));
+    group.bench_function("watch", |bencher| bencher.iter(|| black_box(watch())));
+    group.finish();
+}
+
+criterion_group!(benches, step, attack, lamps);
 criterion_main!(benches);

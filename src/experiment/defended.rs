@@ -77,19 +77,29 @@ pub(super) fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer
 /// Device failures; those of the stages.
 pub fn know(pipeline: &Pipeline, original: &Picture) -> Result<Known> {
     let Answer { prediction, refused, .. } = answer_of(pipeline, original)?;
-    let ms = five(|| lap(pipeline, original))?;
-    let extra_ms = ms - bare_ms(&pipeline.base, original)?;
+    let (ms, extra_ms) = laps(pipeline, original)?;
     Ok(Known { clean: prediction, refused, ms, extra_ms })
 }
 
-/// What one answer takes longer than one of the bare network: median of five, in ms.
+/// What one answer takes longer than one of the bare network, in ms.
 pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
-    Ok(five(|| lap(pipeline, picture))? - bare_ms(&pipeline.base, picture)?)
+    Ok(laps(pipeline, picture)?.1)
 }
 
 /// How long one answer of the bare network takes, in milliseconds (median of five).
 pub(super) fn bare_ms(model: &Model, picture: &Picture) -> Result<f64> {
     five(|| bare_lap(model, picture))
+}
+
+/// How long one answer takes and what it takes longer than one of the bare network, in ms: medians
+/// of five. The two are timed in turns, so that other work on the machine slows both alike.
+fn laps(pipeline: &Pipeline, picture: &Picture) -> Result<(f64, f64)> {
+    let pair = |_| Ok((lap(pipeline, picture)?, bare_lap(&pipeline.base, picture)?));
+    let pairs = (0..5).map(pair).collect::<Result<Vec<_>>>()?;
+    let of = |figure: fn(&(f64, f64)) -> f64| {
+        median(pairs.iter().map(figure).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    Ok((of(|(ms, _)| *ms), of(|(ms, bare)| ms - bare)))
 }
 
 /// How long one answer takes, in milliseconds.
