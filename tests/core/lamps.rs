@@ -435,6 +435,16 @@ fn a_probe_can_be_stopped_and_a_success_needs_none() {
     assert!(warns.is_empty(), "{warns:?}");
 }
 
+/// A photograph has so many pixels that small changes of all of them add up to a long way.
+#[test]
+fn nothing_is_called_broken_on_an_undefended_photograph() {
+    for sample in [0, 7] {
+        let photograph = case("photo-efficientnet-lite0", sample, "pgd:steps=3", 2.0 / 255.0);
+        let path = Show::One(photograph).of("gradient-path");
+        assert_eq!(path.colour, Colour::Green, "{}", path.reason);
+    }
+}
+
 #[test]
 fn an_evaluation_looks_at_single_samples_too() {
     let plans = vec![plan("pgd:steps=10", 0.1)];

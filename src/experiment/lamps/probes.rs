@@ -20,8 +20,9 @@ use burn::tensor::Tensor;
 /// Differences along so many directions at most, and at least.
 const DIRECTIONS: (u64, u64) = (16, 3);
 
-/// How far the picture moves for a difference: far enough to be felt through rounding.
-const STRIDE: f32 = 0.01;
+/// How far the picture moves for a difference, in L2: far enough to be felt through rounding, near
+/// enough for a photograph's many pixels together to stay where the network is straight.
+const STRIDE: f32 = 0.04;
 
 /// The neighbourhood in which the loss is called noisy, and how often it is looked at there (Pintor et
 /// al. 2022).
@@ -310,8 +311,9 @@ impl<'a> Prober<'a> {
     fn path(&mut self, most: u64, observer: &mut dyn Observer) -> Result<Path> {
         let count = directions(most, self.scene.look()).unwrap_or(DIRECTIONS.1) as usize;
         let shape = self.scene.report.original.shape();
+        let stride = STRIDE / (shape.iter().product::<usize>() as f32).sqrt();
         // Away from the walls of the box, so that there is room on both sides.
-        let inside = |pixel: &f32| pixel.clamp(STRIDE, 1.0 - STRIDE);
+        let inside = |pixel: &f32| pixel.clamp(stride, 1.0 - stride);
         let x: Vec<f32> = self.scene.report.original.pixels().iter().map(inside).collect();
         let at = Rows::new(shape, x.clone()).tensor(self.scene.experiment.model.network.device());
         let goals: [Goal; 1] = [self.scene.report.goal()];
@@ -326,7 +328,7 @@ impl<'a> Prober<'a> {
             let signs: Vec<f32> = self.signs(Probe::Path, direction).take(x.len()).collect();
             let along = gradient.row(0).iter().zip(&signs);
             foretold.push(along.map(|(g, s)| f64::from(*g) * f64::from(*s)).sum());
-            for way in [STRIDE, -STRIDE] {
+            for way in [stride, -stride] {
                 rows.push(&x.iter().zip(&signs).map(|(x, s)| x + way * s).collect::<Vec<_>>());
             }
         }
