@@ -53,6 +53,8 @@ static EMBEDDED: &[(&str, &str, &[u8])] = embedded![
     "cifar-resnet",
     "cifar-plain",
     "cifar-fast-at",
+    "cifar-trades-awp",
+    "cifar-distilled",
     "photo-efficientnet-lite0",
 ];
 

@@ -311,10 +311,11 @@ impl<'a> Prober<'a> {
     fn path(&mut self, most: u64, observer: &mut dyn Observer) -> Result<Path> {
         let count = directions(most, self.scene.look()).unwrap_or(DIRECTIONS.1) as usize;
         let shape = self.scene.report.original.shape();
-        let stride = STRIDE / (shape.iter().product::<usize>() as f32).sqrt();
+        let pixels = self.scene.report.original.pixels();
         // Away from the walls of the box, so that there is room on both sides.
-        let inside = |pixel: &f32| pixel.clamp(stride, 1.0 - stride);
-        let x: Vec<f32> = self.scene.report.original.pixels().iter().map(inside).collect();
+        let inside = |room: f32| pixels.iter().map(|p| p.clamp(room, 1.0 - room)).collect();
+        let mut stride = STRIDE / (pixels.len() as f32).sqrt();
+        let mut x: Vec<f32> = inside(stride);
         let at = Rows::new(shape, x.clone()).tensor(self.scene.experiment.model.network.device());
         let goals: [Goal; 1] = [self.scene.report.goal()];
         let slope = self.with(|victim, surrogate| match surrogate {
@@ -322,6 +323,12 @@ impl<'a> Prober<'a> {
             None => victim.slope(&at, &goals, &Margin),
         })?;
         let gradient = Rows::read(&slope.gradient)?;
+        let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
+        if dead {
+            // On a stair there is no slope to compare; whether the margin moves is seen one stair on.
+            stride = NEAR.0;
+            x = inside(stride);
+        }
         let mut rows = Rows::new(shape, Vec::new());
         let mut foretold = Vec::with_capacity(count);
         for direction in 0..count {
@@ -335,7 +342,6 @@ impl<'a> Prober<'a> {
         let margins = self.margins(&rows, observer)?;
         // Climbing lowers the margin.
         let found: Vec<f64> = margins.chunks(2).map(|pair| pair[1] - pair[0]).collect();
-        let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
         Ok(Path::new(&foretold, &found, dead))
     }
 
