@@ -99,6 +99,24 @@ pub struct Pick {
     pub image: Option<PathBuf>,
 }
 
+/// Which samples.
+#[derive(Args, Debug)]
+pub struct Samples {
+    /// Data set [default: the model's own]
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Over how many samples [default: 200, or all where fewer]
+    #[arg(long, value_name = "N")]
+    pub n: Option<usize>,
+    /// The first sample's number in the data set
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub from: usize,
+    /// Pictures attacked at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: u32,
+}
+
 /// What the dashboard begins with.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The dashboard begins with")]

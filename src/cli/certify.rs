@@ -8,11 +8,10 @@ use super::output::{Output, Style};
 use super::plan::Loader;
 use super::{plan, progress};
 use crate::attack::Flow;
-use crate::data::Dataset;
 use crate::defence::{Pipeline, Stack};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Certification, CertifyReport, Status};
-use crate::model::{self, Model};
+use crate::model::Model;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -24,10 +23,8 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
     // So many votes decide whether the attack has changed the answer.
     let stack = Stack::parse(&format!("smoothing:sigma={}:alpha={}", args.sigma, args.alpha))
         .map_err(|error| Error { place: "--sigma".into(), ..error })?;
-    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
-    let name = plan::model_name(args.model.as_deref(), &pick, &context.config);
-    let (card, _) = model::find_card(&name)?;
-    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
+    let (given, config) = (args.dataset.as_deref(), &context.config);
+    let (name, dataset) = plan::whole(args.model.as_deref(), given, config)?;
     let samples = plan::count(Some(args.n_samples), args.sample, &dataset)?;
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;

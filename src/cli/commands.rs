@@ -1,6 +1,6 @@
 //! The flags of the commands that compute.
 
-use super::args::{List, Manner, Method, Pick};
+use super::args::{List, Manner, Method, Pick, Samples};
 use crate::defence::DRAWS;
 use crate::experiment::LESSON_N;
 use clap::{Args, ValueHint};
@@ -82,19 +82,9 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16, requires = "defence")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
-    /// Data set [default: the model's own]
-    #[arg(long, value_name = "ID")]
-    pub dataset: Option<String>,
-    /// Over how many samples [default: 200, or all where fewer]
-    #[arg(long, value_name = "N")]
-    pub n: Option<usize>,
-    /// The first sample's number in the data set
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    pub from: usize,
-    /// Pictures attacked at a time
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub batch_size: u32,
+    /// Which samples.
+    #[command(flatten)]
+    pub samples: Samples,
     /// Attacks, separated by commas or repeated; each may bring parameters: pgd:steps=100
     /// [default: pgd]
     #[arg(long, value_name = "ID[:NAME=VALUE]", value_delimiter = ',')]
@@ -198,19 +188,9 @@ pub struct RocArgs {
     #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
-    /// Data set [default: the model's own]
-    #[arg(long, value_name = "ID")]
-    pub dataset: Option<String>,
-    /// Over how many samples [default: 200, or all where fewer]
-    #[arg(long, value_name = "N")]
-    pub n: Option<usize>,
-    /// The first sample's number in the data set
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    pub from: usize,
-    /// Pictures attacked at a time
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub batch_size: u32,
+    /// Which samples.
+    #[command(flatten)]
+    pub samples: Samples,
     /// Which attack.
     #[command(flatten)]
     pub method: Method,

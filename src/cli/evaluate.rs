@@ -1,13 +1,13 @@
 //! `evaluate`: clean and robust accuracy over many samples.
 
 use super::Context;
+use super::args::Samples;
 use super::commands::EvaluateArgs;
 use super::interrupt::Interrupt;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{lamps, plan, progress};
 use crate::attack::{Extent, Flow};
-use crate::data::Dataset;
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{
@@ -19,11 +19,9 @@ use std::sync::Arc;
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
-    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
-    let name = plan::model_name(args.model.as_deref(), &pick, &context.config);
-    let (card, _) = model::find_card(&name)?;
-    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
-    let n = plan::count(args.n, args.from, &dataset)?;
+    let Samples { dataset, n, from, batch_size } = &args.samples;
+    let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
+    let n = plan::count(*n, *from, &dataset)?;
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
     let seed = context.config.seed;
@@ -48,11 +46,11 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         model,
         defence: defence.transpose()?,
         dataset,
-        first: args.from,
+        first: *from,
         n,
         plans,
         every: args.every,
-        batch_size: args.batch_size as usize,
+        batch_size: *batch_size as usize,
         device: chosen.info,
         state: state.transpose()?,
     };

@@ -32,6 +32,22 @@ pub fn model_name(given: Option<&str>, pick: &Pick, config: &Config) -> String {
     first.map_or_else(|| config.model.clone(), |card| card.name)
 }
 
+/// The name of a model, and the data set it is asked about: as given, else each other's.
+///
+/// # Errors
+/// Usage, for names that there are not.
+pub fn whole(
+    model: Option<&str>,
+    dataset: Option<&str>,
+    config: &Config,
+) -> Result<(String, Arc<Dataset>)> {
+    let pick = Pick { dataset: dataset.map(str::to_string), ..Default::default() };
+    let name = model_name(model, &pick, config);
+    let (card, _) = model::find_card(&name)?;
+    let dataset = Dataset::load(dataset_id(dataset, &card)?)?;
+    Ok((name, dataset))
+}
+
 /// The data set: as given, else the model's own.
 pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str> {
     match given {

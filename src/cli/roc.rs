@@ -1,27 +1,26 @@
 //! `roc`: how well a detector tells attacked pictures from clean ones.
 
 use super::Context;
+use super::args::Samples;
 use super::commands::RocArgs;
 use super::evaluate::{between, percent};
 use super::output::{Output, Style};
 use super::plan::Loader;
 use super::{plan, progress};
 use crate::attack::Flow;
-use crate::data::Dataset;
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{self, Defended, Evaluation, RocPoint, RocReport, Share, Status};
-use crate::model::{self, Model};
+use crate::model::Model;
 use std::sync::Arc;
 
 /// Runs the command.
 pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
-    let (stack, stance) = (Stack::parse(&args.defence)?, Stance::parse(&args.stance)?);
-    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
-    let name = plan::model_name(args.model.as_deref(), &pick, &context.config);
-    let (card, _) = model::find_card(&name)?;
-    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
-    let n = plan::count(args.n, args.from, &dataset)?;
+    let stack = Stack::parse_among(&args.defence, &context.config.hybrids)?;
+    let stance = Stance::parse(&args.stance)?;
+    let Samples { dataset, n, from, batch_size } = &args.samples;
+    let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
+    let n = plan::count(*n, *from, &dataset)?;
     let chosen = context.device();
     let model = Model::load(&name, &chosen.device)?;
     let seed = context.config.seed;
@@ -29,8 +28,8 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
     let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut Loader::new(&chosen))?;
     let pipeline = Arc::new(pipeline);
     let task = Evaluation {
-        first: args.from,
-        batch_size: args.batch_size as usize,
+        first: *from,
+        batch_size: *batch_size as usize,
         defence: Some(Defended { pipeline, stance, draws: args.eot.into() }),
         ..Evaluation::new(model, dataset, n, plan, chosen.info)
     };

@@ -9,7 +9,7 @@ use super::progress;
 use crate::attack::Flow;
 use crate::error::Result;
 use crate::model::Card;
-use crate::training::{self, RECIPES, Recipe, TrainOptions};
+use crate::training::{self, Progress, RECIPES, Recipe, TrainOptions};
 
 /// The recipes, for the help.
 pub fn recipes_help() -> String {
@@ -51,6 +51,9 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
                 let right = p.accuracy * 100.0;
                 bar.set_prefix(format!("epoch {}/{} {right:.1} % right", p.epoch + 1, p.epochs));
                 bar.set_message(curves.text(p));
+                if bar.is_hidden() && p.batch == p.batches {
+                    note(&line(p));
+                }
             }
         }
         if interrupt.asked() { Flow::Stop } else { Flow::Continue }
@@ -69,6 +72,19 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An epoch in a line, where no bar is seen: in a file, hours later, it has to be told apart.
+fn line(p: &Progress) -> String {
+    let right = p.accuracy * 100.0;
+    let mut text =
+        format!("epoch {}/{}: loss {:.4}, {right:.1} % right", p.epoch + 1, p.epochs, p.loss);
+    if let Some(probe) = p.probe {
+        let (clean, attacked) = (probe.clean * 100.0, probe.attacked * 100.0);
+        let steps = probe.steps;
+        text += &format!("; of a batch {clean:.1} % clean, {attacked:.1} % under PGD-{steps}");
+    }
+    text
 }
 
 /// What came out, and how to use it.
@@ -99,4 +115,30 @@ fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> 
         }
     }
     out.line(&format!("use it by --model {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::Probe;
+
+    #[test]
+    fn an_epoch_is_told_in_a_line() {
+        let probe = Some(Probe { clean: 0.95, attacked: 0.3, steps: 5, epsilon: 0.1, fresh: true });
+        let progress = Progress {
+            phase: "training",
+            epoch: 2,
+            epochs: 9,
+            batch: 7,
+            batches: 7,
+            loss: 0.25,
+            accuracy: 0.9,
+            probe,
+        };
+        let with =
+            "epoch 3/9: loss 0.2500, 90.0 % right; of a batch 95.0 % clean, 30.0 % under PGD-5";
+        assert_eq!(line(&progress), with);
+        let without = "epoch 3/9: loss 0.2500, 90.0 % right";
+        assert_eq!(line(&Progress { probe: None, ..progress }), without);
+    }
 }

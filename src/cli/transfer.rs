@@ -5,17 +5,14 @@ use super::commands::TransferArgs;
 use super::evaluate::percent;
 use super::output::{Output, Style};
 use super::{plan, progress};
-use crate::data::Dataset;
 use crate::error::Result;
 use crate::experiment::{self, Transfer, TransferReport};
 use crate::model::{self, Card, Model};
 
 /// Runs the command.
 pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
-    let pick = super::args::Pick { dataset: args.dataset.clone(), ..Default::default() };
-    let head = plan::model_name(args.models.first().map(String::as_str), &pick, &context.config);
-    let (card, _) = model::find_card(&head)?;
-    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &card)?)?;
+    let first = args.models.first().map(String::as_str);
+    let (_, dataset) = plan::whole(first, args.dataset.as_deref(), &context.config)?;
     let names: Vec<String> = match args.models.as_slice() {
         [] => {
             // All that were ever trained for it would be too many to read.

@@ -218,7 +218,7 @@ pub(super) fn calibrated(pipeline: &Pipeline, score: Suspicion, rate: f64) -> Re
     let share = (rate * n as f64) as usize;
     let len = DATASETS.iter().find(|row| row.id == data).map_or(0, |row| row.len);
     let of = match n == len / step(len) {
-        true => format!("{n} samples of {data}, one in {}", step(len)),
+        true => format!("{n} samples of {data} (one in {})", step(len)),
         false => format!("{n} mirrored and shifted versions of the pictures of {data}"),
     };
     Ok(Guard { detects: true, score, threshold, basis: format!("{share} of {of} exceed it") })

@@ -48,7 +48,6 @@ fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
     let picture = Dataset::load("mnist").unwrap().sample(0).picture;
     let stack = Stack::parse("median:7+median:7+median:7").unwrap();
     let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
-    let told = experiment::know(&pipeline, &picture).unwrap().extra_ms;
     let data = TensorData::new(picture.pixels().to_vec(), [1, 1, 28, 28]);
     let images = Tensor::<4>::from_data(data, &Device::flex());
     let median = |call: &dyn Fn()| {
@@ -61,11 +60,19 @@ fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
         laps.sort_by(f64::total_cmp);
         laps[4]
     };
-    let defended = median(&|| drop(pipeline.once(&picture).unwrap()));
-    let bare = median(&|| drop(model.network.logits(&images).unwrap()));
-    // The machine may be busy with something else: within a factor of three.
-    let extra = defended - bare;
-    assert!(told > extra / 3.0 && told < extra * 3.0, "{told} ms, {defended} − {bare}");
+    // The machine may be busy with something else for a while, but not each of twenty times.
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        let told = experiment::know(&pipeline, &picture).unwrap().extra_ms;
+        let defended = median(&|| drop(pipeline.once(&picture).unwrap()));
+        let bare = median(&|| drop(model.network.logits(&images).unwrap()));
+        let extra = defended - bare;
+        if told > extra / 1.5 && told < extra * 1.5 {
+            return;
+        }
+        seen.push((told, extra));
+    }
+    panic!("told and measured, in ms: {seen:?}");
 }
 
 #[test]
