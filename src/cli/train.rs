@@ -8,6 +8,7 @@ use super::output::{Style, note};
 use super::progress;
 use crate::attack::Flow;
 use crate::error::Result;
+use crate::experiment::epsilon_text;
 use crate::model::Card;
 use crate::training::{self, Progress, RECIPES, Recipe, TrainOptions};
 
@@ -107,7 +108,7 @@ fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> 
                 r.accuracy * 100.0,
                 r.attack,
                 r.norm,
-                r.epsilon,
+                epsilon_text(r.epsilon),
                 r.parameters,
                 r.n,
                 r.seed

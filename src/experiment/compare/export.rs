@@ -243,7 +243,7 @@ impl CompareReport {
 pub const LEGEND: &str = "✓ right  ✗ fooled  ! wrong before  ⚑ detected  ? abstained";
 
 /// What robust accuracy counts.
-pub const COUNTED: &str = "misclassified counts as broken, refused as held";
+pub const COUNTED: &str = "upper bounds; misclassified counts as broken, refused as held";
 
 /// An outcome in a word.
 pub fn word(outcome: Outcome) -> &'static str {
