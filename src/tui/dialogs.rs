@@ -272,11 +272,8 @@ impl Row {
         match self {
             Self::Norm => app.plan.norm.to_string(),
             Self::Seed => app.plan.seed.to_string(),
-            Self::Defence(i) => {
-                let shield = &app.defences[i];
-                let stance = shield.stance.map_or(String::new(), |stance| format!(", {stance}"));
-                format!("{}{stance}", if shield.on { "on" } else { "off" })
-            }
+            // The heading says the stance of those that have none of their own.
+            Self::Defence(i) => app.defences[i].stance.map_or_else(String::new, |s| s.to_string()),
             _ => match self.param_value(app) {
                 Value::Auto => match self.resolved(app) {
                     Value::Auto => "auto".into(),

@@ -57,6 +57,14 @@ impl Shield {
         }
     }
 
+    /// What it does something to; a hybrid does to several.
+    pub fn family(&self) -> &'static str {
+        match self.stack.layers() {
+            [one] => one.defence.family,
+            _ => "hybrid",
+        }
+    }
+
     /// The rows of the registry that it is made of.
     pub fn specs(&self) -> impl Iterator<Item = &'static DefenceSpec> + '_ {
         self.stack.layers().iter().map(|layer| layer.defence)

@@ -2,6 +2,7 @@
 
 use crate::contests;
 use crate::fake::{self, answers, press, send};
+use crate::snapshots::{render, text};
 use epsiloscope::attack::{Aim, Norm};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{Request, RunJob, Samples, Update};
@@ -317,6 +318,14 @@ fn defences_are_switched_and_changed() {
     update(&mut app, TurnStance);
     update(&mut app, TurnStance);
     assert_eq!((app.defences[0].stance, app.stance), (Some(Stance::Gradient), Stance::Naive));
+    let row = |app: &App| {
+        let screen = text(&render(app));
+        screen.lines().find(|line| line.contains("] bit depth")).unwrap().to_string()
+    };
+    assert!(row(&app).contains("[ ] bit depth") && row(&app).contains(" gradient "));
+    run_after(&mut app, Toggle).expect("a run");
+    assert!(row(&app).contains("[x] bit depth") && row(&app).contains(" gradient "));
+    run_after(&mut app, Toggle).expect("a run");
     update(&mut app, Back);
     assert!(run_after(&mut app, ToggleStance).is_none() && app.stance == Stance::Adaptive);
 }

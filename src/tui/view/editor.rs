@@ -2,6 +2,7 @@
 
 use crate::tui::app::App;
 use crate::tui::dialogs::{self, Editor, Row, Subject};
+use crate::tui::shields::Shield;
 use crate::tui::widgets::panel::window;
 use crate::tui::widgets::text::{columns, shorten, wrap};
 use ratatui::buffer::Buffer;
@@ -46,8 +47,19 @@ pub fn draw(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
     let inner = window(&heading, place, theme, buf);
     let rows = dialogs::rows(app, editor.subject);
     let (body, first) = body(inner, rows.len(), editor.at);
+    let mut family = "";
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(body.y..body.bottom()) {
-        draw_row(app, *row, i == editor.at, Rect { y, height: 1, ..body }, buf);
+        let area = Rect { y, height: 1, ..body };
+        draw_row(app, *row, i == editor.at, area, buf);
+        if let Row::Defence(at) = row {
+            let now = app.defences.get(*at).map_or("", Shield::family);
+            if now != family {
+                let x = area.right().saturating_sub(columns(now) as u16 + 1);
+                let style = if i == editor.at { theme.selected } else { theme.dim };
+                buf.set_string(x, y, now, style);
+            }
+            family = now;
+        }
     }
     let below = rows.len().saturating_sub(first + usize::from(body.height));
     for (more, y, arrow) in [(first, place.y, "↑"), (below, body.bottom(), "↓")] {
@@ -76,20 +88,22 @@ fn draw_row(app: &App, row: Row, here: bool, area: Rect, buf: &mut Buffer) {
         buf.set_style(area, style);
     }
     let (name, value) = (row.name(app), row.value(app));
-    let left = match row {
-        Row::Defence(_) => format!("[{}] {name}", if value == "on" { "x" } else { " " }),
-        Row::DefenceParam(..) => format!("      {name}"),
-        _ => name,
+    let (open, close) = if here { ("◂", "▸") } else { (" ", " ") };
+    let changed = format!("{open} {value} {close}");
+    let (left, right) = match row {
+        Row::Defence(at) => {
+            let mark = if app.defences[at].on { "x" } else { " " };
+            (format!("[{mark}] {name}"), format!("  {value}"))
+        }
+        Row::DefenceParam(..) => (format!("      {name}"), changed),
+        _ => (name, changed),
     };
     // Values begin where names end, but leave themselves at least half of a narrow window.
     let names = 30.min(area.width / 2).saturating_sub(2);
     buf.set_string(area.x, area.y, if here { "▸" } else { " " }, style);
     let left = shorten(&left, names.into());
     buf.set_stringn(area.x + 2, area.y, left, names.into(), style);
-    if !matches!(row, Row::Defence(_)) {
-        let (open, close) = if here { ("◂", "▸") } else { (" ", " ") };
-        let x = area.x + names + 4;
-        let room = usize::from(area.right().saturating_sub(x));
-        buf.set_stringn(x, area.y, format!("{open} {value} {close}"), room, style);
-    }
+    let x = area.x + names + 4;
+    let room = usize::from(area.right().saturating_sub(x));
+    buf.set_stringn(x, area.y, right, room, style);
 }
