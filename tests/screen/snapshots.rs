@@ -339,3 +339,22 @@ fn any_size_can_be_drawn() {
     app.size = (39, 11);
     insta::assert_snapshot!("too_small", text(&render(&app)));
 }
+
+#[test]
+fn many_defences_stand_side_by_side_in_single_lines() {
+    let mut app = after((120, 36), &[]);
+    for shield in app.defences.iter_mut().take(12) {
+        shield.on = true;
+    }
+    let screen = text(&render(&app));
+    let strip = screen.lines().skip_while(|line| !line.starts_with(" defences")).skip(1).take(2);
+    let strip: Vec<&str> = strip.collect();
+    assert!(strip[0].contains("no defence") && strip[1].contains("bit depth"), "{strip:?}");
+    assert!(strip.iter().all(|line| line.matches("bit depth").count() <= 1), "{strip:?}");
+    assert!(strip[0].contains("median") && strip[1].contains("+5 more"), "{strip:?}");
+    for shield in app.defences.iter_mut().skip(9) {
+        shield.on = false;
+    }
+    let screen = text(&render(&app));
+    assert!(!screen.contains("more: 2") && screen.contains("noise"), "{screen}");
+}

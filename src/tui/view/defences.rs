@@ -110,7 +110,7 @@ fn widths(cells: &[Cell], room: u16) -> Vec<u16> {
     }
 }
 
-/// Draws the strip: three rows a cell where there is room, else two; as a list where it is narrow.
+/// Draws the strip: three rows a cell where there is room, else two; single lines where they are many.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     if area.height < 2 {
         return;
@@ -136,7 +136,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = panel(heading, Line::styled(note, style), area, theme, buf);
     let cells = cells(app);
     if inner.width < 15 * cells.len() as u16 {
-        return rows(app, &cells, inner, buf);
+        return grid(app, &cells, inner, buf);
     }
     let mut x = inner.x;
     for (cell, width) in cells.iter().zip(widths(&cells, inner.width)) {
@@ -200,23 +200,36 @@ fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
     ])]
 }
 
-/// The cells as rows of a list.
-fn rows(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
+/// Columns that a cell of a single line needs at least.
+const NARROW: u16 = 20;
+
+/// The cells as single lines, in as many columns as it takes to show all of them.
+fn grid(app: &App, cells: &[Cell], area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    let names =
-        cells.iter().map(|c| columns(&c.name)).max().unwrap_or(0).min(usize::from(area.width) / 2);
-    for (cell, y) in cells.iter().zip(area.y..area.bottom()) {
-        buf.set_stringn(area.x, y, shorten(&cell.name, names), names, theme.strong);
-        let x = area.x + names as u16 + 2;
-        let room = area.right().saturating_sub(x);
-        if cell.answer.is_none() {
-            buf.set_stringn(x, y, missing(app, cell), room.into(), theme.dim);
-        }
-        if let Some(a) = &cell.answer {
-            let place = Rect { x, y, width: room, height: 2 };
-            if let Some(line) = spread(a, place, theme.dim).first() {
-                buf.set_line(x, y, line, room);
-            }
-        }
+    let most = (area.width / NARROW).max(1);
+    let wanted = (cells.len() as u16).div_ceil(area.height.max(1));
+    let across = wanted.clamp(1, most);
+    let width = area.width / across;
+    let room = usize::from(across * area.height);
+    let hidden = if cells.len() > room { cells.len() + 1 - room } else { 0 };
+    let longest = cells.iter().map(|cell| columns(&cell.name)).max().unwrap_or(0);
+    let names = (longest + 1).min(usize::from(width) * 3 / 5);
+    for (at, cell) in cells.iter().take(cells.len() - hidden).enumerate() {
+        let (x, y) = (at as u16 / area.height * width, at as u16 % area.height);
+        let (x, y) = (area.x + x, area.y + y);
+        let name = shorten(&cell.name, names.saturating_sub(1));
+        buf.set_stringn(x, y, name, names, theme.strong);
+        let room = width.saturating_sub(names as u16 + 2);
+        let place = Rect::new(x + names as u16 + 1, y, room, 2);
+        let line = match &cell.answer {
+            Some(a) => spread(a, place, theme.dim).swap_remove(0),
+            None => Line::styled(missing(app, cell), theme.dim),
+        };
+        buf.set_line(place.x, y, &line, place.width);
+    }
+    if hidden > 0 {
+        let (x, y) = (area.x + (across - 1) * width, area.bottom() - 1);
+        let text = format!("+{hidden} more: 2");
+        buf.set_stringn(x, y, shorten(&text, width.into()), width.into(), theme.accent);
     }
 }
