@@ -9,6 +9,8 @@ mod compare;
 mod contests;
 #[path = "screen/fake.rs"]
 mod fake;
+#[path = "screen/gauge.rs"]
+mod gauge;
 #[path = "screen/lamps.rs"]
 mod lamps;
 #[path = "screen/pty.rs"]

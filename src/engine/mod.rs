@@ -7,6 +7,7 @@
 
 mod compare;
 mod device;
+mod gauge;
 mod guarding;
 mod lamps;
 mod lessons;
@@ -17,7 +18,7 @@ mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
 pub use protocol::{
-    CompareJob, JobId, LessonJob, ModelInfo, ProbeJob, RaceJob, Request, RunJob, Samples,
+    CompareJob, GaugeJob, JobId, LessonJob, ModelInfo, ProbeJob, RaceJob, Request, RunJob, Samples,
     SearchJob, TransferJob, Update, Whose,
 };
 pub use worker::{Engine, Sink};

@@ -6,8 +6,8 @@ use crate::defence::{Stack, Stance};
 use crate::error::{Error, Result};
 use crate::experiment::compare::{Finding, Findings};
 use crate::experiment::{
-    Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report, SideReport,
-    TransferReport,
+    CertifyReport, Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report,
+    RocReport, SideReport, TransferReport,
 };
 use crate::metrics::lamps::{Evidence, Probe};
 use crate::model::Card;
@@ -140,6 +140,39 @@ pub struct CompareJob {
     pub done: Findings,
 }
 
+/// Measure what a defence is worth by itself, whatever attack is on the screen.
+#[derive(Clone, Debug)]
+pub enum GaugeJob {
+    /// Certify a sample of a data set by randomised smoothing; answered by [`Update::Certified`].
+    Certify {
+        /// The data set.
+        dataset: Arc<Dataset>,
+        /// The sample's number.
+        index: usize,
+        /// σ of the noise, in pixel units.
+        sigma: f64,
+        /// Noisy copies that the radius is computed from.
+        n: u64,
+        /// The seed of all randomness.
+        seed: u64,
+    },
+    /// Trace the curve of a detector; answered by [`Update::Traced`].
+    Trace {
+        /// The detector.
+        stack: Stack,
+        /// How much of it the attack knows.
+        stance: Stance,
+        /// Draws that EOT averages over.
+        draws: u64,
+        /// The data set.
+        dataset: Arc<Dataset>,
+        /// On so many samples, from the first.
+        n: usize,
+        /// Which attack, how.
+        plan: Plan,
+    },
+}
+
 /// What a transfer is measured on.
 #[derive(Clone, Debug)]
 pub enum Samples {
@@ -179,6 +212,8 @@ pub enum Request {
     Transfer(Arc<TransferJob>),
     /// Measure a lesson; answered by [`Update::LessonSide`] for each side.
     Lesson(Arc<LessonJob>),
+    /// Measure what a defence is worth by itself.
+    Gauge(Arc<GaugeJob>),
     /// Set defences against attacks; answered by [`Update::Compared`] for each thing found.
     Compare(Arc<CompareJob>),
     /// Look for a misclassified sample; answered by [`Update::Found`].
@@ -234,6 +269,10 @@ pub enum Update {
     Progress(JobId, usize, usize),
     /// The transfer between models is measured.
     Transferred(JobId, Arc<TransferReport>),
+    /// A sample is certified.
+    Certified(JobId, Arc<CertifyReport>),
+    /// A detector's curve is there.
+    Traced(JobId, Arc<RocReport>),
     /// This side of a lesson is at work; so much of it is done, 0..1.
     LessonProgress(JobId, usize, f64),
     /// A side of a lesson is measured.
@@ -271,6 +310,8 @@ impl Update {
             | Self::Cell(id, ..)
             | Self::Progress(id, ..)
             | Self::Transferred(id, _)
+            | Self::Certified(id, _)
+            | Self::Traced(id, _)
             | Self::LessonProgress(id, ..)
             | Self::LessonSide(id, _)
             | Self::Lesson(id, _)

@@ -75,6 +75,7 @@ impl Engine {
             | Request::Race(_)
             | Request::Transfer(_)
             | Request::Lesson(_)
+            | Request::Gauge(_)
             | Request::Compare(_)
             | Request::Search(_) => queue.waiting = Some((id, request)),
             Request::Cancel => {
@@ -222,6 +223,7 @@ impl Worker {
             Request::Race(job) => self.race(id, job),
             Request::Transfer(job) => self.transfer(id, job),
             Request::Lesson(job) => self.lesson(id, job),
+            Request::Gauge(job) => self.gauge(id, job),
             Request::Compare(job) => self.compare(id, job),
             Request::Search(job) => self.search(id, job),
             Request::Cancel => Ok(()),

@@ -13,6 +13,7 @@ use crate::metrics::{Rate, least_share, normal_quantile};
 use crate::model::Model;
 use crate::parameter::Settings;
 use serde::Serialize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,6 +33,9 @@ pub struct Certificate {
     pub radius: f64,
 }
 
+/// Copies between two looks at whether to go on.
+const AT_ONCE: usize = 100;
+
 /// The bound of a probability after `hits` of `n`, and the radius σ·Φ⁻¹ of it; none where it is not
 /// above one half.
 pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64>) {
@@ -42,18 +46,30 @@ pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64
 /// Certifies one picture: the class that most of `n0` copies are taken for, and how many of `n`
 /// others are.
 ///
+/// `told` hears how many copies are answered, and may end it.
+///
 /// # Errors
-/// Usage, where the pipeline is not smoothed; device failures.
+/// Usage, where the pipeline is not smoothed; device failures; what `told` says.
 pub fn certify(
     pipeline: &Pipeline,
     picture: &Picture,
     [n0, n]: [u64; 2],
     alpha: f64,
+    told: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Certificate> {
     let sigma = pipeline.sigma()?;
-    let guess = pipeline.tally(picture, 0..n0)?;
+    let mut tally = |copies: Range<u64>| -> Result<Vec<usize>> {
+        let mut counts = vec![0; pipeline.base.card.num_classes];
+        for first in copies.clone().step_by(AT_ONCE) {
+            told(first)?;
+            let part = pipeline.tally(picture, first..copies.end.min(first + AT_ONCE as u64))?;
+            counts.iter_mut().zip(part).for_each(|(all, some)| *all += some);
+        }
+        Ok(counts)
+    };
+    let guess = tally(0..n0)?;
     let top = (0..guess.len()).fold(0, |top, k| if guess[k] > guess[top] { k } else { top });
-    let hits = pipeline.tally(picture, n0..n0 + n)?[top];
+    let hits = tally(n0..n0 + n)?[top];
     let (least, radius) = radius(hits, n as usize, alpha, sigma);
     let label = radius.map(|_| top);
     Ok(Certificate { label, hits, n: n as usize, least, radius: radius.unwrap_or(0.0) })
@@ -184,9 +200,13 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         Flow::Continue => Ok(()),
     };
     for (i, truth) in labels.iter().enumerate() {
-        tell(i as f64, None, None, rows.len())?;
         let picture = Picture::new(model.card.input.shape, many.row(i));
-        let certificate = certify(pipeline, &picture, [task.n0, task.n], task.alpha)?;
+        let copies = [task.n0, task.n];
+        let mut told = |copy: u64| {
+            let share = copy as f64 / (task.n0 + task.n) as f64;
+            tell(i as f64 + share, None, None, rows.len())
+        };
+        let certificate = certify(pipeline, &picture, copies, task.alpha, &mut told)?;
         let (index, truth) = (task.first + i, *truth);
         rows.push(CertifiedRow { index, truth, certificate, broken_at: None });
     }

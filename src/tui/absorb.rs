@@ -2,6 +2,7 @@
 
 use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use super::dialogs::Overlay;
+use super::gauge::{self, Found};
 use super::{compare, judging, lamps, learn, least, matrix, race};
 use crate::attack::Aim;
 use crate::data::DATASETS;
@@ -101,10 +102,19 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
         }
         Update::Progress(id, done, all) => {
             matrix::progress(app, id, done, all);
+            gauge::progress(app, id, 100 * done / all.max(1));
             Vec::new()
         }
         Update::Transferred(id, report) => {
             matrix::transferred(app, id, report);
+            Vec::new()
+        }
+        Update::Certified(id, report) => {
+            gauge::found(app, id, Found::Certificate(report));
+            Vec::new()
+        }
+        Update::Traced(id, report) => {
+            gauge::found(app, id, Found::Curve(report));
             Vec::new()
         }
         Update::Compared(id, finding) => {
@@ -234,6 +244,7 @@ fn give_up(app: &mut App, id: JobId) {
     if app.searching.is_some_and(|(search, _)| search == id) {
         app.searching = None;
     }
+    gauge::give_up(app, id);
     learn::give_up(app, id);
     compare::ended(app, id);
     lamps::give_up(app, id);

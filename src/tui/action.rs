@@ -98,6 +98,8 @@ actions! {
     EditDefences => "Switch defences on and off, change their parameters",
     ToggleStance => "Attack the defences naive or adaptive",
     TurnStance => "What the attack knows of this defence",
+    Certify => "Certificate: the radius that randomised smoothing proves, beside what PGD breaks",
+    Detector => "Detector: its curve on this data set (ROC), naive or adaptive",
     Lamps => "Evaluation lamps: what may be wrong with this result",
     ProbeLamps => "Ask the model whatever the lamps want to know",
     Blink => "Blink original and adversarial in place",

@@ -3,6 +3,7 @@
 
 use super::compare::Compare;
 use super::dialogs::Overlay;
+use super::gauge::Gauge;
 use super::lamps::Asking;
 use super::learn::Learn;
 use super::least::LeastSearch;
@@ -88,6 +89,8 @@ pub struct App {
     pub learn: Learn,
     /// The comparison of defences, on the screen or away.
     pub compare: Compare,
+    /// What a defence is worth by itself, while that is on the screen.
+    pub gauge: Gauge,
     /// The transfer matrix, while it is on the screen.
     pub matrix: Option<Matrix>,
     /// Index into [`super::matrix::COUNTS`].
@@ -179,6 +182,7 @@ impl App {
             race_by_queries: false,
             learn: Learn::default(),
             compare: Compare::default(),
+            gauge: Gauge::default(),
             matrix: None,
             matrix_count: 0,
             sent: Vec::new(),
@@ -389,6 +393,7 @@ impl App {
             }
             Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
             Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
+            Request::Gauge(_) => super::gauge::sent(self, id),
             Request::Compare(job) => self.compare.running = Some((id, job.clone())),
             Request::Lesson(job) => super::learn::sent(self, id, job.clone()),
             Request::Cancel => {}

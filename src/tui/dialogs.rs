@@ -4,6 +4,7 @@
 use super::action::Action;
 use super::app::App;
 use super::cards::{Card, Piece};
+use super::gauge::Which;
 use super::keymap::Context;
 pub use super::menus::items;
 use super::shields::Shield;
@@ -31,6 +32,8 @@ pub enum Overlay {
     Least,
     /// The transfer matrix.
     Matrix,
+    /// What a defence is worth by itself.
+    Gauge(Which),
     /// The evaluation lamps, and the one under the cursor.
     Lamps(usize),
 }
@@ -187,6 +190,7 @@ impl Overlay {
             Self::List(_) => Context::List,
             Self::Least => Context::Least,
             Self::Matrix => Context::Matrix,
+            Self::Gauge(_) => Context::Gauge,
             Self::Lamps(_) => Context::Lamps,
             Self::Editor(_) => Context::Editor,
             Self::Prompt(_) => Context::Prompt,

@@ -35,6 +35,8 @@ pub enum Context {
     Least,
     /// In the transfer matrix.
     Matrix,
+    /// Where a defence is measured by itself.
+    Gauge,
     /// Among the evaluation lamps.
     Lamps,
 }
@@ -148,6 +150,7 @@ pub fn key_table() -> String {
             Columns => " (choosing attacks to compare)",
             Least => " (looking for the least ε)",
             Matrix => " (in the transfer matrix)",
+            Context::Gauge => " (at a certificate or detector)",
             Context::Lamps => " (among the lamps)",
         };
         let what = binding.action.description();

@@ -12,6 +12,7 @@ pub mod cards;
 mod clock;
 pub mod compare;
 pub mod dialogs;
+pub mod gauge;
 mod input;
 mod judging;
 pub mod keymap;

@@ -4,6 +4,7 @@
 use super::action::Action;
 use super::app::{AMPLIFICATIONS, App, BLINK, Blinking, Effect, Playback, Source};
 use super::dialogs::{Asked, Editor, Overlay, Subject, Topic};
+use super::gauge::{self, Which};
 use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
@@ -71,6 +72,8 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         ChooseSurrogate => list(app, Topic::Surrogate),
         LeastEpsilon => least::search(app),
         Transfer => matrix::open(app),
+        Certify => gauge::open(app, Which::Certificate),
+        Detector => gauge::open(app, Which::Detector),
         Race => {
             if app.racers.is_empty() {
                 app.racers.push(app.plan.attack);
@@ -133,6 +136,9 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Rewind => scrub(app, Some(0)),
         ToResult => scrub(app, None),
         Scrub(at) => scrub(app, Some(at)),
+        ToggleStance if matches!(app.overlays.last(), Some(Overlay::Gauge(_))) => {
+            gauge::turn_stance(app)
+        }
         ToggleStance => shields::turn(app, None),
         TurnStance => shields::turn(app, windows::defence(app)),
         Lamps => lamps::open(app),
@@ -169,6 +175,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Suspend => vec![Effect::Suspend],
         Back => match app.overlays.last() {
             Some(Overlay::Matrix) => matrix::close(app),
+            Some(Overlay::Gauge(_)) => gauge::close(app),
             Some(_) => {
                 app.overlays.pop();
                 Vec::new()

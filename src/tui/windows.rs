@@ -8,7 +8,7 @@ use super::dialogs::{
 };
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
-use super::{cards, compare, lamps, least, matrix, race};
+use super::{cards, compare, gauge, lamps, least, matrix, race};
 use crate::attack::Norm;
 use crate::parameter::{Kind, Value};
 use ratatui::crossterm::event::{Event, KeyEvent};
@@ -62,6 +62,9 @@ pub(super) fn ask(app: &mut App, asked: Asked, value: String) -> Vec<Effect> {
 
 pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
     let Some(overlay) = app.overlays.last() else { return Vec::new() };
+    if matches!(overlay, Overlay::Gauge(_)) {
+        return gauge::turn(app, by);
+    }
     let last = match overlay {
         Overlay::List(list) => items(app, list).len().saturating_sub(1),
         Overlay::Editor(editor) => rows(app, editor.subject).len().saturating_sub(1),
@@ -91,6 +94,7 @@ fn row(app: &App) -> Option<Row> {
 pub(super) fn nudge(app: &mut App, by: i64) -> Vec<Effect> {
     match app.overlays.last() {
         Some(Overlay::Matrix) => matrix::nudge(app, by as isize),
+        Some(Overlay::Gauge(_)) => gauge::nudge(app, by as isize),
         _ => nudge_row(app, by),
     }
 }

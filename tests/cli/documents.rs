@@ -7,10 +7,12 @@ use epsiloscope::experiment::LESSONS;
 use epsiloscope::metrics::lamps::LAMPS;
 use std::collections::HashMap;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "attack",
     "evaluate",
     "compare",
+    "roc",
+    "certify",
     "transfer",
     "lessons",
     "bench",

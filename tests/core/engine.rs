@@ -4,9 +4,10 @@ use epsiloscope::attack::{Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Stack, Stance};
 use epsiloscope::engine::{
-    DeviceChoice, Engine, JobId, ProbeJob, RaceJob, Request, RunJob, Samples, SearchJob,
+    DeviceChoice, Engine, GaugeJob, JobId, ProbeJob, RaceJob, Request, RunJob, Samples, SearchJob,
     TransferJob, Update, Whose,
 };
+use epsiloscope::experiment::radius;
 use epsiloscope::metrics::lamps::Probe;
 use epsiloscope::parameter::Value;
 use std::sync::Arc;
@@ -311,4 +312,44 @@ fn lamps_are_told_beside_a_run_and_on_demand() {
     until(&updates, |u| matches!(u, Update::Started(_)));
     engine.request(Request::Run(Arc::new(job(1, 0.1, 1))));
     until(&updates, |u| matches!(u, Update::Done(_)));
+}
+
+#[test]
+fn certificates_and_curves_are_measured_and_can_be_stopped() {
+    let (engine, updates) = start("mnist-cnn");
+    let dataset = Dataset::load("mnist").unwrap();
+    let certify = |n| {
+        let dataset = dataset.clone();
+        Request::Gauge(Arc::new(GaugeJob::Certify { dataset, index: 2, sigma: 0.25, n, seed: 0 }))
+    };
+    let id = engine.request(certify(250));
+    let seen = until(&updates, |u| matches!(u, Update::Certified(..)));
+    let Some(Update::Certified(of, report)) = seen.last() else { unreachable!() };
+    let row = &report.rows[0];
+    assert_eq!(
+        (*of, row.index, row.certificate.n, report.network.as_str()),
+        (id, 2, 250, "mnist-gaussian")
+    );
+    let (least, proven) = radius(row.certificate.hits, 250, 0.001, 0.25);
+    assert_eq!((row.certificate.least, row.certificate.radius), (least, proven.unwrap()));
+    assert!(row.broken_at.is_some_and(|at| at > row.certificate.radius), "{row:?}");
+    let percents: Vec<usize> = seen
+        .iter()
+        .filter_map(|u| if let Update::Progress(_, done, 100) = u { Some(*done) } else { None })
+        .collect();
+    assert!(percents.len() > 4 && percents.is_sorted(), "{percents:?}");
+    // A certificate of very many copies ends when something else is asked for.
+    let long = engine.request(certify(1_000_000));
+    until(&updates, |u| matches!(u, Update::Progress(id, ..) if *id == long));
+    let stack = Stack::parse("squeeze").unwrap();
+    let plan = job(0, 0.3, 5).plan;
+    let (stance, draws) = (Stance::Naive, DRAWS);
+    let trace = GaugeJob::Trace { stack, stance, draws, dataset: dataset.clone(), n: 10, plan };
+    engine.request(Request::Gauge(Arc::new(trace)));
+    let seen = until(&updates, |u| matches!(u, Update::Traced(..)));
+    assert!(seen.iter().any(|u| matches!(u, Update::Cancelled(id) if *id == long)));
+    let Some(Update::Traced(_, report)) = seen.last() else { unreachable!() };
+    assert_eq!((report.n, report.stance), (10, Stance::Naive));
+    let ends = [report.points.first(), report.points.last()].map(|p| p.map(|p| (p.fpr, p.tpr)));
+    assert_eq!(ends, [Some((0.0, 0.0)), Some((1.0, 1.0))]);
 }

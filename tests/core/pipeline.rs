@@ -283,10 +283,11 @@ fn a_close_vote_gets_no_answer_and_no_certificate() {
     let (_, refused) = pipeline.once(&between(low)).unwrap();
     assert!(refused, "at {low}");
     assert!(!pipeline.guard.as_ref().unwrap().detects);
-    let none = experiment::certify(&pipeline, &between(low), [100, 200], 0.001).unwrap();
+    let go_on: &mut dyn FnMut(u64) -> Result<()> = &mut |_| Ok(());
+    let none = experiment::certify(&pipeline, &between(low), [100, 200], 0.001, go_on).unwrap();
     assert_eq!((none.label, none.radius), (None, 0.0));
     let (_, refused) = pipeline.once(&a).unwrap();
-    let sure = experiment::certify(&pipeline, &a, [100, 200], 0.001).unwrap();
+    let sure = experiment::certify(&pipeline, &a, [100, 200], 0.001, go_on).unwrap();
     assert!(!refused && sure.label == Some(7) && sure.radius > 0.2, "{sure:?}");
     assert!(build("jpeg+smoothing", "mnist-cnn", 0).is_err());
 }

@@ -9,6 +9,7 @@ mod editor;
 pub mod figures;
 pub mod frame;
 pub mod gallery;
+mod gauge;
 pub mod help;
 pub mod lamps;
 pub mod layout;

@@ -1,6 +1,6 @@
 //! Windows on top: where they stand, inputs, texts, and the greeting.
 
-use super::{cards, editor, help, lamps, least, lists, matrix};
+use super::{cards, editor, gauge, help, lamps, least, lists, matrix};
 use crate::attack::Norm;
 use crate::tui::app::App;
 use crate::tui::dialogs::{Asked, Overlay, Prompt, Topic};
@@ -26,6 +26,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             Overlay::Prompt(prompt) => draw_prompt(app, prompt, place, buf),
             Overlay::Least => least::draw(app, place, buf),
             Overlay::Matrix => matrix::draw(app, place, buf),
+            Overlay::Gauge(which) => gauge::draw(app, *which, place, buf),
             Overlay::Lamps(at) => lamps::draw(app, *at, place, buf),
         }
     }
@@ -57,6 +58,7 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
         Overlay::Prompt(_) => centred(area, (width - 2).min(64), 6),
         Overlay::Least => centred(area, (width - 2).min(64), least::HEIGHT.min(height - 2)),
         Overlay::Matrix => centred(area, (width - 2).min(84), matrix::height(app).min(height - 2)),
+        Overlay::Gauge(_) => centred(area, (width - 2).min(100), gauge::HEIGHT.min(height - 2)),
         Overlay::Lamps(_) => centred(area, (width - 2).min(110), lamps::HEIGHT.min(height - 2)),
         Overlay::Card(card) => {
             let width = (width - 2).min(100);

@@ -1,0 +1,63 @@
+//! What defences are worth by themselves, on the worker: certificates, and the curves of detectors.
+
+use super::protocol::{GaugeJob, JobId, Update};
+use super::worker::Worker;
+use crate::attack::{self, Flow, Norm, Plan};
+use crate::defence::Stack;
+use crate::error::Result;
+use crate::experiment::{self, Certification, Defended, Evaluation, Status};
+use crate::parameter::Value;
+use std::sync::Arc;
+
+// As the command line has it by default: copies that choose the class, how often a certificate may
+// be wrong, steps of the attack beside it, and draws that it averages over.
+const COPIES: u64 = 100;
+const ALPHA: f64 = 0.001;
+const STEPS: i64 = 20;
+const DRAWS: u64 = 20;
+
+impl Worker {
+    pub(super) fn gauge(&mut self, id: JobId, job: &GaugeJob) -> Result<()> {
+        self.say(Update::Started(id));
+        let (stop, sink, device) = (self.stopper(None), self.sink(), self.device_info());
+        let model = self.current()?;
+        let watch = &mut |status: &Status| {
+            let percent = 100.0 * status.done / status.total.max(1.0);
+            sink(Update::Progress(id, percent as usize, 100));
+            if stop() { Flow::Stop } else { Flow::Continue }
+        };
+        match job {
+            GaugeJob::Certify { dataset, index, sigma, n, seed } => {
+                let stack = Stack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
+                let pipeline = self.pipeline(&stack, &model, *seed)?;
+                let pgd = Plan::new(attack::find("pgd")?, 1.0);
+                let mut plan = Plan { norm: Norm::L2, seed: *seed, ..pgd };
+                plan.settings.set("steps", Value::Int(STEPS));
+                let task = Certification {
+                    model,
+                    pipeline,
+                    dataset: dataset.clone(),
+                    first: *index,
+                    samples: 1,
+                    n0: COPIES,
+                    n: *n,
+                    alpha: ALPHA,
+                    plan,
+                    draws: DRAWS,
+                    device,
+                };
+                let report = experiment::certify_all(&task, watch)?;
+                self.say(Update::Certified(id, Arc::new(report)));
+            }
+            GaugeJob::Trace { stack, stance, draws, dataset, n, plan } => {
+                let pipeline = self.pipeline(stack, &model, plan.seed)?;
+                let defence = Defended { pipeline, stance: *stance, draws: *draws };
+                let task = Evaluation::new(model, dataset.clone(), *n, plan.clone(), device);
+                let task = Evaluation { defence: Some(defence), ..task };
+                let report = experiment::roc(&task, watch)?;
+                self.say(Update::Traced(id, Arc::new(report)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! What a defence is worth by itself: the certificate of a sample, and the curve of a detector.
+
+use super::app::{App, Effect, Source};
+use super::dialogs::Overlay;
+use crate::defence::{DEFENCES, DefenceSpec, Stack, Stance};
+use crate::engine::{GaugeJob, JobId, Request};
+use crate::experiment::{CertifyReport, RocReport};
+use std::sync::Arc;
+
+/// How many noisy copies a certificate can be computed from.
+pub const COPIES: [u64; 6] = [100, 300, 1000, 3000, 10_000, 30_000];
+
+/// The σ that can be certified with, in pixel units.
+pub const SIGMAS: [f64; 4] = [0.12, 0.25, 0.5, 1.0];
+
+/// How many samples a detector's curve can be traced on.
+pub const COUNTS: [usize; 4] = [50, 100, 200, 500];
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The certificate of the sample on the screen.
+    Certificate,
+    /// The curve of a detector.
+    Detector,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A certificate.
+    Certificate(Arc<CertifyReport>),
+    /// A detector's curve.
+    Curve(Arc<RocReport>),
+}
+
+/// How it is measured, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    /// The number of what is asked for.
+    pub id: Option<JobId>,
+    /// What came of it; none before.
+    pub found: Option<Found>,
+    /// How far it is, in percent.
+    pub percent: usize,
+    /// Index into [`COPIES`].
+    pub copies: usize,
+    /// Index into [`SIGMAS`].
+    pub sigma: usize,
+    /// Index into [`COUNTS`].
+    pub count: usize,
+    /// Index into [`detectors`].
+    pub detector: usize,
+    /// How much of the detector the attack knows.
+    pub stance: Stance,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self {
+            id: None,
+            found: None,
+            percent: 0,
+            copies: 2,
+            sigma: 1,
+            count: 1,
+            detector: 0,
+            stance: Stance::Adaptive,
+        }
+    }
+}
+
+/// The defences that detect.
+pub fn detectors() -> Vec<&'static DefenceSpec> {
+    DEFENCES.iter().filter(|row| row.family == "detection").collect()
+}
+
+/// The window that is open, if one is.
+fn which(app: &App) -> Option<Which> {
+    match app.overlays.last() {
+        Some(Overlay::Gauge(which)) => Some(*which),
+        _ => None,
+    }
+}
+
+/// Opens a window and begins to measure.
+pub fn open(app: &mut App, which: Which) -> Vec<Effect> {
+    if !matches!(app.source, Some(Source::Set(_))) {
+        app.say("that takes the pictures of a data set: D chooses one".into(), false);
+        return Vec::new();
+    }
+    app.overlays.push(Overlay::Gauge(which));
+    measure(app, which)
+}
+
+fn measure(app: &mut App, which: Which) -> Vec<Effect> {
+    let gauge = &mut app.gauge;
+    (gauge.id, gauge.found, gauge.percent) = (None, None, 0);
+    let job = job(app, which);
+    job.map(|job| Effect::Request(Request::Gauge(Arc::new(job)))).into_iter().collect()
+}
+
+fn job(app: &App, which: Which) -> Option<GaugeJob> {
+    let Some(Source::Set(dataset)) = app.source.as_ref().filter(|_| app.ready()) else {
+        return None;
+    };
+    let (gauge, dataset) = (&app.gauge, dataset.clone());
+    Some(match which {
+        Which::Certificate => GaugeJob::Certify {
+            dataset,
+            index: app.sample,
+            sigma: SIGMAS[gauge.sigma],
+            n: COPIES[gauge.copies],
+            seed: app.plan.seed,
+        },
+        Which::Detector => GaugeJob::Trace {
+            stack: Stack::of(detectors().get(gauge.detector)?),
+            stance: gauge.stance,
+            draws: app.draws,
+            n: samples(app),
+            dataset,
+            plan: app.plan.clone(),
+        },
+    })
+}
+
+/// On how many samples a detector's curve is traced.
+pub fn samples(app: &App) -> usize {
+    let there = match &app.source {
+        Some(Source::Set(set)) => set.len(),
+        _ => 0,
+    };
+    COUNTS[app.gauge.count].min(there)
+}
+
+fn step(at: &mut usize, by: isize, len: usize) -> bool {
+    let new = at.saturating_add_signed(by).min(len - 1);
+    std::mem::replace(at, new) != new
+}
+
+/// More or fewer copies, or samples.
+pub fn nudge(app: &mut App, by: isize) -> Vec<Effect> {
+    let Some(which) = which(app) else { return Vec::new() };
+    let changed = match which {
+        Which::Certificate => step(&mut app.gauge.copies, by, COPIES.len()),
+        Which::Detector => step(&mut app.gauge.count, by, COUNTS.len()),
+    };
+    if changed { measure(app, which) } else { Vec::new() }
+}
+
+/// Another σ, or another detector.
+pub fn turn(app: &mut App, by: isize) -> Vec<Effect> {
+    let Some(which) = which(app) else { return Vec::new() };
+    let changed = match which {
+        Which::Certificate => step(&mut app.gauge.sigma, by, SIGMAS.len()),
+        Which::Detector => step(&mut app.gauge.detector, by, detectors().len()),
+    };
+    if changed { measure(app, which) } else { Vec::new() }
+}
+
+/// Lets the attack know the detector, or not.
+pub fn turn_stance(app: &mut App) -> Vec<Effect> {
+    if which(app) != Some(Which::Detector) {
+        return Vec::new();
+    }
+    let naive = app.gauge.stance == Stance::Naive;
+    app.gauge.stance = if naive { Stance::Adaptive } else { Stance::Naive };
+    measure(app, Which::Detector)
+}
+
+/// Closes the window.
+pub fn close(app: &mut App) -> Vec<Effect> {
+    app.overlays.pop();
+    let running = app.gauge.id.take().is_some() && app.gauge.found.is_none();
+    let mut effects = Vec::new();
+    if running {
+        effects.push(Effect::Request(Request::Cancel));
+    }
+    effects.extend(app.refresh());
+    effects
+}
+
+/// It is asked for under this number.
+pub fn sent(app: &mut App, id: JobId) {
+    app.gauge.id = Some(id);
+}
+
+/// So much is done.
+pub fn progress(app: &mut App, id: JobId, percent: usize) {
+    if app.gauge.id == Some(id) {
+        app.gauge.percent = percent;
+    }
+}
+
+/// It is there.
+pub fn found(app: &mut App, id: JobId, found: Found) {
+    if app.gauge.id == Some(id) {
+        app.gauge.found = Some(found);
+    }
+}
+
+/// It ended before its end.
+pub fn give_up(app: &mut App, id: JobId) {
+    if app.gauge.id == Some(id) && app.gauge.found.is_none() {
+        app.gauge.id = None;
+        app.overlays.retain(|overlay| !matches!(overlay, Overlay::Gauge(_)));
+    }
+}
