@@ -125,6 +125,16 @@ pub fn card_text(card: &Card) -> Vec<String> {
         card.shown().to_string(),
         format!("Input {w}×{h} {colours}, {} classes", card.num_classes),
     ];
+    let said = |key: &str| card.training.get(key).and_then(toml::Value::as_str);
+    if let Some(method) = said("method") {
+        let against = said("adversary").map_or(String::new(), |what| format!("; {what}"));
+        out.push(format!("Trained by {method}{against}"));
+    }
+    if let Some(bound) = card.training.get("lipschitz_bound").and_then(toml::Value::as_float) {
+        out.push(format!(
+            "Lipschitz bound {bound:.1}: the logits change by no more per unit of L2"
+        ));
+    }
     if let Some(accuracy) = &card.accuracy {
         let n = accuracy.clean_n;
         out.push(format!("{:.1} % right on clean pictures (n = {n})", accuracy.clean * 100.0));
