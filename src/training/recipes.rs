@@ -317,7 +317,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-trades-awp",
         title: "CIFAR TRADES + AWP",
         defence: Some("trades-awp"),
-        epochs: 10,
+        epochs: 24,
         method: Method::Trades { adversary: Adversary::near(8.0 / 255.0, 3, 0.4), beta: 6.0 },
         perturbation: Some(0.005),
         about: "colour pictures, TRADES with adversarial weight perturbation in L∞ 8/255",
