@@ -325,7 +325,8 @@ pub fn epsilon_text(epsilon: f64) -> String {
 pub fn size_short(norm: Norm, size: f64) -> String {
     let steps = size * 255.0;
     let halves = (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6;
-    if norm == Norm::Linf && size > 0.0 && size < 0.13 && halves {
+    let round = (size * 1e3 - (size * 1e3).round()).abs() < 1e-6;
+    if norm == Norm::Linf && size < 0.13 && halves && !round {
         return format!("{}/255", (steps * 10.0).round() / 10.0);
     }
     let text = format!("{size:.3}");

@@ -160,11 +160,7 @@ fn brief(name: &str, width: u16) -> &str {
 fn bound(column: &Column) -> String {
     match (column.extent, column.epsilon) {
         (Extent::Own, _) | (_, None) => "no ε".into(),
-        (_, Some(epsilon)) => {
-            let (plain, short) = (epsilon.to_string(), size_short(column.norm, epsilon));
-            let size = if columns(&plain) <= columns(&short) { plain } else { short };
-            format!("{} {size}", column.norm)
-        }
+        (_, Some(epsilon)) => format!("{} {}", column.norm, size_short(column.norm, epsilon)),
     }
 }
 
