@@ -5,6 +5,7 @@
 //! gradient with respect to the logits (computed in `f64`), and the backward pass starts from that.
 
 use crate::attack::goal::Goal;
+use crate::model::largest;
 
 /// The logits of N pictures over K classes, on the host, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,16 +89,6 @@ impl Scores {
     }
 }
 
-fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, value) in row.iter().enumerate() {
-        if *value > row[best] || row[best].is_nan() {
-            best = class;
-        }
-    }
-    best
-}
-
 /// Softmax in `f64`, safe for any finite logits.
 pub fn softmax(row: &[f32]) -> Vec<f64> {
     let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
@@ -167,6 +158,19 @@ impl Objective for Margin {
 pub fn best_other(row: &[f32], class: usize) -> usize {
     let others = (0..row.len()).filter(|k| *k != class);
     others.reduce(|best, k| if row[k] > row[best] { k } else { best }).unwrap_or(class)
+}
+
+/// A loss that is asked by other numbers than its own: the second says what they stand for.
+pub(super) struct Numbered<'a, F>(pub &'a dyn Objective, pub F);
+
+impl<F: Fn(usize) -> usize + Sync> Objective for Numbered<'_, F> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.evaluate((self.1)(at), row, goal, slope)
+    }
+
+    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        self.0.coarse((self.1)(at), row, goal, slope)
+    }
 }
 
 /// A slope as faint as can be that its reader still finds.

@@ -104,9 +104,8 @@ impl Decision for Victim<'_> {
 impl Score for Victim<'_> {
     fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
         self.forward += images.dims()[0] as u64 * self.network.passes();
-        let logits = self.network.logits(images)?;
-        let void = self.network.void(images)?;
-        Ok(Scores::new(logits, self.network.classes()).rejecting(void))
+        let Decided { logits, rejected } = self.network.shown(images)?;
+        Ok(Scores::new(logits, self.network.classes()).rejecting(rejected))
     }
 }
 
@@ -133,11 +132,11 @@ impl Gradient for Victim<'_> {
             }
             slopes.into_iter().map(|s| s as f32).collect()
         };
-        let (logits, gradient) = self.network.slope(images, &mut start)?;
+        let (Decided { logits, rejected }, gradient) = self.network.slope(images, &mut start)?;
         if let (None, Some(scale)) = (&self.first, scale.first()) {
             self.first = Some((gradient.clone().slice(0..1), *scale));
         }
-        let scores = Scores::new(logits, classes).rejecting(self.network.void(images)?);
+        let scores = Scores::new(logits, classes).rejecting(rejected);
         Ok(Slope { scores, loss, gradient, scale })
     }
 }

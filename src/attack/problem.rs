@@ -2,7 +2,7 @@
 
 use crate::attack::goal::{Aim, Goal};
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::registry::{AttackSpec, Extent, Knowledge};
+use crate::attack::registry::{AttackSpec, Extent, Knowledge, find};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
@@ -133,6 +133,19 @@ impl Plan {
             aim: Default::default(),
             seed: 0,
         }
+    }
+
+    /// The attack that `text` names, with its parameters: `pgd:steps=20`.
+    ///
+    /// # Errors
+    /// Usage, for an attack or a parameter that there is not.
+    pub fn parse(text: &str, epsilon: f64) -> Result<Self> {
+        let mut words = text.split(':');
+        let mut plan = Self::new(find(words.next().unwrap_or_default())?, epsilon);
+        for word in words {
+            plan.settings.assign(plan.attack.params, plan.attack.id, word)?;
+        }
+        Ok(plan)
     }
 
     /// The parameters with every `auto` written out as the number it stands for.

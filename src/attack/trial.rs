@@ -2,7 +2,7 @@
 //! counts the queries of each picture, and reports to the observer.
 
 use crate::attack::goal::Goal;
-use crate::attack::objective::{Objective, Scores};
+use crate::attack::objective::{Numbered, Objective, Scores};
 use crate::attack::observer::{Flow, Images, Observer, Stage, Step};
 use crate::attack::oracle::{Decision, Gradient, Score};
 use crate::attack::problem::{Attempt, Problem};
@@ -51,19 +51,6 @@ pub enum Answers<'a> {
     Scores(&'a Scores),
     /// Labels only.
     Labels(&'a [usize]),
-}
-
-/// A loss that is asked by the number in a piece, made of one that is asked by the row in all.
-struct Numbered<'a>(&'a dyn Objective, usize);
-
-impl Objective for Numbered<'_> {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.evaluate(at + self.1, row, goal, slope)
-    }
-
-    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.coarse(at + self.1, row, goal, slope)
-    }
 }
 
 /// One attack at work on one problem.
@@ -194,7 +181,8 @@ impl<'a> Trial<'a> {
             scale: Vec::with_capacity(images.len()),
         };
         for range in self.pieces(open, images)? {
-            let shifted = Numbered(what, range.start);
+            let first = range.start;
+            let shifted = Numbered(what, |at| at + first);
             let part = images.slice(range.clone(), &self.device);
             let slope = oracle.slope(&part, &goals[range], &shifted)?;
             all.scores.append(slope.scores);

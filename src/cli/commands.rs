@@ -2,7 +2,7 @@
 
 use super::args::{List, Manner, Method, Pick, Samples};
 use crate::defence::DRAWS;
-use crate::experiment::LESSON_N;
+use crate::experiment::{ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, LESSON_N};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -232,17 +232,17 @@ pub struct CertifyArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub n: u32,
     /// Noisy copies that choose the class before
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = CHOOSING as u32)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub n0: u32,
     /// How often a certificate may be wrong
-    #[arg(long, value_name = "ALPHA", default_value_t = 0.001)]
+    #[arg(long, value_name = "ALPHA", default_value_t = ALPHA)]
     pub alpha: f64,
     /// The attack beside it, one that works in L2; its ε is searched for
-    #[arg(long, value_name = "ID[:NAME=VALUE]", default_value = "pgd:steps=20")]
+    #[arg(long, value_name = "ID[:NAME=VALUE]", default_value = BESIDE)]
     pub attack: String,
     /// Draws of the noise that its gradient is averaged over
-    #[arg(long, value_name = "DRAWS", default_value_t = 20)]
+    #[arg(long, value_name = "DRAWS", default_value_t = BESIDE_DRAWS as u16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
     /// How to print.

@@ -1,5 +1,7 @@
 //! One answer of several.
 
+use crate::model::largest;
+
 /// How the answers of several networks, or of several draws, become one. The gradient of a vote is
 /// that of the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -75,12 +77,6 @@ pub fn spread(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
         shares.iter().zip(row).map(|(s, log)| (s - log.exp() * sum) as f32).collect()
     };
     logs.iter().map(each).collect()
-}
-
-/// The class of the largest logit, the first of equals.
-pub fn largest(row: &[f32]) -> usize {
-    let better = |best: usize, k: usize| if row[k] > row[best] { k } else { best };
-    (0..row.len()).fold(0, better)
 }
 
 /// The logarithms of the shares of votes; what nobody voted for is told apart by the mean

@@ -5,7 +5,7 @@ use crate::defence::pipeline::{Leg, Members, Pipeline, Stream, Trail, chances, f
 use crate::defence::pool::{self, Rule};
 use crate::defence::transform::back;
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Decided};
+use crate::model::{Classifier, Decided, largest};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,7 @@ impl Pipeline {
         let refused = 2 * refused > answers.len();
         let given = answers.iter().filter(|(_, no)| refused || !*no);
         let rows: Vec<&[f32]> = given.map(|(row, _)| row.as_slice()).collect();
-        let labels: Vec<usize> = rows.iter().map(|row| pool::largest(row)).collect();
+        let labels: Vec<usize> = rows.iter().map(|row| largest(row)).collect();
         (pool::vote(&labels, &pool::mean(&rows)), refused)
     }
 
@@ -231,22 +231,35 @@ impl Seen<'_> {
         Ok(())
     }
 
+    /// What the attacker makes of every network's answers at every draw.
+    fn told(&self, members: &[Members]) -> Decided {
+        let logits = members.iter().flat_map(|members| pool::mean(&rows(members))).collect();
+        let detects = self.pipeline.guard.as_ref().is_some_and(|guard| guard.detects);
+        if !detects && self.pipeline.rules[0] != Rule::Vote {
+            return Decided { logits, rejected: Vec::new() };
+        }
+        let other = |(members, shown): (&Members, &[f32])| {
+            let (row, refused) = self.pipeline.answer(members, 0..self.draws() as usize);
+            detects && refused || largest(&row) != largest(shown)
+        };
+        let rejected = members.iter().zip(logits.chunks(self.classes())).map(other).collect();
+        Decided { rejected, logits }
+    }
+
     /// From every leg's logits of `n` pictures to every leg's slopes, through what the attacker makes
-    /// of all of them; that is appended to `pooled`.
+    /// of all of them, which is `shown`.
     fn turn(
         &self,
         legs: &[Leg],
         logits: &[Vec<f32>],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-        pooled: &mut Vec<f32>,
+        shown: &mut Decided,
     ) -> Vec<Vec<f32>> {
         let (classes, draws) = (self.classes(), self.draws());
         let n = logits[0].len() / (legs[0].draws.len() * classes);
         let members = self.pipeline.sort(legs, logits, 0..draws, n);
-        for members in &members {
-            pooled.extend(pool::mean(&rows(members)));
-        }
-        let slopes = start(pooled);
+        *shown = self.told(&members);
+        let slopes = start(&shown.logits);
         let mut out = vec![Vec::new(); legs.len()];
         for (members, slope) in members.iter().zip(slopes.chunks(classes)) {
             let rows = pool::spread(&rows(members), slope);
@@ -261,17 +274,21 @@ impl Seen<'_> {
 
 impl Classifier for Seen<'_> {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
+        Ok(self.shown(images)?.logits)
+    }
+
+    fn shown(&self, images: &Tensor<4>) -> Result<Decided> {
         let pictures = self.pipeline.pictures(images)?;
         let members =
             self.pipeline.members(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
-        Ok(members.iter().flat_map(|members| pool::mean(&rows(members))).collect())
+        Ok(self.told(&members))
     }
 
     fn slope(
         &self,
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Tensor<4>)> {
+    ) -> Result<(Decided, Tensor<4>)> {
         let pipeline = self.pipeline;
         let pictures = pipeline.pictures(images)?;
         let entries =
@@ -281,43 +298,27 @@ impl Classifier for Seen<'_> {
         let trails = legs.iter().map(way).collect::<Result<Vec<_>>>()?;
         let size: usize = self.input_shape().iter().product();
         let mut sum = vec![vec![0.0; size]; pictures.len()];
-        let mut pooled = Vec::new();
+        let mut shown = Decided::default();
         // One network in one go needs no forward pass of its own before the way back.
         if let ([leg], [only]) = (legs.as_slice(), trails.as_slice())
             && only.len() <= pipeline.at_once()
         {
             let tensor = pipeline.tensor(only);
             let mut once = |logits: &[f32]| {
-                self.turn(&legs, &[logits.to_vec()], start, &mut pooled).swap_remove(0)
+                self.turn(&legs, &[logits.to_vec()], start, &mut shown).swap_remove(0)
             };
             let (_, gradient) = leg.network.slope_by(&tensor, &chances(only), &mut once)?;
             self.gather(leg, only, gradient, 0, &mut sum)?;
         } else {
             let forward = |(leg, trails): (&Leg, &Vec<Trail>)| pipeline.logits(leg, trails);
             let logits = legs.iter().zip(&trails).map(forward).collect::<Result<Vec<_>>>()?;
-            let slopes = self.turn(&legs, &logits, start, &mut pooled);
+            let slopes = self.turn(&legs, &logits, start, &mut shown);
             for ((leg, trails), slopes) in legs.iter().zip(&trails).zip(slopes) {
                 self.pull(leg, trails, &slopes, &mut sum)?;
             }
         }
         let data = TensorData::new(sum.concat(), images.dims());
-        Ok((pooled, Tensor::from_data(data, self.device())))
-    }
-
-    fn void(&self, images: &Tensor<4>) -> Result<Vec<bool>> {
-        let detects = self.pipeline.guard.as_ref().is_some_and(|guard| guard.detects);
-        if !detects && self.pipeline.rules[0] != Rule::Vote {
-            return Ok(Vec::new());
-        }
-        let pictures = self.pipeline.pictures(images)?;
-        let members =
-            self.pipeline.members(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
-        let void = |members: &Members| {
-            let (row, refused) = self.pipeline.answer(members, 0..self.draws() as usize);
-            let shown = pool::mean(&rows(members));
-            detects && refused || pool::largest(&row) != pool::largest(&shown)
-        };
-        Ok(members.iter().map(void).collect())
+        Ok((shown, Tensor::from_data(data, self.device())))
     }
 
     fn decide(&self, images: &Tensor<4>) -> Result<Decided> {

@@ -3,11 +3,12 @@
 use crate::data::Picture;
 use crate::defence::draft::Limit;
 use crate::defence::pipeline::{Pipeline, Stream};
-use crate::defence::pool::{self, Rule};
+use crate::defence::pool::Rule;
 use crate::defence::registry::{DefenceSpec, Passage};
 use crate::defence::transform::Transform;
 use crate::draws::Draws;
 use crate::error::{Error, Result};
+use crate::model::largest;
 use crate::parameter::{Param, Value};
 use std::ops::Range;
 
@@ -70,7 +71,7 @@ impl Transform for Noise {
 /// How likely so clear a vote would be if the two classes in front were equally likely.
 fn doubt(views: &[Vec<Vec<f32>>]) -> f64 {
     let mut counts = vec![0; views[0][0].len()];
-    views[0].iter().for_each(|row| counts[pool::largest(row)] += 1);
+    views[0].iter().for_each(|row| counts[largest(row)] += 1);
     counts.sort_unstable();
     match counts.as_slice() {
         [.., second, first] => two_sided(*first, *second),
@@ -119,7 +120,7 @@ impl Pipeline {
             let members =
                 self.members(std::slice::from_ref(picture), (Stream::Judge, None), part)?;
             let rows = &self.joined(&members[0], 0..n)[0];
-            rows.iter().for_each(|row| counts[pool::largest(row)] += 1);
+            rows.iter().for_each(|row| counts[largest(row)] += 1);
         }
         Ok(counts)
     }

@@ -2,19 +2,13 @@
 
 use super::protocol::{GaugeJob, JobId, Update};
 use super::worker::Worker;
-use crate::attack::{self, Flow, Norm, Plan};
+use crate::attack::{Flow, Norm, Plan};
 use crate::defence::Stack;
 use crate::error::Result;
-use crate::experiment::{self, Certification, Defended, Evaluation, Status};
-use crate::parameter::Value;
+use crate::experiment::{
+    self, ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, Certification, Defended, Evaluation, Status,
+};
 use std::sync::Arc;
-
-// As the command line has it by default: copies that choose the class, how often a certificate may
-// be wrong, steps of the attack beside it, and draws that it averages over.
-const COPIES: u64 = 100;
-const ALPHA: f64 = 0.001;
-const STEPS: i64 = 20;
-const DRAWS: u64 = 20;
 
 impl Worker {
     pub(super) fn gauge(&mut self, id: JobId, job: &GaugeJob) -> Result<()> {
@@ -30,20 +24,18 @@ impl Worker {
             GaugeJob::Certify { dataset, index, sigma, n, seed } => {
                 let stack = Stack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
                 let pipeline = self.pipeline(&stack, &model, *seed)?;
-                let pgd = Plan::new(attack::find("pgd")?, 1.0);
-                let mut plan = Plan { norm: Norm::L2, seed: *seed, ..pgd };
-                plan.settings.set("steps", Value::Int(STEPS));
+                let plan = Plan { norm: Norm::L2, seed: *seed, ..Plan::parse(BESIDE, 1.0)? };
                 let task = Certification {
                     model,
                     pipeline,
                     dataset: dataset.clone(),
                     first: *index,
                     samples: 1,
-                    n0: COPIES,
+                    n0: CHOOSING,
                     n: *n,
                     alpha: ALPHA,
                     plan,
-                    draws: DRAWS,
+                    draws: BESIDE_DRAWS,
                     device,
                 };
                 let report = experiment::certify_all(&task, watch)?;

@@ -75,6 +75,15 @@ pub fn certify(
     Ok(Certificate { label, hits, n: n as usize, least, radius: radius.unwrap_or(0.0) })
 }
 
+/// Copies that choose the class, unless told otherwise.
+pub const CHOOSING: u64 = 100;
+/// How often a certificate may be wrong, unless told otherwise.
+pub const ALPHA: f64 = 0.001;
+/// The attack beside a certificate, unless told otherwise.
+pub const BESIDE: &str = "pgd:steps=20";
+/// Draws that it averages over, unless told otherwise.
+pub const BESIDE_DRAWS: u64 = 20;
+
 /// What is to be certified.
 pub struct Certification {
     /// The undefended model.

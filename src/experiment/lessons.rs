@@ -130,14 +130,8 @@ impl Side {
     /// # Errors
     /// Usage, for a row that names no attack or parameter.
     pub fn plan(&self, seed: u64) -> Result<Plan> {
-        let mut parts = self.attack.split(':');
-        let spec = attack::find(parts.next().unwrap_or_default())?;
-        let aim = self.aim;
-        let mut plan = Plan { norm: self.norm, seed, aim, ..Plan::new(spec, self.epsilon) };
-        for part in parts {
-            plan.settings.assign(spec.params, spec.id, part)?;
-        }
-        Ok(plan)
+        let plan = Plan::parse(self.attack, self.epsilon)?;
+        Ok(Plan { norm: self.norm, seed, aim: self.aim, ..plan })
     }
 
     /// The attack and, where it has any, its ε: `pgd L∞ 0.3`.

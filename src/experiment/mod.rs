@@ -25,7 +25,8 @@ pub use crate::metrics::Norms;
 pub use batch::{Batch, BatchReport, Progress, attack_batch};
 pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
 pub use certify::{
-    Certificate, Certification, CertifiedRow, CertifyReport, Within, certify, certify_all, radius,
+    ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, Certificate, Certification, CertifiedRow, CertifyReport,
+    Within, certify, certify_all, radius,
 };
 pub use defended::{Against, Known, defend, know};
 pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};

@@ -10,6 +10,7 @@ use crate::experiment::many::{Many, Meter, at_once, others, read};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
 use crate::metrics::Rate;
+use crate::model::largest;
 use crate::parameter::Settings;
 use serde::Serialize;
 use std::time::Instant;
@@ -203,11 +204,6 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         device: task.device.clone(),
         cost: cost([&victim], begin),
     })
-}
-
-fn largest(row: &[f32]) -> usize {
-    let better = |best: usize, k: usize| if row[k] > row[best] { k } else { best };
-    (0..row.len()).fold(0, better)
 }
 
 #[cfg(test)]

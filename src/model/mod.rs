@@ -35,7 +35,16 @@ pub trait Classifier: Send + Sync {
     /// Device, when the device is lost or out of memory.
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>>;
 
-    /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
+    /// What the attacker is shown: logits, and which of the pictures it knows to get another answer
+    /// than they show (of a defence that detects, the refused ones).
+    ///
+    /// # Errors
+    /// Device, when the device is lost or out of memory.
+    fn shown(&self, images: &Tensor<4>) -> Result<Decided> {
+        Ok(Decided { logits: self.logits(images)?, rejected: Vec::new() })
+    }
+
+    /// As [`Self::shown`], and the gradient of Σ logits·`start(logits)` with respect to the pixels,
     /// `[N, C, H, W]`; `start` answers N·K logits with as many numbers.
     ///
     /// # Errors
@@ -44,17 +53,7 @@ pub trait Classifier: Send + Sync {
         &self,
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Tensor<4>)>;
-
-    /// Which of these pictures the attacker knows to get another answer than [`Self::logits`] shows, or
-    /// none: of a defence that detects, the refused ones. Empty where all answers stand.
-    ///
-    /// # Errors
-    /// Device, when the device is lost or out of memory.
-    fn void(&self, images: &Tensor<4>) -> Result<Vec<bool>> {
-        let _ = images;
-        Ok(Vec::new())
-    }
+    ) -> Result<(Decided, Tensor<4>)>;
 
     /// The answers that count, for the judge. Those of a randomised defence come from random
     /// numbers that no attack has seen.
@@ -93,6 +92,17 @@ pub struct Decided {
     pub logits: Vec<f32>,
     /// Which pictures get no answer: detected as attacked, or abstained from. Empty: none.
     pub rejected: Vec<bool>,
+}
+
+/// The class of the largest logit, the first of equals.
+pub fn largest(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, value) in row.iter().enumerate() {
+        if *value > row[best] || row[best].is_nan() {
+            best = class;
+        }
+    }
+    best
 }
 
 /// Reads a tensor, turning a device failure into our error.

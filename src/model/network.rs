@@ -11,7 +11,7 @@ use crate::model::graph::{Op, Pass};
 use crate::model::host::Host;
 use crate::model::layer::Layer;
 use crate::model::rule::Rule;
-use crate::model::{Classifier, builder, graph, read};
+use crate::model::{Classifier, Decided, builder, graph, read};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
 
@@ -236,8 +236,9 @@ impl Classifier for Network {
         &self,
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Vec<f32>, Tensor<4>)> {
-        self.slope_by(images, &[], start)
+    ) -> Result<(Decided, Tensor<4>)> {
+        let (logits, gradient) = self.slope_by(images, &[], start)?;
+        Ok((Decided { logits, rejected: Vec::new() }, gradient))
     }
 
     fn input_shape(&self) -> [usize; 3] {

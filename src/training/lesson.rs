@@ -2,7 +2,7 @@
 
 use crate::draws::Chance;
 use crate::error::Result;
-use crate::model::{Classifier, Network};
+use crate::model::{Classifier, Network, largest};
 use crate::training::batch::Batch;
 use crate::training::inner::{Pull, climb, pictures};
 use crate::training::loss;
@@ -164,9 +164,4 @@ impl<'a> Lesson<'a> {
 /// The logits of a batch's own pictures.
 fn answers(network: &Network, batch: &Batch) -> Result<Vec<f32>> {
     network.logits(&pictures(&batch.pixels, network.input_shape(), network.device()))
-}
-
-/// The class of the largest logit, the first of equals.
-pub fn largest(row: &[f32]) -> usize {
-    (0..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best })
 }

@@ -34,7 +34,8 @@ impl App {
         let measuring = self.matrix.as_ref().is_some_and(|matrix| !matrix.done());
         let comparing = self.compare.running.is_some();
         let asking = self.asking.is_some();
-        let beside = asking || searching || racing || measuring || comparing;
+        let gauging = self.gauge.running();
+        let beside = gauging || asking || searching || racing || measuring || comparing;
         beside
             || self.awaited.is_some()
             || defending

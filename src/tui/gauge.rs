@@ -70,6 +70,13 @@ impl Default for Gauge {
     }
 }
 
+impl Gauge {
+    /// Whether something is asked for and not yet there.
+    pub fn running(&self) -> bool {
+        self.id.is_some() && self.found.is_none()
+    }
+}
+
 /// The defences that detect.
 pub fn detectors() -> Vec<&'static DefenceSpec> {
     DEFENCES.iter().filter(|row| row.family == "detection").collect()
@@ -171,7 +178,8 @@ pub fn turn_stance(app: &mut App) -> Vec<Effect> {
 /// Closes the window.
 pub fn close(app: &mut App) -> Vec<Effect> {
     app.overlays.pop();
-    let running = app.gauge.id.take().is_some() && app.gauge.found.is_none();
+    let running = app.gauge.running();
+    app.gauge.id = None;
     let mut effects = Vec::new();
     if running {
         effects.push(Effect::Request(Request::Cancel));
@@ -201,7 +209,7 @@ pub fn found(app: &mut App, id: JobId, found: Found) {
 
 /// It ended before its end.
 pub fn give_up(app: &mut App, id: JobId) {
-    if app.gauge.id == Some(id) && app.gauge.found.is_none() {
+    if app.gauge.running() && app.gauge.id == Some(id) {
         app.gauge.id = None;
         app.overlays.retain(|overlay| !matches!(overlay, Overlay::Gauge(_)));
     }

@@ -53,8 +53,8 @@ fn changed(layers: &str, device: &Device, tensor: usize, index: usize, by: f32) 
 
 fn slope(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<f32>) {
     let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
-    let (logits, gradient) = network.slope(images, &mut start).unwrap();
-    (logits, values(&gradient))
+    let (shown, gradient) = network.slope(images, &mut start).unwrap();
+    (shown.logits, values(&gradient))
 }
 
 /// The largest difference, as a share of the largest value.

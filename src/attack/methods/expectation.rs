@@ -1,8 +1,7 @@
 //! Asking the network about several versions of each picture and averaging: expectation over a random
 //! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
 
-use crate::attack::goal::Goal;
-use crate::attack::objective::{Objective, Scores};
+use crate::attack::objective::{Numbered, Objective, Scores};
 use crate::attack::oracle::Gradient;
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Slopes, Trial};
@@ -18,19 +17,6 @@ pub(super) struct Survey<'a> {
     pub draws: usize,
 }
 
-/// A loss that is asked by the row in a batch, made of one that is asked by the picture's number.
-struct Numbered<'a>(&'a dyn Objective, &'a [usize]);
-
-impl Objective for Numbered<'_> {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.evaluate(self.1[at], row, goal, slope)
-    }
-
-    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.coarse(self.1[at], row, goal, slope)
-    }
-}
-
 impl Survey<'_> {
     /// What the network says about `images`, versions of the pictures `open`, with gradients.
     pub fn slopes(
@@ -40,7 +26,7 @@ impl Survey<'_> {
         images: &Rows,
     ) -> Result<Slopes> {
         match self.draws {
-            1 => trial.slopes(self.oracle, open, images, &Numbered(self.what, open)),
+            1 => trial.slopes(self.oracle, open, images, &Numbered(self.what, |at| open[at])),
             draws => self.mean(trial, open, draws, &mut |k, _| images.row(k).to_vec(), &|_| 1.0),
         }
     }
@@ -63,7 +49,7 @@ impl Survey<'_> {
                 trial.scores(self.oracle, &numbers, &copies)?
             }
         };
-        let loss = scores.losses(&trial.goals(&numbers), &Numbered(self.what, &numbers));
+        let loss = scores.losses(&trial.goals(&numbers), &Numbered(self.what, |at| numbers[at]));
         Ok((mean_scores(&scores, self.draws), mean(&loss, self.draws, 1)))
     }
 
@@ -96,8 +82,12 @@ impl Survey<'_> {
                     numbers.push(*i);
                 }
             }
-            let found =
-                trial.slopes(self.oracle, &numbers, &images, &Numbered(self.what, &numbers))?;
+            let found = trial.slopes(
+                self.oracle,
+                &numbers,
+                &images,
+                &Numbered(self.what, |at| numbers[at]),
+            )?;
             means.scores.append(mean_scores(&found.scores, copies));
             means.loss.extend(mean(&found.loss, copies, 1));
             for k in 0..part.len() {
