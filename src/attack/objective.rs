@@ -6,6 +6,7 @@
 
 use crate::attack::goal::Goal;
 use crate::model::largest;
+use std::f64::consts::LN_2;
 
 /// The logits of N pictures over K classes, on the host, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,14 +71,20 @@ impl Scores {
 
     /// The value of `what` for each picture, without its gradient.
     pub fn losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f32> {
-        self.exact_losses(goals, what).into_iter().map(|loss| loss as f32).collect()
+        self.exact_losses(goals, what).map(|loss| loss as f32).collect()
     }
 
-    /// As [`Self::losses`], for those who take differences.
-    pub fn exact_losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f64> {
+    /// The [`height`] of `what` for each picture, for those who compare or take differences.
+    pub fn heights(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f64> {
+        let margins = self.margins(goals);
+        let losses = self.exact_losses(goals, what);
+        losses.zip(margins).map(|(loss, margin)| height(loss, f64::from(margin))).collect()
+    }
+
+    fn exact_losses(&self, goals: &[Goal], what: &dyn Objective) -> impl Iterator<Item = f64> {
         let mut slope = vec![0.0; self.classes];
         let rows = self.rows().zip(goals).enumerate();
-        rows.map(|(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope)).collect()
+        rows.map(move |(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope))
     }
 
     /// The answer to each picture: the class of the largest logit, the first of equals, or
@@ -127,6 +134,14 @@ pub trait Objective: Sync {
     /// in the batch that was asked about, for objectives with constants of each picture's own.
     fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
 
+    /// The same with the slope multiplied by 2ᵉ, which keeps that of a confident picture from
+    /// underflowing on its way back through the network; gives the value and e. `slope` holds K zeros
+    /// at first. e is 0 nearly always.
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        let value = self.evaluate(at, row, goal, slope);
+        (value, rescale(slope))
+    }
+
     /// The same as a framework computes it in single precision, softmax first: where it is flat
     /// there, so is this. What defences that mask gradients live on.
     fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
@@ -137,6 +152,42 @@ pub trait Objective: Sync {
 impl<F: Fn(usize, &[f32], Goal, &mut [f64]) -> f64 + Sync> Objective for F {
     fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
         self(at, row, goal, slope)
+    }
+}
+
+/// x·2ᵉ for any e, also where 2ᵉ alone is out of range.
+pub fn times_power_of_two(x: f64, e: f64) -> f64 {
+    if x == 0.0 {
+        return x;
+    }
+    let half = (e / 2.0).trunc();
+    x * half.exp2() * (e - half).exp2()
+}
+
+/// Brings a slope whose largest entry is below 1e-12 to about 1e-3, by a power of two; gives its
+/// exponent.
+fn rescale(slope: &mut [f64]) -> f64 {
+    let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    if top == 0.0 || top >= 1e-12 {
+        return 0.0;
+    }
+    // Two logarithms: the quotient 1e-3 / top overflows where top is subnormal.
+    let exponent = (1e-3_f64.log2() - top.log2()).floor();
+    slope.iter_mut().for_each(|s| *s = times_power_of_two(*s, exponent));
+    exponent
+}
+
+/// A slope in `f64` whose largest entry is at least this has all its digits.
+const RESOLVED: f64 = 1e-280;
+
+/// What the attacks that climb compare: the loss, or where it is exactly 0 the negated margin. A
+/// confident picture's cross-entropy underflows to 0 (at a margin of 104 in `f32`, of 746 in `f64`);
+/// its margin still tells which of two points is better. The order is right across the two: an
+/// untargeted loss is 0 only where the margin is positive, one towards a target only where it is not.
+pub fn height<T: Default + PartialEq + std::ops::Neg<Output = T>>(loss: T, margin: T) -> T {
+    match loss == T::default() {
+        true => -margin,
+        false => loss,
     }
 }
 
@@ -168,13 +219,14 @@ impl<F: Fn(usize) -> usize + Sync> Objective for Numbered<'_, F> {
         self.0.evaluate((self.1)(at), row, goal, slope)
     }
 
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        self.0.scaled((self.1)(at), row, goal, slope)
+    }
+
     fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
         self.0.coarse((self.1)(at), row, goal, slope)
     }
 }
-
-/// A slope as faint as can be that its reader still finds.
-const FAINT: f64 = 1e-300;
 
 /// Cross-entropy, by log-sum-exp: −log p of the true class, or +log p of the target.
 pub struct CrossEntropy;
@@ -187,12 +239,6 @@ impl Objective for CrossEntropy {
         let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
         for (k, slope) in slope.iter_mut().enumerate() {
             *slope += goal.sign() * if k == class { -others } else { p[k] };
-        }
-        // Logits hundreds apart (defensive distillation) underflow even here: which way to go is
-        // still known.
-        if others == 0.0 {
-            slope[class] -= goal.sign() * FAINT;
-            slope[best_other(row, class)] += goal.sign() * FAINT;
         }
         let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
         let own = f64::from(row[class]);
@@ -210,6 +256,29 @@ impl Objective for CrossEntropy {
         goal.sign() * loss
     }
 
+    /// Logits hundreds apart (defensive distillation) underflow even in `f64`: there the slope is
+    /// computed from the logits' differences, relative to the largest other class.
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        let value = self.evaluate(at, row, goal, slope);
+        let class = goal.class();
+        let own = f64::from(row[class]);
+        let next = f64::from(row[best_other(row, class)]);
+        if slope[class].abs() >= RESOLVED || !(own - next).is_finite() {
+            return (value, rescale(slope));
+        }
+        for (k, slope) in slope.iter_mut().enumerate() {
+            *slope = if k == class { 0.0 } else { (f64::from(row[k]) - next).exp() };
+        }
+        let sum: f64 = slope.iter().sum();
+        // log₂ of 1 − p_class, where log Σ exp z is z_class to the last digit.
+        let size = (next - own + sum.ln()) / LN_2;
+        let exponent = (1e-3_f64.log2() - size).floor();
+        let share = goal.sign() * (size + exponent).exp2();
+        slope.iter_mut().for_each(|slope| *slope *= share / sum);
+        slope[class] = -share;
+        (value, exponent)
+    }
+
     fn coarse(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
         let class = goal.class();
         let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -224,10 +293,129 @@ impl Objective for CrossEntropy {
     }
 }
 
+/// The probability of a class, which the function chooses by the picture's number in the batch and
+/// its goal.
+pub(super) struct ProbabilityOf<F>(pub F);
+
+impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ProbabilityOf<F> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        probability(row, (self.0)(at, goal), slope)
+    }
+
+    /// ∂p/∂z = −p ∂(−ln p)/∂z: p and the other factor may both be out of range of `f64`.
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        let class = (self.0)(at, goal);
+        let value = probability(row, class, slope);
+        if slope[class].abs() >= RESOLVED {
+            return (value, rescale(slope));
+        }
+        slope.fill(0.0);
+        let (loss, exponent) =
+            CrossEntropy.scaled(at, row, Goal::Untargeted { truth: class }, slope);
+        let size = -loss / LN_2;
+        let whole = size.floor();
+        slope.iter_mut().for_each(|slope| *slope *= -(size - whole).exp2());
+        (value, exponent - whole)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// The objectives whose slope fades with confidence.
+    fn fading() -> [(&'static str, Box<dyn Objective>); 2] {
+        let falls = |_: usize, goal: Goal| goal.class();
+        [("cross-entropy", Box::new(CrossEntropy)), ("probability", Box::new(ProbabilityOf(falls)))]
+    }
+
+    /// log₂ of each slope's size, and its sign, by formulas that never leave log-space.
+    fn reference(name: &str, row: &[f32], goal: Goal) -> Vec<(f64, f64)> {
+        let class = goal.class();
+        let z = |k: usize| f64::from(row[k]);
+        let sum_of = |keep: &dyn Fn(usize) -> bool| -> f64 {
+            let some = || (0..row.len()).filter(|k| keep(*k)).map(z);
+            let top = some().fold(f64::NEG_INFINITY, f64::max);
+            top + some().map(|z| (z - top).exp()).sum::<f64>().ln()
+        };
+        let all = sum_of(&|_| true);
+        let rest = sum_of(&|k| k != class) - all;
+        let (factor, sign) = match name {
+            "probability" => (z(class) - all, -1.0),
+            _ => (0.0, goal.sign()),
+        };
+        let one = |k: usize| match k == class {
+            true => ((rest + factor) / LN_2, -sign),
+            false => ((z(k) - all + factor) / LN_2, sign),
+        };
+        (0..row.len()).map(one).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn slopes_keep_size_and_sign_at_any_gap(
+            mut row in proptest::collection::vec(-8.0_f32..8.0, 2..12),
+            power in -2.0_f64..5.0,
+            class in 0_usize..2,
+            leads in proptest::bool::ANY,
+        ) {
+            // The class leads, or trails, by a gap of 0.01 to 1e5.
+            let gap = 10_f64.powf(power) as f32;
+            row[class] = best_of(&row, class) + if leads { gap } else { -gap };
+            check_slopes(&row, class)?;
+        }
+    }
+
+    fn best_of(row: &[f32], class: usize) -> f32 {
+        row[best_other(row, class)]
+    }
+
+    fn check_slopes(row: &[f32], class: usize) -> Result<(), TestCaseError> {
+        for (name, what) in fading() {
+            for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
+                let mut slope = vec![0.0; row.len()];
+                let (_, exponent) = what.scaled(0, row, goal, &mut slope);
+                let wanted = reference(name, row, goal);
+                let top = wanted.iter().fold(f64::NEG_INFINITY, |a, (size, _)| a.max(*size));
+                for (k, (size, sign)) in wanted.into_iter().enumerate() {
+                    prop_assert!(slope[k].is_finite() && (slope[k] as f32).is_finite());
+                    // What is 2⁻²⁰⁰ of the largest is nothing in `f32`.
+                    if size > top - 200.0 {
+                        prop_assert_eq!(slope[k].signum(), sign, "{} {:?} {}", name, row, k);
+                        let found = slope[k].abs().log2() - exponent;
+                        let near = (found - size).abs() < 1e-6 * (1.0 + size.abs() / 1e4);
+                        prop_assert!(near, "{} {:?} {}: 2^{} for 2^{}", name, row, k, found, size);
+                    }
+                }
+                let largest = slope.iter().fold(0.0_f64, |a, s| a.max(s.abs()));
+                prop_assert!((1e-12..=2.0).contains(&largest), "{} {:?} {}", name, row, largest);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_gaps_between_normal_and_nothing_keep_their_slopes() {
+        for gap in [0.0, 16.7, 87.4, 103.9, 644.0, 708.0, 717.0, 731.5, 744.5, 745.5, 1e3, 1e5] {
+            check_slopes(&[gap, 0.0, -1.0], 0).unwrap();
+            check_slopes(&[-gap, 0.0, -1.0], 0).unwrap();
+        }
+    }
+
+    #[test]
+    fn heights_order_points_by_loss_and_then_by_margin() {
+        let at = |gap: f32, goal: Goal| {
+            let row = [gap, 0.0];
+            let loss = CrossEntropy.evaluate(0, &row, goal, &mut [0.0; 2]) as f32;
+            height(loss, margin(&row, goal))
+        };
+        let gaps = [1e5_f32, 1e3, 746.0, 300.0, 104.0, 90.0, 20.0, 1.0, -1.0, -100.0, -1e5];
+        let (away, towards) = (Goal::Untargeted { truth: 0 }, Goal::Targeted { target: 1 });
+        for goal in [away, towards] {
+            assert!(gaps.windows(2).all(|pair| at(pair[0], goal) < at(pair[1], goal)), "{goal:?}");
+        }
+    }
 
     proptest! {
         #[test]
@@ -261,13 +449,6 @@ mod tests {
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
         assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
-    }
-
-    #[test]
-    fn an_answer_beyond_double_precision_still_has_a_direction() {
-        let (row, mut slope) = ([2000.0, 0.0, 1.0], vec![0.0; 3]);
-        let loss = CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut slope);
-        assert!(loss == 0.0 && slope[0] < 0.0 && slope[1] == 0.0 && slope[2] > 0.0, "{slope:?}");
     }
 
     #[test]

@@ -42,9 +42,9 @@ pub struct Slope {
     pub loss: Vec<f32>,
     /// Its gradient with respect to the pixels, `[N, C, H, W]`; each picture's own, not a mean.
     pub gradient: Tensor<4>,
-    /// By what each picture's gradient was multiplied to keep it from underflowing (1 nearly
-    /// always).
-    pub scale: Vec<f64>,
+    /// log₂ of what each picture's gradient was multiplied by to keep it from underflowing (0 nearly
+    /// always); see [`Objective::scaled`].
+    pub log2_scale: Vec<f64>,
 }
 
 /// Answers with gradients too.
@@ -117,38 +117,25 @@ impl Gradient for Victim<'_> {
         self.backward += passes;
         let coarse = self.network.takes_softmax();
         let classes = self.network.classes();
-        let (mut loss, mut scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut loss, mut log2_scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut start = |logits: &[f32]| {
             let mut slopes = vec![0.0; n * classes];
             let rows = logits.chunks(classes).zip(goals).zip(slopes.chunks_mut(classes));
             for (at, ((row, goal), slope)) in rows.enumerate() {
-                if coarse {
-                    loss.push(what.coarse(at, row, *goal, slope) as f32);
-                    scale.push(1.0);
-                } else {
-                    loss.push(what.evaluate(at, row, *goal, slope) as f32);
-                    scale.push(rescale(slope));
-                }
+                let (value, exponent) = match coarse {
+                    true => (what.coarse(at, row, *goal, slope), 0.0),
+                    false => what.scaled(at, row, *goal, slope),
+                };
+                loss.push(value as f32);
+                log2_scale.push(exponent);
             }
             slopes.into_iter().map(|s| s as f32).collect()
         };
         let (Decided { logits, rejected }, gradient) = self.network.slope(images, &mut start)?;
-        if let (None, Some(scale)) = (&self.first, scale.first()) {
-            self.first = Some((gradient.clone().slice(0..1), *scale));
+        if let (None, Some(exponent)) = (&self.first, log2_scale.first()) {
+            self.first = Some((gradient.clone().slice(0..1), exponent.exp2()));
         }
         let scores = Scores::new(logits, classes).rejecting(rejected);
-        Ok(Slope { scores, loss, gradient, scale })
+        Ok(Slope { scores, loss, gradient, log2_scale })
     }
-}
-
-/// Keeps a confident picture's slope (as small as e⁻¹⁰⁰) from underflowing in `f32` on its way back
-/// through the network: scaled by a power of two, only where it is needed; says by which.
-fn rescale(slope: &mut [f64]) -> f64 {
-    let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
-    if top == 0.0 || top >= 1e-12 {
-        return 1.0;
-    }
-    let factor = (1e-3 / top).log2().floor().exp2();
-    slope.iter_mut().for_each(|s| *s *= factor);
-    factor
 }

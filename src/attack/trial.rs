@@ -18,9 +18,9 @@ pub struct Slopes {
     pub loss: Vec<f32>,
     /// Its gradient with respect to the pixels.
     pub gradient: Rows,
-    /// By what each picture's gradient was multiplied to keep it from underflowing (1 nearly
-    /// always): divide by it before gradients of different pictures are added up.
-    pub scale: Vec<f64>,
+    /// log₂ of what each picture's gradient was multiplied by to keep it from underflowing (0 nearly
+    /// always): to be undone before gradients of different pictures are added up.
+    pub log2_scale: Vec<f64>,
 }
 
 /// What an attack shows of one iteration. `open` are the pictures of the problem it speaks of; the
@@ -178,7 +178,7 @@ impl<'a> Trial<'a> {
             scores: Scores::new(Vec::new(), oracle.classes()),
             loss: Vec::with_capacity(images.len()),
             gradient: Rows::zeros(images.shape(), 0),
-            scale: Vec::with_capacity(images.len()),
+            log2_scale: Vec::with_capacity(images.len()),
         };
         for range in self.pieces(open, images)? {
             let first = range.start;
@@ -187,7 +187,7 @@ impl<'a> Trial<'a> {
             let slope = oracle.slope(&part, &goals[range], &shifted)?;
             all.scores.append(slope.scores);
             all.loss.extend(slope.loss);
-            all.scale.extend(slope.scale);
+            all.log2_scale.extend(slope.log2_scale);
             all.gradient.append(Rows::read(&slope.gradient)?);
             self.pulse()?;
         }

@@ -15,7 +15,7 @@ use crate::attack::l1;
 use crate::attack::methods::apgd_walk::Walk;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::objective::{CrossEntropy, Objective};
+use crate::attack::objective::{CrossEntropy, Objective, height};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -291,7 +291,8 @@ impl Course {
             for (row, runner) in runners.iter_mut().enumerate() {
                 let x = trial.x.row(runner.number);
                 let gradient = gradient.as_ref().map_or(&[][..], |gradient| gradient.row(row));
-                let event = runner.walk.learn(x, loss[row], margins[row], gradient);
+                let height = height(loss[row], margins[row]);
+                let event = runner.walk.learn(x, height, margins[row], gradient);
                 if row == 0 {
                     mark = event.or(mark);
                 }

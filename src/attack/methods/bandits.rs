@@ -100,7 +100,7 @@ fn bandits(
         let payers: Vec<usize> = open.iter().flat_map(|i| [*i, *i]).collect();
         let scores = trial.scores(oracle, &payers, &probes)?;
         // In f64: the two values are close together.
-        let losses: Vec<f64> = scores.exact_losses(&trial.goals(&payers), &CrossEntropy);
+        let losses: Vec<f64> = scores.heights(&trial.goals(&payers), &CrossEntropy);
         for (k, i) in open.iter().enumerate() {
             priors[*i].learn(&rules, &noises[k], losses[2 * k] - losses[2 * k + 1]);
             let along = rules.spread(&priors[*i].values);

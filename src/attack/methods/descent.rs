@@ -17,7 +17,7 @@
 use crate::attack::l1;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::norm::{Budget, Norm, length, sign};
-use crate::attack::objective::{CrossEntropy, Scores};
+use crate::attack::objective::{CrossEntropy, Scores, height};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -156,7 +156,9 @@ fn one_restart(
                 (scores, loss, None)
             }
         };
-        kept.take(&at, &trial.reached(open, &scores.labels()), &loss, last);
+        let margins = scores.margins(&trial.goals(open));
+        let heights: Vec<f32> = loss.iter().zip(margins).map(|(l, m)| height(*l, m)).collect();
+        kept.take(&at, &trial.reached(open, &scores.labels()), &heights, last);
         show(trial, open, course, iteration, (&scores, &loss), &at)?;
         let Some(gradient) = gradient else { break };
         for (row, i) in open.iter().enumerate() {

@@ -264,7 +264,7 @@ impl Around<'_> {
             }
             let payers = vec![self.picture; 2 * pairs];
             let scores = trial.scores(oracle, &payers, &probes)?;
-            let losses = scores.exact_losses(&trial.goals(&payers), what);
+            let losses = scores.heights(&trial.goals(&payers), what);
             for (k, direction) in directions.iter().enumerate() {
                 let (up, down) = (losses[2 * k], losses[2 * k + 1]);
                 total += up + down;

@@ -1,7 +1,7 @@
 //! Asking the network about several versions of each picture and averaging: expectation over a random
 //! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
 
-use crate::attack::objective::{Numbered, Objective, Scores};
+use crate::attack::objective::{Numbered, Objective, Scores, times_power_of_two};
 use crate::attack::oracle::Gradient;
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Slopes, Trial};
@@ -69,7 +69,7 @@ impl Survey<'_> {
             scores: Scores::new(Vec::new(), self.oracle.classes()),
             loss: Vec::with_capacity(open.len()),
             gradient: Rows::zeros(shape, 0),
-            scale: Vec::with_capacity(open.len()),
+            log2_scale: Vec::with_capacity(open.len()),
         };
         let few = (trial.piece() / copies).max(1);
         for first in (0..open.len()).step_by(few) {
@@ -91,28 +91,28 @@ impl Survey<'_> {
             means.scores.append(mean_scores(&found.scores, copies));
             means.loss.extend(mean(&found.loss, copies, 1));
             for k in 0..part.len() {
-                let (gradient, scale) = mean_gradient(&found, k * copies, copies, weight);
+                let (gradient, exponent) = mean_gradient(&found, k * copies, copies, weight);
                 means.gradient.push(&gradient);
-                means.scale.push(scale);
+                means.log2_scale.push(exponent);
             }
         }
         Ok(means)
     }
 }
 
-/// The mean gradient of one picture's copies, from the row `first` on, and by what it is multiplied:
-/// the least of what kept a copy's gradient from underflowing.
+/// The mean gradient of one picture's copies, from the row `first` on, and log₂ of what it is
+/// multiplied by: the least of what kept a copy's gradient from underflowing.
 fn mean_gradient(
     found: &Slopes,
     first: usize,
     copies: usize,
     weight: &dyn Fn(usize) -> f64,
 ) -> (Vec<f32>, f64) {
-    let scales = &found.scale[first..first + copies];
-    let least = scales.iter().copied().fold(f64::MAX, f64::min);
+    let exponents = &found.log2_scale[first..first + copies];
+    let least = exponents.iter().copied().fold(f64::MAX, f64::min);
     let mut sum = vec![0.0; found.gradient.size()];
-    for (copy, scale) in scales.iter().enumerate() {
-        let share = weight(copy) * least / scale;
+    for (copy, exponent) in exponents.iter().enumerate() {
+        let share = times_power_of_two(weight(copy), least - exponent);
         let row = found.gradient.row(first + copy).iter();
         sum.iter_mut().zip(row).for_each(|(sum, g)| *sum += share * f64::from(*g));
     }
@@ -147,10 +147,10 @@ mod tests {
             scores: Scores::new(vec![0.0; 4], 1),
             loss: vec![0.0; 4],
             gradient: Rows::new([1, 1, 1], vec![9.0, 9.0, 8.0, 6.0]),
-            scale: vec![1.0, 1.0, 4.0, 2.0],
+            log2_scale: vec![0.0, 0.0, 2000.0, 1999.0],
         };
-        // 8/4 and 6/2, on the scale of 2; the second counts half.
+        // 8/4 and 6/2 with 2¹⁹⁹⁸ for 1; the second counts half.
         let (gradient, scale) = mean_gradient(&found, 2, 2, &|copy| 0.5_f64.powi(copy as i32));
-        assert_eq!((gradient, scale), (vec![3.5], 2.0));
+        assert_eq!((gradient, scale), (vec![3.5], 1999.0));
     }
 }

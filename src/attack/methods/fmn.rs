@@ -13,7 +13,7 @@
 use crate::attack::methods::ascent::cosine;
 use crate::attack::methods::linear::dual_size;
 use crate::attack::norm::{Budget, Norm, length};
-use crate::attack::objective::Margin;
+use crate::attack::objective::{Margin, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -98,7 +98,8 @@ fn fmn(
             if reached[*i] {
                 best.offer(*i, image, true, distance);
             }
-            let slope = dual_size(norm, slopes.gradient.row(*i)) / slopes.scale[*i];
+            let slope = dual_size(norm, slopes.gradient.row(*i));
+            let slope = times_power_of_two(slope, -slopes.log2_scale[*i]);
             let guess = f64::from(slopes.loss[*i]).abs() / slope.max(1e-30);
             radii[*i].follow(reached[*i], f64::from(distance), guess, gamma);
         }

@@ -15,7 +15,7 @@
 use crate::attack::goal::Goal;
 use crate::attack::methods::saliency::{best_pair, best_two};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{Scores, best_other, probability};
+use crate::attack::objective::{Objective, ProbabilityOf, Scores, best_other};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -156,18 +156,17 @@ impl Rules {
         let passes = self.passes();
         let rows: Vec<usize> = (0..passes * open.len()).map(|at| at / passes).collect();
         let whose: Vec<usize> = rows.iter().map(|row| open[*row]).collect();
-        let output = |at: usize, row: &[f32], _: Goal, slope: &mut [f64]| {
+        let likelihood = ProbabilityOf(|at: usize, _: Goal| targets[whose[at]]);
+        let sums = |at: usize, row: &[f32], _: Goal, slope: &mut [f64]| {
             let target = targets[whose[at]];
-            if self.softmax {
-                return probability(row, target, slope);
-            }
             let ours = |k: usize| (k == target) == at.is_multiple_of(passes);
             for (k, slope) in slope.iter_mut().enumerate() {
                 *slope += f64::from(u8::from(ours(k)));
             }
             (0..row.len()).filter(|k| ours(*k)).map(|k| f64::from(row[k])).sum()
         };
-        trial.slopes(oracle, &whose, &now.select(&rows), &output)
+        let what: &dyn Objective = if self.softmax { &likelihood } else { &sums };
+        trial.slopes(oracle, &whose, &now.select(&rows), what)
     }
 
     /// The values of a picture to be changed next: two, or fewer where no others help.

@@ -10,6 +10,7 @@
 use crate::attack::methods::descent::Sense;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::methods::views::{Shrunk, blur, gaussian};
+use crate::attack::objective::times_power_of_two;
 use crate::attack::rows::Rows;
 use crate::attack::trial::{Slopes, Trial};
 use crate::draws::Draws;
@@ -29,7 +30,7 @@ pub(super) struct Momentum {
     /// Variance tuning: how many neighbours, how far away at most (pixel units).
     pub neighbours: Option<(usize, f32)>,
     memory: Vec<Vec<f64>>,
-    variance: Vec<Vec<f64>>,
+    variance: Vec<Option<Scaled>>,
     draws: Vec<Draws>,
 }
 
@@ -48,7 +49,7 @@ pub(super) enum View {
 impl Sense for Momentum {
     fn begin(&mut self, trial: &Trial<'_>, open: &[usize], draws: Vec<Draws>) {
         self.memory = vec![vec![0.0; trial.x.size()]; open.len()];
-        self.variance = self.memory.clone();
+        self.variance = vec![None; open.len()];
         self.draws = draws;
     }
 
@@ -76,15 +77,13 @@ impl Sense for Momentum {
         };
         let [_, h, w] = at.shape();
         for k in 0..open.len() {
-            let true_size = |slopes: &Slopes| -> Vec<f64> {
-                slopes.gradient.row(k).iter().map(|g| f64::from(*g) / slopes.scale[k]).collect()
+            let here = Scaled::of(&found, k);
+            let Scaled { values: mut way, .. } = match &self.variance[k] {
+                Some(variance) => here.plus(1.0, variance),
+                None => here.clone(),
             };
-            let here = true_size(&found);
-            let tuned = here.iter().zip(&self.variance[k]);
-            let mut way: Vec<f64> = tuned.map(|(here, variance)| here + variance).collect();
             if let Some(around) = &around {
-                let gap = true_size(around).into_iter().zip(here);
-                self.variance[k] = gap.map(|(around, here)| around - here).collect();
+                self.variance[k] = Some(Scaled::of(around, k).plus(-1.0, &here));
             }
             if let Some(width) = self.blur {
                 blur(&mut way, h, w, &gaussian(width));
@@ -98,6 +97,30 @@ impl Sense for Momentum {
             direction.zip(memory).for_each(|(d, m)| *d = *m as f32);
         }
         Ok(found)
+    }
+}
+
+/// A vector times 2ᵉ, since its own length may be too little for any number.
+#[derive(Clone)]
+struct Scaled {
+    values: Vec<f64>,
+    exponent: f64,
+}
+
+impl Scaled {
+    /// Picture number `row`'s gradient.
+    fn of(slopes: &Slopes, row: usize) -> Self {
+        let values = slopes.gradient.row(row).iter().map(|g| f64::from(*g)).collect();
+        Self { values, exponent: slopes.log2_scale[row] }
+    }
+
+    /// The sum with `share` times the other, on the scale of the longer one.
+    fn plus(&self, share: f64, other: &Self) -> Self {
+        let exponent = self.exponent.min(other.exponent);
+        let [own, others] = [self, other].map(|v| times_power_of_two(1.0, exponent - v.exponent));
+        let pairs = self.values.iter().zip(&other.values);
+        let values = pairs.map(|(a, b)| own * a + share * others * b).collect();
+        Self { values, exponent }
     }
 }
 

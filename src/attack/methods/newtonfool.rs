@@ -8,7 +8,7 @@
 
 use crate::attack::goal::Goal;
 use crate::attack::norm::{Norm, length};
-use crate::attack::objective::probability;
+use crate::attack::objective::{ProbabilityOf, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -64,9 +64,7 @@ fn newtonfool(
     let mut open = trial.all();
     for iteration in 0..=steps {
         let now = images.select(&open);
-        let falls = |_: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
-            probability(row, goal.class(), slope)
-        };
+        let falls = ProbabilityOf(|_: usize, goal: Goal| goal.class());
         let slopes = trial.slopes(oracle, &open, &now, &falls)?;
         let reached = trial.keep(&mut best, &open, &now, &slopes.scores);
         let mut moved = Vec::new();
@@ -75,7 +73,7 @@ fn newtonfool(
             let gradient = slopes.gradient.row(row);
             let size = length(gradient);
             let above = f64::from(slopes.loss[row]) - chance;
-            let step = newton_step(above, size / slopes.scale[row], longest[*i]);
+            let step = newton_step(above, (size, slopes.log2_scale[row]), longest[*i]);
             if size > 0.0 && step > 0.0 {
                 moved.push(*i);
                 for (pixel, g) in images.row_mut(*i).iter_mut().zip(gradient) {
@@ -106,10 +104,11 @@ fn newtonfool(
     Ok(trial.finish(&best.images))
 }
 
-/// The length of the step to where the probability, if linear, would be at chance.
-fn newton_step(above_chance: f64, slope: f64, longest: f64) -> f64 {
-    match slope > 0.0 {
-        true => (above_chance.max(0.0) / slope).min(longest),
+/// The length of the step to where the probability, if linear, would be at chance. The slope is
+/// `size`·2⁻ᵉ.
+fn newton_step(above_chance: f64, (size, e): (f64, f64), longest: f64) -> f64 {
+    match size > 0.0 {
+        true => times_power_of_two(above_chance.max(0.0) / size, e).min(longest),
         false => 0.0,
     }
 }
@@ -120,9 +119,11 @@ mod tests {
 
     #[test]
     fn steps_end_at_chance_or_at_the_longest() {
-        assert_eq!(newton_step(0.5, 2.0, 1.0), 0.25);
-        assert_eq!(newton_step(0.5, 1e-30, 1.0), 1.0);
-        assert_eq!(newton_step(-0.1, 2.0, 1.0), 0.0);
-        assert_eq!(newton_step(0.5, 0.0, 1.0), 0.0);
+        assert_eq!(newton_step(0.5, (2.0, 0.0), 1.0), 0.25);
+        assert_eq!(newton_step(0.5, (8.0, 2.0), 1.0), 0.25);
+        assert_eq!(newton_step(0.5, (1e-30, 0.0), 1.0), 1.0);
+        assert_eq!(newton_step(0.5, (1.0, 1e5), 1.0), 1.0);
+        assert_eq!(newton_step(-0.1, (2.0, 1e5), 1.0), 0.0);
+        assert_eq!(newton_step(0.5, (0.0, 0.0), 1.0), 0.0);
     }
 }

@@ -241,7 +241,7 @@ impl Swarm {
             part.iter().for_each(|genes| images.push(&species.picture(x, genes)));
             let payers = vec![picture; part.len()];
             let scores = trial.scores(oracle, &payers, &images)?;
-            let fitness = scores.exact_losses(&trial.goals(&payers), &CrossEntropy);
+            let fitness = scores.heights(&trial.goals(&payers), &CrossEntropy);
             let reached = trial.reached(&payers, &scores.labels());
             for (k, genes) in part.iter().enumerate() {
                 let number = piece * most + k;

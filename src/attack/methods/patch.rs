@@ -13,6 +13,7 @@ use crate::attack::methods::ascent::Adam;
 use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
 use crate::attack::methods::placing::{Cover, Sheet};
 use crate::attack::norm::Norm;
+use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Gradient, Score};
 use crate::attack::problem::{Attempt, Problem};
@@ -105,7 +106,7 @@ fn patch(
             let mut gradient = vec![0.0; values.len()];
             for (row, covers) in covers.iter().enumerate() {
                 let one = sheet.lift(covers, slopes.gradient.row(row));
-                let share = 1.0 / (slopes.scale[row] * some.len() as f64);
+                let share = times_power_of_two(1.0 / some.len() as f64, -slopes.log2_scale[row]);
                 gradient.iter_mut().zip(one).for_each(|(sum, g)| *sum += share * g);
             }
             adam.climb(&mut values, &gradient, rate);

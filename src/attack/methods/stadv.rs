@@ -15,7 +15,7 @@ use crate::attack::goal::Goal;
 use crate::attack::methods::ascent::Adam;
 use crate::attack::methods::sampler::{Border, Place, Sampler};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{Margin, Objective, margin};
+use crate::attack::objective::{Margin, Objective, margin, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -117,7 +117,7 @@ fn stadv(
                 let pixels = slopes.gradient.row(*i);
                 let pull = bend.gradient(trial.x.row(*i), &flows[*i], pixels);
                 for (g, pull) in gradient.iter_mut().zip(pull) {
-                    *g = pull / slopes.scale[*i] - tau * *g;
+                    *g = times_power_of_two(pull, -slopes.log2_scale[*i]) - tau * *g;
                 }
                 let left = 1.0 - step as f64 / steps as f64;
                 adams[*i].climb(&mut flows[*i], &gradient, rate * left);

@@ -27,7 +27,7 @@ impl Standing {
         what: &dyn Objective,
     ) -> Result<Self> {
         let scores = trial.scores(oracle, &open, &images)?;
-        let loss = scores.exact_losses(&trial.goals(&open), what);
+        let loss = scores.heights(&trial.goals(&open), what);
         Ok(Self { open, images, scores, loss })
     }
 
@@ -43,7 +43,7 @@ impl Standing {
     ) -> Result<Vec<bool>> {
         let scores = trial.scores(oracle, &self.open, asked)?;
         let goals = trial.goals(&self.open);
-        let (loss, margins) = (scores.exact_losses(&goals, what), scores.margins(&goals));
+        let (loss, margins) = (scores.heights(&goals, what), scores.margins(&goals));
         let kept = |k: usize| loss[k] > self.loss[k] || enough(margins[k]);
         let kept: Vec<bool> = (0..loss.len()).map(kept).collect();
         for k in (0..loss.len()).filter(|k| kept[*k]) {

@@ -16,6 +16,7 @@ use crate::attack::methods::deepfool::add_step;
 use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
 use crate::attack::methods::linear::{nearest, rivals};
 use crate::attack::norm::{Budget, Norm};
+use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};
@@ -161,12 +162,16 @@ fn climb(
     let images = added(trial, some, v);
     let slopes = trial.slopes(oracle, some, &images, &Likelihood)?;
     let mut sum = vec![0.0_f64; v.len()];
+    // Only the direction of the sum counts, so all are measured by the steepest of them: what they
+    // really are may be too little for any number.
+    let steepest = slopes.log2_scale.iter().copied().fold(f64::INFINITY, f64::min);
     for (row, i) in some.iter().enumerate() {
+        let share = times_power_of_two(1.0, steepest - slopes.log2_scale[row]);
         let pixels = slopes.gradient.row(row).iter().zip(trial.x.row(*i)).zip(v.iter());
         for (sum, ((g, x), v)) in sum.iter_mut().zip(pixels) {
             // Where the box cuts x + v off, v has no influence.
             if (0.0..=1.0).contains(&(x + v)) {
-                *sum += f64::from(*g) / slopes.scale[row];
+                *sum += f64::from(*g) * share;
             }
         }
     }
