@@ -3,6 +3,7 @@
 
 mod boundary;
 mod compare;
+mod confident;
 mod conformance;
 mod decision;
 mod defended;
