@@ -5,7 +5,9 @@ mod cosines;
 mod dataset;
 mod file;
 mod idx;
+pub mod memory;
 mod picture;
+mod read;
 mod save;
 mod training;
 
@@ -13,5 +15,6 @@ pub use cosines::cosines;
 pub use dataset::{DATASETS, Dataset, DatasetRow, Sample, imagenet_labels};
 pub use file::read_picture;
 pub use picture::{Filter, Picture};
+pub use read::read_bounded;
 pub use save::{atomically, save_npy, save_png};
 pub use training::TrainingData;
