@@ -20,6 +20,10 @@ pub struct Scores {
 /// The label of a picture that a defence refuses to answer: no class.
 pub const REJECTED: usize = usize::MAX;
 
+/// The label of a picture for which the network gives no number (a logit that is infinite or not a
+/// number): no class, and never the right one.
+pub const NON_FINITE: usize = usize::MAX - 1;
+
 impl Scores {
     /// Takes N·K logits.
     pub fn new(values: Vec<f32>, classes: usize) -> Self {
@@ -88,12 +92,26 @@ impl Scores {
     }
 
     /// The answer to each picture: the class of the largest logit, the first of equals, or
-    /// [`REJECTED`].
+    /// [`REJECTED`], or [`NON_FINITE`].
     pub fn labels(&self) -> Vec<usize> {
         let refused = |i: usize| self.rejected.get(i).is_some_and(|refused| *refused);
-        let label = |(i, row)| if refused(i) { REJECTED } else { largest(row) };
+        let label = |(i, row): (usize, &[f32])| match finite(row) {
+            _ if refused(i) => REJECTED,
+            true => largest(row),
+            false => NON_FINITE,
+        };
         self.rows().enumerate().map(label).collect()
     }
+
+    /// How many of the pictures have a logit that is infinite or not a number.
+    pub fn non_finite(&self) -> usize {
+        self.rows().filter(|row| !finite(row)).count()
+    }
+}
+
+/// Whether every logit of a picture is a finite number.
+pub fn finite(row: &[f32]) -> bool {
+    row.iter().all(|z| z.is_finite())
 }
 
 /// Softmax in `f64`, safe for any finite logits.
@@ -481,6 +499,19 @@ mod tests {
         let (p, slope) = at(&[0.0, 60.0, 1.0]);
         let rest = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!(p == 1.0 && (slope[1] / rest - 1.0).abs() < 1e-9, "{slope:?}");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_number_is_no_class() {
+        let row = |bad: f32| [1.0, bad, 3.0];
+        let rows = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 2.0].map(row);
+        let scores = Scores::new(rows.concat(), 3);
+        assert_eq!(scores.labels(), [NON_FINITE, NON_FINITE, NON_FINITE, 2]);
+        assert_eq!(scores.non_finite(), 3);
+        let refused = scores.rejecting(vec![true, false, false, true]);
+        assert_eq!(refused.labels(), [REJECTED, NON_FINITE, NON_FINITE, REJECTED]);
+        assert!(Goal::Untargeted { truth: 2 }.reached(NON_FINITE), "it is not the right answer");
+        assert!(!Goal::Targeted { target: 1 }.reached(NON_FINITE));
     }
 
     #[test]

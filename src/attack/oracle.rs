@@ -61,13 +61,14 @@ pub struct Victim<'a> {
     network: &'a dyn Classifier,
     forward: u64,
     backward: u64,
+    non_finite: u64,
     first: Option<(Tensor<4>, f64)>,
 }
 
 impl<'a> Victim<'a> {
     /// An oracle that nobody has asked yet.
     pub fn new(network: &'a dyn Classifier) -> Self {
-        Self { network, forward: 0, backward: 0, first: None }
+        Self { network, forward: 0, backward: 0, non_finite: 0, first: None }
     }
 
     /// The first picture's first gradient, `[1, C, H, W]`, and by what it was multiplied; none where
@@ -76,14 +77,27 @@ impl<'a> Victim<'a> {
         self.first.as_ref()
     }
 
+    /// How many of its answers so far, counted by picture, had a logit that is infinite or not a
+    /// number.
+    pub fn non_finite(&self) -> u64 {
+        self.non_finite
+    }
+
+    /// Logits as scores; those that are no numbers are counted.
+    fn count(&mut self, Decided { logits, rejected }: Decided) -> Scores {
+        let scores = Scores::new(logits, self.network.classes()).rejecting(rejected);
+        self.non_finite += scores.non_finite() as u64;
+        scores
+    }
+
     /// The answers that count: see [`Classifier::decide`].
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
     pub fn decide(&mut self, images: &Tensor<4>) -> Result<Scores> {
         self.forward += images.dims()[0] as u64;
-        let Decided { logits, rejected } = self.network.decide(images)?;
-        Ok(Scores::new(logits, self.network.classes()).rejecting(rejected))
+        let decided = self.network.decide(images)?;
+        Ok(self.count(decided))
     }
 }
 
@@ -104,8 +118,8 @@ impl Decision for Victim<'_> {
 impl Score for Victim<'_> {
     fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
         self.forward += images.dims()[0] as u64 * self.network.passes();
-        let Decided { logits, rejected } = self.network.shown(images)?;
-        Ok(Scores::new(logits, self.network.classes()).rejecting(rejected))
+        let shown = self.network.shown(images)?;
+        Ok(self.count(shown))
     }
 }
 
@@ -131,11 +145,11 @@ impl Gradient for Victim<'_> {
             }
             slopes.into_iter().map(|s| s as f32).collect()
         };
-        let (Decided { logits, rejected }, gradient) = self.network.slope(images, &mut start)?;
+        let (decided, gradient) = self.network.slope(images, &mut start)?;
         if let (None, Some(exponent)) = (&self.first, log2_scale.first()) {
             self.first = Some((gradient.clone().slice(0..1), exponent.exp2()));
         }
-        let scores = Scores::new(logits, classes).rejecting(rejected);
+        let scores = self.count(decided);
         Ok(Slope { scores, loss, gradient, log2_scale })
     }
 }

@@ -191,7 +191,7 @@ fn print(
         (true, false) => (Style::Holds, "✓"),
     };
     out.line(&out.paint(style, &format!("{glyph} {}", report.sentence())))?;
-    let answer = |p: &Prediction| format!("{} ({:.1} %)", p.name, p.confidence * 100.0);
+    let answer = |p: &Prediction| p.text(1);
     let truth = if report.label_is_truth { "truth" } else { "model's own answer" };
     let seen = &report.similarity;
     let yes = |survives: bool| match (report.reached, survives) {
@@ -266,7 +266,7 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
         ["defence", "stance", "clean", "attacked", "outcome", "held", "distance", "extra ms"];
     let mut table = vec![head.map(str::to_string).to_vec()];
     for row in rows {
-        let answer = |p: &Prediction| format!("{} ({:.0} %)", p.name, p.confidence * 100.0);
+        let answer = |p: &Prediction| p.text(0);
         let outcome = match row.outcome {
             Outcome::Right => "✓ right",
             Outcome::Fooled => "✗ fooled",

@@ -6,7 +6,7 @@ use crate::experiment::evaluate::Evaluation;
 use crate::experiment::lamps;
 use crate::experiment::ledger::{Entry, Fate, Ledger};
 use crate::experiment::many::Answers;
-use crate::experiment::report::{Cost, Device, VERSION};
+use crate::experiment::report::{Cost, Device, VERSION, class};
 use crate::metrics::lamps::Survey;
 use crate::metrics::{Rate, median};
 use crate::parameter::Settings;
@@ -89,7 +89,8 @@ pub struct SampleRow {
     pub index: usize,
     /// Its true class.
     pub label: usize,
-    /// The answer without an attack.
+    /// The answer without an attack; `null` where the network gives no number.
+    #[serde(serialize_with = "class")]
     pub clean: usize,
     /// Whether that is right; if not, nothing was attacked.
     pub correct: bool,

@@ -1,13 +1,13 @@
 //! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
 
-use crate::attack::{Extent, Goal, Norm, Plan};
+use crate::attack::{Extent, Goal, NON_FINITE, Norm, Plan};
 use crate::data::Picture;
 use crate::defence::Stance;
 use crate::experiment::evaluation::Share;
 use crate::metrics::Norms;
 use crate::metrics::lamps::Evidence;
 use crate::parameter::Settings;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Version of the JSON objects; raised when a field changes its meaning.
 pub const VERSION: u32 = 1;
@@ -15,15 +15,33 @@ pub const VERSION: u32 = 1;
 /// A model's answer to one picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The class it answers with.
+    /// The class it answers with; [`NON_FINITE`] (`null` in JSON) where its logits are no numbers.
+    #[serde(serialize_with = "class")]
     pub label: usize,
     /// That class's name.
     pub name: String,
-    /// The softmax probability of that class, 0..1.
+    /// The softmax probability of that class, 0..1; not a number (`null` in JSON) where there is no
+    /// class.
     pub confidence: f32,
     /// The softmax probabilities of every class.
     #[serde(skip)]
     pub probabilities: Vec<f32>,
+}
+
+impl Prediction {
+    /// The class's name and its share in per cent with so many decimals; the name alone where there
+    /// is no class.
+    pub fn text(&self, decimals: usize) -> String {
+        match self.confidence.is_nan() {
+            true => self.name.clone(),
+            false => format!("{} ({:.decimals$} %)", self.name, self.confidence * 100.0),
+        }
+    }
+}
+
+/// A class's number; null for an answer that is none.
+pub(super) fn class<S: Serializer>(label: &usize, to: S) -> Result<S::Ok, S::Error> {
+    Some(*label).filter(|label| *label != NON_FINITE).serialize(to)
 }
 
 /// How alike the two pictures are, and whether the effect survives being saved.
@@ -264,19 +282,29 @@ impl Report {
 
     fn words(&self, bound: &str) -> String {
         let before = &self.clean.name;
-        let after = &self.adversarial.name;
+        let after = self.adversarial.text(0);
         let share = self.adversarial.confidence * 100.0;
         if !self.attacked {
             let truth = &self.label_name;
+            if self.clean.label == NON_FINITE {
+                return format!(
+                    "the network gives no number for it (the truth is {truth}): nothing was attacked"
+                );
+            }
             return format!(
                 "{before} is wrong already (the truth is {truth}): nothing was attacked"
             );
         }
         match (self.reached, self.target) {
-            (true, None) => format!("{before} becomes {after} ({share:.0} %){bound}"),
-            (true, Some(_)) => format!("{before} becomes the chosen {after} ({share:.0} %){bound}"),
+            _ if self.adversarial.label == NON_FINITE => {
+                format!(
+                    "{before} is lost: the network gives no number for the attacked picture{bound}"
+                )
+            }
+            (true, None) => format!("{before} becomes {after}{bound}"),
+            (true, Some(_)) => format!("{before} becomes the chosen {after}{bound}"),
             (false, Some(_)) if self.adversarial.label != self.clean.label => {
-                format!("{before} becomes {after} ({share:.0} %){bound}, not the chosen target")
+                format!("{before} becomes {after}{bound}, not the chosen target")
             }
             (false, _) => format!("{before} holds ({share:.0} %) against {}{bound}", self.attack),
         }

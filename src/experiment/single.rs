@@ -1,8 +1,8 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    Budget, Decision, Goal, Observer, Plan, Problem, Score, Scores, Verdict, Victim, attempt,
-    judge, launch,
+    Budget, Decision, Goal, NON_FINITE, Observer, Plan, Problem, Score, Scores, Verdict, Victim,
+    attempt, judge, launch,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
@@ -61,10 +61,14 @@ pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
 pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
     let probabilities = probabilities(row);
     let label = Scores::new(row.to_vec(), row.len()).labels()[0];
+    let unnamed = || match label {
+        NON_FINITE => "no number".to_string(),
+        label => label.to_string(),
+    };
     Prediction {
         label,
-        name: model.labels.get(label).cloned().unwrap_or_else(|| label.to_string()),
-        confidence: probabilities[label],
+        name: model.labels.get(label).cloned().unwrap_or_else(unnamed),
+        confidence: probabilities.get(label).copied().unwrap_or(f32::NAN),
         probabilities,
     }
 }
@@ -96,7 +100,7 @@ pub(super) fn answer(
 /// The model's answer to the clean picture.
 ///
 /// # Errors
-/// Device failures.
+/// Device failures; failure, where the truth is not known and the network gives no number.
 pub fn clean(experiment: &Experiment) -> Result<Clean> {
     let model = &experiment.model;
     let picture = model.card.input.fit(&experiment.sample.picture);
@@ -105,6 +109,13 @@ pub fn clean(experiment: &Experiment) -> Result<Clean> {
     let (prediction, logits) = answer(model, &mut Victim::new(&model.network), &images)?;
     let known = truth(model, &experiment.sample);
     let label = known.unwrap_or(prediction.label);
+    if label == NON_FINITE {
+        return Err(Error::failure(
+            "the network gives no number for this picture",
+            &experiment.sample.name,
+            "take another picture, or another network",
+        ));
+    }
     Ok(Clean { picture, prediction, label, label_is_truth: known.is_some(), logits })
 }
 

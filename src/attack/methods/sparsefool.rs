@@ -137,7 +137,10 @@ fn boundary(
         }
         let labels = trial.scores(oracle, &which, &moved(&rows, &found, overshoot))?.labels();
         let reached = trial.reached(&which, &labels);
-        for (at, row) in rows.iter().enumerate().filter(|(at, _)| reached[*at]) {
+        // An answer that is no number reaches the goal, and is no class to go on with.
+        let classes = oracle.classes();
+        let class = |at: &usize| reached[*at] && labels[*at] < classes;
+        for (at, row) in rows.iter().enumerate().filter(|(at, _)| class(at)) {
             beyond[*row] = labels[at];
         }
         rows = rows.iter().zip(&reached).filter(|(_, there)| !**there).map(|(r, _)| *r).collect();

@@ -21,7 +21,10 @@ pub fn short(value: f32) -> String {
 
 /// A share as per cent: "99.8".
 pub fn percent(share: f32) -> String {
-    format!("{:.1}", share * 100.0)
+    match share.is_nan() {
+        true => "–".into(),
+        false => format!("{:.1}", share * 100.0),
+    }
 }
 
 /// The first of a class's names: ImageNet strings several together.
