@@ -1,6 +1,7 @@
 //! The files of CIFAR-10 as its authors give them out: the binary version (records of a label and
 //! 3072 bytes) and the Python version (pickles of a dictionary with `data` and `labels`).
 
+use crate::data::read_bounded;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ pub const SHAPE: [usize; 3] = [3, 32, 32];
 
 /// Bytes of a picture.
 const SIZE: usize = 3072;
+
+/// No batch has more bytes: the authors' have 31 MB.
+const LARGEST: u64 = 256 << 20;
 
 /// Bytes `[N, 3, 32, 32]`, and N labels.
 pub type Records = (Vec<u8>, Vec<u8>);
@@ -61,7 +65,7 @@ fn damaged(what: impl std::fmt::Display, place: &Path) -> Error {
 }
 
 fn batch(path: &Path, binary: bool) -> Result<Records> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read the data set", path, &e))?;
+    let bytes = read_bounded(path, "read the data set", LARGEST)?;
     let found = if binary { records(&bytes) } else { pickled(&bytes) };
     let (pixels, labels) = found.map_err(|what| damaged(what, path))?;
     if labels.is_empty() || labels.len() * SIZE != pixels.len() {

@@ -1,6 +1,6 @@
 //! The IDX format of MNIST and Fashion-MNIST, plain or gzip-compressed.
 
-use crate::data::Dataset;
+use crate::data::{Dataset, memory, read_bounded};
 use crate::error::{Error, Result};
 use flate2::read::GzDecoder;
 use std::io::Read;
@@ -27,7 +27,8 @@ fn damaged(what: &str, place: &str) -> Error {
     Error::failure(format!("not an IDX file: {what}"), place, "fetch the data set again")
 }
 
-fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
+/// The sizes that a header tells of, and how many bytes come behind it.
+fn sizes(bytes: &[u8], dims: usize, place: &str) -> Result<(Vec<usize>, usize)> {
     if bytes.len() < 4 + 4 * dims || bytes[..4] != [0, 0, 8, dims as u8] {
         return Err(damaged("wrong header", place));
     }
@@ -35,9 +36,16 @@ fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
         |i: usize| u32::from_be_bytes(bytes[4 + 4 * i..8 + 4 * i].try_into().unwrap_or([0; 4]));
     let sizes: Vec<usize> = (0..dims).map(|i| word(i) as usize).collect();
     let total = sizes.iter().try_fold(1usize, |a, b| a.checked_mul(*b));
-    match total.is_some_and(|t| t == bytes.len() - 4 - 4 * dims) {
-        true => Ok(sizes),
-        false => Err(damaged("wrong length", place)),
+    let total = total.ok_or_else(|| damaged("wrong length", place))?;
+    Ok((sizes, total))
+}
+
+fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
+    let (sizes, total) = sizes(bytes, dims, place)?;
+    match total {
+        0 => Err(damaged("it holds nothing", place)),
+        total if total == bytes.len() - 4 - 4 * dims => Ok(sizes),
+        _ => Err(damaged("wrong length", place)),
     }
 }
 
@@ -65,8 +73,8 @@ pub fn labels(bytes: &[u8], place: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Failure, naming the file that is missing or damaged.
 pub fn read_training_set(id: &str, folder: &Path) -> Result<Dataset> {
-    let (pictures, place) = read(folder, "train-images-idx3-ubyte")?;
-    let (classes, label_place) = read(folder, "train-labels-idx1-ubyte")?;
+    let (pictures, place) = read(folder, "train-images-idx3-ubyte", 3)?;
+    let (classes, label_place) = read(folder, "train-labels-idx1-ubyte", 1)?;
     let (shape, pixels) = images(&pictures, &place)?;
     let labels = labels(&classes, &label_place)?;
     let names = if id == "fashion" { FASHION } else { MNIST };
@@ -80,27 +88,34 @@ pub fn read_training_set(id: &str, folder: &Path) -> Result<Dataset> {
     Ok(Dataset::from_bytes(id, shape, pixels, labels, names))
 }
 
-fn read(folder: &Path, name: &str) -> Result<(Vec<u8>, String)> {
-    let plain = folder.join(name);
-    let packed = folder.join(format!("{name}.gz"));
-    let path = if plain.exists() { plain } else { packed };
-    let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::failure(
+fn read(folder: &Path, name: &str, dims: usize) -> Result<(Vec<u8>, String)> {
+    let both = [folder.join(name), folder.join(format!("{name}.gz"))];
+    let Some(path) = both.iter().find(|path| path.exists()) else {
+        return Err(Error::failure(
             format!("no {name} or {name}.gz"),
             folder.display(),
             "point --data at a folder with the data set's IDX files (README: 'Training data')",
-        ),
-        _ => Error::io("read the data set", &path, &e),
-    })?;
+        ));
+    };
+    let bytes = read_bounded(path, "read the data set", memory::budget() / 2)?;
     let place = path.display().to_string();
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut out = Vec::new();
-        GzDecoder::new(&bytes[..])
-            .read_to_end(&mut out)
-            .map_err(|e| damaged(&e.to_string(), &place))?;
-        return Ok((out, place));
+    match bytes.starts_with(&[0x1f, 0x8b]) {
+        true => Ok((unpack(&bytes, dims, &place)?, place)),
+        false => Ok((bytes, place)),
     }
-    Ok((bytes, place))
+}
+
+/// What a gzip-compressed IDX file holds: no more than its header tells of, since a small archive can
+/// go on for ever.
+fn unpack(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<u8>> {
+    let bad = |e: std::io::Error| damaged(&e.to_string(), place);
+    let mut archive = GzDecoder::new(bytes);
+    let mut out = vec![0; 4 + 4 * dims];
+    archive.read_exact(&mut out).map_err(bad)?;
+    let (_, total) = sizes(&out, dims, place)?;
+    memory::hold(Some(total as u64), "the data set", place, "take a smaller one")?;
+    archive.take(total as u64 + 1).read_to_end(&mut out).map_err(bad)?;
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -114,7 +129,31 @@ mod tests {
         assert!(images(&good[..17], "x").is_err());
         assert!(images(&[], "x").is_err());
         assert!(labels(&good, "x").is_err());
+        let empty = [0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28];
+        assert!(images(&empty, "x").unwrap_err().to_string().contains("holds nothing"));
         let huge = [0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255];
         assert!(images(&huge, "x").is_err());
+    }
+
+    #[test]
+    fn an_archive_without_end_is_unpacked_no_further_than_its_header_says() {
+        use flate2::write::GzEncoder;
+        use std::io::Write;
+        let pack = |zeros: usize| {
+            let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(&[0, 0, 8, 1, 0, 0, 0, 3]).unwrap();
+            packed.write_all(&vec![0; zeros]).unwrap();
+            packed.finish().unwrap()
+        };
+        assert_eq!(labels(&unpack(&pack(3), 1, "x").unwrap(), "x").unwrap(), [0; 3]);
+        let long = unpack(&pack(50_000_000), 1, "x").unwrap();
+        assert_eq!(long.len(), 12);
+        assert!(labels(&long, "x").unwrap_err().to_string().contains("wrong length"));
+        assert!(unpack(&pack(3)[..12], 1, "x").is_err());
+        let huge = [0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255];
+        let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&huge).unwrap();
+        let told = unpack(&packed.finish().unwrap(), 3, "x").unwrap_err().to_string();
+        assert!(told.contains("--memory"), "{told}");
     }
 }

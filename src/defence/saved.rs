@@ -1,27 +1,44 @@
 //! Stacks saved by name, in a file of their own: a line `name = "jpeg:75+pgd-at"` for each. The file
 //! is written whole, which is why the user's own configuration is left alone.
 
-use crate::data::atomically;
+use crate::data::{atomically, read_bounded};
 use crate::defence::stack::Stack;
 use crate::error::{Error, Result};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
+
+/// No file has more bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// No more hybrids are read: every one of them is a row to choose from.
+const MOST: usize = 1000;
 
 /// The stacks in a file; none where there is no file.
 ///
 /// # Errors
 /// Failure, where it cannot be read; usage, where a line is wrong.
 pub fn read(path: &Path) -> Result<Vec<Stack>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io("read the hybrids", path, &e)),
-    };
+    if std::fs::metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(Vec::new());
+    }
+    let text =
+        String::from_utf8(read_bounded(path, "read the hybrids", LARGEST)?).map_err(|_| {
+            Error::usage(
+                "the hybrids are no text",
+                path.display(),
+                "remove the file, or write it again",
+            )
+        })?;
     let line = |at: usize| format!("{}:{}", path.display(), text[..at].matches('\n').count() + 1);
     let table = DeTable::parse(&text).map_err(|e| {
         let place = line(e.span().map_or(0, |span| span.start));
         Error::usage(e.message(), place, "write lines such as tough = \"jpeg:75+pgd-at\"")
     })?;
+    let found = table.get_ref().len();
+    if found > MOST {
+        let what = format!("there are {found} hybrids, more than {MOST}");
+        return Err(Error::usage(what, path.display(), "leave some out"));
+    }
     let mut stacks = Vec::new();
     for (name, value) in table.get_ref() {
         stacks.push(entry(name.get_ref(), value.get_ref(), &line(name.span().start))?);
@@ -75,6 +92,16 @@ mod tests {
             save(&path, &stack(text, name)).unwrap();
         }
         assert_eq!(read(&path), Ok(vec![stack("jpeg:60+median", "a.b"), stack("median", "c")]));
+    }
+
+    #[test]
+    fn a_hundred_thousand_hybrids_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hybrids.toml");
+        let text: String = (0..100_000).map(|i| format!("h{i} = 'median'\n")).collect();
+        std::fs::write(&path, text).unwrap();
+        let told = read(&path).unwrap_err().to_string();
+        assert!(told.contains("100000 hybrids") && told.contains("1000"), "{told}");
     }
 
     #[test]
