@@ -26,8 +26,7 @@ pub use goal::{Aim, Goal};
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
 pub use objective::{
-    CrossEntropy, Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, finite, margin,
-    softmax,
+    CrossEntropy, Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, margin, softmax,
 };
 pub use observer::{Flow, Halt, Images, Observer, Stage, Step, Unobserved};
 pub use oracle::{Decision, Gradient, Score, Slope, Victim};

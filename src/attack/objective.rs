@@ -5,7 +5,7 @@
 //! gradient with respect to the logits (computed in `f64`), and the backward pass starts from that.
 
 use crate::attack::goal::Goal;
-use crate::model::largest;
+use crate::model::{finite, largest};
 use std::f64::consts::LN_2;
 
 /// The logits of N pictures over K classes, on the host, row by row.
@@ -95,10 +95,9 @@ impl Scores {
     /// [`REJECTED`], or [`NON_FINITE`].
     pub fn labels(&self) -> Vec<usize> {
         let refused = |i: usize| self.rejected.get(i).is_some_and(|refused| *refused);
-        let label = |(i, row): (usize, &[f32])| match finite(row) {
-            _ if refused(i) => REJECTED,
-            true => largest(row),
-            false => NON_FINITE,
+        let label = |(i, row): (usize, &[f32])| match refused(i) {
+            true => REJECTED,
+            false => largest(row).unwrap_or(NON_FINITE),
         };
         self.rows().enumerate().map(label).collect()
     }
@@ -107,11 +106,6 @@ impl Scores {
     pub fn non_finite(&self) -> usize {
         self.rows().filter(|row| !finite(row)).count()
     }
-}
-
-/// Whether every logit of a picture is a finite number.
-pub fn finite(row: &[f32]) -> bool {
-    row.iter().all(|z| z.is_finite())
 }
 
 /// Softmax in `f64`, safe for any finite logits.

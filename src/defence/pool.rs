@@ -1,6 +1,6 @@
 //! One answer of several.
 
-use crate::model::largest;
+use crate::model::{finite, largest};
 
 /// How the answers of several networks, or of several draws, become one. The gradient of a vote is
 /// that of the mean.
@@ -20,10 +20,7 @@ impl Rule {
         match (self, rows.as_slice()) {
             (_, [one]) => one.to_vec(),
             (Self::Mean, _) => mean(&rows),
-            (Self::Vote, _) => {
-                let labels: Vec<usize> = rows.iter().map(|row| largest(row)).collect();
-                vote(&labels, &mean(&rows))
-            }
+            (Self::Vote, _) => elect(&rows),
         }
     }
 }
@@ -91,6 +88,17 @@ pub fn vote(labels: &[usize], mean: &[f32]) -> Vec<f32> {
     (0..mean.len()).map(share).collect()
 }
 
+/// The vote of rows of logits. Rows that are no numbers vote for no class; of such rows alone comes no
+/// answer either.
+pub fn elect(rows: &[&[f32]]) -> Vec<f32> {
+    let voters: Vec<&[f32]> = rows.iter().copied().filter(|row| finite(row)).collect();
+    let labels: Vec<usize> = rows.iter().map(|row| largest(row).unwrap_or(usize::MAX)).collect();
+    match voters.is_empty() {
+        true => vec![f32::NAN; rows.first().map_or(0, |row| row.len())],
+        false => vote(&labels, &mean(&voters)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn who_gives_no_number_has_no_vote() {
+        let rows: [&[f32]; 3] = [&[0.0, 2.0], &[f32::NAN, 1.0], &[f32::INFINITY, 0.0]];
+        assert_eq!(elect(&rows), vote(&[1, usize::MAX, usize::MAX], &[0.0, 2.0]));
+        assert_eq!(largest(&elect(&rows[1..])), None);
+    }
+
+    #[test]
     fn mean_and_vote_are_those_of_the_hand() {
         // Probabilities .9/.1, .4/.6 and .4/.6: the mean says the first class, the vote the second.
         let row = |p: f32| [p.ln(), (1.0 - p).ln()];
@@ -137,6 +152,6 @@ mod tests {
         assert!((mean[0].exp() - 1.7 / 3.0).abs() < 1e-6, "{mean:?}");
         let vote = Rule::Vote.join(&rows);
         assert!((vote[1].exp() - 2.0 / 3.0).abs() < 1e-5, "{vote:?}");
-        assert_eq!((largest(&mean), largest(&vote)), (0, 1));
+        assert_eq!((largest(&mean), largest(&vote)), (Some(0), Some(1)));
     }
 }

@@ -134,8 +134,7 @@ impl Pipeline {
         let refused = 2 * refused > answers.len();
         let given = answers.iter().filter(|(_, no)| refused || !*no);
         let rows: Vec<&[f32]> = given.map(|(row, _)| row.as_slice()).collect();
-        let labels: Vec<usize> = rows.iter().map(|row| largest(row)).collect();
-        (pool::vote(&labels, &pool::mean(&rows)), refused)
+        (pool::elect(&rows), refused)
     }
 
     /// One answer to one picture, as it is given in use: logits, and whether the guard refuses.

@@ -71,7 +71,7 @@ impl Transform for Noise {
 /// How likely so clear a vote would be if the two classes in front were equally likely.
 fn doubt(views: &[Vec<Vec<f32>>]) -> f64 {
     let mut counts = vec![0; views[0][0].len()];
-    views[0].iter().for_each(|row| counts[largest(row)] += 1);
+    views[0].iter().filter_map(|row| largest(row)).for_each(|class| counts[class] += 1);
     counts.sort_unstable();
     match counts.as_slice() {
         [.., second, first] => two_sided(*first, *second),
@@ -120,7 +120,7 @@ impl Pipeline {
             let members =
                 self.members(std::slice::from_ref(picture), (Stream::Judge, None), part)?;
             let rows = &self.joined(&members[0], 0..n)[0];
-            rows.iter().for_each(|row| counts[largest(row)] += 1);
+            rows.iter().filter_map(|row| largest(row)).for_each(|class| counts[class] += 1);
         }
         Ok(counts)
     }

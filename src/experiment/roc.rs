@@ -1,6 +1,6 @@
 //! How well a detector tells attacked pictures from clean ones.
 
-use crate::attack::{Budget, Extent, Flow, Norm, Victim};
+use crate::attack::{Budget, Extent, Flow, NON_FINITE, Norm, Victim};
 use crate::data::Picture;
 use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
@@ -132,7 +132,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         for part in pictures.chunks(task.batch_size.max(1)) {
             found.extend(pipeline.suspicions(part)?);
         }
-        let label = |(row, score): (Vec<f32>, f64)| (largest(&row), score);
+        let label = |(row, score): (Vec<f32>, f64)| (largest(&row).unwrap_or(NON_FINITE), score);
         Ok(found.into_iter().map(label).collect())
     };
     let clean = look(&images)?;

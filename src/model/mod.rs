@@ -94,15 +94,16 @@ pub struct Decided {
     pub rejected: Vec<bool>,
 }
 
-/// The class of the largest logit, the first of equals.
-pub fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, value) in row.iter().enumerate() {
-        if *value > row[best] || row[best].is_nan() {
-            best = class;
-        }
-    }
-    best
+/// The class of the largest logit, the first of equals; none where a logit is infinite or not a
+/// number.
+pub fn largest(row: &[f32]) -> Option<usize> {
+    let classes = 0..row.len();
+    finite(row).then(|| classes.reduce(|best, k| if row[k] > row[best] { k } else { best }))?
+}
+
+/// Whether every logit of a picture is a finite number.
+pub fn finite(row: &[f32]) -> bool {
+    row.iter().all(|z| z.is_finite())
 }
 
 /// Reads a tensor, turning a device failure into our error.

@@ -153,7 +153,7 @@ impl<'a> Lesson<'a> {
                     }
                     false => (self.loss)(i, [row, row], [slope, &mut unused]),
                 };
-                right += usize::from(largest(row) == self.labels[i]);
+                right += usize::from(largest(row) == Some(self.labels[i]));
             }
             slopes.into_iter().map(|s| (s / n as f64) as f32).collect()
         })?;

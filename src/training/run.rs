@@ -352,7 +352,7 @@ impl<'a> Trainer<'a> {
             let images = pictures(pixels, network.input_shape(), self.device);
             let logits = network.logits(&images)?;
             let rows = logits.chunks(network.classes()).zip(&batch.labels);
-            let right = rows.filter(|(row, label)| largest(row) == **label).count();
+            let right = rows.filter(|(row, label)| largest(row) == Some(**label)).count();
             Ok(right as f32 / batch.labels.len() as f32)
         };
         let adversary = Adversary::pgd(self.recipe.measured_at, PROBE, 0.5);
