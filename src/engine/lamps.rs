@@ -3,7 +3,7 @@
 use super::protocol::{JobId, ProbeJob, Update, Whose};
 use super::worker::Worker;
 use crate::attack::{Flow, Halt};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{self, Against, Scene};
 use crate::metrics::lamps::Evidence;
 use std::sync::Arc;
@@ -29,6 +29,10 @@ impl Worker {
     /// Asks on demand, of the bare network first and then of each defence.
     pub(super) fn probe(&mut self, id: JobId, job: &ProbeJob) -> Result<()> {
         let experiment = self.experiment(&job.job)?;
+        // Another model was loaded while this waited: what was asked is of no use to anyone.
+        if job.report.model != experiment.model.card.name {
+            return Err(Error::cancelled());
+        }
         let (report, seed) = (&job.report, job.job.plan.seed);
         let stop = self.stopper(None);
         let mut halt = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });

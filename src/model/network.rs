@@ -149,9 +149,9 @@ impl Network {
     /// no chances: from the default one.
     ///
     /// # Errors
-    /// Device, when the device is lost or out of memory.
+    /// Failure, for pictures of another size; device, when the device is lost or out of memory.
     pub fn logits_by(&self, images: &Tensor<4>, chances: &[Chance]) -> Result<Vec<f32>> {
-        self.check(chances, images.dims()[0])?;
+        self.check(chances, images.dims())?;
         match &self.host {
             Some(host) => Ok(host.logits(&read(images.clone())?, chances)),
             None => {
@@ -165,14 +165,14 @@ impl Network {
     /// no chances: from the default one.
     ///
     /// # Errors
-    /// Device, when the device is lost or out of memory.
+    /// Failure, for pictures of another size; device, when the device is lost or out of memory.
     pub fn slope_by(
         &self,
         images: &Tensor<4>,
         chances: &[Chance],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)> {
-        self.check(chances, images.dims()[0])?;
+        self.check(chances, images.dims())?;
         let Some(host) = &self.host else { return graph::slope(self, images, chances, start) };
         let (logits, gradient) = host.slope(&read(images.clone())?, chances, start);
         let data = TensorData::new(gradient, images.dims());
@@ -192,7 +192,7 @@ impl Network {
         chances: &[Chance],
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
-        self.check(chances, images.dims()[0])?;
+        self.check(chances, images.dims())?;
         if let Some(norm) = batch_norm(&builder::layers(&self.card)?) {
             return Err(Error::failure(
                 format!("batchnorm2d '{norm}' cannot be trained"),
@@ -209,13 +209,18 @@ impl Network {
         graph::learn(&self.weights, build, images, chances, start)
     }
 
-    /// There is one chance a picture, or none at all.
-    fn check(&self, chances: &[Chance], n: usize) -> Result<()> {
+    /// The pictures are of the network's size, and there is one chance a picture, or none at all.
+    fn check(&self, chances: &[Chance], [n, c, h, w]: [usize; 4]) -> Result<()> {
+        let place = || format!("network '{}'", self.card.name);
+        if [c, h, w] != self.input() {
+            let what = format!("pictures of {:?} for a network of {:?}", [c, h, w], self.input());
+            return Err(Error::failure(what, place(), "bring them to its size"));
+        }
         match chances.is_empty() || chances.len() == n {
             true => Ok(()),
             false => Err(Error::failure(
                 format!("{} chances for {n} pictures", chances.len()),
-                format!("network '{}'", self.card.name),
+                place(),
                 "give one a picture, or none",
             )),
         }

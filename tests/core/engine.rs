@@ -353,3 +353,33 @@ fn certificates_and_curves_are_measured_and_can_be_stopped() {
     let ends = [report.points.first(), report.points.last()].map(|p| p.map(|p| (p.fpr, p.tpr)));
     assert_eq!(ends, [Some((0.0, 0.0)), Some((1.0, 1.0))]);
 }
+
+/// A question about a run waits while another model is loaded. The run's pictures are not that
+/// model's: with its larger ones the worker failed.
+#[test]
+fn a_question_about_another_model_s_run_is_dropped() {
+    let (engine, updates) = start("cifar-plain");
+    let sample = Dataset::load("cifar10").unwrap().sample(0);
+    let run = RunJob { sample, ..job(0, 0.02, 2) };
+    let id = engine.request(Request::Run(Arc::new(run.clone())));
+    let seen = until(&updates, |u| matches!(u, Update::Done(_)));
+    let report = seen.iter().find_map(|update| match update {
+        Update::Finished(_, found) => Some(found.clone()),
+        _ => None,
+    });
+    let probe = ProbeJob {
+        run: id,
+        job: run,
+        report: report.unwrap(),
+        rows: Vec::new(),
+        probes: vec![Probe::Path],
+    };
+    engine.request(Request::Model("mnist-cnn".into()));
+    let asked = engine.request(Request::Probe(Arc::new(probe)));
+    let ended = |u: &Update| {
+        matches!(u, Update::Cancelled(_) | Update::Done(_) | Update::Failed(..))
+            && u.job() == Some(asked)
+    };
+    let seen = until(&updates, ended);
+    assert!(matches!(seen.last(), Some(Update::Cancelled(_))), "{:?}", seen.last());
+}

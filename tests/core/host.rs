@@ -180,3 +180,52 @@ fn batch_norm_is_not_trained_and_said_so() {
     let error = net.learn(&images, &[], &mut |logits| logits.to_vec()).unwrap_err();
     assert!(error.to_string().contains("batchnorm2d 'n'"), "{error}");
 }
+
+/// However many pictures go through at once, and on however many threads: each gets the answer and
+/// the gradient that it gets alone.
+#[test]
+fn batch_and_threads_change_nothing() {
+    let device = Device::flex();
+    for (i, layers) in LAYERS.iter().enumerate() {
+        let host = frozen(layers, &device);
+        let most = 35;
+        let images = pictures(most, [3, 10, 10], &device);
+        let alone: Vec<_> =
+            (0..most).map(|k| slope(&host, &images.clone().slice(k..k + 1))).collect();
+        for threads in [1, 2, 3, 5, 16] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for n in [1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 35] {
+                let part = images.clone().slice(0..n);
+                let (logits, gradient) = pool.install(|| slope(&host, &part));
+                let name = format!("layers {i}, {n} pictures, {threads} threads");
+                let expected = |of: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f32> {
+                    alone[..n].iter().flat_map(of).copied().collect()
+                };
+                assert!(gap(&logits, &expected(|one| &one.0)) < 1e-5, "{name}");
+                assert!(gap(&gradient, &expected(|one| &one.1)) < 1e-5, "{name}");
+            }
+        }
+    }
+}
+
+/// Pictures of another network's size are refused. As many values could be taken for more pictures,
+/// or fewer, and the way back then had more logits to go through than slopes.
+#[test]
+fn pictures_of_another_size_are_refused_in_one_line() {
+    let device = Device::flex();
+    for network in [frozen(LAYERS[0], &device), network(LAYERS[0], &device)] {
+        for shape in [[3, 20, 20], [3, 5, 5], [1, 10, 10], [1, 28, 28], [3, 32, 32]] {
+            let images = pictures(1, shape, &device);
+            let mut start = |_: &[f32]| vec![1.0; 4];
+            let told = [
+                network.logits(&images).map(drop),
+                network.slope(&images, &mut start).map(drop),
+                network.learn(&images, &[], &mut start).map(drop),
+            ];
+            for told in told {
+                let told = told.unwrap_err().to_string();
+                assert!(told.contains("for a network of [3, 10, 10]"), "{told}");
+            }
+        }
+    }
+}
