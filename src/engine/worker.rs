@@ -107,7 +107,8 @@ pub(super) struct Worker {
     choice: DeviceChoice,
     device: Option<Chosen>,
     models: HashMap<String, Arc<Model>>,
-    pipelines: HashMap<(String, String, u64), Arc<Pipeline>>,
+    /// By the base network itself (two cards may have one name), the stack and the seed.
+    pipelines: HashMap<(usize, String, u64), Arc<Pipeline>>,
     current: Option<String>,
 }
 
@@ -237,7 +238,7 @@ impl Worker {
         base: &Arc<Model>,
         seed: u64,
     ) -> Result<Arc<Pipeline>> {
-        let key = (base.card.name.clone(), stack.text(), seed);
+        let key = (Arc::as_ptr(base) as usize, stack.text(), seed);
         if let Some(ready) = self.pipelines.get(&key) {
             return Ok(ready.clone());
         }
@@ -252,6 +253,9 @@ impl Worker {
         }
         let chosen = self.device.clone().unwrap_or_else(|| choose(DeviceChoice::Cpu));
         let model = Model::load(name, &chosen.device)?;
+        for note in &model.notes {
+            self.say(Update::Notice(format!("{}: {note}", model.card.name)));
+        }
         self.models.insert(name.to_string(), model.clone());
         Ok(model)
     }

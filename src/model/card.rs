@@ -5,9 +5,16 @@
 
 use crate::data::{Filter, Picture};
 use crate::error::{Error, Result};
+use crate::model::diagnosis::{self, way};
 use crate::model::layer::Layer;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use serde_json::Value;
+use std::path::{Component, Path};
+
+/// A network's picture has no more pixels.
+const LARGEST_PIXELS: usize = 4096 * 4096;
+/// No picture is resized to a longer short side.
+const LARGEST_SIDE: usize = 16_384;
 
 /// A model's card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,44 +154,72 @@ impl Card {
                 "see 'Bring a model' in the README for the fields",
             )
         };
-        let card: Self = match text.trim_start().starts_with('{') {
-            true => serde_json::from_str(text).map_err(|e| bad(e.to_string()))?,
-            false => toml::from_str(text).map_err(|e| {
-                let line = e.span().map(|s| text[..s.start].lines().count().max(1));
-                let at = line.map_or(String::new(), |l| format!("line {l}: "));
-                bad(format!("{at}{}", e.message()))
-            })?,
+        let parsed = match diagnosis::is_json(text) {
+            true => serde_json::from_str(text).ok(),
+            false => toml::from_str(text).ok(),
         };
-        card.check().map_err(bad)?;
+        let judge = |value: Value| match serde_json::from_value::<Self>(value) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(e.to_string()),
+        };
+        let card: Self = parsed.ok_or_else(|| bad(diagnosis::explain(text, &judge)))?;
+        card.check().map_err(|(field, what)| bad(diagnosis::at(text, &way(field), &what)))?;
         Ok(card)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether the fields make sense; else which one does not, and why.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let no = |field, what: &str| Err((field, what.to_string()));
         let [c, h, w] = self.input.shape;
-        if !matches!(c, 1 | 3) || h == 0 || w == 0 || h * w > 4096 * 4096 {
-            return Err(format!("input.shape [{c}, {h}, {w}] must be [1 or 3, height, width]"));
+        let fits = h.checked_mul(w).is_some_and(|pixels| (1..=LARGEST_PIXELS).contains(&pixels));
+        if !matches!(c, 1 | 3) || !fits {
+            let what = format!(
+                "input.shape [{c}, {h}, {w}] must be [1 or 3, height, width], of {LARGEST_PIXELS} pixels \
+                 at most"
+            );
+            return Err(("input.shape", what));
         }
         if self.input.range != [0.0, 1.0] {
-            return Err(
-                "input.range must be [0.0, 1.0]; put scaling into input.normalisation".into()
+            let what = "input.range must be [0.0, 1.0]; put scaling into input.normalisation";
+            return no("input.range", what);
+        }
+        if let Some(short) = self.input.resize.filter(|short| !(1..=LARGEST_SIDE).contains(short)) {
+            let what = format!("input.resize {short} must be in 1..{LARGEST_SIDE}");
+            return Err(("input.resize", what));
+        }
+        let sound = |n: &Normalisation| {
+            let finite = n.mean.iter().chain(&n.std).all(|value| value.is_finite());
+            finite && n.mean.len() == c && n.std.len() == c && n.std.iter().all(|s| *s > 0.0)
+        };
+        if !self.input.normalisation.as_ref().is_none_or(sound) {
+            let what = format!("input.normalisation needs {c} means and {c} positive stds");
+            return Err(("input.normalisation", what));
+        }
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if self.weights.is_empty() || !Path::new(&self.weights).components().all(inside) {
+            let what = format!(
+                "weights '{}' must be a file beside the card, without a '/' at its start and without '..'",
+                self.weights
+            );
+            return Err(("weights", what));
+        }
+        if self.num_classes == 1 {
+            return no(
+                "num_classes",
+                "num_classes is 1, and must be at least 2: a network with one answer tells two classes \
+                 apart by a sigmoid; give its last layer a first row of zeros, with bias 0, and 2 classes",
             );
         }
-        let normal = |n: &Normalisation| {
-            n.mean.len() == c && n.std.len() == c && n.std.iter().all(|s| *s > 0.0)
-        };
-        if !self.input.normalisation.as_ref().is_none_or(normal) {
-            return Err(format!("input.normalisation needs {c} means and {c} positive stds"));
-        }
         if self.num_classes < 2 {
-            return Err("num_classes must be at least 2".into());
+            return no("num_classes", "num_classes must be at least 2");
         }
         if !self.labels.is_empty() && self.labels.len() != self.num_classes {
             let found = self.labels.len();
-            return Err(format!("{found} labels for {} classes", self.num_classes));
+            return Err(("labels", format!("{found} labels for {} classes", self.num_classes)));
         }
         match (&self.architecture, self.layers.is_empty()) {
-            (None, true) => Err("neither layers nor architecture are given".into()),
-            (Some(_), false) => Err("layers and architecture exclude each other".into()),
+            (None, true) => no("layers", "neither layers nor architecture are given"),
+            (Some(_), false) => no("architecture", "layers and architecture exclude each other"),
             _ => Ok(()),
         }
     }

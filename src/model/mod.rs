@@ -6,13 +6,17 @@
 mod architecture;
 mod builder;
 mod card;
+mod diagnosis;
+mod foreign;
 mod graph;
 mod host;
 mod layer;
 mod mask;
 mod network;
+mod probe;
 mod rule;
 mod sample;
+mod size;
 mod store;
 mod weights;
 

@@ -21,12 +21,17 @@ pub(super) enum Spread {
 }
 
 impl Spread {
+    /// What the tensor with the standard deviations of the tensor `name` is called.
+    pub(super) fn sigma(name: &str) -> String {
+        format!("{name}.sigma")
+    }
+
     /// Of the tensor `name`.
     ///
     /// # Errors
     /// Failure, for standard deviations of another shape or that are not finite.
     pub(super) fn find(weights: &Weights, name: &str, shape: &[usize]) -> Result<Self> {
-        let sigma = format!("{name}.sigma");
+        let sigma = Self::sigma(name);
         match name.rsplit('.').next() {
             _ if weights.has(&sigma) => Ok(Self::Known(weights.get(&sigma, shape)?.to_vec())),
             Some("running_mean" | "running_var") => Ok(Self::None),

@@ -1,13 +1,15 @@
 //! The embedded models, and models from the user's folders.
 
-use crate::data::{self, DATASETS, Dataset};
+use crate::data::{self, DATASETS, Dataset, memory, read_bounded};
 use crate::error::{Error, Result};
-use crate::model::Classifier;
 use crate::model::card::Card;
 use crate::model::network::Network;
 use crate::model::sample::Spread;
+use crate::model::size::Need;
 use crate::model::weights::{Weights, sha256};
+use crate::model::{foreign, probe};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -65,10 +67,14 @@ pub fn catalogue() -> Vec<Card> {
     CARDS.get_or_init(|| parse().collect()).clone()
 }
 
+/// A card has no more bytes.
+const LARGEST_CARD: u64 = 4 << 20;
+
 /// The card of a model by name or path, and its weights if they lie in a file.
 ///
 /// # Errors
-/// Usage for an unknown name; failure for a card that cannot be read or does not parse.
+/// Usage for an unknown name; failure for a card that cannot be read or does not parse, and for what
+/// is no card, with the way from there.
 pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
     if let Some(card) = catalogue().into_iter().find(|c| c.name == name) {
         return Ok((card, None));
@@ -77,7 +83,8 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
     if !path.exists() {
         let cards = catalogue();
         let known = cards.iter().map(|c| c.name.as_str());
-        return Err(match name.contains(std::path::MAIN_SEPARATOR) {
+        let is_path = name.contains(std::path::MAIN_SEPARATOR) || foreign::is_file_name(name);
+        return Err(match is_path {
             true => {
                 Error::failure("no such model", path.display(), "name a folder with a card.toml")
             }
@@ -85,13 +92,21 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
         });
     }
     let file = match path.is_dir() {
-        true => path.join("card.toml"),
+        true if path.join("card.toml").exists() => path.join("card.toml"),
+        true => return Err(foreign::no_card(path)),
         false => path.to_path_buf(),
     };
-    let text = std::fs::read_to_string(&file).map_err(|e| Error::io("read the card", &file, &e))?;
+    foreign::refuse_by_name(&file)?;
+    let text = foreign::text(read_bounded(&file, "read the card", LARGEST_CARD)?, &file)?;
     let card = Card::parse(&text, &file)?;
     let weights = file.parent().unwrap_or(Path::new(".")).join(&card.weights);
     Ok((card, Some(weights)))
+}
+
+/// The bytes of a weights file. Its numbers are held three times at least: as they lie in the file,
+/// as they were read, and on the device.
+fn read_weights(path: &Path) -> Result<Vec<u8>> {
+    read_bounded(path, "read the weights", memory::budget() / 3)
 }
 
 /// What tells the weights of a model by name or path from all others: their SHA-256.
@@ -101,10 +116,7 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
 pub fn fingerprint(name: &str) -> Result<String> {
     let (card, path) = find_card(name)?;
     match path {
-        Some(path) => {
-            let read = std::fs::read(&path).map_err(|e| Error::io("read the weights", &path, &e));
-            Ok(sha256(&read?))
-        }
+        Some(path) => Ok(sha256(&read_weights(&path)?)),
         None => Ok(sha256(embedded_weights(&card).1)),
     }
 }
@@ -123,6 +135,8 @@ pub struct Model {
     pub labels: Arc<Vec<String>>,
     /// The network.
     pub network: Network,
+    /// What is worth knowing about how it was read, one line each.
+    pub notes: Vec<String>,
     parameters: usize,
     /// Of each tensor, how far its values are drawn around what they are.
     pub(super) spreads: Vec<Spread>,
@@ -132,14 +146,13 @@ impl Model {
     /// Loads a model by embedded name, folder or card file onto `device`.
     ///
     /// # Errors
-    /// As [`find_card`]; failure for weights that are missing, damaged, of the wrong shape (naming
-    /// the tensor), or for a network that answers with probabilities instead of logits.
+    /// As [`find_card`] and [`Model::build`]; failure for weights that are missing or damaged.
     pub fn load(name: &str, device: &Device) -> Result<Arc<Self>> {
         let (card, path) = find_card(name)?;
+        Need::of(&card)?;
         let weights = match &path {
             Some(path) => {
-                let bytes =
-                    std::fs::read(path).map_err(|e| Error::io("read the weights", path, &e))?;
+                let bytes = read_weights(path)?;
                 check_sha(&card, &bytes, path)?;
                 Weights::parse(&bytes, &path.display().to_string())?
             }
@@ -148,58 +161,41 @@ impl Model {
                 Weights::parse(bytes, place)?
             }
         };
-        let model = Self::build(card, &weights, device)?;
-        Ok(Arc::new(model))
+        Ok(Arc::new(Self::build(card, &weights, device)?))
     }
 
     /// Builds a model from a card and its weights, and checks that it answers with logits.
     ///
     /// # Errors
-    /// As [`Model::load`].
+    /// Failure for layers that do not fit each other or take more memory than there is, for tensors
+    /// that are missing, of the wrong shape or left over (naming them), and for a network that
+    /// answers with probabilities instead of logits, or never with a number.
     pub fn build(card: Card, weights: &Weights, device: &Device) -> Result<Self> {
-        let (mut used, mut spreads) = (0, Vec::new());
+        let need = Need::of(&card)?;
+        let wanted: Vec<String> = need.tensors.into_iter().map(|(name, _)| name).collect();
+        let prefix = weights.prefix(&wanted);
+        let (mut used, mut parameters, mut spreads) = (BTreeSet::new(), 0, Vec::new());
         let mut network = Network::build(&card, device, &mut |name, shape| {
-            let values = weights.get(name, shape)?;
-            used += values.len();
-            spreads.push(Spread::find(weights, name, shape)?);
+            let name = format!("{prefix}{name}");
+            let values = weights.get(&name, shape)?;
+            parameters += values.len();
+            spreads.push(Spread::find(weights, &name, shape)?);
+            used.extend([Spread::sigma(&name), name]);
             Ok(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device))
         })?;
+        weights.all_used(&used)?;
         network.freeze();
         let labels = labels(&card)?;
-        let model = Self { card, labels, network, parameters: used, spreads };
-        model.check_logits()?;
+        let note = || format!("the names of its tensors begin with '{prefix}', which is left out");
+        let notes = (!prefix.is_empty()).then(note).into_iter().collect();
+        let mut model = Self { card, labels, network, notes, parameters, spreads };
+        probe::check(&mut model, weights)?;
         Ok(model)
     }
 
     /// How many weights it has.
     pub fn parameters(&self) -> usize {
         self.parameters
-    }
-
-    /// Answers three flat pictures; a network whose answers all sum to 1 hides its logits behind a
-    /// softmax, and every attack on it would underflow. Also warms the device up.
-    fn check_logits(&self) -> Result<()> {
-        let [c, h, w] = self.card.input.shape;
-        let device = self.network.device();
-        let ramp: Tensor<1> = Tensor::from_floats([0.0, 0.5, 1.0], device);
-        let images = ramp.reshape([3, 1, 1, 1]).expand([3, c, h, w]);
-        let answers = self.network.forward(images)?.try_into_vec_as::<f32>().map_err(|e| {
-            let place = format!("model '{}'", self.card.name);
-            Error { place, ..Error::lost(&e) }
-        })?;
-        let rows = answers.chunks(self.card.num_classes);
-        let probabilities = rows.clone().all(|row| {
-            row.iter().all(|v| (0.0..=1.0).contains(v))
-                && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4
-        });
-        match probabilities {
-            false => Ok(()),
-            true => Err(Error::failure(
-                "the network answers with probabilities, not logits",
-                format!("card '{}'", self.card.name),
-                "leave out its last softmax",
-            )),
-        }
     }
 }
 

@@ -1,61 +1,84 @@
 //! Weights in safetensors files: `f16`, `bf16`, `f32` or `f64` on disk, `f32` in memory.
 
-use crate::data::atomically;
+use crate::data::{atomically, memory};
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Tensors by name: shape and values.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    /// Tensors of numbers that are not read here: of what kind, and how many numbers.
+    others: BTreeMap<String, (Dtype, usize)>,
     place: String,
 }
+
+/// What tools put before every tensor's name: data-parallel training, `torch.compile`, wrappers.
+const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
 impl Weights {
     /// Reads a safetensors file's bytes; `place` is named in errors.
     ///
     /// # Errors
-    /// Failure, when it is not such a file or holds something other than floating point numbers.
+    /// Failure, when it is not such a file, or when there is no memory for its numbers.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self> {
-        let mut tensors = BTreeMap::new();
-        for (name, view) in read_tensors(bytes, place)? {
-            // Counters such as num_batches_tracked are of no use here.
-            if let Some(values) = floats(&view) {
-                tensors.insert(name, (view.shape().to_vec(), values));
+        let views = read_tensors(bytes, place)?;
+        let numbers: u64 = views.iter().map(|(_, view)| count(view) as u64).sum();
+        memory::hold(numbers.checked_mul(4), "the tensors", place, "take a smaller network")?;
+        let (mut tensors, mut others) = (BTreeMap::new(), BTreeMap::new());
+        for (name, view) in views {
+            match floats(&view) {
+                Some(values) => {
+                    tensors.insert(name, (view.shape().to_vec(), values));
+                }
+                None => {
+                    others.insert(name, (view.dtype(), count(&view)));
+                }
             }
         }
-        Ok(Self { tensors, place: place.into() })
+        Ok(Self { tensors, others, place: place.into() })
     }
 
     /// The values of tensor `name`, which must have this shape.
     ///
     /// # Errors
-    /// Failure, naming the tensor, when it is missing, has another shape or is not finite.
+    /// Failure, naming the tensor, when it is missing, is of a kind of numbers that is not read
+    /// here, has another shape, is not finite, or is a variance below zero.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
+        let bad = |what: String, remedy: &str| Err(Error::failure(what, &self.place, remedy));
         let Some((found, values)) = self.tensors.get(name) else {
+            if let Some((kind, _)) = self.others.get(name) {
+                let what =
+                    format!("tensor '{name}' holds {kind:?} numbers, which are not read here");
+                return bad(what, "save it as F32, F16, BF16 or F64");
+            }
             let have: Vec<_> = self.tensors.keys().take(6).map(String::as_str).collect();
-            return Err(Error::failure(
-                format!("tensor '{name}' is missing"),
-                &self.place,
-                format!("name the card's layers as the file's tensors: {} …", have.join(", ")),
-            ));
+            let remedy = match have.is_empty() {
+                true => "it holds no tensors of F32, F16, BF16 or F64 numbers".to_string(),
+                false => {
+                    format!("name the card's layers as the file's tensors: {} …", have.join(", "))
+                }
+            };
+            return bad(format!("tensor '{name}' is missing"), &remedy);
         };
         if found != shape {
-            return Err(Error::failure(
-                format!("tensor '{name}' has shape {found:?}, the card needs {shape:?}"),
-                &self.place,
-                "make the card's layer sizes agree with the weights",
-            ));
+            let what = format!("tensor '{name}' has shape {found:?}, the card needs {shape:?}");
+            return bad(what, "make the card's layer sizes agree with the weights");
         }
-        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
-            return Err(Error::failure(
-                format!("tensor '{name}' holds {bad}"),
-                &self.place,
-                "train the network again; its weights have diverged",
-            ));
+        if let Some(value) = values.iter().find(|v| !v.is_finite()) {
+            let what = format!("tensor '{name}' holds {value}");
+            return bad(what, "train the network again; its weights have diverged");
+        }
+        let variance = name.ends_with(".running_var");
+        if let Some(value) = values.iter().find(|v| variance && **v < 0.0) {
+            let what = format!("tensor '{name}' holds {value}, and no variance is below 0");
+            return bad(
+                what,
+                "with it the network gives no number (NaN); export its weights again",
+            );
         }
         Ok(values)
     }
@@ -69,6 +92,83 @@ impl Weights {
     pub fn count(&self) -> usize {
         self.tensors.values().map(|(_, values)| values.len()).sum()
     }
+
+    /// What all names begin with (`module.`, `_orig_mod.`, `model.`, or several of them) where the
+    /// `wanted` tensors are only found behind it; else nothing.
+    pub(super) fn prefix(&self, wanted: &[String]) -> &str {
+        let all = || self.tensors.keys().chain(self.others.keys()).map(String::as_str);
+        let first = all().next().unwrap_or_default();
+        let fits = |prefix: &str| {
+            wanted.iter().all(|name| self.tensors.contains_key(&format!("{prefix}{name}")))
+        };
+        let mut end = 0;
+        while !fits(&first[..end]) {
+            let shared = |prefix: &&&str| {
+                all().all(|name| name.get(end..).is_some_and(|rest| rest.starts_with(**prefix)))
+            };
+            match PREFIXES.iter().find(shared) {
+                Some(prefix) => end += prefix.len(),
+                None => return "",
+            }
+        }
+        &first[..end]
+    }
+
+    /// Checks that nothing was left over: a tensor that no layer uses mostly belongs to a layer that
+    /// the card forgets, and without it the network answers something else. Counters
+    /// (`num_batches_tracked`) and second copies of tensors in use (tied weights) may be there.
+    ///
+    /// # Errors
+    /// Failure, naming them.
+    pub(super) fn all_used(&self, used: &BTreeSet<String>) -> Result<()> {
+        let tied = |name: &str, tensor: &(Vec<usize>, Vec<f32>)| {
+            let mut others = self.tensors.iter().filter(|(other, _)| used.contains(*other));
+            others.any(|(other, found)| other != name && found == tensor)
+        };
+        let counter =
+            |name: &str, count: usize| count <= 1 || name.ends_with("num_batches_tracked");
+        let left = self.tensors.iter().filter(|(name, (_, values))| {
+            let spare = values.is_empty() || name.ends_with("num_batches_tracked");
+            !used.contains(*name) && !spare
+        });
+        let left = left.filter(|(name, tensor)| !tied(name, tensor));
+        let left = left.map(|(name, _)| format!("'{name}'"));
+        let others = self.others.iter().filter(|(name, (_, count))| !counter(name, *count));
+        let others = others.map(|(name, (kind, _))| format!("'{name}' ({kind:?})"));
+        let names: Vec<String> = left.chain(others).collect();
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (what, them) = match names.len() {
+            0 => return Ok(()),
+            1 => ("a tensor that no layer uses".to_string(), "its layer"),
+            n => (format!("{n} tensors that no layer uses"), "their layers"),
+        };
+        Err(Error::failure(
+            format!("{what}: {}{more}", names[..names.len().min(NAMED)].join(", ")),
+            &self.place,
+            format!("add {them} to the card (a batchnorm2d, a bias?), or save the file without"),
+        ))
+    }
+
+    /// The tensor of the largest number, and that.
+    pub(super) fn largest(&self) -> Option<(&str, f32)> {
+        let size = |values: &[f32]| values.iter().fold(0.0_f32, |a, v| a.max(v.abs()));
+        let each = self.tensors.iter().map(|(name, (_, values))| (name.as_str(), size(values)));
+        each.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// So many tensors are named in an error.
+const NAMED: usize = 6;
+
+/// A header of more bytes is no network's.
+const LARGEST_HEADER: u64 = 16 << 20;
+
+/// How many numbers a tensor has.
+fn count(view: &TensorView<'_>) -> usize {
+    view.shape().iter().product()
 }
 
 /// The tensors of a safetensors file by name.
@@ -76,13 +176,15 @@ impl Weights {
 /// # Errors
 /// Failure, when it is not such a file.
 pub fn read_tensors<'a>(bytes: &'a [u8], place: &str) -> Result<Vec<(String, TensorView<'a>)>> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| {
-        Error::failure(
-            format!("not a safetensors file: {e}"),
-            place,
-            "save it again by safetensors",
-        )
-    })?;
+    let bad = |what: String| {
+        let what = format!("not a safetensors file: {what}");
+        Error::failure(what, place, "save it again by safetensors")
+    };
+    let header = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));
+    if let Some(length) = header.filter(|length| *length > LARGEST_HEADER) {
+        return Err(bad(format!("its header would have {}", memory::size_text(length))));
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(|e| bad(e.to_string()))?;
     Ok(file.tensors())
 }
 
