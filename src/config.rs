@@ -1,5 +1,6 @@
 //! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
 
+use crate::data::memory;
 use crate::defence::{Stack, saved};
 use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
@@ -50,7 +51,7 @@ pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
 }
 
 /// Every key with its default, in the order of `--print-config`.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("device", "auto"),
     ("seed", "0"),
     ("theme", "auto"),
@@ -58,14 +59,16 @@ const KEYS: [(&str, &str); 7] = [
     ("color", "auto"),
     ("model", "mnist-cnn"),
     ("log", ""),
+    ("memory", "auto"),
 ];
 
 /// The keys that the environment can set.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("device", "EPSILOSCOPE_DEVICE"),
     ("seed", "EPSILOSCOPE_SEED"),
     ("theme", "EPSILOSCOPE_THEME"),
     ("graphics", "EPSILOSCOPE_GRAPHICS"),
+    ("memory", "EPSILOSCOPE_MEMORY"),
 ];
 
 /// Values by key, as text: one layer of the configuration.
@@ -117,6 +120,8 @@ pub struct Config {
     pub log: PathBuf,
     /// Whether the user named the log file.
     pub log_demanded: bool,
+    /// How much memory may be taken, in bytes; none: what the machine has free.
+    pub memory: Option<u64>,
     /// Hybrids of the user's own: the table `[hybrids]` of `config.toml`, and those that the
     /// dashboard has saved in a file of its own. The table counts where both have a name.
     pub hybrids: Vec<Stack>,
@@ -178,8 +183,8 @@ impl Config {
                 *slot = entry;
             }
         }
-        let [device, seed, theme, graphics, color, model, log] =
-            [0, 1, 2, 3, 4, 5, 6].map(|i| &entries[i]);
+        let [device, seed, theme, graphics, color, model, log, memory] =
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|i| &entries[i]);
         Ok(Self {
             device: device.one_of(DEVICES)?,
             seed: seed.text.parse().map_err(|_| seed.bad("a whole number, 0 or more"))?,
@@ -189,6 +194,7 @@ impl Config {
             model: model.text.clone(),
             log: PathBuf::from(&log.text),
             log_demanded: log.origin != Origin::Default,
+            memory: memory.size()?,
             hybrids: Vec::new(),
             hybrids_file: None,
             entries,
@@ -242,6 +248,17 @@ impl Entry {
     fn one_of<T: Copy>(&self, table: &[(&'static str, T)]) -> Result<T> {
         let found = table.iter().find(|(name, _)| *name == self.text);
         found.map(|(_, value)| *value).ok_or_else(|| self.bad(&names(table).join(", ")))
+    }
+
+    /// A size in bytes; none for `auto`.
+    fn size(&self) -> Result<Option<u64>> {
+        match self.text.as_str() {
+            "auto" => Ok(None),
+            text => match memory::parse_size(text) {
+                Some(bytes) => Ok(Some(bytes)),
+                None => Err(self.bad("auto, or a size such as 2G or 500M")),
+            },
+        }
     }
 
     fn bad(&self, allowed: &str) -> Error {
@@ -345,6 +362,7 @@ mod tests {
         let config = Config::from_layers([file, environment, flags]).unwrap();
         assert_eq!((config.seed, config.theme), (8, Theme::Dark));
         assert_eq!(config.device, DeviceChoice::Cpu);
+        assert_eq!(config.memory, None);
         let text = config.describe();
         assert!(text.contains("device = \"cpu\"  # config.toml:1"), "{text}");
         assert!(text.contains("seed = 8  # environment variable EPSILOSCOPE_SEED"), "{text}");
@@ -379,6 +397,7 @@ mod tests {
             ("seed = -1", ["c.toml:1", "seed", "whole number"]),
             ("seed = [1]", ["c.toml:1", "seed", "array"]),
             ("theme = dark", ["c.toml:1", "parse", ""]),
+            ("seed = 1\nmemory = 'much'", ["c.toml:2", "memory", "2G"]),
             ("[hybrids]\nx = 'jpge'", ["c.toml:2", "jpge", "'jpeg'"]),
             ("[hybrids]\n\njpeg = 'bits'", ["c.toml:3", "'jpeg'", "already"]),
             ("hybrids = 3", ["c.toml:1", "hybrids", ""]),

@@ -32,8 +32,8 @@ standard error. Exit status: 0 done, 1 failure, 2 usage, 130 interrupted; an att
 to fool the model is not a failure.
 
 Settings come from config.toml in the XDG configuration folder, then from EPSILOSCOPE_DEVICE, \
-EPSILOSCOPE_THEME, EPSILOSCOPE_GRAPHICS, EPSILOSCOPE_SEED and NO_COLOR, then from the flags; the \
-last one counts. --print-config shows what holds.";
+EPSILOSCOPE_THEME, EPSILOSCOPE_GRAPHICS, EPSILOSCOPE_SEED, EPSILOSCOPE_MEMORY and NO_COLOR, then \
+from the flags; the last one counts. --print-config shows what holds.";
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -61,6 +61,9 @@ pub struct Global {
     /// Where libraries log to, instead of the XDG state folder
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
+    /// How much memory may be taken: 2G, 500M [default: what the machine has free]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory: Option<String>,
     /// Print the configuration that holds, and where each value comes from
     #[arg(long, global = true)]
     pub print_config: bool,
@@ -77,6 +80,7 @@ impl Global {
             ("graphics", self.graphics.clone()),
             ("color", self.color.clone()),
             ("log", log),
+            ("memory", self.memory.clone()),
         ]
         .into_iter()
         .filter_map(|(key, value)| value.map(|value| (key, value)))

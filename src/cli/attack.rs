@@ -4,13 +4,13 @@ use super::Context;
 use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
-use super::{lamps, plan, progress};
+use super::{lamps, load, plan, progress};
 use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, Against, Experiment, Least, Outcome, Prediction, Report, Scene};
-use crate::model::{self, Model};
+use crate::model;
 use crate::show;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let (card, _) = model::find_card(&name)?;
     let sample = plan::sample(&args.pick, &card)?;
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let data = match sample.dataset.as_str() {
         "file" => &model.card.data,
         id => id,

@@ -3,12 +3,12 @@
 use super::Context;
 use super::commands::AttackArgs;
 use super::output::Style;
-use super::{plan, progress};
+use super::{load, plan, progress};
 use crate::attack::Extent;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
 use crate::metrics::median;
-use crate::model::{Card, Model, read_tensors, write_tensors};
+use crate::model::{Card, read_tensors, write_tensors};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     }
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let bytes = std::fs::read(from).map_err(|e| Error::io("read the batch", from, &e))?;

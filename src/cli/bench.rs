@@ -1,12 +1,11 @@
 //! `bench`: how long an attack takes.
 
-use super::Context;
 use super::commands::BenchArgs;
 use super::plan;
+use super::{Context, load};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::{self, Bench, WORKLOADS};
-use crate::model::Model;
 
 /// The workloads, for the help.
 pub fn workloads_help() -> String {
@@ -24,15 +23,10 @@ pub fn workloads_help() -> String {
 
 /// Runs the command.
 pub fn run(args: &BenchArgs, context: &mut Context) -> Result<()> {
-    if let Some(threads) = args.threads {
-        // Before the first computation: afterwards the pool is there, and keeps its size.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
-        pool.build_global().map_err(|e| {
-            Error::failure(format!("cannot start {threads} threads: {e}"), "--threads", "")
-        })?;
-    }
+    // Before the first computation: afterwards the pool is there, and keeps its size.
+    context.threads(args.threads.map(usize::from))?;
     let chosen = context.device();
-    let model = Model::load(&args.model, &chosen.device)?;
+    let model = load(&args.model, &chosen.device)?;
     let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &model.card)?)?;
     let timing = experiment::bench(&Bench {
         model,

@@ -6,12 +6,11 @@ use super::commands::CertifyArgs;
 use super::evaluate::{between, percent};
 use super::output::{Output, Style};
 use super::plan::Loader;
-use super::{plan, progress};
+use super::{load, plan, progress};
 use crate::attack::Flow;
 use crate::defence::{Pipeline, Stack};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Certification, CertifyReport, Status};
-use crate::model::Model;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -27,7 +26,7 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
     let (name, dataset) = plan::whole(args.model.as_deref(), given, config)?;
     let samples = plan::count(Some(args.n_samples), args.sample, &dataset)?;
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
     let mut method = Method { attack: Some(args.attack.clone()), ..Default::default() };
     method.manner.norm = Some("l2".into());

@@ -4,7 +4,7 @@ use super::Context;
 use super::commands::CompareArgs;
 use super::output::{Output, Style, note};
 use super::plan::{self, Loader};
-use super::progress;
+use super::{load, progress};
 use crate::attack::{Flow, Norm, Plan};
 use crate::data::{Dataset, Sample, atomically};
 use crate::defence::{Pipeline, Stack, Stance};
@@ -48,7 +48,7 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
         one => vec![Stance::parse(one)?],
     };
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
     let (mut shelf, mut unfit, mut pipelines) = (Loader::new(&chosen), BTreeMap::new(), Vec::new());
     for stack in &stacks {

@@ -6,7 +6,7 @@ use super::commands::EvaluateArgs;
 use super::interrupt::Interrupt;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
-use super::{lamps, plan, progress};
+use super::{lamps, load, plan, progress};
 use crate::attack::{Extent, Flow};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::experiment::{
     self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status,
 };
 use crate::metrics::lamps::survey;
-use crate::model::{self, Model};
+use crate::model;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -23,7 +23,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
     let n = plan::count(*n, *from, &dataset)?;
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
     let plans = plan::plans(&args.attack, &args.manner, &dataset.id, &model, seed)?;
     if let Some(other) = plans.iter().find(|plan| plan.norm != plans[0].norm) {

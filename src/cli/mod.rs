@@ -26,16 +26,20 @@ mod transfer;
 pub use dashboard::Wanted;
 
 use crate::config::Config;
+use crate::data::memory;
 use crate::engine::{self, Chosen, DeviceChoice};
 use crate::error::{Error, Kind, Result};
 use crate::logging;
+use crate::model::Model;
 use args::{Cli, Command};
+use burn::tensor::Device;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use output::{Output, complain, note};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What every command needs.
 struct Context {
@@ -56,10 +60,26 @@ impl Context {
         chosen
     }
 
+    /// Starts the threads that compute; that there are fewer than were asked for is told on standard
+    /// error.
+    fn threads(&self, wanted: Option<usize>) -> Result<()> {
+        if let Some(text) = engine::start_threads(wanted)? {
+            note(&text);
+        }
+        Ok(())
+    }
+
     /// Does what may wake a graphics driver, whose own words go to the log.
     fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
         logging::quietly(&self.config.log, work)
     }
+}
+
+/// Loads a model; what is worth knowing about it is told on standard error.
+fn load(name: &str, device: &Device) -> Result<Arc<Model>> {
+    let model = Model::load(name, device)?;
+    model.notes.iter().for_each(|text| note(&format!("{name}: {text}")));
+    Ok(model)
 }
 
 /// Runs the program: `dashboard` is what opens the dashboard.
@@ -99,6 +119,7 @@ pub fn main(
 /// Does what computes. Where a graphics adapter fails on the way (burn may panic then, too), one
 /// line says so and the CPU does it from the beginning; nothing was printed before.
 fn compute(context: &mut Context, work: impl Fn(&mut Context) -> Result<()>) -> Result<()> {
+    context.threads(None)?;
     let done = catch_unwind(AssertUnwindSafe(|| work(context)));
     let failure = match &done {
         Err(_) => Some("the device failed"),
@@ -147,8 +168,10 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         return out.text(&config.describe());
     }
     logging::start(&config.log, config.log_demanded)?;
+    config.memory.into_iter().for_each(memory::allow);
     let mut context = Context { config, out, on_adapter: false };
     let Some(command) = cli.command else {
+        context.threads(None)?;
         return dashboard(dashboard::wanted(cli.dashboard, context.config)?);
     };
     match command {

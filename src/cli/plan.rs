@@ -1,6 +1,7 @@
 //! From flags to what the core works with: model, sample, attack.
 
 use super::args::{Manner, Method, Pick};
+use super::load;
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
 use crate::data::{Dataset, Sample};
@@ -165,7 +166,7 @@ impl Shelf for Loader {
         if let Some(ready) = self.known.get(name) {
             return Ok(ready.clone());
         }
-        let model = Model::load(name, &self.device)?;
+        let model = load(name, &self.device)?;
         self.known.insert(name.to_string(), model.clone());
         Ok(model)
     }
@@ -178,7 +179,7 @@ pub fn surrogate(
     chosen: &Chosen,
 ) -> Result<Option<Arc<Model>>> {
     let Some(name) = name else { return Ok(None) };
-    let surrogate = Model::load(name, &chosen.device)?;
+    let surrogate = load(name, &chosen.device)?;
     experiment::same_kind(&surrogate, victim)?;
     Ok(Some(surrogate))
 }

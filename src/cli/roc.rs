@@ -6,12 +6,11 @@ use super::commands::RocArgs;
 use super::evaluate::{between, percent};
 use super::output::{Output, Style};
 use super::plan::Loader;
-use super::{plan, progress};
+use super::{load, plan, progress};
 use crate::attack::Flow;
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{self, Defended, Evaluation, RocPoint, RocReport, Share, Status};
-use crate::model::Model;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -22,7 +21,7 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
     let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
     let n = plan::count(*n, *from, &dataset)?;
     let chosen = context.device();
-    let model = Model::load(&name, &chosen.device)?;
+    let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
     let plan = plan::plan(&args.method, &dataset.id, &model.labels, seed)?;
     let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut Loader::new(&chosen))?;

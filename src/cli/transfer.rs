@@ -4,10 +4,10 @@ use super::Context;
 use super::commands::TransferArgs;
 use super::evaluate::percent;
 use super::output::{Output, Style};
-use super::{plan, progress};
+use super::{load, plan, progress};
 use crate::error::Result;
 use crate::experiment::{self, Transfer, TransferReport};
-use crate::model::{self, Card, Model};
+use crate::model::{self, Card};
 
 /// Runs the command.
 pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
@@ -25,7 +25,7 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
     };
     let n = plan::count(args.n, 0, &dataset)?;
     let chosen = context.device();
-    let models = names.iter().map(|name| Model::load(name, &chosen.device));
+    let models = names.iter().map(|name| load(name, &chosen.device));
     let models = models.collect::<Result<Vec<_>>>()?;
     let seed = context.config.seed;
     let labels = models.first().map(|model| model.labels.clone()).unwrap_or_default();

@@ -14,6 +14,7 @@ mod lessons;
 mod protocol;
 mod race;
 mod tasks;
+mod threads;
 mod worker;
 
 pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
@@ -21,4 +22,5 @@ pub use protocol::{
     CompareJob, GaugeJob, JobId, LessonJob, ModelInfo, ProbeJob, RaceJob, Request, RunJob, Samples,
     SearchJob, TransferJob, Update, Whose,
 };
+pub use threads::start_threads;
 pub use worker::{Engine, Sink};

@@ -4,6 +4,7 @@ mod compare;
 mod documents;
 mod errors;
 mod many;
+mod models;
 mod results;
 mod training;
 
@@ -40,7 +41,7 @@ impl User {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
         let mlp = data("peers/mlp");
         command.args(line.split_whitespace().map(|word| word.replace("{mlp}", &mlp)));
-        for name in ["SEED", "THEME", "GRAPHICS"] {
+        for name in ["SEED", "THEME", "GRAPHICS", "MEMORY"] {
             command.env_remove(format!("EPSILOSCOPE_{name}"));
         }
         command

@@ -3,7 +3,7 @@
 
 use super::layout::Places;
 use super::wording;
-use crate::attack::{Extent, Norm};
+use crate::attack::{Extent, NON_FINITE, Norm};
 use crate::data::Picture;
 use crate::experiment::Point;
 use crate::show::Graphics;
@@ -217,7 +217,8 @@ fn adversarial_caption(app: &App) -> Words {
         Some(at) => {
             let point = run.trail.point(at)?;
             let labels = app.model.as_ref().map(|m| m.labels.clone())?;
-            let name = labels.get(point.label).cloned().unwrap_or_default();
+            let unnamed = || if point.label == NON_FINITE { "no number" } else { "" };
+            let name = labels.get(point.label).cloned().unwrap_or_else(|| unnamed().into());
             let share = point.probabilities.get(point.label).copied().unwrap_or_default();
             (point.label, name, format!("{} %", percent(share)))
         }
