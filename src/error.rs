@@ -2,7 +2,9 @@
 //!
 //! Wording rules: a message is **one line** that says *what* went wrong, *where* (file, flag, tensor,
 //! device) and *what to do*. Bad values stand in single quotes. No capital first letter, no full stop.
+//! Whatever text comes into a message, no character of it works on the terminal.
 
+use crate::printable::printable;
 use std::fmt;
 use std::path::Path;
 
@@ -42,7 +44,7 @@ impl Error {
         place: impl fmt::Display,
         remedy: impl fmt::Display,
     ) -> Self {
-        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = |text: String| printable(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         Self {
             kind,
             what: line(what.to_string()),
@@ -157,7 +159,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         if !self.place.is_empty() {
-            write!(f, " ({})", self.place)?;
+            write!(f, " ({})", printable(&self.place))?;
         }
         if !self.remedy.is_empty() {
             write!(f, ": {}", self.remedy)?;
@@ -174,6 +176,14 @@ mod tests {
     fn a_message_is_one_line_with_what_where_and_what_to_do() {
         let error = Error::failure("bad\n  thing", "a.png", "give\nanother");
         assert_eq!(error.to_string(), "bad thing (a.png): give another");
+    }
+
+    #[test]
+    fn nothing_in_a_message_works_on_the_terminal() {
+        let error = Error::failure("label '\u{1b}[31mred'", "\u{1b}]0;a\u{7}.png", "\u{202e}x");
+        let moved = Error { place: "b\u{9b}.png".into(), ..error.clone() };
+        assert_eq!(error.to_string(), "label '\\u{1b}[31mred' (\\u{1b}]0;a\\u{7}.png): \\u{202e}x");
+        assert!(moved.to_string().contains("(b\\u{9b}.png)"), "{moved}");
     }
 
     #[test]

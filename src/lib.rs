@@ -5,6 +5,7 @@
 //! The core knows neither the terminal nor the command line:
 //!
 //! - [`error`]: one error type; a message is one line with what, where and what to do.
+//! - [`printable`]: text from outside, without what works on a terminal.
 //! - [`parameter`]: the parameters of attacks and defences, declared once.
 //! - [`draws`]: random numbers that follow from their key alone.
 //! - [`data`]: pictures, samples, the embedded data sets, saving.
@@ -46,6 +47,7 @@ pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod parameter;
+pub mod printable;
 pub mod show;
 pub mod terminal;
 pub mod training;

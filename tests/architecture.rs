@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The core, lowest layer first. A file may name its own layer and those below it.
 const LAYERS: &[&[&str]] = &[
-    &["error"],
+    &["error", "printable"],
     &["parameter", "draws"],
     &["data"],
     &["model"],

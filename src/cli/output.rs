@@ -2,6 +2,7 @@
 
 use crate::config::Color;
 use crate::error::{Error, Result};
+use crate::printable::printable;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -140,7 +141,7 @@ impl Output {
 
 /// A line worth knowing that is not a result, to standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {text}");
+    let _ = writeln!(std::io::stderr(), "note: {}", printable(text));
 }
 
 /// Tells a failure in one line, to standard error; one that was only stopped is not told.

@@ -10,6 +10,7 @@ use crate::attack::Flow;
 use crate::error::Result;
 use crate::experiment::epsilon_text;
 use crate::model::Card;
+use crate::printable::printable;
 use crate::training::{self, Progress, RECIPES, Recipe, TrainOptions};
 
 /// The recipes, for the help.
@@ -94,8 +95,9 @@ fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> 
         1 => args.out.clone(),
         _ => args.out.join(&card.name),
     };
+    let folder = printable(&folder.display().to_string());
     let out = &mut context.out;
-    out.line(&out.paint(Style::Strong, &format!("{} is in {}", card.name, folder.display())))?;
+    out.line(&out.paint(Style::Strong, &format!("{} is in {folder}", card.name)))?;
     if let Some(accuracy) = &card.accuracy {
         out.line(&format!(
             "clean accuracy {:.2} % (n={})",
@@ -115,7 +117,7 @@ fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> 
             ))?;
         }
     }
-    out.line(&format!("use it by --model {}", folder.display()))
+    out.line(&format!("use it by --model {folder}"))
 }
 
 #[cfg(test)]

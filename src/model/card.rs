@@ -7,6 +7,7 @@ use crate::data::{Filter, Picture};
 use crate::error::{Error, Result};
 use crate::model::diagnosis::{self, way};
 use crate::model::layer::Layer;
+use crate::model::untrusted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Component, Path};
@@ -162,8 +163,9 @@ impl Card {
             Ok(_) => Ok(()),
             Err(e) => Err(e.to_string()),
         };
-        let card: Self = parsed.ok_or_else(|| bad(diagnosis::explain(text, &judge)))?;
+        let mut card: Self = parsed.ok_or_else(|| bad(diagnosis::explain(text, &judge)))?;
         card.check().map_err(|(field, what)| bad(diagnosis::at(text, &way(field), &what)))?;
+        untrusted::clean(&mut card);
         Ok(card)
     }
 

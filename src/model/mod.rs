@@ -18,6 +18,7 @@ mod rule;
 mod sample;
 mod size;
 mod store;
+mod untrusted;
 mod weights;
 
 pub use card::{Accuracy, Card, Input, Normalisation, Robust};

@@ -21,6 +21,7 @@ use crate::defence::{DRAWS, Stance};
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use crate::experiment::Device;
 use crate::model::{self, Card};
+use crate::printable::printable;
 use crate::show::Graphics;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -402,7 +403,7 @@ impl App {
 
     /// Adds a line for the user, shown in the footer until the next key.
     pub fn say(&mut self, text: String, failure: bool) {
-        self.messages.push(Message { text, failure });
+        self.messages.push(Message { text: printable(&text), failure });
         self.message_shown = true;
     }
 
