@@ -1,14 +1,16 @@
 //! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
 
-use crate::data::memory;
+use crate::data::{memory, read_bounded};
 use crate::defence::{Stack, saved};
 use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
+use crate::printable::printable;
 use crate::show::Graphics;
 use crate::tui::theme::Choice as Theme;
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -50,6 +52,9 @@ pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
     table.iter().map(|(name, _)| *name).collect()
 }
 
+/// No configuration larger than this is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
 /// Every key with its default, in the order of `--print-config`.
 const KEYS: [(&str, &str); 8] = [
     ("device", "auto"),
@@ -87,7 +92,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::File { path, line } => {
+                write!(f, "{}:{line}", printable(&path.display().to_string()))
+            }
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::Flag => f.write_str("command line"),
         }
@@ -127,6 +134,8 @@ pub struct Config {
     pub hybrids: Vec<Stack>,
     /// Where the dashboard saves them; none for a user without a home.
     pub hybrids_file: Option<PathBuf>,
+    /// What there is to tell of the files that were read.
+    pub note: Option<String>,
     entries: Vec<Entry>,
 }
 
@@ -141,7 +150,8 @@ impl Config {
             None => Default::default(),
         };
         let hybrids_file = folder(Folder::Data).map(|folder| folder.join("hybrids.toml"));
-        for stack in hybrids_file.as_deref().map_or(Ok(Vec::new()), saved::read)? {
+        let (saved, note) = hybrids_file.as_deref().map(saved::recover).unwrap_or_default();
+        for stack in saved {
             if hybrids.iter().all(|own: &Stack| own.name() != stack.name()) {
                 hybrids.push(stack);
             }
@@ -163,7 +173,7 @@ impl Config {
             .into_iter()
             .map(|(key, text)| Entry { key, text, origin: Origin::Flag })
             .collect();
-        Ok(Self { hybrids, hybrids_file, ..Self::from_layers([file, environment, flags])? })
+        Ok(Self { hybrids, hybrids_file, note, ..Self::from_layers([file, environment, flags])? })
     }
 
     fn from_layers(layers: [Vec<Entry>; 3]) -> Result<Self> {
@@ -197,6 +207,7 @@ impl Config {
             memory: memory.size()?,
             hybrids: Vec::new(),
             hybrids_file: None,
+            note: None,
             entries,
         }
         .without_colour())
@@ -232,7 +243,7 @@ impl Config {
         }
         if !self.hybrids.is_empty() {
             let file = self.hybrids_file.as_ref().map(|path| format!(" and {}", path.display()));
-            let file = file.unwrap_or_default();
+            let file = printable(&file.unwrap_or_default());
             text.push_str(&format!("\n[hybrids]  # from config.toml{file}\n"));
         }
         for stack in &self.hybrids {
@@ -269,11 +280,14 @@ impl Entry {
 
 /// Reads `config.toml`; a file that is not there is empty.
 fn read(path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text, path),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Default::default()),
-        Err(e) => Err(Error::io("read the configuration", path, &e)),
+    if std::fs::metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        return Ok(Default::default());
     }
+    let bytes = read_bounded(path, "read the configuration", LARGEST)?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::usage("the configuration is not UTF-8 text", path.display(), "save it as UTF-8")
+    })?;
+    parse(&text, path)
 }
 
 fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {

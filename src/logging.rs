@@ -1,10 +1,12 @@
 //! The log: burn, cubecl and wgpu log freely, and nothing of it may reach the screen. It goes to a
 //! file, which is opened with the first record and started afresh once it has grown large.
 
+use crate::data::plain;
 use crate::error::{Error, Result};
+use crate::printable::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fs::{File, OpenOptions};
-use std::io::{Write, stderr};
+use std::io::{ErrorKind, Write, stderr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -28,6 +30,9 @@ static LOG: OnceLock<FileLog> = OnceLock::new();
 /// With `demanded` (the user named the file): failure, when it cannot be written.
 pub fn start(path: &Path, demanded: bool) -> Result<()> {
     if demanded {
+        if path.exists() && !is_nowhere(path) {
+            plain(path, "write the log")?;
+        }
         open(path).map_err(|e| Error::io("write the log", path, &e))?;
     }
     let log = LOG.get_or_init(|| FileLog { path: path.into(), file: Mutex::new(None) });
@@ -39,8 +44,17 @@ pub fn start(path: &Path, demanded: bool) -> Result<()> {
     Ok(())
 }
 
-/// Opens the log for appending, with its folder.
+/// Whether the log is to be dropped.
+fn is_nowhere(path: &Path) -> bool {
+    path == Path::new("/dev/null")
+}
+
+/// Opens the log for appending, with its folder. A pipe would wait for its reader: only a plain file
+/// is opened.
 fn open(path: &Path) -> std::io::Result<File> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) && !is_nowhere(path) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -94,7 +108,7 @@ impl Log for FileLog {
         if let Some(file) = file {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let (id, level) = (std::process::id(), record.level());
-            let (target, text) = (record.target(), record.args());
+            let (target, text) = (record.target(), printable(&record.args().to_string()));
             // One write a record, so that the lines of two processes do not mix.
             let line = format!("{:.3} [{id}] {level} {target}: {text}\n", now.as_secs_f64());
             let _ = file.write_all(line.as_bytes());
@@ -107,6 +121,17 @@ impl Log for FileLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pipes_are_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(open(&pipe).is_err());
+        assert!(open(Path::new("/dev/null")).is_ok());
+        let told = start(&pipe, true).unwrap_err().to_string();
+        assert!(told.contains("cannot write the log: a pipe"), "{told}");
+    }
 
     #[test]
     fn a_long_log_is_set_aside() {

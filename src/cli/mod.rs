@@ -163,6 +163,9 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
     let config = Config::load(cli.global.layer())?;
+    if let Some(text) = &config.note {
+        note(text);
+    }
     let mut out = Output::new(config.color);
     if cli.global.print_config {
         return out.text(&config.describe());

@@ -15,7 +15,7 @@ use std::path::Path;
 /// `limit`.
 pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
     let io = |e: io::Error| Error::io(doing, path, &e);
-    plain(path, doing, &std::fs::metadata(path).map_err(io)?)?;
+    plain(path, doing)?;
     let file = File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     let too_large = |size: u64| {
@@ -40,13 +40,15 @@ pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// Checks that what lies at `path` is a plain file.
+/// Checks that what lies at `path` is a plain file, and gives its size in bytes; `doing` is named in
+/// errors.
 ///
 /// # Errors
-/// Failure, saying what it is instead.
-fn plain(path: &Path, doing: &str, found: &Metadata) -> Result<()> {
+/// Failure, saying what it is instead, or that nothing is there.
+pub fn plain(path: &Path, doing: &str) -> Result<u64> {
+    let found = &std::fs::metadata(path).map_err(|e| Error::io(doing, path, &e))?;
     if found.is_file() {
-        return Ok(());
+        return Ok(found.len());
     }
     if found.is_dir() {
         return Err(Error::io(doing, path, &io::ErrorKind::IsADirectory.into()));

@@ -2,37 +2,58 @@
 
 use crate::data::Picture;
 use crate::error::{Error, Result};
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Writes a file so that it is either whole or not there at all. What is not a plain file (such as
-/// `/dev/stdout`) is written to directly.
+/// What the names of temporary files begin with; the number of their process follows.
+const TEMPORARY: &str = ".epsiloscope-";
+
+/// A temporary file is not touched before this, whatever became of its process.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// So many links lead one to another before they lead nowhere.
+const LINKS: usize = 40;
+
+/// Where something is to be written.
+#[derive(Debug, PartialEq)]
+enum Target {
+    /// A plain file, or a place where there is nothing yet, behind all links.
+    File(PathBuf),
+    /// An open descriptor of this process, such as `/dev/stdout`.
+    Descriptor(u32),
+}
+
+/// Writes a file so that it is either whole or not there at all; where `path` is a link, the file it
+/// leads to. An open descriptor (such as `/dev/stdout`) is written to directly. What a run that was
+/// killed has left behind in the folder is cleared away.
 ///
 /// # Errors
-/// Failure, when the place is read-only, full or does not exist.
+/// Failure, when the place is read-only, full, does not exist, or is a pipe or a device.
 pub fn atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let fail = |e: io::Error| Error::io("save", path, &e);
-    if path.exists() && !path.is_file() && !path.is_dir() {
-        let mut file = BufWriter::new(File::options().write(true).open(path).map_err(fail)?);
-        return write(&mut file).and_then(|()| file.flush()).map_err(fail);
-    }
-    let folder = match path.parent() {
+    let target = match target(path)? {
+        Target::File(target) => target,
+        Target::Descriptor(number) => return directly(path, number, write).map_err(fail),
+    };
+    let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    if path.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
-    }
-    let mut file =
-        tempfile::Builder::new().prefix(".epsiloscope-").tempfile_in(&folder).map_err(fail)?;
+    clear(&folder);
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(&folder).map_err(fail)?;
+    // Held for as long as it is written: nobody else clears it away. Not every file system can.
+    let _ = file.as_file().try_lock();
     {
         let mut buffered = BufWriter::new(file.as_file_mut());
         write(&mut buffered).and_then(|()| buffered.flush()).map_err(fail)?;
     }
     file.as_file().sync_all().map_err(fail)?;
-    let mode = std::fs::metadata(path).ok().map(|m| m.permissions());
-    let file = file.persist(path).map_err(|e| fail(e.error))?;
+    let mode = fs::metadata(&target).ok().map(|m| m.permissions());
+    let file = file.persist(&target).map_err(|e| fail(e.error))?;
     // A temporary file is private; a result is as readable as the one before it, or as any new file.
     if let Some(mode) = mode.or_else(readable) {
         let _ = file.set_permissions(mode);
@@ -40,14 +61,137 @@ pub fn atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<
     Ok(())
 }
 
+/// Checks that [`atomically`] could write there, as far as that can be told beforehand.
+///
+/// # Errors
+/// As [`atomically`].
+pub fn writable(path: &Path) -> Result<()> {
+    target(path).map(|_| ())
+}
+
+/// Whether both are the same file, whatever they are called.
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
+        _ => false,
+    }
+}
+
 #[cfg(unix)]
-fn readable() -> Option<std::fs::Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(std::fs::Permissions::from_mode(0o644))
+fn same_inode(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    place(one).is_some_and(|found| place(other) == Some(found))
 }
 
 #[cfg(not(unix))]
-fn readable() -> Option<std::fs::Permissions> {
+fn same_inode(_: &Path, _: &Path) -> bool {
+    false
+}
+
+/// Where a path leads to.
+fn target(path: &Path) -> Result<Target> {
+    let fail = |e: io::Error| Error::io("save", path, &e);
+    let mut at = path.to_path_buf();
+    for _ in 0..LINKS {
+        if let Some(number) = descriptor(&at) {
+            return Ok(Target::Descriptor(number));
+        }
+        match fs::read_link(&at) {
+            Ok(next) => at = at.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => break,
+        }
+    }
+    match fs::metadata(&at) {
+        Ok(found) if found.is_file() => Ok(Target::File(at)),
+        Ok(found) if found.is_dir() => Err(fail(io::ErrorKind::IsADirectory.into())),
+        Ok(_) => Err(Error::failure(
+            "cannot save: a pipe or a device is no plain file",
+            path.display(),
+            "name a plain file",
+        )),
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !at.is_symlink() => Ok(Target::File(at)),
+        Err(e) => Err(fail(e)),
+    }
+}
+
+/// The number of the open descriptor that a path names.
+fn descriptor(path: &Path) -> Option<u32> {
+    let folder = path.parent()?;
+    let own = format!("/proc/{}/fd", std::process::id());
+    let places = ["/dev/fd", "/proc/self/fd", own.as_str()];
+    match path.to_str()? {
+        "/dev/stdout" => Some(1),
+        "/dev/stderr" => Some(2),
+        _ if places.iter().any(|place| folder == Path::new(place)) => {
+            path.file_name()?.to_str()?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// Writes to an open descriptor. What was printed before stays before it.
+fn directly(
+    path: &Path,
+    number: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out: Box<dyn Write> = match number {
+        1 => Box::new(io::stdout().lock()),
+        2 => Box::new(io::stderr().lock()),
+        _ => Box::new(File::options().append(true).open(path)?),
+    };
+    let mut out = BufWriter::new(&mut out);
+    write(&mut out).and_then(|()| out.flush())
+}
+
+/// Clears away temporary files whose process has ended.
+fn clear(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if process(&entry.file_name()).is_some_and(|process| left_over(&path, process)) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// The process that a temporary file belongs to; none for a file of another name.
+fn process(name: &OsStr) -> Option<i32> {
+    let (process, _) = name.to_str()?.strip_prefix(TEMPORARY)?.split_once('-')?;
+    process.parse().ok()
+}
+
+/// Whether nobody writes to it any more.
+fn left_over(path: &Path, process: i32) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let age = file.metadata().and_then(|found| found.modified()).ok();
+    let old = age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > YOUNG);
+    let held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    !held && (old || !lives(process))
+}
+
+#[cfg(unix)]
+fn lives(process: i32) -> bool {
+    let process = rustix::process::Pid::from_raw(process);
+    // Who may not be asked is alive.
+    process.is_some_and(|process| {
+        rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
+    })
+}
+
+#[cfg(not(unix))]
+fn lives(_: i32) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn readable() -> Option<fs::Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable() -> Option<fs::Permissions> {
     None
 }
 
@@ -68,51 +212,87 @@ pub fn save_png(picture: &Picture, path: &Path) -> Result<()> {
     atomically(path, |file| file.write_all(&bytes))
 }
 
-/// Saves as NumPy `.npy` (version 1.0, little-endian `f32`, C order): every bit is kept.
-///
-/// # Errors
-/// As [`atomically`].
-pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
-    let sizes: Vec<String> = shape.iter().map(|s| format!("{s},")).collect();
-    let mut header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sizes.join(" "));
-    let padding = 64 - (10 + header.len() + 1) % 64;
-    header.push_str(&" ".repeat(padding % 64));
-    header.push('\n');
-    atomically(path, |file| {
-        file.write_all(b"\x93NUMPY\x01\x00")?;
-        file.write_all(&(header.len() as u16).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
-        values.iter().try_for_each(|v| file.write_all(&v.to_le_bytes()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn write(path: &Path, text: &str) -> Result<()> {
+        atomically(path, |file| file.write_all(text.as_bytes()))
+    }
 
     #[test]
     fn a_failed_save_leaves_the_old_file_and_no_rubbish() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
-        atomically(&path, |f| f.write_all(b"old")).unwrap();
+        write(&path, "old").unwrap();
         let error = atomically(&path, |f| {
             f.write_all(b"half")?;
             Err(io::ErrorKind::StorageFull.into())
         });
         assert!(error.unwrap_err().to_string().contains("free some space"));
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn npy_has_an_aligned_header() {
+    #[cfg(unix)]
+    fn links_are_written_through_to_their_target() {
+        use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.npy");
-        save_npy(&[1, 2, 2], &[0.0, 0.25, 0.5, 1.0], &path).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        assert_eq!((bytes.len() - 16) % 64, 0);
-        assert!(String::from_utf8_lossy(&bytes).contains("'shape': (1, 2, 2,)"));
-        assert_eq!(bytes[bytes.len() - 4..], 1.0_f32.to_le_bytes());
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("far")).unwrap();
+        write(&at("far/target"), "old").unwrap();
+        symlink("far/target", at("link")).unwrap();
+        symlink("link", at("link to link")).unwrap();
+        symlink("far/none yet", at("dangling")).unwrap();
+        symlink("circle", at("circle")).unwrap();
+        write(&at("link to link"), "new").unwrap();
+        write(&at("dangling"), "made").unwrap();
+        assert_eq!(fs::read(at("far/target")).unwrap(), b"new");
+        assert_eq!(fs::read(at("far/none yet")).unwrap(), b"made");
+        assert!(at("link").is_symlink() && at("link to link").is_symlink());
+        assert!(write(&at("circle"), "x").is_err());
+        assert!(same_file(&at("link to link"), &folder.path().join("far/../far/target")));
+        fs::hard_link(at("far/target"), at("hard")).unwrap();
+        assert!(same_file(&at("hard"), &at("link")));
+        assert!(!same_file(&at("hard"), &at("dangling")) && !same_file(&at("no"), &at("no")));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn pipes_and_devices_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&pipe, Path::new("/dev/zero")] {
+            let told = write(path, "x").unwrap_err().to_string();
+            assert!(told.contains("name a plain file"), "{told}");
+        }
+        assert_eq!(target(Path::new("/dev/stdout")), Ok(Target::Descriptor(1)));
+        assert_eq!(target(Path::new("/proc/self/fd/7")), Ok(Target::Descriptor(7)));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_a_killed_run_left_is_cleared_away_at_the_next_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: String| folder.path().join(name);
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let dead = at(format!("{TEMPORARY}{}-abc", ended.id()));
+        let held = at(format!("{TEMPORARY}{}-held", ended.id()));
+        let alive = at(format!("{TEMPORARY}{}-abc", std::process::id()));
+        let forgotten = at(format!("{TEMPORARY}{}-def", std::process::id()));
+        let other = at(".epsiloscope-notes".into());
+        for path in [&dead, &held, &alive, &forgotten, &other] {
+            fs::write(path, "x").unwrap();
+        }
+        let lock = File::open(&held).unwrap();
+        lock.lock().unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * YOUNG;
+        File::options().write(true).open(&forgotten).unwrap().set_modified(long_ago).unwrap();
+        write(&at("a".into()), "x").unwrap();
+        let there = [&dead, &held, &alive, &forgotten, &other].map(|path| path.exists());
+        assert_eq!(there, [false, true, true, false, true]);
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::data::{atomically, read_bounded};
 use crate::defence::stack::Stack;
-use crate::error::{Error, Result};
-use std::path::Path;
+use crate::error::{Error, Kind, Result};
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// No file has more bytes.
@@ -44,6 +44,33 @@ pub fn read(path: &Path) -> Result<Vec<Stack>> {
         stacks.push(entry(name.get_ref(), value.get_ref(), &line(name.span().start))?);
     }
     Ok(stacks)
+}
+
+/// As [`read`] for who goes on without what cannot be read: a broken file is put aside under another
+/// name, and one line tells it.
+pub fn recover(path: &Path) -> (Vec<Stack>, Option<String>) {
+    match read(path) {
+        Ok(stacks) => (stacks, None),
+        Err(error) if error.kind == Kind::Usage => {
+            let aside = aside(path);
+            let told = match std::fs::rename(path, &aside) {
+                Ok(()) => format!("{error}; it is put aside as '{}'", aside.display()),
+                Err(e) => format!("{error}; going on without it, it cannot be put aside: {e}"),
+            };
+            (Vec::new(), Some(told))
+        }
+        Err(error) => (Vec::new(), Some(format!("{error}; going on without the saved hybrids"))),
+    }
+}
+
+/// A name beside `path` that is not in use.
+fn aside(path: &Path) -> PathBuf {
+    let with = |number: usize| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".broken".into() } else { format!(".broken.{number}") });
+        PathBuf::from(name)
+    };
+    (1..1000).map(with).find(|path| !path.exists()).unwrap_or_else(|| with(1000))
 }
 
 /// One stack from its name and its text.
@@ -102,6 +129,26 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let told = read(&path).unwrap_err().to_string();
         assert!(told.contains("100000 hybrids") && told.contains("1000"), "{told}");
+    }
+
+    #[test]
+    fn a_broken_file_is_put_aside_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hybrids.toml");
+        assert_eq!(recover(&path), (Vec::new(), None));
+        for (text, name) in [("a = 1", "hybrids.toml.broken"), ("a = ", "hybrids.toml.broken.2")] {
+            std::fs::write(&path, text).unwrap();
+            let (stacks, told) = recover(&path);
+            assert!(stacks.is_empty() && told.clone().unwrap().contains(name), "{told:?}");
+            assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), text);
+            assert!(!path.exists());
+        }
+        let good = Stack::parse("median").unwrap().named("good").unwrap();
+        save(&path, &good).unwrap();
+        assert_eq!(recover(&path), (vec![good], None));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(recover(&path).1.unwrap().contains("going on"));
     }
 
     #[test]

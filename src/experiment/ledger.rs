@@ -1,7 +1,7 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
 use crate::attack::{Plan, Verdict};
-use crate::data::atomically;
+use crate::data::{atomically, read_bounded};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Evaluation, State};
 use crate::experiment::report::{Cost, VERSION};
@@ -94,6 +94,9 @@ pub(super) struct Ledger {
     evaluation: Value,
 }
 
+/// No state larger than this is read, in bytes.
+const LARGEST: u64 = 1 << 30;
+
 impl Ledger {
     /// Empty, or as the task's state file has it.
     ///
@@ -107,7 +110,7 @@ impl Ledger {
         if !path.exists() {
             return Ok(ledger);
         }
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read the state", path, &e))?;
+        let bytes = read_bounded(path, "read the state", LARGEST)?;
         let page: Page = serde_json::from_slice(&bytes).map_err(|e| {
             let what = format!("not a state of an evaluation: {e}");
             Error::failure(what, path.display(), "remove it to begin anew")

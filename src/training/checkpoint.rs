@@ -1,5 +1,6 @@
 //! Checkpoints: parameters and moments in one safetensors file, written whole or not at all.
 
+use crate::data::read_bounded;
 use crate::error::{Error, Result};
 use crate::model::{Weights, read_tensors, write_tensors};
 use crate::training::adam::Parameter;
@@ -16,6 +17,9 @@ pub struct Position {
     /// The next step, counted from 0 over all epochs.
     pub step: u64,
 }
+
+/// No checkpoint larger than this is read, in bytes.
+const LARGEST: u64 = 16 << 30;
 
 const POSITION: &str = "epsiloscope.position";
 /// The recipe's identifier, as bytes: two recipes may have the same parameters.
@@ -65,7 +69,7 @@ pub fn load(
     seed: u64,
     epochs: usize,
 ) -> Result<usize> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read the checkpoint", path, &e))?;
+    let bytes = read_bounded(path, "read the checkpoint", LARGEST)?;
     let place = path.display().to_string();
     let other = || {
         Error::failure(
