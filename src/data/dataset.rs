@@ -4,9 +4,10 @@ use crate::data::Picture;
 use crate::data::file::{decode, read_picture};
 use crate::data::{cifar, idx};
 use crate::error::{Error, Result};
+use crate::printable::printable;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -60,6 +61,9 @@ pub static DATASETS: &[DatasetRow] = &[
         load: photos,
     },
 ];
+
+/// What stands for a data set's identifier with a user's own picture.
+const FILE: &str = "file";
 
 /// Where the pixels are.
 #[derive(Debug)]
@@ -220,8 +224,14 @@ impl Sample {
     /// As [`read_picture`].
     pub fn from_file(path: &Path) -> Result<Self> {
         let picture = read_picture(path)?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { dataset: "file".into(), index: 0, name, picture, label: None })
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let name = printable(&name);
+        Ok(Self { dataset: FILE.into(), index: 0, name, picture, label: None })
+    }
+
+    /// Whether it is a user's own picture.
+    pub fn is_file(&self) -> bool {
+        self.dataset == FILE
     }
 }
 
@@ -308,7 +318,7 @@ fn photos() -> Result<Store> {
     let mut items = Vec::new();
     for (id, bytes) in FILES {
         let label = list.photo.iter().find(|p| p.id == id).map(|p| p.index);
-        items.push((id.to_string(), decode(bytes, Path::new(id))?, label));
+        items.push((id.to_string(), decode(Cursor::new(bytes), Path::new(id))?, label));
     }
     Ok(Store::Pictures { items, names: imagenet_labels() })
 }

@@ -7,8 +7,10 @@ mod file;
 mod idx;
 pub mod memory;
 mod npy;
+mod photo;
 mod picture;
 mod read;
+mod resample;
 mod save;
 mod training;
 

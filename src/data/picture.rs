@@ -1,10 +1,11 @@
 //! A picture: `[C, H, W]` pixels in `0..=1`, and its way to and from 8-bit RGB.
 
+use crate::data::photo::Photo;
+use crate::data::resample::{Side, resample};
 use crate::error::{Error, Result};
-use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgb32FImage, RgbImage};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How a picture is enlarged or shrunk to a network's input size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,22 +22,26 @@ pub enum Filter {
     Lanczos,
 }
 
-impl Filter {
-    fn kind(self) -> FilterType {
-        match self {
-            Self::Nearest => FilterType::Nearest,
-            Self::Triangle => FilterType::Triangle,
-            Self::Bicubic => FilterType::CatmullRom,
-            Self::Lanczos => FilterType::Lanczos3,
-        }
-    }
-}
-
 /// A picture of shape `[C, H, W]` with C = 1 (grey) or 3 (RGB), pixels `f32` in `0..=1`. Cheap to clone.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Picture {
     shape: [usize; 3],
-    pixels: Arc<[f32]>,
+    pixels: Pixels,
+}
+
+/// Where the pixels are.
+#[derive(Clone, Debug)]
+enum Pixels {
+    /// `[C, H, W]`.
+    Floats(Arc<[f32]>),
+    /// As in a file, at its own depth.
+    Photo(Arc<Photo>),
+}
+
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.pixels() == other.pixels()
+    }
 }
 
 impl Picture {
@@ -47,7 +52,13 @@ impl Picture {
     pub fn new(shape: [usize; 3], pixels: impl Into<Arc<[f32]>>) -> Self {
         let pixels = pixels.into();
         assert_eq!(pixels.len(), shape.iter().product::<usize>(), "{shape:?}");
-        Self { shape, pixels }
+        Self { shape, pixels: Pixels::Floats(pixels) }
+    }
+
+    /// A decoded file, `[3, H, W]`.
+    pub(super) fn from_photo(photo: Photo) -> Self {
+        let [h, w] = photo.size();
+        Self { shape: [3, h, w], pixels: Pixels::Photo(Arc::new(photo)) }
     }
 
     /// From bytes in `[C, H, W]` order: value = byte / 255.
@@ -73,28 +84,34 @@ impl Picture {
 
     /// The pixels, `[C, H, W]`, in `0..=1`.
     pub fn pixels(&self) -> &[f32] {
-        &self.pixels
+        match &self.pixels {
+            Pixels::Floats(pixels) => pixels,
+            Pixels::Photo(photo) => photo.floats(),
+        }
     }
 
     /// The pixels, shared.
     pub fn shared(&self) -> Arc<[f32]> {
-        self.pixels.clone()
+        match &self.pixels {
+            Pixels::Floats(pixels) => pixels.clone(),
+            Pixels::Photo(photo) => photo.floats().clone(),
+        }
     }
 
     /// The colour at row `y`, column `x`; grey pictures answer with three equal values.
     pub fn rgb(&self, y: usize, x: usize) -> [f32; 3] {
         let [c, h, w] = self.shape;
-        let at = |channel: usize| self.pixels[(channel * h + y) * w + x];
-        match c {
-            1 => [at(0); 3],
-            _ => [at(0), at(1), at(2)],
+        match &self.pixels {
+            Pixels::Photo(photo) => photo.rgb(y, x),
+            Pixels::Floats(pixels) if c == 1 => [pixels[y * w + x]; 3],
+            Pixels::Floats(pixels) => [0, 1, 2].map(|channel| pixels[(channel * h + y) * w + x]),
         }
     }
 
     /// The picture after rounding to 8 bits, as saving it as PNG would leave it.
     pub fn rounded_to_8_bits(&self) -> Self {
         let round = |p: &f32| f32::from(byte(*p)) / 255.0;
-        Self::new(self.shape, self.pixels.iter().map(round).collect::<Vec<_>>())
+        Self::new(self.shape, self.pixels().iter().map(round).collect::<Vec<_>>())
     }
 
     /// As an 8-bit RGB image (grey pictures get three equal channels).
@@ -104,7 +121,7 @@ impl Picture {
         })
     }
 
-    /// From a decoded image: RGB, alpha over black left out.
+    /// From an opaque image in memory, `[3, H, W]`.
     pub fn from_image(image: &DynamicImage) -> Self {
         from_rgb32f(&image.to_rgb32f())
     }
@@ -117,34 +134,94 @@ impl Picture {
         if self.shape == shape {
             return self.clone();
         }
-        let [c, h, w] = shape;
-        let mut image = self.to_rgb32f();
-        let scale = match resize {
-            Some(short) => short as f64 / self.height().min(self.width()) as f64,
-            None => (h as f64 / self.height() as f64).max(w as f64 / self.width() as f64),
+        let Pixels::Photo(photo) = &self.pixels else {
+            return self.fitted(shape, resize, filter);
         };
-        // As torchvision does it: the long side is cut off, the offset rounded half to even. The
-        // photographs' answers depend on it: by one pixel a confidence changes by up to 0.1.
-        let scaled = |side: usize, least: usize| ((side as f64 * scale + 1e-6) as usize).max(least);
-        let (new_h, new_w) = (scaled(self.height(), h), scaled(self.width(), w));
-        if (new_h, new_w) != (self.height(), self.width()) {
-            image = imageops::resize(&image, new_w as u32, new_h as u32, filter.kind());
+        // Whoever asks for a photograph asks for it again.
+        let mut last = photo.fitted.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((key, ready)) if *key == (shape, resize, filter) => ready.clone(),
+            _ => {
+                let ready = self.fitted(shape, resize, filter);
+                *last = Some(((shape, resize, filter), ready.clone()));
+                ready
+            }
         }
-        let offset = |room: usize| room / 2 + usize::from(room % 4 == 3);
-        let (top, left) = (offset(new_h - h), offset(new_w - w));
-        let cut =
-            imageops::crop_imm(&image, left as u32, top as u32, w as u32, h as u32).to_image();
-        let fitted = from_rgb32f(&cut);
+    }
+
+    fn fitted(&self, shape: [usize; 3], resize: Option<usize>, filter: Filter) -> Self {
+        let ([c, h, w], [rows, columns]) = (shape, self.sides(shape, resize));
+        let same = [rows, columns].iter().all(|side| side.from == side.to);
+        let filter = if same { Filter::Nearest } else { filter };
+        let pixels = resample(|y, x| self.rgb(y, x), rows, columns, filter);
+        let fitted = Self::new([3, h, w], pixels);
         match c {
             1 => fitted.grey(),
             _ => fitted,
         }
     }
 
-    fn to_rgb32f(&self) -> Rgb32FImage {
-        Rgb32FImage::from_fn(self.width() as u32, self.height() as u32, |x, y| {
-            image::Rgb(self.rgb(y as usize, x as usize))
-        })
+    /// How rows and columns are scaled, and which of them are left, where the picture is fitted.
+    fn sides(&self, [_, h, w]: [usize; 3], resize: Option<usize>) -> [Side; 2] {
+        let scale = match resize {
+            Some(short) => short as f64 / self.height().min(self.width()) as f64,
+            None => (h as f64 / self.height() as f64).max(w as f64 / self.width() as f64),
+        };
+        // As torchvision does it: the long side is cut off, the offset rounded half to even. The
+        // photographs' answers depend on it: by one pixel a confidence changes by up to 0.1.
+        let side = |from: usize, length: usize| {
+            let to = ((from as f64 * scale + 1e-6) as usize).max(length);
+            let room = to - length;
+            Side { from, to, first: room / 2 + usize::from(room % 4 == 3), length }
+        };
+        [side(self.height(), h), side(self.width(), w)]
+    }
+
+    /// What of a picture from a file a network does not see as it stands there: its transparency or
+    /// inks, and what [`Self::fit`] does to its size and channels. One line each.
+    pub fn changes(&self, shape: [usize; 3], resize: Option<usize>) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Pixels::Photo(photo) = &self.pixels {
+            if photo.transparent {
+                told.push("the picture's transparent parts are laid on white".to_string());
+            }
+            if photo.inks {
+                told.push("the picture's inks (CMYK) are turned into red, green and blue".into());
+            }
+        }
+        if self.shape == shape {
+            return told;
+        }
+        let ([c, h, w], [rows, columns]) = (shape, self.sides(shape, resize));
+        let (from, to) = ([self.width(), self.height()], [columns.to, rows.to]);
+        let [before, scaled, seen] = [from, to, [w, h]].map(|[w, h]| format!("{w}×{h}"));
+        let verb = if to < from { "shrunk" } else { "enlarged" };
+        match (from == to, to == [w, h]) {
+            (true, true) => {}
+            (true, false) => told.push(format!("of the picture's {before} the middle {seen} is seen")),
+            (false, true) => told.push(format!("the picture is {verb} from {before} to {seen}")),
+            (false, false) => told.push(format!(
+                "the picture is {verb} from {before} to {scaled}, of which the middle {seen} is seen"
+            )),
+        }
+        if c == 1 && self.is_coloured() {
+            told.push("the picture's colours are seen as grey".into());
+        }
+        told
+    }
+
+    /// Whether any pixel is not grey.
+    fn is_coloured(&self) -> bool {
+        let [c, h, w] = self.shape;
+        let coloured = |at: usize| {
+            let [r, g, b] = self.rgb(at / w, at % w);
+            r != g || g != b
+        };
+        let grey = match &self.pixels {
+            Pixels::Photo(photo) => photo.is_grey(),
+            Pixels::Floats(_) => c == 1,
+        };
+        !grey && (0..h * w).any(coloured)
     }
 
     fn grey(&self) -> Self {
@@ -161,7 +238,7 @@ impl Picture {
     /// # Errors
     /// Failure, naming the first bad value.
     pub fn check(&self, place: &str) -> Result<()> {
-        match self.pixels.iter().find(|p| !(-1e-6..=1.000_001).contains(*p)) {
+        match self.pixels().iter().find(|p| !(-1e-6..=1.000_001).contains(*p)) {
             None => Ok(()),
             Some(bad) => Err(Error::failure(
                 format!("pixel value {bad} is outside 0..1"),
@@ -211,6 +288,23 @@ mod tests {
         assert_eq!(fitted.fit([1, 28, 28], Some(64), Filter::Bicubic), fitted);
         let tiny = Picture::new([1, 1, 1], vec![1.0]);
         assert_eq!(tiny.fit([3, 224, 224], Some(256), Filter::Bicubic).shape(), [3, 224, 224]);
+    }
+
+    #[test]
+    fn what_fitting_changes_is_told() {
+        let grey = vec![0.5; 3 * 40 * 80];
+        let picture = Picture::new([3, 40, 80], grey.clone());
+        let told = |picture: &Picture, shape| picture.changes(shape, None).join("; ");
+        assert_eq!(told(&picture, [3, 40, 80]), "");
+        let shrunk = "the picture is shrunk from 80×40 to 40×20, of which the middle 20×20 is seen";
+        assert_eq!(told(&picture, [3, 20, 20]), shrunk);
+        assert_eq!(told(&picture, [1, 20, 20]), shrunk);
+        assert_eq!(told(&picture, [3, 80, 160]), "the picture is enlarged from 80×40 to 160×80");
+        assert_eq!(told(&picture, [3, 40, 40]), "of the picture's 80×40 the middle 40×40 is seen");
+        let mut coloured = grey;
+        coloured[7] = 0.1;
+        let told = told(&Picture::new([3, 40, 80], coloured), [1, 40, 80]);
+        assert_eq!(told, "the picture's colours are seen as grey");
     }
 
     #[test]

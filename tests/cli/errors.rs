@@ -79,7 +79,7 @@ fn pictures_that_are_none() {
     user.write("folder/inside", "");
     for (name, word) in [
         ("empty.png", "empty"),
-        ("text.png", "not a PNG or JPEG"),
+        ("text.png", "not a PNG, JPEG or WebP"),
         ("cut.png", "cut short"),
         ("giant.png", ""),
         ("none.png", "check the path"),
@@ -134,7 +134,7 @@ fn places_that_cannot_be_saved_to() {
     {
         use std::os::unix::fs::{PermissionsExt, symlink};
         symlink("/dev/full", user.path("full.png")).unwrap();
-        user.fails(&format!("{attack} full.png"), 1, &["full.png", "free some space"]);
+        user.fails(&format!("{attack} full.png"), 1, &["full.png", "a device is no plain file"]);
         fs::create_dir(user.path("locked")).unwrap();
         fs::set_permissions(user.path("locked"), fs::Permissions::from_mode(0o555)).unwrap();
         // Nothing is locked to root.

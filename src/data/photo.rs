@@ -1,0 +1,196 @@
+//! A decoded file at its own size and depth: with 8 bits a value it takes a quarter of what `f32` takes.
+
+use crate::data::{Filter, Picture};
+use image::DynamicImage;
+use image::metadata::Orientation;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// A picture as its file holds it, and how people see it: turned upright, transparent parts on white.
+pub(super) struct Photo {
+    /// Rows and columns in the file.
+    stored: [usize; 2],
+    /// Values of a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    channels: usize,
+    values: Values,
+    turn: Turn,
+    /// Whether something of it is transparent.
+    pub transparent: bool,
+    /// Whether its file has the four inks of print instead of red, green and blue.
+    pub inks: bool,
+    floats: OnceLock<Arc<[f32]>>,
+    /// What it was fitted to last, and what came of it.
+    pub fitted: Mutex<Option<(Fitting, Picture)>>,
+}
+
+/// To what shape `[C, H, W]`, by what short side, with what filter a picture is fitted.
+pub(super) type Fitting = ([usize; 3], Option<usize>, Filter);
+
+/// Its values are left out: there may be half a thousand million of them.
+impl fmt::Debug for Photo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = f.debug_struct("Photo");
+        told.field("stored", &self.stored).field("channels", &self.channels);
+        told.field("turn", &self.turn).finish_non_exhaustive()
+    }
+}
+
+/// The values, row by row.
+enum Values {
+    Eight(Vec<u8>),
+    Sixteen(Vec<u16>),
+}
+
+/// How a pixel is found in the file: rows and columns exchanged first, then counted from the far end.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    exchanged: bool,
+    from_right: bool,
+    from_below: bool,
+}
+
+impl Turn {
+    fn new(orientation: Orientation) -> Self {
+        use Orientation as O;
+        let (exchanged, from_right, from_below) = match orientation {
+            O::NoTransforms => (false, false, false),
+            O::FlipHorizontal => (false, true, false),
+            O::Rotate180 => (false, true, true),
+            O::FlipVertical => (false, false, true),
+            O::Rotate90FlipH => (true, false, false),
+            O::Rotate90 => (true, false, true),
+            O::Rotate270FlipH => (true, true, true),
+            O::Rotate270 => (true, true, false),
+        };
+        Self { exchanged, from_right, from_below }
+    }
+}
+
+impl Photo {
+    /// Takes what was decoded; `orientation` is what the file says of how it was held.
+    pub fn new(image: DynamicImage, orientation: Orientation, inks: bool) -> Self {
+        use DynamicImage as D;
+        let stored = [image.height() as usize, image.width() as usize];
+        let channels = usize::from(image.color().channel_count());
+        let values = match image {
+            D::ImageLuma16(image) => Values::Sixteen(image.into_raw()),
+            D::ImageLumaA16(image) => Values::Sixteen(image.into_raw()),
+            D::ImageRgb16(image) => Values::Sixteen(image.into_raw()),
+            D::ImageRgba16(image) => Values::Sixteen(image.into_raw()),
+            D::ImageLuma8(image) => Values::Eight(image.into_raw()),
+            D::ImageLumaA8(image) => Values::Eight(image.into_raw()),
+            D::ImageRgb8(image) => Values::Eight(image.into_raw()),
+            D::ImageRgba8(image) => Values::Eight(image.into_raw()),
+            // No format read here has values of another kind.
+            other => {
+                return Self::new(D::ImageRgba16(other.to_rgba16()), orientation, inks);
+            }
+        };
+        let transparent = channels.is_multiple_of(2)
+            && match &values {
+                Values::Eight(v) => v.chunks_exact(channels).any(|p| p[channels - 1] < u8::MAX),
+                Values::Sixteen(v) => v.chunks_exact(channels).any(|p| p[channels - 1] < u16::MAX),
+            };
+        let turn = Turn::new(orientation);
+        let (floats, fitted) = (OnceLock::new(), Mutex::new(None));
+        Self { stored, channels, values, turn, transparent, inks, floats, fitted }
+    }
+
+    /// Rows and columns, upright.
+    pub fn size(&self) -> [usize; 2] {
+        let [rows, columns] = self.stored;
+        if self.turn.exchanged { [columns, rows] } else { [rows, columns] }
+    }
+
+    /// Whether its file has no colours.
+    pub fn is_grey(&self) -> bool {
+        self.channels < 3
+    }
+
+    /// The colour at row `y`, column `x` of the upright picture, in 0..1; transparent parts lie on white.
+    pub fn rgb(&self, y: usize, x: usize) -> [f32; 3] {
+        let [rows, columns] = self.stored;
+        let (mut row, mut column) = if self.turn.exchanged { (x, y) } else { (y, x) };
+        if self.turn.from_below {
+            row = rows - 1 - row;
+        }
+        if self.turn.from_right {
+            column = columns - 1 - column;
+        }
+        let at = (row * columns + column) * self.channels;
+        match &self.values {
+            Values::Eight(values) => {
+                colour(&values[at..at + self.channels], |v| f32::from(v) / f32::from(u8::MAX))
+            }
+            Values::Sixteen(values) => {
+                colour(&values[at..at + self.channels], |v| f32::from(v) / f32::from(u16::MAX))
+            }
+        }
+    }
+
+    /// All pixels `[3, H, W]`, made once, when somebody wants them all.
+    pub fn floats(&self) -> &Arc<[f32]> {
+        self.floats.get_or_init(|| {
+            let [h, w] = self.size();
+            let mut pixels = vec![0.0; 3 * h * w];
+            for at in 0..h * w {
+                let colour = self.rgb(at / w, at % w);
+                (0..3).for_each(|channel| pixels[channel * h * w + at] = colour[channel]);
+            }
+            pixels.into()
+        })
+    }
+}
+
+/// The colour of a pixel from its values, on white where it is transparent.
+fn colour<T: Copy>(pixel: &[T], value: impl Fn(T) -> f32) -> [f32; 3] {
+    let (colour, alpha) = match *pixel {
+        [grey] => ([value(grey); 3], None),
+        [grey, alpha] => ([value(grey); 3], Some(alpha)),
+        [r, g, b] => ([r, g, b].map(&value), None),
+        [r, g, b, alpha] => ([r, g, b].map(&value), Some(alpha)),
+        _ => ([0.0; 3], None),
+    };
+    match alpha.map(value) {
+        Some(alpha) if alpha < 1.0 => colour.map(|c| c * alpha + (1.0 - alpha)),
+        _ => colour,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgb, RgbImage, Rgba, RgbaImage};
+
+    #[test]
+    fn every_orientation_is_turned_as_the_image_crate_turns_it() {
+        let image = RgbImage::from_fn(5, 3, |x, y| Rgb([x as u8 * 40, y as u8 * 90, 7]));
+        for number in 1..=8 {
+            let orientation = Orientation::from_exif(number).unwrap();
+            let mut upright = DynamicImage::ImageRgb8(image.clone());
+            upright.apply_orientation(orientation);
+            let upright = upright.to_rgb8();
+            let photo = Photo::new(DynamicImage::ImageRgb8(image.clone()), orientation, false);
+            let [h, w] = photo.size();
+            assert_eq!([w as u32, h as u32], [upright.width(), upright.height()], "{number}");
+            for (x, y, pixel) in upright.enumerate_pixels() {
+                let seen = photo.rgb(y as usize, x as usize).map(|v| (v * 255.0).round() as u8);
+                assert_eq!(seen, pixel.0, "{number}: {x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn transparent_parts_lie_on_white() {
+        let image = RgbaImage::from_fn(3, 1, |x, _| {
+            [Rgba([10, 20, 30, 255]), Rgba([10, 20, 30, 0]), Rgba([0, 0, 255, 51])][x as usize]
+        });
+        let photo = Photo::new(DynamicImage::ImageRgba8(image), Orientation::NoTransforms, false);
+        assert!(photo.transparent);
+        assert_eq!(photo.rgb(0, 0), [10.0, 20.0, 30.0].map(|v: f32| v / 255.0));
+        assert_eq!(photo.rgb(0, 1), [1.0; 3]);
+        let mixed = photo.rgb(0, 2);
+        assert!((mixed[0] - 0.8).abs() < 1e-6 && (mixed[2] - 1.0).abs() < 1e-6, "{mixed:?}");
+        assert_eq!(photo.floats()[..3], [photo.rgb(0, 0)[0], 1.0, mixed[0]]);
+    }
+}
