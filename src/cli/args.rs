@@ -97,7 +97,7 @@ pub struct Pick {
     /// Number of the sample in the data set [default: 0]
     #[arg(long, value_name = "N")]
     pub sample: Option<usize>,
-    /// Your own picture, PNG or JPEG
+    /// Your own picture: PNG, JPEG, WebP, or .npy as --save writes it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["dataset", "sample"])]
     pub image: Option<PathBuf>,

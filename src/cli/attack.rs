@@ -9,8 +9,11 @@ use crate::attack::{Extent, Flow, Norm, Step};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Against, Experiment, Least, Outcome, Prediction, Report, Scene};
-use crate::model;
+use crate::experiment::{
+    self, Against, Experiment, Least, Norms, Outcome, Prediction, Report, Saved, Scene, hints,
+};
+use crate::model::{self, Model};
+use crate::printable::printable;
 use crate::show;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -26,6 +29,9 @@ enum Format {
 pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     // Whatever can be wrong with the flags is told before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, format(path)?))).transpose()?;
+    if let Some((path, _)) = save {
+        plan::target(path, args.pick.image.as_deref(), args.force)?;
+    }
     let defences = plan::stacks(&args.defence, &context.config)?;
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let (card, _) = model::find_card(&name)?;
@@ -37,10 +43,11 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         id => id,
     };
     let plan = plan::command(&args.method, data, &model, context.config.seed)?;
+    plan::doubt(hints::of_epsilon(&plan, model.card.input.shape.iter().product()));
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let mut shelf = Loader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
-    let (report, least) = match args.least {
+    let (mut report, mut least) = match args.least {
         true => {
             let least = least(&experiment, args.lamps)?;
             (least.report.clone(), Some(least))
@@ -48,7 +55,8 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         false => (attack(&experiment, &defences, args.lamps, &mut shelf)?, None),
     };
     if let Some((path, format)) = save {
-        store(&report, path, format)?;
+        report.saved = Some(store(&report, path, format)?);
+        least.iter_mut().for_each(|least| least.report.saved = report.saved.clone());
     }
     match (args.list.json, &least) {
         (true, Some(least)) => context.out.json(least),
@@ -141,19 +149,25 @@ fn attack(
     Ok(report)
 }
 
-fn store(report: &Report, path: &Path, format: Format) -> Result<()> {
-    match format {
-        Format::Npy => save_npy(&report.picture.shape(), report.picture.pixels(), path),
+/// Saves the attacked picture; gives what is in the file.
+fn store(report: &Report, path: &Path, format: Format) -> Result<Saved> {
+    let (norms, reached) = match format {
+        Format::Npy => {
+            save_npy(&report.picture.shape(), report.picture.pixels(), path)?;
+            (report.norms, report.reached)
+        }
         Format::Png => {
-            save_png(&report.picture, path)?;
+            let eight = report.in_8_bits();
+            save_png(&eight.picture, path)?;
             if report.reached && !report.similarity.survives_8_bit {
                 note(
                     "a PNG has 8 bits a channel, and this attack does not survive them: save .npy",
                 );
             }
-            Ok(())
+            (eight.norms(), report.similarity.survives_8_bit)
         }
-    }
+    };
+    Ok(Saved { file: printable(&path.display().to_string()), norms, reached })
 }
 
 /// The perturbation as a picture: grey where nothing changed, scaled so that the largest change is
@@ -199,7 +213,8 @@ fn print(
         (true, true) => "yes",
         (true, false) => "no",
     };
-    let n = &report.norms;
+    let norms =
+        |n: &Norms| format!("L0 {}  L1 {:.3}  L2 {:.4}  L∞ {:.4}", n.l0, n.l1, n.l2, n.linf);
     let surrogate = report.surrogate.as_ref();
     let crafted = surrogate.map_or(String::new(), |name| format!(" (crafted on {name})"));
     let lines = [
@@ -211,7 +226,7 @@ fn print(
         ("attack", plan::describe(&report.plan, report.original.pixels().len())),
         ("before", answer(&report.clean)),
         ("after", answer(&report.adversarial)),
-        ("size", format!("L0 {}  L1 {:.3}  L2 {:.4}  L∞ {:.4}", n.l0, n.l1, n.l2, n.linf)),
+        ("size", norms(&report.norms)),
         (
             "likeness",
             format!(
@@ -240,6 +255,10 @@ fn print(
     }
     more.extend(report.stage.map(|stage| ("broken by", stage.to_string())));
     more.extend(report.notes.iter().map(|note| ("note", note.clone())));
+    more.extend(report.saved.iter().map(|saved| {
+        let goal = if saved.reached { "reaches its goal" } else { "does not reach its goal" };
+        ("saved", format!("{}: {}, {goal}", saved.file, norms(&saved.norms)))
+    }));
     if let Some(least) = least {
         let none = || "none: it never reached its goal".to_string();
         more.push(("least ε", least.epsilon.map_or_else(none, size)));

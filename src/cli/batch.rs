@@ -2,9 +2,10 @@
 
 use super::Context;
 use super::commands::AttackArgs;
-use super::output::Style;
+use super::output::{Style, note};
 use super::{load, plan, progress};
 use crate::attack::Extent;
+use crate::data::{memory, read_bounded};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
 use crate::metrics::median;
@@ -30,12 +31,13 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         let what = format!("cannot tell how to save '{}'", to.display());
         return Err(Error::usage(what, "--save", "with --inputs, end the name in .safetensors"));
     }
+    plan::target(to, [from.as_path()], args.force)?;
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    let bytes = std::fs::read(from).map_err(|e| Error::io("read the batch", from, &e))?;
+    let bytes = read_bounded(from, "read the batch", memory::budget())?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
     let batch = Batch {
         model,
@@ -49,6 +51,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let bar = progress::bar(batch.labels.len() as u64, "pictures");
     let report = experiment::attack_batch(&batch, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
+    report.hints.iter().for_each(|hint| note(hint));
     save(&report, inputs.shape, to)?;
     print(&batch, &report, &chosen.info, args.list.json, context)
 }

@@ -44,10 +44,13 @@ pub struct AttackArgs {
     #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch_size: u32,
-    /// Save the attacked picture (.png rounds to 8 bits, .npy keeps every bit), or with --inputs
+    /// Save the attacked picture (.png rounds to 8 bits within ε, .npy keeps every bit), or with --inputs
     /// the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
+    /// Save even onto the picture or the batch that is read
+    #[arg(long, requires = "save")]
+    pub force: bool,
     /// Ask the model whatever the evaluation lamps want to know, and show them all
     #[arg(long, conflicts_with = "inputs")]
     pub lamps: bool,

@@ -9,11 +9,11 @@ use crate::attack::{Flow, Norm, Plan};
 use crate::data::{Dataset, Sample, atomically};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::{Error, Kind, Result};
-use crate::experiment::SampleRef;
 use crate::experiment::compare::{
     BATCH, COUNTED, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort,
     compare_many, compare_one, customary, parse_attack,
 };
+use crate::experiment::{SampleRef, hints};
 use crate::model::{self, Model};
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
     // Whatever can be wrong with the flags is told before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, Format::of(path, "--save")?)));
     let save = save.transpose()?;
+    if let Some((path, _)) = save {
+        plan::target(path, args.pick.image.as_deref(), false)?;
+    }
     let stacks = stacks(args, context)?;
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
     let (card, _) = model::find_card(&name)?;
@@ -49,6 +52,8 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
     };
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
+    let values = model.card.input.shape.iter().product();
+    plan::doubt(plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
     let seed = context.config.seed;
     let (mut shelf, mut unfit, mut pipelines) = (Loader::new(&chosen), BTreeMap::new(), Vec::new());
     for stack in &stacks {

@@ -11,7 +11,7 @@ use crate::attack::{Extent, Flow};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{
-    self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status,
+    self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status, hints,
 };
 use crate::metrics::lamps::survey;
 use crate::model;
@@ -54,7 +54,12 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         device: chosen.info,
         state: state.transpose()?,
     };
+    let values = evaluation.model.card.input.shape.iter().product();
+    plan::doubt(evaluation.plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
     let mut report = work(&evaluation)?;
+    let both = report.samples.iter().map(|sample| (sample.clean, sample.label));
+    let (predicted, labels): (Vec<_>, Vec<_>) = both.unzip();
+    plan::doubt(hints::of_labels(&predicted, &labels));
     if args.lamps {
         let bar = progress::bar(LOOKED as u64, "samples looked at by the lamps");
         experiment::look(&evaluation, &mut report, LOOKED, &mut |looked| {

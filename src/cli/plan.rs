@@ -2,16 +2,18 @@
 
 use super::args::{Manner, Method, Pick};
 use super::load;
+use super::output::note;
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
-use crate::data::{Dataset, Sample};
+use crate::data::{Dataset, Sample, same_file, writable};
 use crate::defence::{Shelf, Stack};
 use crate::engine::Chosen;
 use crate::error::{Error, Result};
-use crate::experiment;
+use crate::experiment::{self, hints};
 use crate::model::{self, Card, Model};
 use burn::tensor::Device;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The name of the model: as given, else the configured one where it fits the picture, else the
@@ -62,14 +64,45 @@ pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str>
     }
 }
 
-/// The picture to attack.
+/// The picture to attack. What does not fit the model is told.
 pub fn sample(pick: &Pick, card: &Card) -> Result<Sample> {
     match &pick.image {
-        Some(path) => Sample::from_file(path),
-        None => {
-            let id = dataset_id(pick.dataset.as_deref(), card)?;
-            Dataset::load(id)?.get(pick.sample.unwrap_or(0))
+        Some(path) => {
+            let sample = Sample::from_file(path)?;
+            doubt(hints::of_picture(card, &sample.picture));
+            Ok(sample)
         }
+        None => {
+            let dataset = Dataset::load(dataset_id(pick.dataset.as_deref(), card)?)?;
+            doubt(hints::of_dataset(card, &dataset));
+            dataset.get(pick.sample.unwrap_or(0))
+        }
+    }
+}
+
+/// Tells what is hardly meant so, one line each.
+pub fn doubt(hints: impl IntoIterator<Item = String>) {
+    hints.into_iter().for_each(|hint| note(&hint));
+}
+
+/// Checks a place that a result is to be saved to: it can be written to, and is none of the files
+/// that are read, unless that is forced.
+///
+/// # Errors
+/// Failure, for a pipe, a device or a folder; usage, for a file that is read.
+pub fn target<'a>(
+    path: &Path,
+    read: impl IntoIterator<Item = &'a Path>,
+    force: bool,
+) -> Result<()> {
+    writable(path)?;
+    match !force && read.into_iter().any(|input| same_file(input, path)) {
+        true => Err(Error::usage(
+            format!("'{}' is read, and would be written over", path.display()),
+            "--save",
+            "choose another name, or give --force",
+        )),
+        false => Ok(()),
     }
 }
 

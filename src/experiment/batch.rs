@@ -2,6 +2,7 @@
 
 use crate::attack::{Flow, Plan, Victim};
 use crate::error::{Error, Result};
+use crate::experiment::hints;
 use crate::experiment::many::{Many, Meter, at_once};
 use crate::experiment::report::Cost;
 use crate::experiment::single::{assault, cost, same_kind};
@@ -51,6 +52,8 @@ pub struct BatchReport {
     pub queries: Vec<u64>,
     /// What else the attack tells.
     pub notes: Vec<String>,
+    /// What is hardly meant so, one line each.
+    pub hints: Vec<String>,
     /// What it cost.
     pub cost: Cost,
 }
@@ -77,6 +80,14 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
         linf: vec![0.0; n],
         queries: vec![0; n],
         notes: Vec::new(),
+        hints: [
+            hints::of_epsilon(&batch.plan, many.size()),
+            hints::of_background(&model.card, batch.images.chunks_exact(many.size())),
+            hints::of_labels(&answers.labels, &batch.labels),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         cost: Cost::default(),
     };
     let goal = |i: &usize| batch.plan.aim.goal(batch.labels[*i], answers.scores.row(*i));

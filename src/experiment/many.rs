@@ -5,6 +5,7 @@ use crate::attack::{Step, Victim};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::{gather, wants_crowd};
+use crate::experiment::hints;
 use crate::experiment::single::truth;
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
@@ -126,11 +127,15 @@ pub(super) fn read(
     for index in range {
         let sample = dataset.sample(index);
         let Some(label) = truth(model, &sample) else {
-            return Err(Error::usage(
-                format!("'{}' was not made for '{}'", model.card.name, dataset.id),
-                "--dataset",
-                format!("use the model's own data set, '{}'", model.card.data),
-            ));
+            let what = format!("'{}' was not made for '{}'", model.card.name, dataset.id);
+            let what = hints::of_dataset(&model.card, dataset).unwrap_or(what);
+            let remedy = match model.card.data.as_str() {
+                "" => {
+                    "choose a data set of its shape and classes (`epsiloscope samples`)".to_string()
+                }
+                own => format!("use the model's own data set, '{own}'"),
+            };
+            return Err(Error::usage(what, "--dataset", remedy));
         };
         images.extend_from_slice(model.card.input.fit(&sample.picture).pixels());
         labels.push(label);

@@ -9,6 +9,7 @@ mod crowd;
 mod defended;
 mod evaluate;
 mod evaluation;
+pub mod hints;
 mod lamps;
 mod least;
 mod ledger;
@@ -38,7 +39,7 @@ pub use lessons::{
     Claim, LESSON_N, LessonReport, LessonSpec, LessonTask, Side, SideReport, shown, teach,
 };
 pub use report::{
-    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Similarity, VERSION,
+    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Saved, Similarity, VERSION,
     epsilon_text, size_short, size_text,
 };
 pub use roc::{RocPoint, RocReport, curve, roc};

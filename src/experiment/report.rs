@@ -4,8 +4,8 @@ use crate::attack::{Extent, Goal, NON_FINITE, Norm, Plan};
 use crate::data::Picture;
 use crate::defence::Stance;
 use crate::experiment::evaluation::Share;
-use crate::metrics::Norms;
 use crate::metrics::lamps::Evidence;
+use crate::metrics::{EightBits, Norms};
 use crate::parameter::Settings;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -53,7 +53,8 @@ pub struct Similarity {
     pub ssim: f32,
     /// Share of values that changed by more than 1e-6, 0..1.
     pub changed: f32,
-    /// Whether the goal is still reached after rounding to 8 bits (as saving to PNG does).
+    /// Whether the goal is still reached after rounding to 8 bits (as saving to PNG does, see
+    /// [`EightBits`](crate::metrics::EightBits)).
     pub survives_8_bit: bool,
     /// Whether the goal is still reached after saving as JPEG at quality 90.
     pub survives_jpeg: bool,
@@ -139,6 +140,17 @@ pub struct DefenceRow {
     pub picture: Picture,
 }
 
+/// The attacked picture as it was saved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Saved {
+    /// The file.
+    pub file: String,
+    /// How large the perturbation in it is; of a PNG, from the original in 8 bits.
+    pub norms: Norms,
+    /// Whether the picture in the file still reaches the goal.
+    pub reached: bool,
+}
+
 /// One attack on one sample.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -202,6 +214,9 @@ pub struct Report {
     /// The defences, if any were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub defences: Vec<DefenceRow>,
+    /// What was saved, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
     /// The attacked picture (the strongest attempt inside the ball, successful or not).
     #[serde(skip)]
     pub picture: Picture,
@@ -251,6 +266,11 @@ impl Report {
             (true, true) => Outcome::Fooled,
             (true, false) => Outcome::Right,
         }
+    }
+
+    /// The attacked picture and its original as PNG files hold them.
+    pub fn in_8_bits(&self) -> EightBits {
+        EightBits::new(&self.original, &self.picture, self.norm, self.epsilon)
     }
 
     /// What the attack wanted.

@@ -12,7 +12,7 @@ use crate::experiment::lamps::{Logbook, first};
 use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
 use crate::experiment::trace::probabilities;
 use crate::metrics::lamps::Evidence;
-use crate::metrics::{norms, psnr, ssim};
+use crate::metrics::{EightBits, norms, psnr, ssim};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
 use std::sync::Arc;
@@ -215,15 +215,16 @@ pub fn run_from(
     let cost = cost([&victim].into_iter().chain(&surrogate), begin);
     let adversarial = &found.picture;
     let norms = norms(clean.picture.pixels(), adversarial.pixels());
+    let epsilon = plan.threshold(clean.picture.pixels().len());
+    let eight = EightBits::new(&clean.picture, adversarial, plan.norm, epsilon);
     let similarity = Similarity {
         psnr: psnr(&clean.picture, adversarial),
         ssim: ssim(&clean.picture, adversarial),
         changed: norms.l0 as f32 / adversarial.pixels().len() as f32,
-        survives_8_bit: found.reached && reached(model, &adversarial.rounded_to_8_bits(), goal)?,
+        survives_8_bit: found.reached && reached(model, &eight.picture, goal)?,
         survives_jpeg: found.reached && reached(model, &jpeg(adversarial, 90)?, goal)?,
     };
     let sample = &experiment.sample;
-    let epsilon = plan.threshold(clean.picture.pixels().len());
     let lamps = Evidence {
         attacked,
         reached: found.reached,
@@ -263,7 +264,7 @@ pub fn run_from(
         reached: found.reached,
         distance: found.distance,
         queries: found.queries,
-        notes: found.notes,
+        notes: told_first(experiment, found.notes),
         stage: found.stage,
         attacked,
         norms,
@@ -274,7 +275,18 @@ pub fn run_from(
         picture: found.picture,
         original: clean.picture,
         plan: plan.clone(),
+        saved: None,
     })
+}
+
+/// What the network does not see of the user's own picture, before what else there is to tell.
+fn told_first(experiment: &Experiment, notes: Vec<String>) -> Vec<String> {
+    let (sample, input) = (&experiment.sample, &experiment.model.card.input);
+    let changes = match sample.is_file() {
+        true => sample.picture.changes(input.shape, input.resize),
+        false => Vec::new(),
+    };
+    changes.into_iter().chain(notes).collect()
 }
 
 /// What came of the one picture.

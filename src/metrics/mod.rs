@@ -1,11 +1,13 @@
 //! Metrics: sizes of perturbations, likeness of pictures, rates with intervals, evaluation lamps.
 
 mod binomial;
+mod eight_bits;
 pub mod lamps;
 mod rate;
 mod similarity;
 
 pub use binomial::{least_share, normal_quantile, tail};
+pub use eight_bits::EightBits;
 pub use rate::{Rate, median, wilson};
 pub use similarity::{psnr, ssim};
 

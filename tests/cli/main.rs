@@ -3,6 +3,7 @@
 mod compare;
 mod documents;
 mod errors;
+mod files;
 mod many;
 mod models;
 mod results;

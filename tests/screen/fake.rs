@@ -286,6 +286,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         cost,
         lamps: lamps.clone(),
         defences: Vec::new(),
+        saved: None,
         picture: picture.clone(),
         original,
         plan: job.plan.clone(),
