@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::experiment::{
     self, Against, Experiment, Least, Norms, Outcome, Prediction, Report, Saved, Scene, hints,
 };
-use crate::model::{self, Model};
+use crate::model;
 use crate::printable::printable;
 use crate::show;
 use std::io::IsTerminal;
