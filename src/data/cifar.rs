@@ -131,9 +131,10 @@ enum Token<'a> {
 impl<'a> Pickle<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
         let end = self.at.checked_add(n).filter(|end| *end <= self.bytes.len());
-        let found = end.map(|end| &self.bytes[self.at..end]);
-        self.at += n;
-        found.ok_or_else(|| "it ends too early".into())
+        let end = end.ok_or("it ends too early")?;
+        let found = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(found)
     }
 
     /// A number of `n` bytes, the lowest first.
