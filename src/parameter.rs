@@ -320,6 +320,16 @@ impl Settings {
     }
 }
 
+impl Value {
+    /// As [`Param::parse`] reads it back, to the last bit; `Display` rounds for the eye.
+    pub fn exact(&self) -> String {
+        match self {
+            Self::Float(value) => value.to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

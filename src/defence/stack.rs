@@ -39,13 +39,14 @@ impl DefencePlan {
         Ok(plan)
     }
 
-    /// As [`Self::parse`] reads it: `jpeg:quality=50`; what is at its default is left out.
+    /// As [`Self::parse`] reads it, to the last bit: `jpeg:quality=50`; what is at its default is left
+    /// out.
     pub fn text(&self) -> String {
         let mut text = self.defence.id.to_string();
         for param in self.defence.params {
             let value = self.settings.get(param.id);
             if value != param.default {
-                text.push_str(&format!(":{}={value}", param.id));
+                text.push_str(&format!(":{}={}", param.id, value.exact()));
             }
         }
         text
@@ -205,6 +206,16 @@ mod tests {
         for bad in ["", "jpeg+", "jpeg:500", "jepg", "jpeg:level=3"] {
             assert!(Stack::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn stacks_that_differ_in_the_last_bit_have_different_texts() {
+        let sigma = 0.1 + f64::EPSILON;
+        let stack = Stack::parse(&format!("noise:{sigma}")).unwrap();
+        assert_ne!(stack, Stack::parse("noise:0.1").unwrap());
+        assert_eq!(Stack::parse(&stack.text()), Ok(stack));
+        let tiny = Stack::parse("noise:1e-9").unwrap();
+        assert_eq!(Stack::parse(&tiny.text()), Ok(tiny));
     }
 
     #[test]
