@@ -176,6 +176,15 @@ impl Config {
         Ok(Self { hybrids, hybrids_file, note, ..Self::from_layers([file, environment, flags])? })
     }
 
+    /// The configuration that the text of a `config.toml` makes by itself.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn of_file(text: &str, path: &Path) -> Result<Self> {
+        let (file, hybrids) = parse(text, path)?;
+        Ok(Self { hybrids, ..Self::from_layers([file, Vec::new(), Vec::new()])? })
+    }
+
     fn from_layers(layers: [Vec<Entry>; 3]) -> Result<Self> {
         let default = |(key, text): (&'static str, &str)| {
             let text = match (key, folder(Folder::State)) {

@@ -16,10 +16,13 @@ use std::path::Path;
 
 /// The pictures and labels of a batch, checked.
 #[derive(Debug, PartialEq)]
-struct Inputs {
-    shape: [usize; 4],
-    images: Vec<f32>,
-    labels: Vec<usize>,
+pub struct Inputs {
+    /// `[N, C, H, W]`.
+    pub shape: [usize; 4],
+    /// The pixels, picture by picture.
+    pub images: Vec<f32>,
+    /// The true class of each picture.
+    pub labels: Vec<usize>,
 }
 
 /// Runs the command.
@@ -57,7 +60,11 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
 }
 
 impl Inputs {
-    fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self> {
+    /// Reads the bytes of a safetensors file for the model of this card; `path` is named in errors.
+    ///
+    /// # Errors
+    /// Failure, when it is not such a file, or its tensors `x` and `labels` are missing or do not fit.
+    pub fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self> {
         let place = path.display().to_string();
         let tensors = read_tensors(bytes, &place)?;
         let find = |name: &str, kind: Dtype| {

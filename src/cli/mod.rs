@@ -23,6 +23,7 @@ mod roc;
 mod train;
 mod transfer;
 
+pub use batch::Inputs;
 pub use dashboard::Wanted;
 
 use crate::config::Config;
