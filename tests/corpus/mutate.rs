@@ -20,6 +20,7 @@ pub const TOKENS: &[(&str, Tokens)] = &[
     ("config", Tokens { words: CONFIG, mend: |_| {} }),
     ("hybrids", Tokens { words: CONFIG, mend: |_| {} }),
     ("picture", Tokens { words: PICTURE, mend: mend_png }),
+    ("npy", Tokens { words: NPY, mend: mend_npy }),
     ("pickle", Tokens { words: PICKLE, mend: |_| {} }),
 ];
 
@@ -174,6 +175,30 @@ const PICTURE: &[&[u8]] = &[
     b"\x00\x01\x00\x00",
     b"\x10\x06\x00\x00\x00",
     b"\x01\x00\x00\x00\x00",
+];
+const NPY: &[&[u8]] = &[
+    b"\x93NUMPY\x01\x00",
+    b"\x93NUMPY\x03\x00",
+    b"'descr': ",
+    b"'<f4'",
+    b"'>f4'",
+    b"'<f8'",
+    b"'|u1'",
+    b"'|b1'",
+    b"'<f2'",
+    b"'|O'",
+    b"'fortran_order': True",
+    b"False",
+    b"'shape': (",
+    b"(1, 2, 2)",
+    b"(3, 1, 1)",
+    b"()",
+    b"(0,)",
+    b",",
+    b")",
+    b"}",
+    b"\n",
+    b"-1",
 ];
 const PICKLE: &[&[u8]] = &[
     b"\x80\x02",
@@ -408,5 +433,13 @@ fn mend_png(file: &mut Vec<u8>) {
         crc.update(&file[at + 4..end]);
         file[end..end + 4].copy_from_slice(&crc.sum().to_be_bytes());
         at = end + 4;
+    }
+}
+
+/// The bytes behind a NumPy file's version say how long its header is.
+fn mend_npy(file: &mut Vec<u8>) {
+    let end = file.iter().position(|byte| *byte == b'\n');
+    if let (Some(end), Some(place)) = (end, file.get_mut(8..10)) {
+        place.copy_from_slice(&((end + 1).saturating_sub(10) as u16).to_le_bytes());
     }
 }
