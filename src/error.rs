@@ -19,6 +19,8 @@ pub enum Kind {
     Device,
     /// The work was cancelled on request: no message is owed (exit status 130).
     Cancelled,
+    /// A signal of this number asked to end: no message is owed (exit status 128 and the number).
+    Signal(u8),
 }
 
 /// A failure, told in one line: what, where, what to do.
@@ -97,6 +99,11 @@ impl Error {
         Self::new(Kind::Cancelled, "cancelled", "", "")
     }
 
+    /// A signal of this number asked to end.
+    pub fn signal(number: u8) -> Self {
+        Self::new(Kind::Signal(number), format!("ended by signal {number}"), "", "")
+    }
+
     /// An I/O failure at `path`, with the remedy that fits its cause.
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind as K;
@@ -133,7 +140,7 @@ impl Error {
 
     /// True when the work was only stopped, which is not worth a message.
     pub fn is_cancelled(&self) -> bool {
-        self.kind == Kind::Cancelled
+        matches!(self.kind, Kind::Cancelled | Kind::Signal(_))
     }
 
     /// The process exit status that belongs to this failure.
@@ -142,6 +149,7 @@ impl Error {
             Kind::Usage => 2,
             Kind::Failure | Kind::Device => 1,
             Kind::Cancelled => 130,
+            Kind::Signal(number) => 128_u8.saturating_add(number),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The binary: everything is in the library, see its documentation for the map.
 
-use epsiloscope::{cli, tui};
+use epsiloscope::{cli, terminal, tui};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if terminal::stood(std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     cli::main(std::env::args_os(), |wanted| {
         tui::run(tui::Options {
             device: wanted.config.device,

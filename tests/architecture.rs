@@ -26,6 +26,7 @@ const EDGES: &[&str] = &["config", "logging", "terminal", "show", "cli", "tui"];
 const EDGE_CRATES: &[&str] = &[
     "ratatui",
     "crossterm",
+    "mio",
     "tui_input",
     "viuer",
     "clap",

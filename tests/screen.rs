@@ -5,6 +5,8 @@
 mod actions;
 #[path = "screen/compare.rs"]
 mod compare;
+#[path = "screen/console.rs"]
+mod console;
 #[path = "screen/contests.rs"]
 mod contests;
 #[path = "screen/fake.rs"]
@@ -13,6 +15,10 @@ mod fake;
 mod gauge;
 #[path = "screen/lamps.rs"]
 mod lamps;
+#[path = "screen/leaving.rs"]
+mod leaving;
+#[path = "screen/monkey.rs"]
+mod monkey;
 #[path = "screen/pty.rs"]
 mod pty;
 #[path = "screen/snapshots.rs"]

@@ -102,7 +102,10 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
         }
         _ => bar.finish_and_clear(),
     }
-    report
+    match interrupt {
+        Some((interrupt, _)) => interrupt.told(report),
+        None => report,
+    }
 }
 
 /// So many robust samples are looked at one by one where all lamps are asked.

@@ -36,7 +36,7 @@ use args::{Cli, Command};
 use burn::tensor::Device;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
-use output::{Output, complain, note};
+use output::{Output, complain, note, note_once};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
@@ -51,12 +51,15 @@ struct Context {
 }
 
 impl Context {
-    /// The device that the configuration asks for; a fallback is told on standard error.
+    /// The device that the configuration asks for; a fallback is told on standard error, once per
+    /// machine where it only says what the machine has.
     fn device(&mut self) -> Chosen {
         let chosen = self.quietly(|| engine::choose(self.config.device));
         self.on_adapter = chosen.info.kind == "wgpu";
-        if let Some(text) = &chosen.note {
-            note(text);
+        match &chosen.note {
+            Some(text) if chosen.settled => note_once(text),
+            Some(text) => note(text),
+            None => {}
         }
         chosen
     }

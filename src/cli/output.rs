@@ -1,8 +1,9 @@
 //! Standard output and standard error of the headless commands.
 
-use crate::config::Color;
+use crate::config::{Color, Folder, folder};
 use crate::error::{Error, Result};
 use crate::printable::printable;
+use crate::terminal::Depth;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -10,7 +11,8 @@ use std::io::{ErrorKind, IsTerminal, Write};
 /// dropped without a word.
 #[derive(Debug)]
 pub struct Output {
-    styled: bool,
+    /// The colours that text may have; no attributes either where this is none.
+    depth: Option<Depth>,
     closed: bool,
 }
 
@@ -36,12 +38,12 @@ impl Output {
             let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
             std::io::stdout().is_terminal() && !dumb
         };
-        let styled = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => can(),
+        let depth = match color {
+            Color::Always => Some(Depth::Indexed),
+            Color::Never => None,
+            Color::Auto => can().then(Depth::here),
         };
-        Self { styled, closed: false }
+        Self { depth, closed: false }
     }
 
     /// Writes text as it stands.
@@ -92,16 +94,22 @@ impl Output {
 
     /// `text` in this style, or plain where colours are off.
     pub fn paint(&self, style: Style, text: &str) -> String {
-        let code = match style {
-            Style::Strong => "1",
-            Style::Faint => "2",
-            Style::Fooled => "38;5;208",
-            Style::Holds => "38;5;75",
-            Style::Warns => "38;5;221",
+        let code = match (self.depth, style) {
+            (None, _) => "",
+            (_, Style::Strong) => "1",
+            (_, Style::Faint) => "2",
+            (Some(Depth::None), Style::Fooled) => "1",
+            (Some(Depth::None), _) => "",
+            (Some(Depth::Sixteen), Style::Fooled) => "33",
+            (Some(Depth::Sixteen), Style::Holds) => "36",
+            (Some(Depth::Sixteen), Style::Warns) => "35",
+            (_, Style::Fooled) => "38;5;208",
+            (_, Style::Holds) => "38;5;75",
+            (_, Style::Warns) => "38;5;221",
         };
-        match self.styled {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_string(),
+        match code {
+            "" => text.to_string(),
+            _ => format!("\x1b[{code}m{text}\x1b[0m"),
         }
     }
 
@@ -142,6 +150,28 @@ impl Output {
 /// A line worth knowing that is not a result, to standard error.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {}", printable(text));
+}
+
+/// A note that stays true: it is told where it was not told before to this user. What was told
+/// stands in a file in the folder of state, a note a line.
+pub fn note_once(text: &str) {
+    let file = folder(Folder::State).map(|state| state.join("notes-told"));
+    let told = file.as_deref().filter(|path| path.is_file()).and_then(|path| {
+        std::fs::read_to_string(path).ok().filter(|told| told.lines().any(|line| line == text))
+    });
+    if told.is_some() {
+        return;
+    }
+    note(text);
+    if let Some(path) = file {
+        let kept = std::fs::create_dir_all(path.parent().unwrap_or(&path)).and_then(|()| {
+            let mut options = std::fs::File::options();
+            writeln!(options.append(true).create(true).open(&path)?, "{text}")
+        });
+        if let Err(error) = kept {
+            log::warn!("{}: {error}", path.display());
+        }
+    }
 }
 
 /// Tells a failure in one line, to standard error; one that was only stopped is not told.

@@ -39,7 +39,7 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
     let bar = progress::with_lines("batches");
     let mut curves = Curves::new();
     let interrupt = Interrupt::watch();
-    let cards = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
+    let trained = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
         let done = match p.epoch < p.epochs {
             true => (p.epoch * p.batches, p.epochs * p.batches),
             false => (0, p.batches),
@@ -65,7 +65,8 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
             bar.abandon();
             note("stopped; the same command goes on from the checkpoint");
         }
-    })?;
+    });
+    let cards = interrupt.told(trained)?;
     bar.finish_and_clear();
     for card in &cards {
         match args.list.json {

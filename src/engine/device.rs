@@ -64,6 +64,9 @@ pub struct Chosen {
     pub info: DeviceInfo,
     /// Why not another one, in one line; none where it is what was asked for.
     pub note: Option<String>,
+    /// Whether the note is about what the machine has, not about something that failed: it is true
+    /// at every run, and told once.
+    pub settled: bool,
 }
 
 /// Waits for a future that is ready at once on native platforms.
@@ -114,7 +117,7 @@ fn describe(info: &wgpu::AdapterInfo) -> Adapter {
 
 fn cpu(note: Option<String>) -> Chosen {
     let info = DeviceInfo { kind: "cpu".into(), name: "burn-flex".into() };
-    Chosen { device: Device::flex(), info, note }
+    Chosen { device: Device::flex(), info, note, settled: false }
 }
 
 /// Chooses the device. Where wgpu cannot be had, the CPU backend takes its place and the note says
@@ -130,10 +133,11 @@ pub fn choose(choice: DeviceChoice) -> Chosen {
         _ => hardware,
     };
     let Some(adapter) = wanted else {
-        return cpu(Some(match list.first() {
+        let note = match list.first() {
             Some(soft) => format!("no GPU, only the software adapter {}", short(&soft.name)),
             None => "no GPU: wgpu finds no adapter".into(),
-        }));
+        };
+        return Chosen { settled: true, ..cpu(Some(note)) };
     };
     match open(adapter) {
         Ok(device) => {
@@ -141,7 +145,7 @@ pub fn choose(choice: DeviceChoice) -> Chosen {
             let info = DeviceInfo { kind: "wgpu".into(), name };
             let note =
                 (!adapter.hardware).then(|| "software adapter, slower than --device cpu".into());
-            Chosen { device, info, note }
+            Chosen { device, info, note, settled: true }
         }
         Err(why) => cpu(Some(format!("{} failed: {why}", short(&adapter.name)))),
     }

@@ -21,6 +21,10 @@ pub type Sink = Arc<dyn Fn(Update) + Send + Sync>;
 /// shows results instead of cancelling every one of them.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// How long the worker's end is waited for: a step of a large network cannot be cut short, and a
+/// driver may hang.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// A handle on the worker; dropping it stops the worker.
 pub struct Engine {
     shared: Arc<Shared>,
@@ -95,8 +99,11 @@ impl Drop for Engine {
         queue.cancel = true;
         drop(queue);
         self.shared.wake.notify_one();
+        let end = Instant::now() + FAREWELL;
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }

@@ -1,17 +1,50 @@
-//! Reads the terminal's events on a thread of its own, which can be told to keep its hands off:
-//! pictures on the full screen and a suspended process must be the only readers.
+//! What comes from outside, each on a thread of its own: the terminal's bytes, and signals.
+//!
+//! The reading thread can be told to keep its hands off (a suspended process must not read), and its
+//! end is always reported, whatever it ends by: nobody waits for it in vain, nor without a limit.
 
-use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseEventKind};
+use crate::terminal::parse::{Answer, Parser, Token};
+use crate::terminal::tty::{Ready, Tty};
+use mio::Waker;
+use ratatui::crossterm::event::{Event, KeyEventKind, MouseEventKind};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// How long the thread waits for an event before it looks whether it shall pause.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// What comes from outside.
+#[derive(Debug)]
+pub enum Input {
+    /// Something that the user did.
+    Event(Event),
+    /// Something that the terminal says of itself.
+    Answer(Answer),
+    /// A signal that asks to end.
+    Signal(u8),
+    /// Nothing more will come: the terminal is gone.
+    Gone,
+}
+
+/// How long anybody waits for the reading thread.
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// How long the dashboard may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    #[default]
+    Read,
+    Pause,
+    End,
+}
 
 #[derive(Default)]
 struct State {
-    paused: bool,
+    wish: Wish,
     parked: bool,
     ended: bool,
 }
@@ -31,67 +64,108 @@ impl Gate {
 /// The reading thread.
 pub struct Reader {
     gate: Arc<Gate>,
+    waker: Arc<Waker>,
 }
 
 impl Reader {
     /// Starts reading into `sender`.
-    pub fn start(sender: UnboundedSender<Event>) -> std::io::Result<Self> {
-        let gate = Arc::new(Gate::default());
-        let own = gate.clone();
-        std::thread::Builder::new().name("input".into()).spawn(move || read(&own, &sender))?;
-        Ok(Self { gate })
+    pub fn start(sender: UnboundedSender<Input>) -> io::Result<Self> {
+        let tty = Tty::open()?;
+        let waker = tty.waker()?;
+        let life = Life { gate: Arc::default(), sender };
+        let gate = life.gate.clone();
+        std::thread::Builder::new().name("input".into()).spawn(move || read(&life, tty))?;
+        Ok(Self { gate, waker })
     }
 
-    /// Comes back once the thread has stopped reading.
+    /// Comes back once the thread has stopped reading, or does not answer.
     pub fn pause(&self) {
-        let mut state = self.gate.lock();
-        state.paused = true;
-        while !state.parked && !state.ended {
-            state = self.gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.wish(Wish::Pause);
     }
 
     /// Lets the thread read again.
     pub fn resume(&self) {
-        self.gate.lock().paused = false;
+        self.wish(Wish::Read);
+    }
+
+    /// Ends the thread. Comes back once it has, or does not answer.
+    pub fn end(&self) {
+        self.wish(Wish::End);
+    }
+
+    fn wish(&self, wish: Wish) {
+        let mut state = self.gate.lock();
+        state.wish = wish;
         self.gate.changed.notify_all();
+        let _ = self.waker.wake();
+        if wish != Wish::Read {
+            let waits = |state: &mut State| !state.ended && !(state.parked && wish == Wish::Pause);
+            let waited = self.gate.changed.wait_timeout_while(state, LIMIT, waits);
+            let (_state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() {
+                log::warn!("the reader of the terminal does not answer");
+            }
+        }
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let mut state = self.gate.lock();
-        (state.ended, state.paused) = (true, false);
-        self.gate.changed.notify_all();
+        self.end();
     }
 }
 
-fn read(gate: &Gate, sender: &UnboundedSender<Event>) {
-    loop {
-        {
-            let mut state = gate.lock();
-            while state.paused && !state.ended {
-                state.parked = true;
-                gate.changed.notify_all();
-                state = gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            state.parked = false;
-            if state.ended {
+/// The thread's life: whatever ends it, a panic among them, its end is reported.
+struct Life {
+    gate: Arc<Gate>,
+    sender: UnboundedSender<Input>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.gate.lock().ended = true;
+        self.gate.changed.notify_all();
+        let _ = self.sender.send(Input::Gone);
+    }
+}
+
+impl Life {
+    /// Waits while it shall pause; false when it shall end.
+    fn goes_on(&self) -> bool {
+        let mut state = self.gate.lock();
+        while state.wish == Wish::Pause {
+            state.parked = true;
+            self.gate.changed.notify_all();
+            state = self.gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.parked = false;
+        state.wish == Wish::Read
+    }
+
+    /// Hands on what came; false when nobody listens any more.
+    fn pass(&self, tokens: &mut Vec<Token>) -> bool {
+        tokens.drain(..).all(|token| match token {
+            Token::Event(event) if !matters(&event) => true,
+            Token::Event(event) => self.sender.send(Input::Event(event)).is_ok(),
+            Token::Answer(answer) => self.sender.send(Input::Answer(answer)).is_ok(),
+        })
+    }
+}
+
+fn read(life: &Life, mut tty: Tty) {
+    let (mut parser, mut tokens, mut buffer) = (Parser::default(), Vec::new(), [0; 4096]);
+    while life.goes_on() {
+        match tty.read(&mut buffer, parser.patience()) {
+            Ok(Ready::Bytes(count)) => parser.feed(&buffer[..count], &mut tokens),
+            Ok(Ready::Nothing) => parser.flush(&mut tokens),
+            Ok(Ready::Woken) => {}
+            Ok(Ready::Gone) => return,
+            Err(error) => {
+                log::error!("cannot read the terminal: {error}");
                 return;
             }
         }
-        let event = match event::poll(PATIENCE) {
-            Ok(false) => continue,
-            Ok(true) => event::read(),
-            Err(error) => Err(error),
-        };
-        let Ok(event) = event else {
-            // The terminal is gone: closing the channel ends the dashboard.
-            gate.lock().ended = true;
-            gate.changed.notify_all();
-            return;
-        };
-        if matters(&event) && sender.send(event).is_err() {
+        if !life.pass(&mut tokens) {
             return;
         }
     }
@@ -102,7 +176,103 @@ fn matters(event: &Event) -> bool {
     match event {
         Event::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
         Event::Key(key) => key.kind != KeyEventKind::Release,
-        Event::Resize(..) => true,
+        Event::Resize(..) | Event::Paste(_) => true,
         _ => false,
+    }
+}
+
+/// Hands signals on to `sender`, to the end of the process. Who is asked to end and does not, or is
+/// asked twice, is ended at once: a guardian gives the terminal back then.
+pub fn watch_signals(sender: UnboundedSender<Input>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
+    let watch = move || {
+        let mut asked = false;
+        for signal in signals.forever() {
+            if signal == SIGWINCH {
+                // The size is asked for when a frame is drawn.
+                let _ = sender.send(Input::Event(Event::Resize(0, 0)));
+                continue;
+            }
+            if asked {
+                low_level::exit(128 + signal);
+            }
+            asked = true;
+            let _ = sender.send(Input::Signal(signal as u8));
+            let end = move || {
+                std::thread::sleep(GRACE);
+                low_level::exit(128 + signal);
+            };
+            let _ = std::thread::Builder::new().name("end".into()).spawn(end);
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(watch)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Instant;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    /// A reader without a terminal, whose thread does `work`.
+    fn reader(work: impl FnOnce(&Life) + Send + 'static) -> (Reader, UnboundedReceiver<Input>) {
+        let (sender, receiver) = unbounded_channel();
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let life = Life { gate: Arc::default(), sender };
+        let gate = life.gate.clone();
+        std::thread::spawn(move || {
+            let _poll = poll;
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                let life = life;
+                work(&life);
+            }));
+        });
+        (Reader { gate, waker }, receiver)
+    }
+
+    /// Whatever the thread does, nobody waits for it longer than the limit.
+    fn ends(work: impl FnOnce(&Life) + Send + 'static) -> bool {
+        let (reader, _receiver) = reader(work);
+        let began = Instant::now();
+        reader.pause();
+        reader.end();
+        // Far more than twice the limit: a busy machine must not break this.
+        assert!(began.elapsed() < 20 * LIMIT);
+        reader.gate.lock().ended
+    }
+
+    #[test]
+    fn the_threads_end_is_reported_whatever_it_ends_by() {
+        assert!(ends(|_| {}));
+        assert!(ends(|_| panic!("the reader's own mistake")));
+        assert!(ends(|life| while life.goes_on() {
+            std::thread::yield_now();
+        }));
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_thread_that_hangs() {
+        assert!(!ends(|_| std::thread::sleep(60 * LIMIT)));
+    }
+
+    #[test]
+    fn a_receiver_that_left_ends_the_thread() {
+        let (sender, receiver) = unbounded_channel();
+        drop(receiver);
+        let life = Life { gate: Arc::default(), sender };
+        let key = Event::Key(ratatui::crossterm::event::KeyCode::Esc.into());
+        assert!(!life.pass(&mut vec![Token::Event(key)]));
+        let gate = life.gate.clone();
+        drop(life);
+        assert!(gate.lock().ended);
+    }
+
+    #[test]
+    fn the_end_reaches_the_dashboard() {
+        let (_reader, mut receiver) = reader(|_| panic!("gone"));
+        assert!(matches!(receiver.blocking_recv(), Some(Input::Gone)));
     }
 }

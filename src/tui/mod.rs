@@ -40,13 +40,14 @@ use crate::defence::{Stack, saved};
 use crate::engine::{DeviceChoice, Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
-use crate::terminal::Screen;
+use crate::terminal::ask::{self, Able};
+use crate::terminal::{Depth, HANG_UP, Screen};
 use app::{App, Effect, Start};
-use input::Reader;
+use input::{Input, Reader};
 use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, MouseEventKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use theme::{Depth, Kind};
+use theme::Kind;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What the dashboard begins with.
@@ -110,26 +111,33 @@ async fn dashboard(options: Options) -> Result<()> {
         seed: options.seed,
         hint: marker.as_deref().is_some_and(|path| !path.exists()),
     });
-    let screen = Screen::enter(&options.log)?;
-    let (event_sender, events) = unbounded_channel();
+    let (sender, inputs) = unbounded_channel();
     let (update_sender, updates) = unbounded_channel();
-    let reader = Reader::start(event_sender).map_err(|e| {
+    let unheard = |e: std::io::Error| {
         Error::failure(
             format!("cannot read the keyboard: {e}"),
             "dashboard",
             "close other programs",
         )
-    })?;
+    };
+    // Signals before the terminal is taken: from here on none ends the process on the spot.
+    input::watch_signals(sender.clone()).map_err(unheard)?;
+    let depth = Depth::here();
+    let screen = Screen::enter(&options.log, depth)?;
+    let reader = Reader::start(sender).map_err(unheard)?;
     let mut shell = Shell {
         app,
         screen,
         reader,
         engine: None,
-        depth: Depth::detect(env),
+        depth,
         marker,
         hybrids_file: options.hybrids_file,
         began: Instant::now(),
         zoomed: false,
+        able: Able::default(),
+        asked: false,
+        asking: None,
     };
     // The first frame stands before the worker begins.
     shell.draw()?;
@@ -138,13 +146,12 @@ async fn dashboard(options: Options) -> Result<()> {
     };
     shell.engine = Some(Engine::start(options.device, sink));
     shell.perform(effects)?;
-    let ended = shell.run(events, updates).await;
-    // What is typed from here on belongs to the shell.
-    shell.reader.pause();
-    // The terminal first: the worker may need a moment to stop.
+    let ended = shell.run(inputs, updates).await;
     let Shell { screen, engine, reader, .. } = shell;
-    drop(screen);
+    // The reader first, so that what is typed from here on belongs to the shell; then the terminal:
+    // the worker may need a moment to stop.
     drop(reader);
+    drop(screen);
     drop(engine);
     ended
 }
@@ -160,27 +167,37 @@ struct Shell {
     hybrids_file: Option<PathBuf>,
     began: Instant,
     zoomed: bool,
+    /// What the terminal shows pictures by, as far as it has said.
+    able: Able,
+    /// Whether it has answered, or was asked in vain.
+    asked: bool,
+    asking: Option<Asking>,
+}
+
+/// The terminal was asked what it shows pictures by; these wait for its answer.
+struct Asking {
+    pictures: Vec<(String, Picture)>,
+    /// Since the beginning.
+    until: Duration,
 }
 
 impl Shell {
     async fn run(
         &mut self,
-        mut events: UnboundedReceiver<Event>,
+        mut inputs: UnboundedReceiver<Input>,
         mut updates: UnboundedReceiver<Update>,
     ) -> Result<()> {
         let mut changed = true;
         let mut drawn = Duration::ZERO;
         loop {
             let due = if changed && !self.zoomed { Some(drawn + FRAME) } else { None };
-            let wake = [due, self.app.next_change()].into_iter().flatten().min();
+            let answer_due = self.asking.as_ref().map(|asking| asking.until);
+            let wake = [due, answer_due, self.app.next_change()].into_iter().flatten().min();
             let pause = wake.map(|at| at.saturating_sub(self.began.elapsed()));
-            let (mut event, mut update) = (None, None);
+            let (mut input, mut update) = (None, None);
             tokio::select! {
                 biased;
-                next = events.recv() => match next {
-                    Some(next) => event = Some(next),
-                    None => return Err(Error::failure("the terminal is gone", "standard input", "")),
-                },
+                Some(next) = inputs.recv() => input = Some(next),
                 Some(next) = updates.recv() => update = Some(next),
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
@@ -189,8 +206,12 @@ impl Shell {
             let mut effects = Vec::new();
             // What the user did is shown at once; what the worker says waits for its frame.
             let mut at_once = false;
-            while let Some(next) = event.take().or_else(|| events.try_recv().ok()) {
-                at_once |= self.take_event(next, &mut effects)?;
+            while let Some(next) = input.take().or_else(|| inputs.try_recv().ok()) {
+                at_once |= self.take_input(next, &mut effects)?;
+            }
+            if self.asking.as_ref().is_some_and(|asking| asking.until <= now) {
+                self.answered()?;
+                at_once = true;
             }
             changed |= at_once;
             while let Some(next) = update.take().or_else(|| updates.try_recv().ok()) {
@@ -208,13 +229,32 @@ impl Shell {
         }
     }
 
+    /// Takes in what comes from outside; true when something changed.
+    fn take_input(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<bool> {
+        match input {
+            Input::Event(event) => self.take_event(event, effects),
+            Input::Answer(answer) if self.able.hear(answer) => self.answered().map(|()| true),
+            Input::Answer(_) => Ok(false),
+            Input::Signal(number) => Err(Error::signal(number)),
+            Input::Gone => {
+                log::warn!("the terminal is gone");
+                Err(Error::signal(HANG_UP))
+            }
+        }
+    }
+
     /// Takes in an event of the terminal; true when something changed.
     fn take_event(&mut self, event: Event, effects: &mut Vec<Effect>) -> Result<bool> {
         if self.zoomed {
             return self.leave_zoom(&event);
         }
+        if matches!(event, Event::Key(_)) {
+            // Who goes on does not want the pictures any more that have not come.
+            self.asking = None;
+        }
         match event {
             Event::Key(key) => effects.extend(update::key(&mut self.app, key)),
+            Event::Paste(text) => return Ok(update::paste(&mut self.app, &text)),
             Event::Mouse(event) => match mouse::mouse(&mut self.app, event) {
                 Some(more) => effects.extend(more),
                 None => return Ok(false),
@@ -264,7 +304,7 @@ impl Shell {
                         self.app.note_sent(id, &request);
                     }
                 }
-                Effect::Zoom(pictures) => self.zoom(&pictures)?,
+                Effect::Zoom(pictures) => self.zoom(pictures)?,
                 Effect::Suspend => {
                     self.reader.pause();
                     let suspended = self.screen.suspend();
@@ -303,19 +343,22 @@ impl Shell {
         }
     }
 
-    fn zoom(&mut self, pictures: &[(String, Picture)]) -> Result<()> {
+    /// Shows pictures on the full screen, once it is known what the terminal shows them by.
+    fn zoom(&mut self, pictures: Vec<(String, Picture)>) -> Result<()> {
         let graphics = match self.app.theme.is_mono() {
             true => Graphics::Ascii,
             false => self.app.graphics,
         };
+        if !self.asked && show::must_ask(graphics) && ask::put().is_ok() {
+            let until = self.began.elapsed() + ask::PATIENCE;
+            self.asking = Some(Asking { pictures, until });
+            return Ok(());
+        }
         let sentences = self.app.shown.as_ref().map(view::wording::sentences).unwrap_or_default();
         let with = |text: &String| format!("any key goes back   {text}");
         let mut words: Vec<String> = sentences.iter().map(with).collect();
         words.push("any key goes back".into());
-        self.reader.pause();
-        let shown = show::zoom(pictures, &words, graphics);
-        self.reader.resume();
-        match shown {
+        match show::zoom(&pictures, &words, graphics, self.able) {
             Ok(()) => self.zoomed = true,
             Err(error) => {
                 self.screen.wipe()?;
@@ -323,6 +366,15 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// The terminal has answered, or does not: the pictures that wait are shown.
+    fn answered(&mut self) -> Result<()> {
+        self.asked = true;
+        match self.asking.take() {
+            Some(asking) => self.zoom(asking.pictures),
+            None => Ok(()),
+        }
     }
 }
 

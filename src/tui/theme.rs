@@ -1,13 +1,14 @@
 //! Colours. The palette is blue against orange, which every kind of colour blindness tells apart, and
 //! each meaning also has a glyph or a word, so that nothing depends on colour alone.
 
+use crate::terminal::Depth;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// Mono with NO_COLOR, light where COLORFGBG says so, else dark.
+    /// Mono with NO_COLOR and on terminals without colours, light where COLORFGBG says so, else dark.
     #[default]
     Auto,
     /// Light text on dark.
@@ -27,15 +28,6 @@ pub enum Kind {
     Light,
     /// The terminal's own colours and attributes only.
     Mono,
-}
-
-/// How many colours the terminal shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// 24-bit colours.
-    True,
-    /// The 256 colours of xterm.
-    Indexed,
 }
 
 /// The styles of everything on the screen.
@@ -85,6 +77,7 @@ impl Kind {
             Choice::Light => Self::Light,
             Choice::Mono => Self::Mono,
             Choice::Auto if env("NO_COLOR").is_some_and(|v| !v.is_empty()) => Self::Mono,
+            Choice::Auto if Depth::detect(&env) == Depth::None => Self::Mono,
             Choice::Auto => {
                 let ground = env("COLORFGBG").and_then(|v| {
                     v.rsplit(';').next().and_then(|last| last.trim().parse::<u8>().ok())
@@ -249,30 +242,50 @@ pub fn mix(a: [u8; 3], b: [u8; 3], t: f32) -> [u8; 3] {
 }
 
 impl Depth {
-    /// What the environment says of the terminal.
-    pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
-        let says = |name: &str, words: &[&str]| {
-            env(name).is_some_and(|value| words.iter().any(|w| value.contains(w)))
-        };
-        let able = says("COLORTERM", &["truecolor", "24bit"])
-            || says("TERM", &["direct", "kitty", "alacritty", "foot", "ghostty", "wezterm"])
-            || env("TMUX").is_some();
-        if able { Self::True } else { Self::Indexed }
-    }
-
     /// Brings the colours of a finished frame down to what the terminal shows.
     pub fn adapt(self, buffer: &mut Buffer) {
-        if self == Self::True {
-            return;
-        }
+        let brought_down: fn([u8; 3]) -> Color = match self {
+            Self::True => return,
+            Self::Indexed => |colour| Color::Indexed(nearest(colour)),
+            Self::Sixteen => |colour| Color::Indexed(nearest_of_16(colour)),
+            Self::None => |_| Color::Reset,
+        };
         for cell in &mut buffer.content {
             for colour in [&mut cell.fg, &mut cell.bg] {
                 if let Color::Rgb(r, g, b) = *colour {
-                    *colour = Color::Indexed(nearest([r, g, b]));
+                    *colour = brought_down([r, g, b]);
                 }
             }
         }
     }
+}
+
+/// The nearest of the first 16 colours, as xterm shows them.
+fn nearest_of_16(colour: [u8; 3]) -> u8 {
+    const SHOWN: [[i32; 3]; 16] = [
+        [0, 0, 0],
+        [205, 0, 0],
+        [0, 205, 0],
+        [205, 205, 0],
+        [0, 0, 238],
+        [205, 0, 205],
+        [0, 205, 205],
+        [229, 229, 229],
+        [127, 127, 127],
+        [255, 0, 0],
+        [0, 255, 0],
+        [255, 255, 0],
+        [92, 92, 255],
+        [255, 0, 255],
+        [0, 255, 255],
+        [255, 255, 255],
+    ];
+    let wanted = colour.map(i32::from);
+    let distance = |n: &u8| {
+        let shown = SHOWN[usize::from(*n)];
+        (0..3).map(|i| (shown[i] - wanted[i]).pow(2)).sum::<i32>()
+    };
+    (0..16).min_by_key(distance).unwrap_or(0)
 }
 
 /// The nearest of xterm's colours 16..=255: the 6×6×6 cube or the ramp of greys.
@@ -295,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_chooses_theme_and_depth() {
+    fn the_environment_chooses_the_theme() {
         let env = |pairs: &'static [(&str, &str)]| {
             move |name: &str| pairs.iter().find(|p| p.0 == name).map(|p| p.1.to_string())
         };
@@ -303,8 +316,8 @@ mod tests {
         assert_eq!(Kind::choose(Choice::Auto, env(&[("COLORFGBG", "0;15")])), Kind::Light);
         assert_eq!(Kind::choose(Choice::Auto, env(&[("NO_COLOR", "1")])), Kind::Mono);
         assert_eq!(Kind::choose(Choice::Dark, env(&[("NO_COLOR", "1")])), Kind::Dark);
-        assert_eq!(Depth::detect(env(&[("TERM", "xterm-256color")])), Depth::Indexed);
-        assert_eq!(Depth::detect(env(&[("COLORTERM", "truecolor")])), Depth::True);
+        assert_eq!(Kind::choose(Choice::Auto, env(&[("TERM", "vt100")])), Kind::Mono);
+        assert_eq!(Kind::choose(Choice::Auto, env(&[("TERM", "linux")])), Kind::Dark);
     }
 
     #[test]
@@ -313,5 +326,22 @@ mod tests {
         assert_eq!(nearest([0, 0, 0]), 16);
         assert_eq!(nearest([8, 8, 8]), 232);
         assert_eq!(nearest([128, 128, 128]), 244);
+    }
+
+    #[test]
+    fn the_palette_stays_apart_on_16_colours() {
+        for kind in [Kind::Dark, Kind::Light] {
+            let theme = Theme::new(kind);
+            let colour = |style: Style| match style.fg {
+                Some(Color::Rgb(r, g, b)) => nearest_of_16([r, g, b]),
+                other => panic!("{other:?}"),
+            };
+            let (right, fooled) = (colour(theme.right), colour(theme.fooled));
+            let ground = nearest_of_16(theme.ground);
+            let all = [right, fooled, colour(theme.base), colour(theme.dim), ground];
+            for (i, one) in all.iter().enumerate() {
+                assert!(all[..i].iter().all(|other| other != one), "{kind:?}: {all:?}");
+            }
+        }
     }
 }

@@ -52,6 +52,21 @@ pub fn key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
     effects
 }
 
+/// The most characters that a line takes from a paste.
+const PASTED: usize = 1000;
+
+/// Text was pasted: it goes into the line being typed, and nowhere else. True when there is one.
+pub fn paste(app: &mut App, text: &str) -> bool {
+    let takes = matches!(app.overlays.last(), Some(Overlay::List(_) | Overlay::Prompt(_)));
+    if takes {
+        let plain = text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+        for letter in plain.filter(|c| !c.is_control()).take(PASTED) {
+            typed(app, KeyEvent::from(KeyCode::Char(letter)));
+        }
+    }
+    takes
+}
+
 /// Does an action.
 pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
     use Action::*;

@@ -1,20 +1,22 @@
 //! Pictures on the terminal itself, by viuer: printed once by the command line, and over the full
 //! screen by the dashboard. The only file that names viuer.
 //!
-//! viuer's questions to the terminal have no time limit. They are asked only where pictures by kitty
-//! or sixel are wanted, and only after the terminal has answered a question that has one.
+//! viuer prints where it asks the terminal nothing: half-blocks and iTerm2's protocol. Its questions
+//! have no limit in time, and a resize while it waits ends the program. So the terminal is asked by
+//! [`ask`], and what it answers to, kitty's protocol and sixel, is printed by [`pixels`].
+
+mod pixels;
 
 use crate::data::Picture;
 use crate::error::{Error, Result};
+use crate::terminal::Depth;
+use crate::terminal::ask::{self, Able};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgb, RgbImage};
 use ratatui::crossterm::style::Print;
-use ratatui::crossterm::terminal::{
-    self, Clear, ClearType, disable_raw_mode, enable_raw_mode, is_raw_mode_enabled,
-};
+use ratatui::crossterm::terminal::{self, Clear, ClearType};
 use ratatui::crossterm::{cursor, execute, queue};
-use std::io::{IsTerminal, Write, stdin, stdout};
-use std::sync::OnceLock;
+use std::io::{IsTerminal, Write, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How pictures are printed.
@@ -50,47 +52,30 @@ static PLACED: AtomicBool = AtomicBool::new(false);
 
 /// Columns between two pictures.
 const GAP: u32 = 2;
+/// xterm cuts wider sixels off.
+const WIDEST: u32 = 1000;
 const RAMP: &[u8] = b" .:-=+*#%@";
 
-/// Whether the terminal answers questions at all; asked once, at most two seconds long.
-fn answers() -> bool {
-    static ANSWERS: OnceLock<bool> = OnceLock::new();
-    *ANSWERS.get_or_init(|| {
-        let named = std::env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
-        let there = stdin().is_terminal() && stdout().is_terminal();
-        named && there && terminal::supports_keyboard_enhancement().is_ok()
-    })
+/// Whether what to print with depends on what the terminal answers.
+pub fn must_ask(graphics: Graphics) -> bool {
+    match graphics {
+        Graphics::Auto => !viuer::is_iterm_supported() && ask::can_ask(),
+        Graphics::Kitty | Graphics::Sixel => ask::can_ask(),
+        Graphics::Iterm | Graphics::Blocks | Graphics::Ascii => false,
+    }
 }
 
-/// What to print with. The caller sees to it that nobody else reads the terminal meanwhile.
-fn protocol(graphics: Graphics) -> Protocol {
-    let kitty = || answers() && viuer::get_kitty_support() != viuer::KittySupport::None;
-    let sixel = || answers() && viuer::is_sixel_supported();
+/// What to print with, on a terminal that is able to do this.
+fn protocol(graphics: Graphics, able: Able) -> Protocol {
     match graphics {
         Graphics::Ascii => Protocol::Ascii,
         Graphics::Blocks => Protocol::Blocks,
         Graphics::Iterm | Graphics::Auto if viuer::is_iterm_supported() => Protocol::Iterm,
-        Graphics::Kitty | Graphics::Auto if kitty() => Protocol::Kitty,
-        Graphics::Sixel | Graphics::Auto if sixel() => Protocol::Sixel,
+        Graphics::Kitty | Graphics::Auto if able.kitty => Protocol::Kitty,
+        Graphics::Sixel | Graphics::Auto if able.sixel => Protocol::Sixel,
+        // Half-blocks need colours; on 16 of them a picture cannot be told.
+        Graphics::Auto if Depth::here() <= Depth::Sixteen => Protocol::Ascii,
         _ => Protocol::Blocks,
-    }
-}
-
-/// In raw mode for as long as it lives, so that answers are neither echoed nor held back.
-struct Raw(bool);
-
-impl Raw {
-    fn enter() -> Self {
-        let ours = stdin().is_terminal() && !is_raw_mode_enabled().unwrap_or(true);
-        Self(ours && enable_raw_mode().is_ok())
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        if self.0 {
-            let _ = disable_raw_mode();
-        }
     }
 }
 
@@ -175,28 +160,48 @@ fn put(strip: &Strip, protocol: Protocol, at: Option<(u16, u16)>) -> Result<()> 
     if protocol == Protocol::Ascii {
         return characters(&strip.image, at).map_err(|e| failed(&e));
     }
-    // viuer takes a cell for 6×12 pixels when it writes sixel.
-    let (width, height) = match protocol {
-        Protocol::Sixel => (strip.image.width() / 6, strip.image.height() / 12),
-        _ => (strip.columns, strip.rows),
-    };
-    let (x, y) = at.unwrap_or((0, 0));
-    let config = viuer::Config {
-        absolute_offset: at.is_some(),
-        x,
-        y: y as i16,
-        width: Some(width.max(1)),
-        height: Some(height.max(1)),
-        use_kitty: protocol == Protocol::Kitty,
-        use_iterm: protocol == Protocol::Iterm,
-        use_sixel: protocol == Protocol::Sixel,
-        ..viuer::Config::default()
-    };
-    viuer::print(&DynamicImage::ImageRgb8(strip.image.clone()), &config).map_err(|e| failed(&e))?;
+    if matches!(protocol, Protocol::Kitty | Protocol::Sixel) {
+        true_pixels(strip, protocol, at).map_err(|e| failed(&e))?;
+    } else {
+        let (x, y) = at.unwrap_or((0, 0));
+        let config = viuer::Config {
+            absolute_offset: at.is_some(),
+            x,
+            y: y as i16,
+            width: Some(strip.columns.max(1)),
+            height: Some(strip.rows.max(1)),
+            use_kitty: false,
+            use_iterm: protocol == Protocol::Iterm,
+            use_sixel: false,
+            ..viuer::Config::default()
+        };
+        let image = DynamicImage::ImageRgb8(strip.image.clone());
+        viuer::print(&image, &config).map_err(|e| failed(&e))?;
+    }
     if protocol != Protocol::Blocks {
         PLACED.store(true, Ordering::SeqCst);
     }
     Ok(())
+}
+
+/// Prints a strip by kitty's protocol or sixel, and ends the line.
+fn true_pixels(strip: &Strip, protocol: Protocol, at: Option<(u16, u16)>) -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    if let Some((x, y)) = at {
+        queue!(out, cursor::MoveTo(x, y))?;
+    }
+    match protocol {
+        Protocol::Kitty => pixels::kitty(&mut out, &strip.image, strip.columns, strip.rows)?,
+        _ if strip.image.width() > WIDEST => {
+            let high = strip.image.height() * WIDEST / strip.image.width();
+            let narrower =
+                imageops::resize(&strip.image, WIDEST, high.max(1), FilterType::Triangle);
+            pixels::sixel(&mut out, &narrower)?;
+        }
+        _ => pixels::sixel(&mut out, &strip.image)?,
+    }
+    writeln!(out)?;
+    out.flush()
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
@@ -237,10 +242,8 @@ pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
     if pictures.is_empty() || (graphics == Graphics::Auto && !stdout().is_terminal()) {
         return Ok(());
     }
-    let protocol = {
-        let _raw = Raw::enter();
-        protocol(graphics)
-    };
+    let able = if must_ask(graphics) { ask::able() } else { Able::default() };
+    let protocol = protocol(graphics, able);
     let whole = room(protocol);
     let rows = whole.rows.saturating_sub(4).clamp(8, 28);
     let images: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
@@ -248,14 +251,7 @@ pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
     let title = titles(pictures.iter().map(|(title, _)| *title), strip.slot);
     let mut out = stdout();
     writeln!(out, "{title}").and_then(|()| out.flush()).map_err(|e| failed(&e))?;
-    let printed = {
-        // kitty answers to every print.
-        let _raw = (protocol == Protocol::Kitty).then(Raw::enter);
-        put(&strip, protocol, None)
-    };
-    if protocol == Protocol::Sixel {
-        let _ = writeln!(out);
-    }
+    let printed = put(&strip, protocol, None);
     // What is printed here stays, as text does.
     PLACED.store(false, Ordering::SeqCst);
     printed
@@ -280,13 +276,19 @@ fn arrange(pictures: &[(String, Picture)], room: Room) -> (Vec<&(String, Picture
     (all, row)
 }
 
-/// Covers the screen with pictures side by side and a line of words, the longest of `words` that fits. The caller sees to it that
-/// nobody else reads the terminal meanwhile and nothing is drawn until the user goes on.
+/// Covers the screen with pictures side by side and a line of words, the longest of `words` that
+/// fits, on a terminal that is `able` to do this. The caller sees to it that nothing is drawn until
+/// the user goes on.
 ///
 /// # Errors
 /// Failure, when the terminal cannot be written to.
-pub fn zoom(pictures: &[(String, Picture)], words: &[String], graphics: Graphics) -> Result<()> {
-    let protocol = protocol(graphics);
+pub fn zoom(
+    pictures: &[(String, Picture)],
+    words: &[String],
+    graphics: Graphics,
+    able: Able,
+) -> Result<()> {
+    let protocol = protocol(graphics, able);
     let whole = room(protocol);
     // A line above, a line below, and one to spare: every protocol ends with a line feed.
     let room = Room { rows: whole.rows.saturating_sub(3).max(1), ..whole };
