@@ -38,12 +38,15 @@ pub const HANG_UP: u8 = 1;
 
 /// Alternate screen, reports of the mouse's buttons and wheel, pasted text marked, no cursor.
 const ENTER: &str = "\x1b[?1049h\x1b[?1000h\x1b[?1002h\x1b[?1015h\x1b[?1006h\x1b[?2004h\x1b[?25l";
-/// All of that undone; first the frame that may be under way is ended.
+/// The terminal reports nothing of its own any more; first the frame that may be under way is ended.
+const SILENCE: &str =
+    "\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1015l\x1b[?1003l\x1b[?1002l\x1b[?1000l";
+/// All that [`ENTER`] did undone.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1006l\x1b[?1015l\x1b[?1003l\x1b[?1002l\
                      \x1b[?1000l\x1b[?1049l\x1b[?25h";
 
-/// Before the terminal is given back, its reports of the mouse, its late answers and the keys typed
-/// together with the last one are thrown away: until it is quiet for so long …
+/// Before the screen is left, reports of the mouse, late answers and the keys typed together with the
+/// last one are thrown away: until it is quiet for so long …
 const QUIET: Duration = Duration::from_millis(20);
 /// … at most this long …
 const SETTLE: Duration = Duration::from_millis(150);
@@ -175,10 +178,15 @@ pub fn restore() {
         return;
     };
     // Whatever fails here: the rest is still worth trying.
-    show::erase();
-    let mut out = stdout();
-    let _ = out.write_all(LEAVE.as_bytes()).and_then(|()| out.flush());
+    let write = |text: &str| {
+        let mut out = stdout();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    };
+    write(SILENCE);
     settle();
+    show::erase();
+    write(LEAVE);
+    // What is typed from here on belongs to the shell.
     drop(raw);
     guardian.into_iter().for_each(Guardian::dismiss);
     drop(stderr);

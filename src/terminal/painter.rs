@@ -57,7 +57,10 @@ impl<W: Write> Backend for Painter<W> {
     }
 
     fn show_cursor(&mut self) -> io::Result<()> {
-        self.inner.show_cursor()
+        // ratatui complains on standard error where this fails at the end, and panics where that is
+        // gone, too.
+        let _ = self.inner.show_cursor();
+        Ok(())
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {

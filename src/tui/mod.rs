@@ -148,9 +148,8 @@ async fn dashboard(options: Options) -> Result<()> {
     shell.perform(effects)?;
     let ended = shell.run(inputs, updates).await;
     let Shell { screen, engine, reader, .. } = shell;
-    // The reader first, so that what is typed from here on belongs to the shell; then the terminal:
-    // the worker may need a moment to stop.
     drop(reader);
+    // Before the worker, which may need a moment to stop.
     drop(screen);
     drop(engine);
     ended
