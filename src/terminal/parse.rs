@@ -325,7 +325,8 @@ mod tests {
         ) {
             let mut all: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
             all.push(b"\x03");
-            prop_assert_eq!(told(&all).last().map(String::as_str), Some("C-c"));
+            let keys = told(&all);
+            prop_assert_eq!(keys.last().map(String::as_str), Some("C-c"));
         }
     }
 }

@@ -99,7 +99,8 @@ impl Reader {
         self.gate.changed.notify_all();
         let _ = self.waker.wake();
         if wish != Wish::Read {
-            let waits = |state: &mut State| !state.ended && !(state.parked && wish == Wish::Pause);
+            let still = |state: &State| state.ended || state.parked && wish == Wish::Pause;
+            let waits = |state: &mut State| !still(state);
             let waited = self.gate.changed.wait_timeout_while(state, LIMIT, waits);
             let (_state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             if timeout.timed_out() {

@@ -258,6 +258,27 @@ fn the_software_adapter_agrees_and_keeps_quiet() {
 }
 
 #[test]
+fn what_the_machine_lacks_is_told_once() {
+    let user = User::new();
+    let told = |line: &str| {
+        let output = user.run(line);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        errors.lines().filter(|line| line.starts_with("note: ")).map(str::to_string).collect()
+    };
+    let line = "attack --model {mlp} --dataset mnist --attack fgsm --device auto --json";
+    let first: Vec<String> = told(line);
+    let devices = user.json("devices --json");
+    let hardware = devices["auto"]["kind"] == "wgpu";
+    assert_eq!(first.len(), usize::from(!hardware), "{first:?}");
+    assert_eq!(told(line), Vec::<String>::new());
+    // `devices` tells it always.
+    if let Some(note) = first.first() {
+        let listed = user.succeeds("devices --device auto");
+        assert!(listed.contains(note.trim_start_matches("note: ")), "{listed}");
+    }
+}
+
+#[test]
 fn the_dashboards_worker_and_the_command_line_say_the_same() {
     use epsiloscope::attack::{Plan, find};
     use epsiloscope::data::Dataset;

@@ -23,11 +23,9 @@ fn digits(user: &User, n: u32) {
     user.write("digits/train-labels-idx1-ubyte", labels);
 }
 
-#[test]
+/// Trains on a pseudo-terminal until an epoch is done, and lets `stop` stop it: exit status and text.
 #[cfg(target_os = "linux")]
-fn ctrl_c_keeps_what_was_learnt() {
-    let user = User::new();
-    digits(&user, 200);
+fn stopped(user: &User, stop: impl Fn(&mut dyn Write, u32)) -> (u32, String) {
     let size = PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 };
     let pty = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_epsiloscope"));
@@ -46,12 +44,20 @@ fn ctrl_c_keeps_what_was_learnt() {
     while let Ok(length @ 1..) = reader.read(&mut piece) {
         seen.push_str(&String::from_utf8_lossy(&piece[..length]));
         if !asked && seen.contains("epoch ") {
-            writer.write_all(b"\x03").unwrap();
+            stop(&mut writer, child.process_id().unwrap());
             asked = true;
         }
     }
-    let status = child.wait().unwrap();
-    assert_eq!(status.exit_code(), 130, "{seen}");
+    (child.wait().unwrap().exit_code(), seen)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn ctrl_c_keeps_what_was_learnt() {
+    let user = User::new();
+    digits(&user, 200);
+    let (status, seen) = stopped(&user, |keys, _| keys.write_all(b"\x03").unwrap());
+    assert_eq!(status, 130, "{seen}");
     assert!(seen.contains("goes on from the checkpoint"), "{seen}");
     assert!(
         user.path("out/checkpoint.safetensors").exists() && !user.path("out/card.toml").exists()
@@ -59,4 +65,17 @@ fn ctrl_c_keeps_what_was_learnt() {
     // Another seed does not go on from it.
     let line = "train --recipe mnist-cnn --data digits --out out --epochs 9999 --seed 5";
     user.fails(line, 1, &["checkpoint.safetensors", "another run"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_polite_kill_is_told_by_its_own_number() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let user = User::new();
+    digits(&user, 200);
+    let (status, seen) = stopped(&user, |_, process| {
+        kill_process(Pid::from_raw(process as i32).unwrap(), Signal::TERM).unwrap();
+    });
+    assert_eq!(status, 143, "{seen}");
+    assert!(seen.contains("goes on from the checkpoint"), "{seen}");
 }
