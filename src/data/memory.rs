@@ -24,7 +24,7 @@ pub fn budget() -> u64 {
     let machine = || *MACHINE.get_or_init(available);
     match ALLOWED.load(Ordering::Relaxed) {
         0 => machine(),
-        allowed => addresses().map_or(allowed, |left| allowed.min(left)),
+        allowed => room().map_or(allowed, |left| allowed.min(left)),
     }
 }
 
@@ -72,8 +72,14 @@ pub fn parse_size(text: &str) -> Option<u64> {
 
 /// What is free on this machine for this process.
 fn available() -> u64 {
-    let free = [addresses(), machine(), group()].into_iter().flatten().min();
+    let free = [room(), machine(), group()].into_iter().flatten().min();
     free.unwrap_or(UNKNOWN)
+}
+
+/// What may be taken of the addresses that are left: an allocation that fails ends the process, so
+/// some are kept back for everything else.
+fn room() -> Option<u64> {
+    addresses().map(|left| left / 4 * 3)
 }
 
 /// What the process's address limit (`ulimit -v`) leaves; none without one.

@@ -2,6 +2,7 @@
 //! backend. A software adapter (lavapipe, llvmpipe) is slower than the CPU backend, so it is used
 //! only when it is asked for by `--device wgpu`.
 
+use crate::data::memory;
 use crate::error::{Error, Result};
 use crate::experiment::Device as DeviceInfo;
 use burn::tensor::{Device, DeviceKind, Tensor};
@@ -10,6 +11,9 @@ use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
+
+/// So many addresses graphics drivers take, and end the process where they cannot have them.
+const DRIVERS: u64 = 2 << 30;
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,6 +129,9 @@ fn cpu(note: Option<String>) -> Chosen {
 pub fn choose(choice: DeviceChoice) -> Chosen {
     if choice == DeviceChoice::Cpu {
         return cpu(None);
+    }
+    if choice == DeviceChoice::Auto && memory::addresses().is_some_and(|left| left < DRIVERS) {
+        return cpu(Some("the address limit leaves no room for graphics drivers".into()));
     }
     let list = adapters();
     let hardware = list.iter().find(|a| a.hardware);

@@ -6,11 +6,11 @@ use crate::error::{Error, Result};
 /// What tells how many threads there are to be.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// So many addresses a thread takes: its stack, and room of its own to allocate from.
-const ADDRESSES: u64 = 16 << 20;
+/// So many addresses a thread takes: its stack, and the room of its own that glibc allocates from.
+const ADDRESSES: u64 = 80 << 20;
 
 /// So many addresses the program takes beside the threads, with one of the small networks.
-const LEAST: u64 = 96 << 20;
+const LEAST: u64 = 128 << 20;
 
 /// Starts the threads: `wanted`, or as many as the environment variable of rayon says, or as many as
 /// there are cores; but no more than this machine and the process's address limit have room for.

@@ -118,7 +118,10 @@ fn a_network_that_gives_no_number_is_refused_and_one_that_gives_some_is_told_of(
     assert!(!text.contains("NaN"), "{text}");
     let report =
         user.json("evaluate --dataset mnist --attack fgsm --eps 0.1 --n 4 --json --model bright");
-    assert!(report["clean_accuracy"]["value"].is_number(), "{report}");
+    assert_eq!(
+        (&report["clean_accuracy"], &report["samples"][0]["clean"]),
+        (&0.25.into(), &7.into())
+    );
 }
 
 #[test]
@@ -353,26 +356,29 @@ fn so_many_threads_are_not_started() {
 fn few_addresses_end_in_a_result_or_in_one_line() {
     let user = User::new();
     model(&user, "base", CARD, &tensors());
-    for limit in [60_000, 100_000, 150_000, 200_000, 300_000, 400_000, 500_000, 700_000] {
+    let program = env!("CARGO_BIN_EXE_epsiloscope");
+    // The program itself lies among them.
+    let own = std::fs::metadata(program).unwrap().len() / 1024;
+    let mut ends = [0, 0];
+    for more in [20_000, 60_000, 110_000, 140_000, 170_000, 200_000, 300_000, 400_000, 600_000] {
         for line in [
             format!("{ATTACK} base"),
-            "evaluate --model base --dataset mnist --attack pgd --n 4 --eps 0.1 --json".into(),
-            "attack --model photo-efficientnet-lite0 --dataset photos --attack fgsm --eps 0.01 --json".into(),
+            "evaluate --model base --dataset mnist --attack pgd --n 4 --eps 0.1".into(),
+            "attack --model photo-efficientnet-lite0 --attack fgsm --eps 0.01".into(),
         ] {
-            let program = env!("CARGO_BIN_EXE_epsiloscope");
             let mut shell = std::process::Command::new("sh");
+            let limit = own + more;
             shell.arg("-c").arg(format!("ulimit -v {limit}; exec {program} {line}"));
-            shell.env("EPSILOSCOPE_DEVICE", "cpu").env("HOME", user.path("")).current_dir(user.path(""));
-            let output = shell.output().unwrap();
+            shell.env("HOME", user.path("")).env_remove("EPSILOSCOPE_DEVICE");
+            let output = shell.current_dir(user.path("")).output().unwrap();
             let told = String::from_utf8_lossy(&output.stderr);
-            // What cannot even be loaded is none of the program's doing.
-            let loader = told.contains("error while loading shared libraries") || told.contains("Killed");
-            let sound = match output.status.code() {
-                Some(0) => true,
-                Some(1) => told.starts_with("error: ") && told.lines().count() == 1,
-                _ => loader,
-            };
-            assert!(sound, "{limit} kB, {line}: {:?} {told}", output.status);
+            let said = told.lines().filter(|line| !line.starts_with("note: ")).count();
+            match output.status.code() {
+                Some(0) => ends[0] += 1,
+                Some(1) if said == 1 && told.contains("error: ") => ends[1] += 1,
+                _ => panic!("{limit} kB, {line}: {:?} {told}", output.status),
+            }
         }
     }
+    assert!(ends[0] > 3 && ends[1] > 3, "{ends:?}");
 }
