@@ -65,6 +65,11 @@ pub enum Aim {
 }
 
 impl Aim {
+    /// Whether pictures of class `truth` are what is aimed at already: there is nothing to attack.
+    pub fn is_at(self, truth: usize) -> bool {
+        self == Self::Class(truth)
+    }
+
     /// The goal for a picture of class `truth` with these clean logits.
     ///
     /// # Errors

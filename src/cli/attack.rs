@@ -10,7 +10,8 @@ use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{
-    self, Against, Experiment, Least, Norms, Outcome, Prediction, Report, Saved, Scene, hints,
+    self, Against, Experiment, Least, Norms, Origin, Outcome, Prediction, Provenance, Report,
+    Saved, Scene, hints,
 };
 use crate::model;
 use crate::printable::printable;
@@ -47,20 +48,22 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let mut shelf = Loader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
+    let mut origin = experiment.origin()?;
     let (mut report, mut least) = match args.least {
         true => {
             let least = least(&experiment, args.lamps)?;
             (least.report.clone(), Some(least))
         }
-        false => (attack(&experiment, &defences, args.lamps, &mut shelf)?, None),
+        false => (attack(&experiment, &defences, args.lamps, &mut shelf, &mut origin)?, None),
     };
     if let Some((path, format)) = save {
         report.saved = Some(store(&report, path, format)?);
         least.iter_mut().for_each(|least| least.report.saved = report.saved.clone());
     }
+    let provenance = Provenance::new(origin, &report.device, report.seed);
     match (args.list.json, &least) {
-        (true, Some(least)) => context.out.json(least),
-        (true, None) => context.out.json(&report),
+        (true, Some(least)) => context.out.json(&provenance.beside(least)),
+        (true, None) => context.out.json(&provenance.beside(&report)),
         (false, least) => print(&report, least.as_ref(), args.lamps, context),
     }
 }
@@ -100,12 +103,14 @@ fn format(path: &Path) -> Result<Format> {
     }
 }
 
-/// The attack, then each defence under every stance; beside each what the lamps want to know.
+/// The attack, then each defence under every stance; beside each what the lamps want to know. The
+/// defences' networks join the origin.
 fn attack(
     experiment: &Experiment,
     defences: &[Stack],
     everything: bool,
     shelf: &mut Loader,
+    origin: &mut Origin,
 ) -> Result<Report> {
     let bar = progress::bar(0, "steps");
     let mut watch = |step: &Step<'_>| {
@@ -131,6 +136,7 @@ fn attack(
         let surrogate = experiment.surrogate.clone();
         let surrogate =
             surrogate.map(|model| Pipeline::build(stack, model, seed, shelf)).transpose()?;
+        surrogate.iter().chain([&pipeline]).for_each(|pipeline| origin.pipeline(pipeline));
         let known = experiment::know(&pipeline, &report.original)?;
         for stance in pipeline.stances() {
             let against = Against {

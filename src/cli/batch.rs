@@ -5,9 +5,9 @@ use super::commands::AttackArgs;
 use super::output::{Style, note};
 use super::{load, plan, progress};
 use crate::attack::Extent;
-use crate::data::{memory, read_bounded};
+use crate::data::{memory, read_bounded, sha256};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Batch, BatchReport, Device, VERSION};
+use crate::experiment::{self, Batch, BatchReport, DataIdentity, Origin, Provenance, VERSION};
 use crate::metrics::median;
 use crate::model::{Card, read_tensors, write_tensors};
 use safetensors::tensor::{Dtype, TensorView};
@@ -56,7 +56,12 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     bar.finish_and_clear();
     report.hints.iter().for_each(|hint| note(hint));
     save(&report, inputs.shape, to)?;
-    print(&batch, &report, &chosen.info, args.list.json, context)
+    let mut origin = Origin::default();
+    origin.model(&batch.model);
+    batch.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
+    origin.data(DataIdentity { id: "file".into(), sha256: sha256(&bytes) });
+    let provenance = Provenance::new(origin, &chosen.info, batch.plan.seed);
+    print(&batch, &report, Some(&provenance).filter(|_| args.list.json), context)
 }
 
 impl Inputs {
@@ -130,22 +135,24 @@ fn save(report: &BatchReport, shape: [usize; 4], path: &Path) -> Result<()> {
 fn print(
     batch: &Batch,
     report: &BatchReport,
-    device: &Device,
-    json: bool,
+    provenance: Option<&Provenance>,
     context: &mut Context,
 ) -> Result<()> {
-    let (plan, n) = (&batch.plan, batch.labels.len());
+    let plan = &batch.plan;
+    let counts = |i: &usize| !report.left_out[*i];
+    let n = (0..batch.labels.len()).filter(counts).count();
+    let left = batch.labels.len() - n;
     let values = batch.shape[1..].iter().product();
-    let count = |flags: &[bool]| flags.iter().filter(|flag| **flag).count();
+    let count = |flags: &[bool]| (0..flags.len()).filter(|i| counts(i) && flags[*i]).count();
     let (correct, success, reached) =
         (count(&report.correct), count(&report.success), count(&report.reached));
-    let attacked = || (0..n).filter(|i| report.correct[*i]);
+    let attacked = || (0..batch.labels.len()).filter(|i| counts(i) && report.correct[*i]);
     // What was not reached is infinitely far.
     let far = |i: usize| if report.reached[i] { report.distance[i].into() } else { f64::INFINITY };
     let distance = median(attacked().map(far));
     let queries = median(attacked().map(|i| report.queries[i] as f64));
-    if json {
-        return context.out.json(&json!({
+    if let Some(provenance) = provenance {
+        let summary = json!({
             "version": VERSION,
             "model": batch.model.card.name,
             "surrogate": batch.surrogate.as_ref().map(|model| &model.card.name),
@@ -154,9 +161,11 @@ fn print(
             "norm": plan.norm,
             "parameters": plan.resolved(),
             "epsilon": plan.threshold(values),
+            "target": plan.aim,
             "seed": plan.seed,
-            "device": device,
+            "device": provenance.device,
             "n": n,
+            "left_out": left,
             "correct": correct,
             "success": success,
             "reached": reached,
@@ -164,9 +173,13 @@ fn print(
             "median_queries": queries,
             "notes": report.notes,
             "cost": report.cost,
-        }));
+        });
+        return context.out.json(&provenance.beside(&summary));
     }
     let out = &mut context.out;
+    if left > 0 {
+        out.line(&format!("{left} pictures are of the target class already: left out"))?;
+    }
     let head = format!(
         "of {n} pictures {correct} were answered rightly, and {success} of them reach the goal"
     );

@@ -5,7 +5,7 @@ use super::plan;
 use super::{Context, load};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::{self, Bench, WORKLOADS};
+use crate::experiment::{self, Bench, Provenance, WORKLOADS};
 
 /// The workloads, for the help.
 pub fn workloads_help() -> String {
@@ -28,15 +28,18 @@ pub fn run(args: &BenchArgs, context: &mut Context) -> Result<()> {
     let chosen = context.device();
     let model = load(&args.model, &chosen.device)?;
     let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &model.card)?)?;
-    let timing = experiment::bench(&Bench {
+    let task = Bench {
         model,
         dataset,
         work: args.attack.clone(),
         batch: args.batch as usize,
         repeats: args.repeats as usize,
         cap: args.cap,
-    })?;
-    let line = serde_json::to_string(&timing)
+    };
+    let timing = experiment::bench(&task)?;
+    // Its attacks draw from seed 0, whatever --seed says.
+    let provenance = Provenance::new(task.origin(), &chosen.info, 0);
+    let line = serde_json::to_string(&provenance.beside(&timing))
         .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), "standard output", ""))?;
     context.out.line(&line)
 }

@@ -10,7 +10,7 @@ use super::{load, plan, progress};
 use crate::attack::Flow;
 use crate::defence::{Pipeline, Stack};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Certification, CertifyReport, Status};
+use crate::experiment::{self, Certification, CertifyReport, Provenance, Status};
 use std::sync::Arc;
 
 /// Runs the command.
@@ -55,7 +55,10 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
     })?;
     bar.finish_and_clear();
     match args.list.json {
-        true => context.out.json(&report),
+        true => {
+            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            context.out.json(&provenance.beside(&report))
+        }
         false => print(&report, &task, &mut context.out),
     }
 }

@@ -154,6 +154,8 @@ fn work(
         tick(&bar, done as f64, total, &finding);
         findings.take(finding);
     };
+    let set = many.map(|(dataset, _)| &**dataset);
+    tell(Finding::Origin(task.origin(sample, set)?));
     let mut ask = || Flow::Continue;
     if let Some(sample) = sample {
         compare_one(task, sample, &mut ask, &mut tell)?;

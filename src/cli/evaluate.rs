@@ -11,10 +11,9 @@ use crate::attack::{Extent, Flow};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{
-    self, AttackRow, Defended, Evaluation, EvaluationReport, Share, State, Status, hints,
+    self, AttackRow, Defended, Evaluation, EvaluationReport, Provenance, Share, Status, hints,
 };
 use crate::metrics::lamps::survey;
-use crate::model;
 use std::sync::Arc;
 
 /// Runs the command.
@@ -32,10 +31,6 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
             "the attacks are in different norms ({a} and {b}): the worst case mixes them"
         ));
     }
-    let state = args.state.as_ref().map(|path| {
-        let weights = model::fingerprint(&name)?;
-        Ok(State { path: path.clone(), weights })
-    });
     let defence = args.defence.as_deref().map(|text| {
         let stack = Stack::parse_among(text, &context.config.hybrids)?;
         let mut shelf = Loader::new(&chosen);
@@ -52,7 +47,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         every: args.every,
         batch_size: *batch_size as usize,
         device: chosen.info,
-        state: state.transpose()?,
+        state: args.state.clone(),
     };
     let values = evaluation.model.card.input.shape.iter().product();
     plan::doubt(evaluation.plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
@@ -69,7 +64,10 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         bar.finish_and_clear();
     }
     match args.list.json {
-        true => context.out.json(&report),
+        true => {
+            let provenance = Provenance::new(evaluation.origin(), &report.device, seed);
+            context.out.json(&provenance.beside(&report))
+        }
         false => {
             print(&report, &evaluation, &mut context.out)?;
             lamps::of_many(survey(&report.lamps), args.lamps, &mut context.out)
@@ -81,7 +79,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
 fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     let bar = progress::percent();
     // Without a state nothing is worth waiting for: an interrupt ends the program as ever.
-    let interrupt = evaluation.state.as_ref().map(|state| (Interrupt::watch(), &state.path));
+    let interrupt = evaluation.state.as_ref().map(|path| (Interrupt::watch(), path));
     let watch = &mut |status: &Status| {
         progress::share(&bar, status.done, status.total);
         bar.set_message(match (status.attack, status.stage) {
@@ -181,7 +179,11 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
             out.line(&format!("{}: {more} more notes of other batches in --json", attack.attack))?;
         }
     }
-    let last = report.first + report.n.saturating_sub(1);
+    if report.left_out > 0 {
+        let left = report.left_out;
+        out.line(&format!("{left} samples are of the target class already: left out"))?;
+    }
+    let last = report.first + (report.n + report.left_out).saturating_sub(1);
     out.line(&out.paint(
         Style::Faint,
         &format!(

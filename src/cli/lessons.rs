@@ -8,7 +8,9 @@ use super::plan::Loader;
 use super::progress;
 use crate::attack::Flow;
 use crate::error::Result;
-use crate::experiment::{self, LESSONS, LessonReport, LessonSpec, LessonTask, VERSION};
+use crate::experiment::{
+    self, LESSONS, LessonReport, LessonSpec, LessonTask, Origin, Provenance, VERSION,
+};
 use serde_json::json;
 
 /// Runs the command.
@@ -20,7 +22,7 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
     };
     let chosen = context.device();
     let mut shelf = Loader::new(&chosen);
-    let mut reports = Vec::new();
+    let (mut reports, mut origin) = (Vec::new(), Origin::default());
     for lesson in wanted {
         let bar = progress::percent();
         let task = LessonTask {
@@ -42,10 +44,15 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
         if !args.list.json {
             print(lesson, &report, &mut context.out)?;
         }
+        origin.join(report.origin.clone());
         reports.push(report);
     }
     match args.list.json {
-        true => context.out.json(&json!({ "version": VERSION, "lessons": reports })),
+        true => {
+            let provenance = Provenance::new(origin, &chosen.info, context.config.seed);
+            let lessons = json!({ "version": VERSION, "lessons": reports });
+            context.out.json(&provenance.beside(&lessons))
+        }
         false => Ok(()),
     }
 }

@@ -10,7 +10,9 @@ use super::{load, plan, progress};
 use crate::attack::Flow;
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
-use crate::experiment::{self, Defended, Evaluation, RocPoint, RocReport, Share, Status};
+use crate::experiment::{
+    self, Defended, Evaluation, Provenance, RocPoint, RocReport, Share, Status,
+};
 use std::sync::Arc;
 
 /// Runs the command.
@@ -40,7 +42,10 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
     })?;
     bar.finish_and_clear();
     match args.list.json {
-        true => context.out.json(&report),
+        true => {
+            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            context.out.json(&provenance.beside(&report))
+        }
         false => print(&report, &task, &mut context.out),
     }
 }
@@ -92,6 +97,10 @@ fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> 
     out.line(&format!("threshold {:.4}: {}", report.threshold, report.basis))?;
     if report.stance == Stance::Naive {
         out.line("naive: the attack does not know the defence; this is not robustness")?;
+    }
+    if report.left_out > 0 {
+        let left = report.left_out;
+        out.line(&format!("{left} samples are of the target class already: not attacked"))?;
     }
     let values = task.model.card.input.shape.iter().product();
     let draws = report.draws.map_or(String::new(), |draws| format!(" ({draws} draws)"));

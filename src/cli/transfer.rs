@@ -6,7 +6,7 @@ use super::evaluate::percent;
 use super::output::{Output, Style};
 use super::{load, plan, progress};
 use crate::error::Result;
-use crate::experiment::{self, Transfer, TransferReport};
+use crate::experiment::{self, Provenance, Transfer, TransferReport};
 use crate::model::{self, Card};
 
 /// Runs the command.
@@ -36,7 +36,10 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
     let report = experiment::transfer(&task, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
     match args.list.json {
-        true => context.out.json(&report),
+        true => {
+            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            context.out.json(&provenance.beside(&report))
+        }
         false => print(&report, &task, &mut context.out),
     }
 }
@@ -54,6 +57,10 @@ fn print(report: &TransferReport, task: &Transfer, out: &mut Output) -> Result<(
     }
     out.table(&rows)?;
     out.line("success rate with 95 % interval, on the samples that both models answer rightly")?;
+    if report.left_out > 0 {
+        let left = report.left_out;
+        out.line(&format!("{left} samples are of the target class already: left out"))?;
+    }
     let values = task.models[0].card.input.shape.iter().product();
     out.line(&out.paint(
         Style::Faint,

@@ -2,7 +2,7 @@
 
 use crate::data::Picture;
 use crate::data::file::{decode, read_picture};
-use crate::data::{cifar, idx};
+use crate::data::{Digest, cifar, idx};
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use flate2::read::GzDecoder;
@@ -84,6 +84,7 @@ pub struct Dataset {
     /// Names of its classes; empty where the truth is not known.
     pub labels: Arc<Vec<String>>,
     store: Store,
+    sum: OnceLock<String>,
 }
 
 /// One picture to attack.
@@ -121,7 +122,8 @@ impl Dataset {
             Store::Bytes { names, .. } => Arc::new(names.clone()),
             Store::Pictures { names, .. } => names.clone(),
         };
-        let ready = Arc::new(Self { id: row.id.into(), title: row.title.into(), labels, store });
+        let (id, title, sum) = (row.id.into(), row.title.into(), OnceLock::new());
+        let ready = Arc::new(Self { id, title, labels, store, sum });
         Ok(LOADED[at].get_or_init(|| ready).clone())
     }
 
@@ -137,6 +139,7 @@ impl Dataset {
             title: sample.name.clone(),
             labels: names.clone(),
             store: Store::Pictures { items: vec![(sample.name, sample.picture, None)], names },
+            sum: OnceLock::new(),
         }))
     }
 
@@ -153,7 +156,27 @@ impl Dataset {
             title: id.into(),
             labels: Arc::new(names.clone()),
             store: Store::Bytes { shape, pixels, labels, names },
+            sum: OnceLock::new(),
         }
+    }
+
+    /// What tells it from all others, whatever its name: the SHA-256 of all of its shapes, pixels and
+    /// classes, in order. Computed once.
+    pub fn sha256(&self) -> &str {
+        self.sum.get_or_init(|| {
+            let mut digest = Digest::default();
+            match &self.store {
+                Store::Bytes { shape, pixels, labels, .. } => {
+                    shape.iter().for_each(|size| digest.add(&(*size as u64).to_le_bytes()));
+                    digest.piece(pixels);
+                    digest.piece(labels);
+                }
+                Store::Pictures { items, .. } => {
+                    items.iter().for_each(|(_, picture, label)| take(&mut digest, picture, *label));
+                }
+            }
+            digest.finish()
+        })
     }
 
     /// Number of samples.
@@ -233,6 +256,20 @@ impl Sample {
     pub fn is_file(&self) -> bool {
         self.dataset == FILE
     }
+
+    /// SHA-256 of its shape, its pixels and its class.
+    pub fn sha256(&self) -> String {
+        let mut digest = Digest::default();
+        take(&mut digest, &self.picture, self.label);
+        digest.finish()
+    }
+}
+
+/// Takes in a picture and its class.
+fn take(digest: &mut Digest, picture: &Picture, label: Option<usize>) {
+    picture.shape().iter().for_each(|size| digest.add(&(*size as u64).to_le_bytes()));
+    digest.floats(picture.pixels());
+    digest.piece(label.map_or(String::new(), |label| label.to_string()).as_bytes());
 }
 
 /// The names of ImageNet's 1000 classes.

@@ -3,8 +3,10 @@
 mod cifar;
 mod cosines;
 mod dataset;
+mod digest;
 mod file;
 mod idx;
+mod lock;
 pub mod memory;
 mod npy;
 mod photo;
@@ -16,7 +18,9 @@ mod training;
 
 pub use cosines::cosines;
 pub use dataset::{DATASETS, Dataset, DatasetRow, Sample, imagenet_labels};
+pub use digest::{Digest, sha256};
 pub use file::read_picture;
+pub use lock::Lock;
 pub use npy::save_npy;
 pub use picture::{Filter, Picture};
 pub use read::{plain, read_bounded};

@@ -5,7 +5,7 @@ use super::worker::Worker;
 use crate::attack::Flow;
 use crate::defence::DRAWS;
 use crate::error::{Error, Kind, Result};
-use crate::experiment::compare::{Comparison, compare_many, compare_one};
+use crate::experiment::compare::{Comparison, Finding, compare_many, compare_one};
 
 impl Worker {
     /// Sets defences against attacks: the one sample first, then many.
@@ -37,6 +37,8 @@ impl Worker {
         };
         let mut ask = || if stop() { Flow::Stop } else { Flow::Continue };
         let mut tell = |finding| self.say(Update::Compared(id, finding));
+        let set = job.many.as_ref().map(|(dataset, _)| &**dataset);
+        tell(Finding::Origin(task.origin(job.sample.as_ref(), set)?));
         if let Some(sample) = &job.sample {
             compare_one(&task, sample, &mut ask, &mut tell)?;
         }

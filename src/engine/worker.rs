@@ -7,7 +7,7 @@ use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, Experiment, Point, Recorder, Scene};
-use crate::model::Model;
+use crate::model::{Model, ModelIdentity};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -114,8 +114,7 @@ pub(super) struct Worker {
     choice: DeviceChoice,
     device: Option<Chosen>,
     models: HashMap<String, Arc<Model>>,
-    /// By the base network itself (two cards may have one name), the stack and the seed.
-    pipelines: HashMap<(usize, String, u64), Arc<Pipeline>>,
+    pipelines: HashMap<(ModelIdentity, String, u64), Arc<Pipeline>>,
     current: Option<String>,
 }
 
@@ -245,7 +244,7 @@ impl Worker {
         base: &Arc<Model>,
         seed: u64,
     ) -> Result<Arc<Pipeline>> {
-        let key = (Arc::as_ptr(base) as usize, stack.text(), seed);
+        let key = (base.identity.clone(), stack.text(), seed);
         if let Some(ready) = self.pipelines.get(&key) {
             return Ok(ready.clone());
         }

@@ -3,7 +3,7 @@
 use crate::attack::{Flow, Plan, Victim};
 use crate::error::{Error, Result};
 use crate::experiment::hints;
-use crate::experiment::many::{Many, Meter, at_once};
+use crate::experiment::many::{Many, Meter, at_once, left_out};
 use crate::experiment::report::Cost;
 use crate::experiment::single::{assault, cost, same_kind};
 use crate::metrics::norms;
@@ -36,6 +36,8 @@ pub struct Batch {
 pub struct BatchReport {
     /// The attacked pictures (the strongest attempt inside the ball), `[N, C, H, W]`.
     pub adversarial: Vec<f32>,
+    /// Which pictures are left out, since they are of the target class already.
+    pub left_out: Vec<bool>,
     /// Whether the clean picture was answered rightly; the others are not attacked.
     pub correct: Vec<bool>,
     /// Whether the goal was reached within what bounds the attack, and within ε.
@@ -58,7 +60,8 @@ pub struct BatchReport {
     pub cost: Cost,
 }
 
-/// Attacks every picture of a batch that the model answers rightly.
+/// Attacks every picture of a batch that the model answers rightly and that is not of the target class
+/// already.
 ///
 /// # Errors
 /// Usage, for shapes, labels, ε, norm, target or surrogate that do not fit; cancelled; device
@@ -70,8 +73,10 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
     let mut victim = Victim::new(&model.network);
     let mut surrogate = batch.surrogate.as_ref().map(|model| Victim::new(&model.network));
     let answers = many.answers(&mut victim, batch.batch_size, &mut || progress(0, n))?;
+    let left_out = left_out(std::slice::from_ref(&batch.plan), &batch.labels)?;
     let mut report = BatchReport {
         adversarial: batch.images.clone(),
+        left_out,
         correct: answers.labels.iter().zip(&batch.labels).map(|(a, b)| a == b).collect(),
         success: vec![false; n],
         reached: vec![false; n],
@@ -90,8 +95,7 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
         .collect(),
         cost: Cost::default(),
     };
-    let goal = |i: &usize| batch.plan.aim.goal(batch.labels[*i], answers.scores.row(*i));
-    let goals = answers.right.iter().map(|i| Ok((*i, goal(i)?))).collect::<Result<Vec<_>>>()?;
+    let goals = many.goals(&batch.plan, &answers, answers.right.iter().copied())?;
     let mut done = n - goals.len();
     for part in goals.chunks(at_once(&batch.plan, batch.batch_size)) {
         let problem = many.problem(&batch.plan, part, None)?;

@@ -6,6 +6,7 @@ use crate::attack::{
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::many::{Many, others, read};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::model::Model;
 use serde::Serialize;
 use std::sync::Arc;
@@ -71,6 +72,16 @@ pub struct Bench {
     pub repeats: usize,
     /// After so many seconds it is timed no more.
     pub cap: f64,
+}
+
+impl Bench {
+    /// What it is made of.
+    pub fn origin(&self) -> Origin {
+        let mut origin = Origin::default();
+        origin.model(&self.model);
+        origin.data(DataIdentity::of(&self.dataset));
+        origin
+    }
 }
 
 /// What was timed.

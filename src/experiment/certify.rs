@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Status, Watch};
 use crate::experiment::evaluation::Share;
 use crate::experiment::many::{Many, Meter, read};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
 use crate::metrics::{Rate, least_share, normal_quantile};
@@ -108,6 +109,17 @@ pub struct Certification {
     pub draws: u64,
     /// Which device does the work, for the report.
     pub device: Device,
+}
+
+impl Certification {
+    /// What it is made of.
+    pub fn origin(&self) -> Origin {
+        let mut origin = Origin::default();
+        origin.model(&self.model);
+        origin.pipeline(&self.pipeline);
+        origin.data(DataIdentity::of(&self.dataset));
+        origin
+    }
 }
 
 /// One picture.

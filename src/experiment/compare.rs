@@ -15,8 +15,10 @@ pub use one::compare_one;
 pub use report::{Column, CompareReport, CompareRow, Frame, Sort, Tally, attack_name, holds};
 
 use crate::attack::{self, AttackSpec, Flow, Norm, Plan, suggested};
+use crate::data::{Dataset, Sample};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::Device;
 use crate::model::Model;
 use std::sync::Arc;
@@ -49,6 +51,21 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// What it is made of, on this sample and on samples of this data set.
+    ///
+    /// # Errors
+    /// Failure, when the sample's data set cannot be read.
+    pub fn origin(&self, sample: Option<&Sample>, dataset: Option<&Dataset>) -> Result<Origin> {
+        let mut origin = Origin::default();
+        origin.model(&self.model);
+        self.pipelines.iter().for_each(|pipeline| origin.pipeline(pipeline));
+        if let Some(sample) = sample {
+            origin.data(DataIdentity::of_sample(sample)?);
+        }
+        dataset.into_iter().for_each(|dataset| origin.data(DataIdentity::of(dataset)));
+        Ok(origin)
+    }
+
     /// The stances beside the naive one.
     fn knowing(&self) -> impl Iterator<Item = Stance> + '_ {
         self.stances.iter().copied().filter(|stance| *stance != Stance::Naive)

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::experiment::defended::extra_ms;
 use crate::experiment::evaluation::{EvaluationReport, summarise};
 use crate::experiment::ledger::Ledger;
-use crate::experiment::many::{Answers, Many, Meter, at_once, others, read};
+use crate::experiment::many::{Answers, Many, Meter, at_once, left_out, others, read};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::Device;
 use crate::experiment::single::{assault, cost};
 use crate::model::{Classifier, Model};
@@ -37,8 +38,8 @@ pub struct Evaluation {
     pub batch_size: usize,
     /// Which device does the work, for the report.
     pub device: Device,
-    /// Where the work is written down as it goes, so that it can be taken up again.
-    pub state: Option<State>,
+    /// The file where the work is written down as it goes, so that it can be taken up again.
+    pub state: Option<PathBuf>,
 }
 
 /// A defence round the evaluated model, and how it is attacked.
@@ -50,15 +51,6 @@ pub struct Defended {
     pub stance: Stance,
     /// Draws that EOT averages over.
     pub draws: u64,
-}
-
-/// A file that holds how far an evaluation is.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// The file.
-    pub path: PathBuf,
-    /// What tells the model's weights from all others: their SHA-256.
-    pub weights: String,
 }
 
 /// How far an evaluation is.
@@ -110,6 +102,15 @@ impl Evaluation {
         self.defence.as_ref().is_some_and(|d| d.pipeline.is_random())
     }
 
+    /// What it is made of: the model, those of the defence, the data.
+    pub fn origin(&self) -> Origin {
+        let mut origin = Origin::default();
+        origin.model(&self.model);
+        self.defence.iter().for_each(|defence| origin.pipeline(&defence.pipeline));
+        origin.data(DataIdentity::of(&self.dataset));
+        origin
+    }
+
     /// The samples, by their numbers in the data set.
     pub fn range(&self) -> Range<usize> {
         let end = self.first.saturating_add(self.n).min(self.dataset.len());
@@ -118,8 +119,9 @@ impl Evaluation {
 }
 
 /// Measures clean and robust accuracy. A sample counts as robust when it is answered rightly *and*
-/// no attack breaks it; misclassified samples are not attacked. A broken-off evaluation with a
-/// [`State`] goes on where it stopped, and ends as if it had never been broken off.
+/// no attack breaks it; misclassified samples are not attacked, and those of the target class are
+/// left out. A broken-off evaluation with a state goes on where it stopped, and ends as if it had
+/// never been broken off.
 ///
 /// # Errors
 /// Usage, where the data set's classes are not the model's, where ε, norm or target do not fit, or
@@ -133,11 +135,13 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     let mut ledger = Ledger::open(task)?;
     let begin = Instant::now();
     let (images, labels) = read(model, &task.dataset, task.range())?;
+    let out = left_out(&task.plans, &labels)?;
     let many = Many { model, images: &images, labels: &labels, first: task.first };
     let seen = task.seen();
     let mut victim = Victim::new(task.victim(&seen));
     let looking = Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0 };
-    let answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
+    let mut answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
+    answers.right.retain(|i| !out[*i]);
     let clean = cost([&victim], begin);
     let extra_ms = match (&task.defence, images.chunks(many.size()).next()) {
         (Some(defence), Some(row)) => {
@@ -149,7 +153,7 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     for at in 0..task.plans.len() {
         work(task, at, &many, &answers, &mut ledger, watch)?;
     }
-    Ok(summarise(task, &labels, &answers, &ledger, (clean, extra_ms)))
+    Ok(summarise(task, (&labels, &out), &answers, &ledger, (clean, extra_ms)))
 }
 
 /// Lets attack number `at` loose on what it has left to do.

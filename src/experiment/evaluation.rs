@@ -130,8 +130,10 @@ pub struct EvaluationReport {
     pub dataset: String,
     /// The number of the first sample.
     pub first: usize,
-    /// Number of samples.
+    /// Number of samples that count.
     pub n: usize,
+    /// How many more were left out, since they are of the target class already.
+    pub left_out: usize,
     /// The seed.
     pub seed: u64,
     /// Which device did the work.
@@ -151,7 +153,7 @@ pub struct EvaluationReport {
     pub caveat: String,
     /// The attacks, in the order in which they were tried.
     pub attacks: Vec<AttackRow>,
-    /// The samples.
+    /// The samples that count.
     pub samples: Vec<SampleRow>,
     /// What it cost.
     pub cost: Cost,
@@ -159,16 +161,17 @@ pub struct EvaluationReport {
     pub lamps: Survey,
 }
 
-/// Makes the report from what was done; `clean` is what the clean pictures cost, `extra_ms` what the
-/// defence adds to an answer.
+/// Makes the report from what was done; `out` says which samples are left out, `clean` is what the
+/// clean pictures cost, `extra_ms` what the defence adds to an answer.
 pub(super) fn summarise(
     task: &Evaluation,
-    labels: &[usize],
+    (labels, out): (&[usize], &[bool]),
     answers: &Answers,
     ledger: &Ledger,
     (clean, extra_ms): (Cost, Option<f64>),
 ) -> EvaluationReport {
-    let n = labels.len();
+    let counted = || (0..labels.len()).filter(|i| !out[*i]);
+    let n = counted().count();
     let number = |i: &usize| task.first + i;
     let standing =
         |before: usize| answers.right.iter().filter(|i| !ledger.broken(before, number(i))).count();
@@ -191,7 +194,7 @@ pub(super) fn summarise(
     };
     let right = Rate { hits: answers.right.len(), n };
     let robust = Rate { hits: standing(task.plans.len()), n };
-    let samples: Vec<SampleRow> = (0..n).map(row).collect();
+    let samples: Vec<SampleRow> = counted().map(row).collect();
     let staged = ledger.entries.iter().map(|entry| !entry.stages.is_empty());
     let lamps = lamps::survey(task, (right, robust), &samples, staged);
     EvaluationReport {
@@ -207,6 +210,7 @@ pub(super) fn summarise(
         dataset: task.dataset.id.clone(),
         first: task.first,
         n,
+        left_out: labels.len() - n,
         seed: task.plans.first().map_or(0, |plan| plan.seed),
         device: task.device.clone(),
         every: task.every,

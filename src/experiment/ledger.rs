@@ -1,14 +1,18 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
 use crate::attack::{Plan, Verdict};
-use crate::data::{atomically, read_bounded};
+use crate::data::{Lock, atomically, sha256};
 use crate::error::{Error, Result};
-use crate::experiment::evaluate::{Evaluation, State};
-use crate::experiment::report::{Cost, VERSION};
+use crate::experiment::evaluate::Evaluation;
+use crate::experiment::provenance::Origin;
+use crate::experiment::report::Cost;
+use crate::model::ModelIdentity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// What came of one attack on one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,18 +83,24 @@ impl Entry {
     }
 }
 
-/// The state file's content.
+/// The state file's content, behind its checksum.
 #[derive(Serialize, Deserialize)]
 struct Page {
     evaluation: Value,
     attacks: Vec<Entry>,
 }
 
+/// Version of the state file's layout.
+const FORMAT: u32 = 2;
+
+/// No state is larger than this.
+const MOST: u64 = 256 << 20;
+
 /// What every attack of an evaluation has done so far.
 pub(super) struct Ledger {
     /// One for each plan.
     pub entries: Vec<Entry>,
-    state: Option<State>,
+    state: Option<(PathBuf, Lock)>,
     evaluation: Value,
 }
 
@@ -98,28 +108,29 @@ pub(super) struct Ledger {
 const LARGEST: u64 = 1 << 30;
 
 impl Ledger {
-    /// Empty, or as the task's state file has it.
+    /// Empty, or as the task's state file has it; that belongs to this ledger alone as long as it
+    /// lives.
     ///
     /// # Errors
-    /// Failure, where the file is damaged; usage, where it is another evaluation's.
+    /// Failure, where the file is damaged or another run is at work on it; usage, where it is another
+    /// evaluation's.
     pub fn open(task: &Evaluation) -> Result<Self> {
-        let entries = vec![Entry::default(); task.plans.len()];
-        let state = task.state.clone();
-        let mut ledger = Self { entries, evaluation: identity(task), state };
-        let Some(State { path, .. }) = &ledger.state else { return Ok(ledger) };
-        if !path.exists() {
-            return Ok(ledger);
+        let mut entries = vec![Entry::default(); task.plans.len()];
+        let Some(path) = &task.state else {
+            return Ok(Self { entries, state: None, evaluation: Value::Null });
+        };
+        plain(path)?;
+        let lock = Lock::take(path)?;
+        let evaluation = identity(task);
+        if path.exists() {
+            let page = read(path)?;
+            same(&page.evaluation, &evaluation, path)?;
+            if page.attacks.len() != entries.len() {
+                return Err(damaged("the state does not hold every attack", path));
+            }
+            entries = page.attacks;
         }
-        let bytes = read_bounded(path, "read the state", LARGEST)?;
-        let page: Page = serde_json::from_slice(&bytes).map_err(|e| {
-            let what = format!("not a state of an evaluation: {e}");
-            Error::failure(what, path.display(), "remove it to begin anew")
-        })?;
-        same(&page.evaluation, &ledger.evaluation, path)?;
-        if page.attacks.len() == ledger.entries.len() {
-            ledger.entries = page.attacks;
-        }
-        Ok(ledger)
+        Ok(Self { entries, state: Some((path.clone(), lock)), evaluation })
     }
 
     /// Whether one of the first `before` attacks has broken this sample.
@@ -133,12 +144,67 @@ impl Ledger {
     /// # Errors
     /// Failure, where it cannot be written.
     pub fn save(&self) -> Result<()> {
-        let Some(State { path, .. }) = &self.state else { return Ok(()) };
+        let Some((path, _)) = &self.state else { return Ok(()) };
         let page = Page { evaluation: self.evaluation.clone(), attacks: self.entries.clone() };
         let text = serde_json::to_vec(&page)
             .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), path.display(), ""))?;
-        atomically(path, |file| file.write_all(&text))
+        atomically(path, |file| file.write_all(&sealed(&text)))
     }
+}
+
+/// What a sealed object begins with; the checksum and the rest of the object follow.
+const SEAL: &[u8] = b"{\"sha256\":\"";
+/// What stands between the checksum and the rest.
+const SEAM: &[u8] = b"\",";
+/// Digits of the checksum.
+const DIGITS: usize = 64;
+
+/// A JSON object with the SHA-256 of all that follows as its first field: no bit of the text can
+/// change without being noticed.
+fn sealed(object: &[u8]) -> Vec<u8> {
+    let rest = &object[1..];
+    [SEAL, sha256(rest).as_bytes(), SEAM, rest].concat()
+}
+
+/// Whether it is as [`sealed`] made it.
+fn is_whole(text: &[u8]) -> bool {
+    let parts = text.strip_prefix(SEAL).and_then(|text| text.split_at_checked(DIGITS));
+    let parts = parts.and_then(|(sum, rest)| Some((sum, rest.strip_prefix(SEAM)?)));
+    parts.is_some_and(|(sum, rest)| sha256(rest).as_bytes() == sum)
+}
+
+/// Checks that a state can be at this path: not in a pipe or on a device.
+fn plain(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let what = "the state is not a plain file";
+            Err(Error::failure(what, path.display(), "name a file, or one that is not there yet"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a state file.
+fn read(path: &Path) -> Result<Page> {
+    let fail = |e: std::io::Error| Error::io("read the state", path, &e);
+    let mut text = Vec::new();
+    File::open(path).map_err(fail)?.take(MOST + 1).read_to_end(&mut text).map_err(fail)?;
+    if text.len() as u64 > MOST {
+        return Err(damaged(format!("the state is larger than {} MiB", MOST >> 20), path));
+    }
+    if !is_whole(&text) {
+        return Err(match text.starts_with(b"{\"evaluation\":") {
+            true => damaged("the state has no checksum: an older version wrote it", path),
+            false => damaged("the state is damaged: its checksum is not that of its content", path),
+        });
+    }
+    let bad = |e: serde_json::Error| damaged(format!("not a state of an evaluation: {e}"), path);
+    serde_json::from_slice(&text).map_err(bad)
+}
+
+/// A state that is of no use.
+fn damaged(what: impl std::fmt::Display, path: &Path) -> Error {
+    Error::failure(what, path.display(), "remove it to begin anew, or restore a copy of it")
 }
 
 /// Everything that the numbers depend on.
@@ -153,16 +219,16 @@ fn identity(task: &Evaluation) -> Value {
             "seed": plan.seed,
         })
     };
+    let Origin { models, datasets } = task.origin();
     json!({
-        "version": VERSION,
+        "state": FORMAT,
         "program": env!("CARGO_PKG_VERSION"),
-        "model": task.model.card.name,
-        "weights": task.state.as_ref().map(|state| &state.weights),
+        "models": models,
+        "datasets": datasets,
         "defence": task.defence.as_ref().map(|d| {
             let (stance, draws) = (d.stance, d.draws);
             json!({ "stack": d.pipeline.stack.text(), "stance": stance, "draws": draws })
         }),
-        "dataset": task.dataset.id,
         "first": task.first,
         "n": task.range().len(),
         "batch_size": task.batch_size,
@@ -177,14 +243,31 @@ fn same(found: &Value, wanted: &Value, path: &Path) -> Result<()> {
     // Numbers may change in the last place on their way through a file: ours go the same way.
     let text = wanted.to_string();
     let wanted = serde_json::from_str(&text).unwrap_or_default();
-    match difference("", found, &wanted) {
-        None => Ok(()),
-        Some((what, found, wanted)) => Err(Error::usage(
-            format!("the state is another evaluation's: its{what} is {found}, not {wanted}"),
-            path.display(),
-            "give the same flags, or another file",
-        )),
+    let other = |what: String| {
+        let remedy = "give the same flags, or another file";
+        let what = format!("the state is another evaluation's: {what}");
+        Err(Error::usage(what, path.display(), remedy))
+    };
+    match (changed(found, &wanted), difference("", found, &wanted)) {
+        (Some(what), _) => other(what),
+        (None, Some((what, found, wanted))) => other(format!("its{what} is {found}, not {wanted}")),
+        (None, None) => Ok(()),
     }
+}
+
+/// Of networks of the same names, the first that is no longer the same, and what of it has changed.
+fn changed(found: &Value, wanted: &Value) -> Option<String> {
+    let models = |value: &Value| -> Option<Vec<ModelIdentity>> {
+        serde_json::from_value(value.get("models")?.clone()).ok()
+    };
+    let (found, wanted) = (models(found)?, models(wanted)?);
+    let pairs = found.iter().zip(&wanted).take_while(|(found, wanted)| found.name == wanted.name);
+    let (found, wanted) = pairs.into_iter().find(|(found, wanted)| found != wanted)?;
+    let what = match found.card_sha256 != wanted.card_sha256 {
+        true => "card",
+        false => "weights",
+    };
+    Some(format!("the {what} of '{}' changed since", wanted.name))
 }
 
 /// The first place where two values differ, and what stands there.
@@ -221,5 +304,47 @@ mod tests {
         assert!(told.contains("its attacks [1] epsilon is 0.2, not 0.3"), "{told}");
         assert!(check(json!({ "n": 5 })).unwrap_err().to_string().contains("attacks is null"));
         assert!(check(json!([])).is_err());
+    }
+
+    #[test]
+    fn what_changed_of_a_network_is_named() {
+        let of = |card: &str, weights: &str| {
+            let model = json!({ "name": "base", "card_sha256": card, "weights_sha256": weights });
+            json!({ "models": [model] })
+        };
+        let wanted = of("a", "b");
+        let told = |found: Value| {
+            same(&found, &wanted, Path::new("s.json")).map_err(|error| error.to_string())
+        };
+        assert!(told(wanted.clone()).is_ok());
+        assert!(told(of("c", "b")).unwrap_err().contains("the card of 'base' changed"));
+        assert!(told(of("a", "c")).unwrap_err().contains("the weights of 'base' changed"));
+        assert!(told(json!({})).unwrap_err().contains("models is null"));
+    }
+
+    #[test]
+    fn no_bit_of_a_state_changes_unnoticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.json");
+        let page = Page { evaluation: json!({ "n": 3 }), attacks: vec![Entry::default()] };
+        let text = sealed(&serde_json::to_vec(&page).unwrap());
+        let told = |text: &[u8]| {
+            std::fs::write(&path, text).unwrap();
+            read(&path).err().map(|error| error.to_string())
+        };
+        assert_eq!(told(&text), None);
+        for bit in 0..text.len() * 8 {
+            let mut flipped = text.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let told = told(&flipped).unwrap_or_default();
+            assert!(told.contains("damaged") && told.contains("remove it"), "bit {bit}: {told}");
+        }
+        for length in 0..text.len() {
+            assert!(told(&text[..length]).is_some(), "{length}");
+        }
+        assert!(told(&[&text[..], b"\n"].concat()).is_some());
+        let old = serde_json::to_vec(&page).unwrap();
+        assert!(told(&old).unwrap().contains("older version"));
+        assert!(plain(folder.path()).is_err());
     }
 }

@@ -7,6 +7,7 @@ use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
 use crate::experiment::evaluation::{EvaluationReport, Share};
+use crate::experiment::provenance::Origin;
 use crate::experiment::report::{Device, VERSION, size_short};
 use crate::metrics::Rate;
 use serde::Serialize;
@@ -105,6 +106,9 @@ pub struct LessonReport {
     pub seed: u64,
     /// The sides.
     pub sides: Vec<SideReport>,
+    /// What it is made of.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// What a lesson is run with.
@@ -162,7 +166,7 @@ pub fn teach(
     done: &mut dyn FnMut(usize, &SideReport),
 ) -> Result<LessonReport> {
     let LessonTask { lesson, n, seed, shelf, device } = task;
-    let mut sides = Vec::new();
+    let (mut sides, mut origin) = (Vec::new(), Origin::default());
     for (at, side) in lesson.sides.iter().enumerate() {
         let model = shelf.model(side.model)?;
         let defence = match side.stack()? {
@@ -177,6 +181,7 @@ pub fn teach(
         let plan = side.plan(seed)?;
         let task = Evaluation::new(model, dataset, n, plan, device.clone());
         let task = Evaluation { defence, ..task };
+        origin.join(task.origin());
         let evaluation = evaluate(&task, &mut |status| watch(at, status))?;
         let report = SideReport::new(side, evaluation);
         done(at, &report);
@@ -192,6 +197,7 @@ pub fn teach(
         n: sides.first().map_or(0, |side| side.robust.n),
         seed,
         sides,
+        origin,
     })
 }
 

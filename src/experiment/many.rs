@@ -1,6 +1,6 @@
 //! Many pictures before one model: what batches, evaluations and transfers share.
 
-use crate::attack::{Aim, Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Scores};
+use crate::attack::{Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Scores};
 use crate::attack::{Step, Victim};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -87,8 +87,7 @@ impl Many<'_> {
         answers: &Answers,
         which: impl IntoIterator<Item = usize>,
     ) -> Result<Vec<(usize, Goal)>> {
-        let there = |i: &usize| plan.aim == Aim::Class(self.labels[*i]);
-        let which = which.into_iter().filter(|i| !there(i));
+        let which = which.into_iter().filter(|i| !plan.aim.is_at(self.labels[*i]));
         which.map(|i| Ok((i, plan.aim.goal(self.labels[i], answers.scores.row(i))?))).collect()
     }
 
@@ -111,6 +110,25 @@ impl Many<'_> {
             samples: which.iter().map(|i| (self.first + i) as u64).collect(),
             crowd,
         })
+    }
+}
+
+/// Which pictures of these classes nothing can be attacked on, since every plan aims at the class
+/// that they are of: they are left out, and count neither as broken nor as robust. What the model
+/// merely takes for the target is misclassified, and counts as that.
+///
+/// # Errors
+/// Usage, where that leaves none.
+pub(super) fn left_out(plans: &[Plan], labels: &[usize]) -> Result<Vec<bool>> {
+    let at = |label: &usize| !plans.is_empty() && plans.iter().all(|p| p.aim.is_at(*label));
+    let out: Vec<bool> = labels.iter().map(at).collect();
+    match out.is_empty() || out.contains(&false) {
+        true => Ok(out),
+        false => Err(Error::usage(
+            format!("every picture of {} is of the target class already", out.len()),
+            "--target",
+            "aim at another class, or take more pictures",
+        )),
     }
 }
 

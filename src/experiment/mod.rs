@@ -15,6 +15,7 @@ mod least;
 mod ledger;
 mod lessons;
 mod many;
+mod provenance;
 mod report;
 mod roc;
 mod single;
@@ -30,7 +31,7 @@ pub use certify::{
     Within, certify, certify_all, radius,
 };
 pub use defended::{Against, Known, defend, know};
-pub use evaluate::{Defended, Evaluation, State, Status, Watch, evaluate};
+pub use evaluate::{Defended, Evaluation, Status, Watch, evaluate};
 pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
 pub use lamps::{Scene, Told, look, probe, watch};
 pub use least::{Least, least, least_told};
@@ -38,6 +39,7 @@ pub use ledger::Fate;
 pub use lessons::{
     Claim, LESSON_N, LessonReport, LessonSpec, LessonTask, Side, SideReport, shown, teach,
 };
+pub use provenance::{DataIdentity, Origin, Provenance};
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Saved, Similarity, VERSION,
     epsilon_text, size_short, size_text,

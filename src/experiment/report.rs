@@ -9,8 +9,8 @@ use crate::metrics::{EightBits, Norms};
 use crate::parameter::Settings;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Version of the JSON objects; raised when a field changes its meaning.
-pub const VERSION: u32 = 1;
+/// Version of the JSON objects; raised when a field is added or changes its meaning.
+pub const VERSION: u32 = 2;
 
 /// A model's answer to one picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
 use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, at_once, others, read};
+use crate::experiment::many::{Many, Meter, at_once, left_out, others, read};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
 use crate::metrics::Rate;
@@ -55,6 +55,8 @@ pub struct RocReport {
     pub first: usize,
     /// How many samples.
     pub n: usize,
+    /// How many of them were not attacked, since they are of the target class already.
+    pub left_out: usize,
     /// The threshold in use.
     pub threshold: f64,
     /// How it came about.
@@ -145,6 +147,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     // The clean logits are what a target is chosen by.
     let answers = many.answers(&mut victim, task.batch_size, &mut || Flow::Continue)?;
     let goals = many.goals(plan, &answers, right)?;
+    let out = left_out(&task.plans, &labels)?;
     let crowd = others(model, plan, &task.dataset, task.range());
     let mut attacked = Vec::new();
     for part in goals.chunks(at_once(plan, task.batch_size)) {
@@ -193,6 +196,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         dataset: task.dataset.id.clone(),
         first: task.first,
         n: labels.len(),
+        left_out: out.iter().filter(|out| **out).count(),
         threshold,
         basis: guard.basis.clone(),
         false_positives: refused(&clean).into(),

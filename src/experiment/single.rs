@@ -9,6 +9,7 @@ use crate::defence::jpeg;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::crowd;
 use crate::experiment::lamps::{Logbook, first};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
 use crate::experiment::trace::probabilities;
 use crate::metrics::lamps::Evidence;
@@ -32,6 +33,20 @@ pub struct Experiment {
     pub plan: Plan,
     /// Which device does the work, for the report.
     pub device: Device,
+}
+
+impl Experiment {
+    /// What it is made of: the model, the surrogate, the data; not yet its defences.
+    ///
+    /// # Errors
+    /// Failure, when the data set cannot be read.
+    pub fn origin(&self) -> Result<Origin> {
+        let mut origin = Origin::default();
+        origin.model(&self.model);
+        self.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
+        origin.data(DataIdentity::of_sample(&self.sample)?);
+        Ok(origin)
+    }
 }
 
 /// The model's answer to the clean picture.

@@ -5,7 +5,8 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::batch::Progress;
 use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, at_once, others, read};
+use crate::experiment::many::{Many, Meter, at_once, left_out, others, read};
+use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{cost, same_kind};
 use crate::metrics::Rate;
@@ -31,6 +32,16 @@ pub struct Transfer {
     pub device: Device,
 }
 
+impl Transfer {
+    /// What it is made of.
+    pub fn origin(&self) -> Origin {
+        let mut origin = Origin::default();
+        self.models.iter().for_each(|model| origin.model(model));
+        origin.data(DataIdentity::of(&self.dataset));
+        origin
+    }
+}
+
 /// Success rates by surrogate and victim, and all they depend on.
 #[derive(Clone, Debug, Serialize)]
 pub struct TransferReport {
@@ -40,8 +51,10 @@ pub struct TransferReport {
     pub models: Vec<String>,
     /// The data set.
     pub dataset: String,
-    /// Number of samples (the first ones of the data set).
+    /// Number of samples that count, of the first ones of the data set.
     pub n: usize,
+    /// How many more were left out, since they are of the target class already.
+    pub left_out: usize,
     /// The attack's identifier.
     pub attack: &'static str,
     /// The norm.
@@ -83,6 +96,8 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
     let range = 0..task.n.min(task.dataset.len());
     let (images, labels) = read(head, &task.dataset, range.clone())?;
     let (n, total) = (labels.len(), count * labels.len());
+    let out = left_out(std::slice::from_ref(plan), &labels)?;
+    let counted = out.iter().filter(|out| !**out).count();
     let all: Vec<Many<'_>> = task
         .models
         .iter()
@@ -92,7 +107,9 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         task.models.iter().map(|model| Victim::new(&model.network)).collect();
     let mut answers = Vec::new();
     for (many, victim) in all.iter().zip(&mut victims) {
-        answers.push(many.answers(victim, task.batch_size, &mut || progress(0, total))?);
+        let mut found = many.answers(victim, task.batch_size, &mut || progress(0, total))?;
+        found.right.retain(|i| !out[*i]);
+        answers.push(found);
     }
     let mut success = Vec::new();
     for (at, many) in all.iter().enumerate() {
@@ -127,7 +144,8 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         version: VERSION,
         models: task.models.iter().map(|model| model.card.name.clone()).collect(),
         dataset: task.dataset.id.clone(),
-        n,
+        n: counted,
+        left_out: n - counted,
         attack: plan.attack.id,
         norm: plan.norm,
         parameters: plan.resolved(),
@@ -135,7 +153,7 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         target: plan.aim,
         seed: plan.seed,
         device: task.device.clone(),
-        clean: answers.iter().map(|a| Rate { hits: a.right.len(), n }.into()).collect(),
+        clean: answers.iter().map(|a| Rate { hits: a.right.len(), n: counted }.into()).collect(),
         success,
         cost: cost(victims.iter(), begin),
     })

@@ -3,7 +3,7 @@
 //! The layer list uses PyTorch's names and layouts, so that a network trained there is brought here
 //! by writing a card: `param = "conv1"` means the tensors `conv1.weight` and `conv1.bias`.
 
-use crate::data::{Filter, Picture};
+use crate::data::{Filter, Picture, sha256};
 use crate::error::{Error, Result};
 use crate::model::diagnosis::{self, way};
 use crate::model::layer::Layer;
@@ -224,6 +224,19 @@ impl Card {
             (Some(_), false) => no("architecture", "layers and architecture exclude each other"),
             _ => Ok(()),
         }
+    }
+
+    /// What tells it from all others, whatever its name and however its file is laid out: the SHA-256 of
+    /// all of its fields, as JSON.
+    ///
+    /// # Errors
+    /// Failure, where it cannot be put into JSON.
+    pub fn sha256(&self) -> Result<String> {
+        let text = serde_json::to_vec(self).map_err(|e| {
+            let place = format!("card '{}'", self.name);
+            Error::failure(format!("cannot write JSON: {e}"), place, "check the card's fields")
+        })?;
+        Ok(sha256(&text))
     }
 
     /// The name for menus.

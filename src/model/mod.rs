@@ -25,8 +25,8 @@ pub use card::{Accuracy, Card, Input, Normalisation, Robust};
 pub use layer::{Layer, Padding};
 pub use network::Network;
 pub use rule::Rule;
-pub use store::{Model, catalogue, find_card, fingerprint};
-pub use weights::{Weights, floats, read_tensors, sha256, write_tensors};
+pub use store::{Model, ModelIdentity, catalogue, find_card};
+pub use weights::{Weights, floats, read_tensors, write_tensors};
 
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor};

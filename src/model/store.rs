@@ -1,14 +1,15 @@
 //! The embedded models, and models from the user's folders.
 
-use crate::data::{self, DATASETS, Dataset, memory, read_bounded};
+use crate::data::{self, DATASETS, Dataset, memory, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::model::card::Card;
 use crate::model::network::Network;
 use crate::model::sample::Spread;
 use crate::model::size::Need;
-use crate::model::weights::{Weights, sha256};
+use crate::model::weights::Weights;
 use crate::model::{foreign, probe};
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -109,26 +110,27 @@ fn read_weights(path: &Path) -> Result<Vec<u8>> {
     read_bounded(path, "read the weights", memory::budget() / 3)
 }
 
-/// What tells the weights of a model by name or path from all others: their SHA-256.
-///
-/// # Errors
-/// As [`find_card`]; failure for weights that cannot be read.
-pub fn fingerprint(name: &str) -> Result<String> {
-    let (card, path) = find_card(name)?;
-    match path {
-        Some(path) => Ok(sha256(&read_weights(&path)?)),
-        None => Ok(sha256(embedded_weights(&card).1)),
-    }
-}
-
 /// The path (for messages) and the bytes of an embedded model's weights.
 fn embedded_weights(card: &Card) -> (&'static str, &'static [u8]) {
     let found = catalogue().iter().position(|c| c.name == card.name).unwrap_or(0);
     (EMBEDDED[found].0, EMBEDDED[found].2)
 }
 
+/// What tells a model from all others, whatever its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// The name on its card.
+    pub name: String,
+    /// SHA-256 of its card: [`Card::sha256`].
+    pub card_sha256: String,
+    /// SHA-256 of its weights' file.
+    pub weights_sha256: String,
+}
+
 /// A model with its weights on a device.
 pub struct Model {
+    /// What tells it from all others.
+    pub identity: ModelIdentity,
     /// Its card.
     pub card: Card,
     /// Names of its classes.
@@ -188,7 +190,12 @@ impl Model {
         let labels = labels(&card)?;
         let note = || format!("the names of its tensors begin with '{prefix}', which is left out");
         let notes = (!prefix.is_empty()).then(note).into_iter().collect();
-        let mut model = Self { card, labels, network, notes, parameters, spreads };
+        let identity = ModelIdentity {
+            name: card.name.clone(),
+            card_sha256: card.sha256()?,
+            weights_sha256: weights.sha256().to_string(),
+        };
+        let mut model = Self { identity, card, labels, network, notes, parameters, spreads };
         probe::check(&mut model, weights)?;
         Ok(model)
     }

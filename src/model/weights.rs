@@ -1,9 +1,8 @@
 //! Weights in safetensors files: `f16`, `bf16`, `f32` or `f64` on disk, `f32` in memory.
 
-use crate::data::{atomically, memory};
+use crate::data::{atomically, memory, sha256};
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ pub struct Weights {
     /// Tensors of numbers that are not read here: of what kind, and how many numbers.
     others: BTreeMap<String, (Dtype, usize)>,
     place: String,
+    sum: String,
 }
 
 /// What tools put before every tensor's name: data-parallel training, `torch.compile`, wrappers.
@@ -39,7 +39,7 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { tensors, others, place: place.into() })
+        Ok(Self { tensors, others, place: place.into(), sum: sha256(bytes) })
     }
 
     /// The values of tensor `name`, which must have this shape.
@@ -81,6 +81,11 @@ impl Weights {
             );
         }
         Ok(values)
+    }
+
+    /// SHA-256 of the file that they were read from.
+    pub fn sha256(&self) -> &str {
+        &self.sum
     }
 
     /// Whether there is a tensor of this name.
@@ -220,9 +225,4 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>, Dtype
         .collect::<Result<Vec<_>>>()?;
     let bytes = safetensors::serialize(views, None).map_err(bad)?;
     atomically(path, |file| file.write_all(&bytes))
-}
-
-/// SHA-256 as lower-case hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

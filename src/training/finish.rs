@@ -1,10 +1,10 @@
 //! The end of a training: weights rounded to 16 bits, measured, and written beside their card.
 
 use crate::attack::{self, Flow, Norm, Plan};
-use crate::data::{Dataset, Filter, atomically};
+use crate::data::{Dataset, Filter, atomically, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
-use crate::model::{Accuracy, Card, Input, Model, Robust, Weights, sha256, write_tensors};
+use crate::model::{Accuracy, Card, Input, Model, Robust, Weights, write_tensors};
 use crate::parameter::Value;
 use crate::training::adam::Parameter;
 use crate::training::form::softplus;

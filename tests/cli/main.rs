@@ -6,7 +6,9 @@ mod errors;
 mod files;
 mod many;
 mod models;
+mod provenance;
 mod results;
+mod states;
 mod training;
 
 use assert_cmd::Command;
@@ -39,7 +41,12 @@ impl User {
 
     /// The program with these arguments, split at spaces. `{mlp}` is a small MNIST network.
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
+        Command::from_std(self.program(line))
+    }
+
+    /// The same, to be started and ended by hand.
+    fn program(&self, line: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_epsiloscope"));
         let mlp = data("peers/mlp");
         command.args(line.split_whitespace().map(|word| word.replace("{mlp}", &mlp)));
         for name in ["SEED", "THEME", "GRAPHICS", "MEMORY"] {

@@ -1,6 +1,6 @@
 //! Many samples: several attacks, a state to go on from, transfer, timing, the least ε.
 
-use crate::results::{has, timeless};
+use crate::results::{figures, has};
 use crate::{User, data};
 use safetensors::SafeTensors;
 use std::time::{Duration, Instant};
@@ -57,15 +57,7 @@ fn an_evaluation_that_was_killed_goes_on() {
     let whole = user.json(&line);
     let resumable = format!("{line} --state state.json");
     // The program itself, not the wrapper: it is killed on the way.
-    let words = resumable.split(' ').map(|w| w.replace("{mlp}", &data("peers/mlp")));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_epsiloscope"))
-        .args(words)
-        .env("EPSILOSCOPE_DEVICE", "cpu")
-        .env("HOME", user.path(""))
-        .current_dir(user.path(""))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = user.program(&resumable).stdout(std::process::Stdio::null()).spawn().unwrap();
     let begin = Instant::now();
     while !user.path("state.json").exists() && begin.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(2));
@@ -75,7 +67,7 @@ fn an_evaluation_that_was_killed_goes_on() {
     let text = std::fs::read_to_string(user.path("state.json")).unwrap();
     let state: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(state["attacks"][0]["fates"].as_object().unwrap().len() >= 4);
-    assert_eq!(timeless(user.json(&resumable)), timeless(whole));
+    assert_eq!(figures(user.json(&resumable)), figures(whole));
     user.fails(&resumable.replace("--eps 0.1", "--eps 0.2"), 2, &["state.json", "0.1, not 0.2"]);
     user.fails(&format!("{resumable} --seed 9"), 2, &["state.json", "seed is 0, not 9"]);
     user.write("state.json", "{");
@@ -193,4 +185,63 @@ fn parameters_fit_one_attack() {
     user.fails(&format!("{line}:step=3"), 2, &["step", "steps"]);
     user.fails(&format!("{line} --from 9999 --n 2"), 2, &["--n", "1..1"]);
     user.fails(&format!("evaluate {MLP} --from 10000"), 2, &["--from", "0..9999"]);
+}
+
+#[test]
+fn what_is_of_the_target_class_already_is_left_out_everywhere() {
+    let user = User::new();
+    // The same 200 samples from the data set and from a file.
+    let digits = epsiloscope::data::Dataset::load("mnist").unwrap();
+    let n = 200_usize;
+    let x: Vec<u8> = (0..n)
+        .flat_map(|i| digits.sample(i).picture.pixels().to_vec())
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    let classes: Vec<usize> = (0..n).map(|i| digits.label(i).unwrap()).collect();
+    let labels: Vec<u8> = classes.iter().flat_map(|l| (*l as i64).to_le_bytes()).collect();
+    let view = |kind, shape: &[usize], bytes| {
+        safetensors::tensor::TensorView::new(kind, shape.to_vec(), bytes).unwrap()
+    };
+    let file = safetensors::serialize(
+        [
+            ("x", view(safetensors::Dtype::F32, &[n, 1, 28, 28], &x)),
+            ("labels", view(safetensors::Dtype::I64, &[n], &labels)),
+        ],
+        None,
+    )
+    .unwrap();
+    user.write("in.safetensors", file);
+    let target = 7;
+    let left = classes.iter().filter(|class| **class == target).count();
+    assert!(left > 5);
+    let how = format!("--attack pgd:steps=10 --eps 0.1 --target {target} --seed 2");
+    let evaluate = format!("evaluate {MLP} --n {n} --batch-size 50 {how}");
+    let found = user.json(&format!("{evaluate} --json"));
+    assert_eq!((&found["n"], &found["left_out"]), (&(n - left).into(), &left.into()));
+    assert_eq!(found["samples"].as_array().unwrap().len(), n - left);
+    let inputs = "attack --model {mlp} --inputs in.safetensors --save out.safetensors";
+    let inputs = format!("{inputs} --batch-size 50 {how}");
+    let batch = user.json(&format!("{inputs} --json"));
+    assert_eq!((&batch["n"], &batch["left_out"]), (&(n - left).into(), &left.into()));
+    assert_eq!(batch["target"], serde_json::json!({ "class": target }));
+    // The same samples are right, and the same are broken.
+    let hits = |share: f64| (share * (n - left) as f64).round() as u64;
+    let clean = hits(found["clean_accuracy"].as_f64().unwrap());
+    assert_eq!(batch["correct"], clean);
+    let broken = found["attacks"][0]["broken"].clone();
+    assert_eq!((&broken["n"], &broken["hits"]), (&clean.into(), &batch["success"]));
+    assert!(broken["hits"].as_u64().unwrap() > 0, "{broken}");
+    let robust = found["robust_accuracy"].as_f64().unwrap();
+    assert_eq!(hits(robust), clean - broken["hits"].as_u64().unwrap());
+    for line in [&evaluate, &inputs] {
+        let text = user.succeeds(line);
+        assert!(text.contains(&format!("{left} ")) && text.contains("left out"), "{text}");
+    }
+    assert!(user.succeeds(&evaluate).contains("samples 0..199"));
+    // Where that leaves none, there is nothing to evaluate; the first digit is a seven.
+    let one = format!("evaluate {MLP} --n 1 {how}");
+    user.fails(&one, 2, &["--target", "every picture"]);
+    // Attacks without a target leave nothing out.
+    let untargeted = user.json(&format!("evaluate {MLP} --attack fgsm --eps 0.1 --n 20 --json"));
+    assert_eq!((&untargeted["n"], &untargeted["left_out"]), (&20.into(), &0.into()));
 }

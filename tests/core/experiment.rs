@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use epsiloscope::attack::{Extent, Flow, Norm, Plan, Unobserved, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{
-    self, Evaluation, EvaluationReport, Experiment, Report, State, Status, Transfer,
+    self, Evaluation, EvaluationReport, Experiment, Report, Status, Transfer,
 };
 use epsiloscope::model::Model;
 use epsiloscope::parameter::Value;
@@ -159,7 +159,7 @@ fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
     // Within the clean pictures, within the first attack, within the second, before the end.
     for stop in [0, asked / 4, asked / 2, asked - 1] {
         let path = folder.path().join(format!("{stop}.json"));
-        let state = Some(State { path: path.clone(), weights: "these".into() });
+        let state = Some(path.clone());
         let task = Evaluation { state: state.clone(), ..evaluation(false) };
         let mut calls = 0;
         let mut broken_off = |_: &Status| {
@@ -172,13 +172,13 @@ fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
         assert_eq!(timeless(&evaluate(&task)), whole, "{stop}");
         // Once more, with nothing left to do.
         assert_eq!(timeless(&evaluate(&task)), whole, "{stop}");
-        let weights = Some(State { path: path.clone(), weights: "others".into() });
-        let mut other = Evaluation { state, ..evaluation(false) };
+        let mut other = Evaluation { state: state.clone(), ..evaluation(false) };
+        let network = Model::load("mnist-cnn-at", &Device::flex()).unwrap();
+        let network = Evaluation { model: network, state, ..evaluation(false) };
         other.plans[1].epsilon = 0.2;
-        for (task, word) in [
-            (Evaluation { state: weights, ..evaluation(false) }, "weights"),
-            (other, "attacks [1] epsilon is 0.1, not 0.2"),
-        ] {
+        for (task, word) in
+            [(network, "models [0] name is"), (other, "attacks [1] epsilon is 0.1, not 0.2")]
+        {
             let error = experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap_err();
             assert!(error.exit_status() == 2 && error.to_string().contains(word), "{error}");
         }

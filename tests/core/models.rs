@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan, find};
-use epsiloscope::data::{Dataset, Sample};
+use epsiloscope::data::{Dataset, Sample, sha256};
 use epsiloscope::defence::DefenceSpec;
 use epsiloscope::experiment::{self, Evaluation, Experiment};
-use epsiloscope::model::{Model, catalogue, sha256};
+use epsiloscope::model::{Model, catalogue};
 use epsiloscope::parameter::Value;
 use std::path::PathBuf;
 

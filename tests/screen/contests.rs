@@ -161,6 +161,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         models: job.models.clone(),
         dataset: "mnist".into(),
         n,
+        left_out: 0,
         attack: job.plan.attack.id,
         norm: job.plan.norm,
         parameters: job.plan.settings.clone(),

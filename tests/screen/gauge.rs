@@ -66,6 +66,7 @@ fn traced() -> Update {
         dataset: "mnist".into(),
         first: 0,
         n: 100,
+        left_out: 0,
         threshold: 0.5,
         basis: "50 of 1000 samples of mnist (one in 10) exceed it".into(),
         false_positives: share(5, 90),

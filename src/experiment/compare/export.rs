@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};
 use crate::experiment::evaluation::Share;
+use crate::experiment::provenance::Provenance;
 use crate::experiment::report::{DefenceRow, Outcome, size_short, size_text};
 use std::path::Path;
 
@@ -71,9 +72,12 @@ impl CompareReport {
         match format {
             Format::Csv => Ok(self.csv()),
             Format::Markdown => Ok(self.markdown()),
-            Format::Json => serde_json::to_string_pretty(self)
-                .map(|text| format!("{text}\n"))
-                .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), "export", "")),
+            Format::Json => {
+                let provenance = Provenance::new(self.origin.clone(), &self.device, self.seed);
+                serde_json::to_string_pretty(&provenance.beside(self))
+                    .map(|text| format!("{text}\n"))
+                    .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), "export", ""))
+            }
         }
     }
 

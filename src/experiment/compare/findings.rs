@@ -5,12 +5,15 @@ use crate::attack::Plan;
 use crate::defence::Stance;
 use crate::experiment::compare::BARE;
 use crate::experiment::defended::Known;
+use crate::experiment::provenance::Origin;
 use crate::experiment::report::DefenceRow;
 use std::sync::Arc;
 
 /// One thing that was found. A defence is named as its stack's text, the bare network by [`BARE`].
 #[derive(Clone, Debug)]
 pub enum Finding {
+    /// What it is made of.
+    Origin(Origin),
     /// What a defence makes of the clean sample.
     Clean(String, Known),
     /// What came of an attack on the sample.
@@ -46,6 +49,8 @@ impl Finding {
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     rows: Vec<Row>,
+    /// What they are made of.
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +74,7 @@ impl Findings {
     /// Takes one more in.
     pub fn take(&mut self, finding: Finding) {
         match finding {
+            Finding::Origin(origin) => self.origin.join(origin),
             Finding::Clean(defence, known) => self.row_mut(&defence).known = Some(known),
             Finding::Cell(plan, row) => {
                 self.cell_mut(&row.defence, &plan, row.stance).one = Some(row.clone());
@@ -86,6 +92,7 @@ impl Findings {
 
     /// Forgets the one sample; what is known of many stays.
     pub fn forget_sample(&mut self) {
+        self.origin.datasets.clear();
         for row in &mut self.rows {
             row.known = None;
             row.cells.iter_mut().for_each(|cell| cell.one = None);

@@ -4,6 +4,7 @@ use crate::attack::{Aim, AttackSpec, Extent, Norm, Plan};
 use crate::defence::{Stack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
+use crate::experiment::provenance::Origin;
 use crate::experiment::report::{DefenceRow, Device, Outcome, Prediction, SampleRef, VERSION};
 use crate::metrics::{Rate, median};
 use crate::parameter::Settings;
@@ -68,6 +69,9 @@ pub struct CompareReport {
     pub rows: Vec<CompareRow>,
     /// What can be read off, one sentence each, the most telling first.
     pub words: Vec<String>,
+    /// What it is made of.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// An attack of a comparison.
@@ -204,6 +208,7 @@ impl Findings {
             attacks: frame.plans.iter().map(column).collect(),
             rows,
             words: Vec::new(),
+            origin: self.origin.clone(),
         };
         report.words = words::words(&report);
         report
