@@ -1,6 +1,7 @@
-//! Checkpoints: parameters and moments in one safetensors file, written whole or not at all.
+//! Checkpoints: parameters and moments in one safetensors file, written whole or not at all, with a
+//! checksum.
 
-use crate::data::read_bounded;
+use crate::data::{Digest, read_bounded};
 use crate::error::{Error, Result};
 use crate::model::{Weights, read_tensors, write_tensors};
 use crate::training::adam::Parameter;
@@ -22,24 +23,30 @@ pub struct Position {
 const LARGEST: u64 = 16 << 30;
 
 const POSITION: &str = "epsiloscope.position";
-/// The recipe's identifier, as bytes: two recipes may have the same parameters.
-const RECIPE: &str = "epsiloscope.recipe";
+/// What tells the run from others, as digits: see [`identity`].
+const RUN: &str = "epsiloscope.run";
+/// SHA-256 of all that stands in the other tensors, as digits.
+const SUM: &str = "epsiloscope.sha256";
+
+/// What tells a run from others beside its seed and length: recipe, card, data (by SHA-256) and the
+/// program's version.
+pub fn identity(recipe: &str, card: &str, data: &str) -> String {
+    let mut digest = Digest::default();
+    let pieces = [recipe, card, data, env!("CARGO_PKG_VERSION")];
+    pieces.iter().for_each(|piece| digest.piece(piece.as_bytes()));
+    digest.finish()
+}
 
 /// Writes a checkpoint of all networks of a run.
 ///
 /// # Errors
 /// Failure, when the folder is read-only or full.
-pub fn save(
-    path: &Path,
-    recipe: &str,
-    networks: &[Vec<Parameter>],
-    position: Position,
-) -> Result<()> {
+pub fn save(path: &Path, run: &str, networks: &[Vec<Parameter>], position: Position) -> Result<()> {
     let words = [position.seed, position.epochs, position.step];
     let bytes = words.iter().flat_map(|w| (*w as i64).to_le_bytes()).collect();
     let mut tensors = vec![
         (POSITION.to_string(), vec![3], bytes, Dtype::I64),
-        (RECIPE.to_string(), vec![recipe.len()], recipe.as_bytes().to_vec(), Dtype::U8),
+        (RUN.to_string(), vec![run.len()], run.as_bytes().to_vec(), Dtype::U8),
     ];
     for (at, network) in networks.iter().enumerate() {
         for p in network {
@@ -50,7 +57,24 @@ pub fn save(
             }
         }
     }
+    let entry = |(name, shape, bytes, kind): &(String, Vec<usize>, Vec<u8>, Dtype)| {
+        (name.clone(), *kind, shape.clone(), bytes.clone())
+    };
+    let sum = sum(tensors.iter().map(entry).collect());
+    tensors.push((SUM.to_string(), vec![sum.len()], sum.into_bytes(), Dtype::U8));
     write_tensors(path, &tensors)
+}
+
+/// SHA-256 of tensors, whatever their order: their names, types, shapes and bytes.
+fn sum(mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>) -> String {
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut digest = Digest::default();
+    for (name, kind, shape, bytes) in tensors {
+        digest.piece(name.as_bytes());
+        digest.piece(format!("{kind:?} {shape:?}").as_bytes());
+        digest.piece(&bytes);
+    }
+    digest.finish()
 }
 
 /// What a parameter consists of, by the suffix of each part's name.
@@ -64,7 +88,7 @@ fn parts(p: &Parameter) -> [(&'static str, &Vec<f32>); 4] {
 /// Failure, when the file is damaged or belongs to another run.
 pub fn load(
     path: &Path,
-    recipe: &str,
+    run: &str,
     networks: &mut [Vec<Parameter>],
     seed: u64,
     epochs: usize,
@@ -73,14 +97,26 @@ pub fn load(
     let place = path.display().to_string();
     let other = || {
         Error::failure(
-            "the checkpoint belongs to another run (recipe, seed or number of epochs)",
+            "the checkpoint belongs to another run (recipe, data, seed, epochs or program version)",
             &place,
             "give the same ones, or remove the checkpoint",
         )
     };
     let tensors = read_tensors(&bytes, &place)?;
     let find = |name: &str| tensors.iter().find(|(n, _)| n == name).ok_or_else(other);
-    if find(RECIPE)?.1.data() != recipe.as_bytes() {
+    let all = tensors.iter().filter(|(name, _)| name != SUM).map(|(name, view)| {
+        (name.clone(), view.dtype(), view.shape().to_vec(), view.data().to_vec())
+    });
+    let whole = sum(all.collect());
+    let seal = tensors.iter().find(|(name, _)| name == SUM).map(|(_, view)| view.data());
+    if seal != Some(whole.as_bytes()) {
+        let what = match seal {
+            Some(_) => "the checkpoint is damaged: its checksum is not that of its content",
+            None => "the checkpoint has no checksum: it is damaged, or an older version wrote it",
+        };
+        return Err(Error::failure(what, &place, "remove it to begin anew, or restore a copy"));
+    }
+    if find(RUN)?.1.data() != run.as_bytes() {
         return Err(other());
     }
     let words = find(POSITION)?.1.data().as_chunks().0;
@@ -104,4 +140,32 @@ pub fn load(
         }
     }
     Ok(words[2] as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bit_of_a_checkpoint_changes_unnoticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let networks = [vec![Parameter::new("fc.weight", &[1, 2], vec![0.5, -0.25])]];
+        let position = Position { seed: 1, epochs: 2, step: 3 };
+        save(&path, "run", &networks, position).unwrap();
+        let read = |run: &str| {
+            let mut found = [vec![Parameter::new("fc.weight", &[1, 2], vec![0.0; 2])]];
+            load(&path, run, &mut found, 1, 2).map(|step| (step, found))
+        };
+        assert_eq!(read("run"), Ok((3, networks.clone())));
+        assert!(read("other").unwrap_err().to_string().contains("another run"));
+        let bytes = std::fs::read(&path).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, flipped).unwrap();
+            // Spaces of the header may change to other white space.
+            assert!(read("run").is_err() || read("run") == Ok((3, networks.clone())), "bit {bit}");
+        }
+    }
 }

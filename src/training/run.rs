@@ -1,7 +1,7 @@
 //! The training loop.
 
 use crate::attack::Flow;
-use crate::data::{Dataset, TrainingData};
+use crate::data::{Dataset, Lock, TrainingData};
 use crate::error::{Error, Result};
 use crate::experiment;
 use crate::model::{Card, Classifier, Network, largest};
@@ -94,14 +94,16 @@ pub fn run(
     let epochs = options.epochs.unwrap_or(recipe.epochs).max(1);
     let mut trainer = Trainer::new(recipe, &data.training, options.seed, epochs, device)?;
     let checkpoint = out.join("checkpoint.safetensors");
+    let _lock = Lock::take(&checkpoint)?;
+    let identity = trainer.identity()?;
     let first = match checkpoint.exists() {
         true => {
             let networks = &mut trainer.networks;
-            checkpoint::load(&checkpoint, recipe.id, networks, options.seed, epochs)?
+            checkpoint::load(&checkpoint, &identity, networks, options.seed, epochs)?
         }
         false => 0,
     };
-    trainer.train(first, &checkpoint, watch)?;
+    trainer.train(first, (&checkpoint, &identity), watch)?;
     let cards = finish::finish(&trainer, data.test, out, info, watch)?;
     let _ = std::fs::remove_file(&checkpoint);
     Ok(cards)
@@ -164,6 +166,12 @@ impl<'a> Trainer<'a> {
         Ok(Self { recipe, card, device, seed, epochs, networks, data, batches })
     }
 
+    /// What tells this training from others beside its seed and length.
+    fn identity(&self) -> Result<String> {
+        let card = self.card.sha256()?;
+        Ok(checkpoint::identity(self.recipe.id, &card, self.data.sha256()))
+    }
+
     /// How often the epochs are gone through: once for a teacher and once for its student.
     fn phases(&self) -> usize {
         match self.recipe.method {
@@ -175,7 +183,7 @@ impl<'a> Trainer<'a> {
     fn train(
         &mut self,
         first: usize,
-        checkpoint: &Path,
+        (checkpoint, identity): (&Path, &str),
         watch: &mut dyn FnMut(&Progress) -> Flow,
     ) -> Result<()> {
         let epochs = self.epochs * self.phases();
@@ -207,7 +215,7 @@ impl<'a> Trainer<'a> {
             if stop || saved.elapsed() > BETWEEN_CHECKPOINTS {
                 let (seed, epochs) = (self.seed, self.epochs as u64);
                 let position = Position { seed, epochs, step: step as u64 + 1 };
-                checkpoint::save(checkpoint, self.recipe.id, &self.networks, position)?;
+                checkpoint::save(checkpoint, identity, &self.networks, position)?;
                 saved = Instant::now();
             }
             if stop {

@@ -93,6 +93,16 @@ fn a_checkpoint_of_another_run_is_refused() {
     // The same network by another method.
     options.recipe = "mnist-fast-at".into();
     assert!(run(&options).to_string().contains("another run"));
+    options.recipe = "mnist-cnn-at".into();
+    // The same files with one other label.
+    let labels = folder.path().join("train-labels-idx1-ubyte");
+    let old = std::fs::read(&labels).unwrap();
+    let mut new = old.clone();
+    new[8] = (new[8] + 1) % 10;
+    std::fs::write(&labels, new).unwrap();
+    assert!(run(&options).to_string().contains("another run"));
+    std::fs::write(&labels, old).unwrap();
+    assert!(run(&options).is_cancelled());
     std::fs::write(out.join("checkpoint.safetensors"), b"rubbish").unwrap();
     assert!(run(&options).to_string().contains("checkpoint.safetensors"));
 }
