@@ -4,6 +4,7 @@ mod compare;
 mod documents;
 mod errors;
 mod files;
+mod kills;
 mod many;
 mod models;
 mod provenance;

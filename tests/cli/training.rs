@@ -7,7 +7,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use std::io::{Read, Write};
 
 /// A folder with a training set in IDX files: `n` pictures whose top shows the class as a bar.
-fn digits(user: &User, n: u32) {
+pub fn digits(user: &User, n: u32) {
     let mut pictures = [0, 0, 8, 3].to_vec();
     for size in [n, 28, 28] {
         pictures.extend(size.to_be_bytes());
