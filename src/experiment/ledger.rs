@@ -1,7 +1,7 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
 use crate::attack::{Plan, Verdict};
-use crate::data::{Lock, atomically, sha256};
+use crate::data::{Lock, atomically, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::provenance::Origin;
@@ -10,8 +10,6 @@ use crate::model::ModelIdentity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What came of one attack on one sample.
@@ -104,9 +102,6 @@ pub(super) struct Ledger {
     evaluation: Value,
 }
 
-/// No state larger than this is read, in bytes.
-const LARGEST: u64 = 1 << 30;
-
 impl Ledger {
     /// Empty, or as the task's state file has it; that belongs to this ledger alone as long as it
     /// lives.
@@ -186,12 +181,7 @@ fn plain(path: &Path) -> Result<()> {
 
 /// Reads a state file.
 fn read(path: &Path) -> Result<Page> {
-    let fail = |e: std::io::Error| Error::io("read the state", path, &e);
-    let mut text = Vec::new();
-    File::open(path).map_err(fail)?.take(MOST + 1).read_to_end(&mut text).map_err(fail)?;
-    if text.len() as u64 > MOST {
-        return Err(damaged(format!("the state is larger than {} MiB", MOST >> 20), path));
-    }
+    let text = read_bounded(path, "read the state", MOST)?;
     if !is_whole(&text) {
         return Err(match text.starts_with(b"{\"evaluation\":") {
             true => damaged("the state has no checksum: an older version wrote it", path),

@@ -1,7 +1,7 @@
 //! Checkpoints: parameters and moments in one safetensors file, written whole or not at all, with a
 //! checksum.
 
-use crate::data::{Digest, read_bounded};
+use crate::data::{Digest, memory, read_bounded};
 use crate::error::{Error, Result};
 use crate::model::{Weights, read_tensors, write_tensors};
 use crate::training::adam::Parameter;
@@ -18,9 +18,6 @@ pub struct Position {
     /// The next step, counted from 0 over all epochs.
     pub step: u64,
 }
-
-/// No checkpoint larger than this is read, in bytes.
-const LARGEST: u64 = 16 << 30;
 
 const POSITION: &str = "epsiloscope.position";
 /// What tells the run from others, as digits: see [`identity`].
@@ -93,7 +90,7 @@ pub fn load(
     seed: u64,
     epochs: usize,
 ) -> Result<usize> {
-    let bytes = read_bounded(path, "read the checkpoint", LARGEST)?;
+    let bytes = read_bounded(path, "read the checkpoint", memory::budget() / 2)?;
     let place = path.display().to_string();
     let other = || {
         Error::failure(

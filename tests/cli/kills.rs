@@ -136,9 +136,9 @@ fn a_comparison_leaves_the_table_before_it_or_a_whole_one() {
 fn a_training_ends_in_the_same_bytes() {
     use rustix::process::{Pid, Signal, kill_process};
     let user = User::new();
-    crate::training::digits(&user, 1000);
+    crate::training::digits(&user, 300);
     let line = |out: &str| {
-        format!("train --recipe mnist-mlp --epochs 40 --data digits --seed 3 --out {out}")
+        format!("train --recipe mnist-mlp --epochs 60 --data digits --seed 3 --out {out}")
     };
     let (_, longest) = timed(&user, &line("whole"));
     let made = |out: &str| {
