@@ -23,3 +23,5 @@ mod monkey;
 mod pty;
 #[path = "screen/snapshots.rs"]
 mod snapshots;
+#[path = "screen/verdicts.rs"]
+mod verdicts;

@@ -7,6 +7,7 @@
 //! succeeds at ε where what it found is no farther away.
 
 use crate::attack::goal::Goal;
+use crate::attack::note::Note;
 use crate::attack::objective::Scores;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Victim;
@@ -32,7 +33,7 @@ pub struct Verdict {
     /// How often the attack asked about each picture.
     pub queries: Vec<u64>,
     /// What else the attack tells.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Which stage broke each picture, for an attack of several stages; else empty.
     pub stages: Vec<Option<&'static str>>,
 }

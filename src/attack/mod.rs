@@ -12,6 +12,7 @@ mod judge;
 mod l1;
 mod methods;
 mod norm;
+mod note;
 mod objective;
 mod observer;
 mod oracle;
@@ -25,6 +26,7 @@ pub use dlr::{Dlr, DlrBy};
 pub use goal::{Aim, Goal};
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
+pub use note::Note;
 pub use objective::{
     CrossEntropy, Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, margin, softmax,
 };

@@ -1,7 +1,9 @@
 //! What an attack is given and what it hands back.
 
 use crate::attack::goal::{Aim, Goal};
+use crate::attack::methods::autoattack;
 use crate::attack::norm::{Budget, Norm};
+use crate::attack::note::Note;
 use crate::attack::registry::{AttackSpec, Extent, Knowledge, find};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
@@ -72,8 +74,8 @@ pub struct Attempt {
     /// How often the model was asked about each picture (a gradient's forward pass counts too);
     /// N of them.
     pub queries: Vec<u64>,
-    /// What else is worth telling: a fooling rate, a flag. One line each.
-    pub notes: Vec<String>,
+    /// What else is worth telling: a fooling rate, a flag.
+    pub notes: Vec<Note>,
     /// For an attack of several stages, which one broke each picture; else empty.
     pub stages: Vec<Option<&'static str>>,
 }
@@ -151,6 +153,14 @@ impl Plan {
     /// The parameters with every `auto` written out as the number it stands for.
     pub fn resolved(&self) -> Settings {
         self.settings.resolved(self.attack.params, self.epsilon, self.norm.id())
+    }
+
+    /// The attacks that it is made of, in their order: itself, where it has no stages.
+    pub fn stages(&self) -> Vec<Self> {
+        match self.attack.id {
+            "autoattack" => autoattack::stages(self),
+            _ => vec![self.clone()],
+        }
     }
 
     /// The ε that decides about success, for pictures of this many values. None where the attack is

@@ -10,8 +10,8 @@ use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{
-    self, Against, Experiment, Least, Norms, Origin, Outcome, Prediction, Provenance, Report,
-    Saved, Scene, hints,
+    self, Against, Experiment, Least, Norms, Origin, Prediction, Provenance, Report, Saved, Scene,
+    hints,
 };
 use crate::model;
 use crate::printable::printable;
@@ -205,12 +205,9 @@ fn print(
         show::print(&pictures, context.config.graphics)?;
     }
     let out = &mut context.out;
-    let (style, glyph) = match (report.attacked, report.success) {
-        (false, _) => (Style::Strong, "–"),
-        (true, true) => (Style::Fooled, "✗"),
-        (true, false) => (Style::Holds, "✓"),
-    };
-    out.line(&out.paint(style, &format!("{glyph} {}", report.sentence())))?;
+    let outcome = report.outcome();
+    let style = if outcome.holds() { Style::Holds } else { Style::Fooled };
+    out.line(&out.paint(style, &format!("{} {}", outcome.glyph(), report.sentence())))?;
     let answer = |p: &Prediction| p.text(1);
     let truth = if report.label_is_truth { "truth" } else { "model's own answer" };
     let seen = &report.similarity;
@@ -292,19 +289,13 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
     let mut table = vec![head.map(str::to_string).to_vec()];
     for row in rows {
         let answer = |p: &Prediction| p.text(0);
-        let outcome = match row.outcome {
-            Outcome::Right => "✓ right",
-            Outcome::Fooled => "✗ fooled",
-            Outcome::Wrong => "– wrong on the clean picture",
-            Outcome::Detected => "✓ detected",
-            Outcome::Abstained => "✓ abstained",
-        };
+        let beyond = if row.is_beyond() { ", fooled beyond ε" } else { "" };
         table.push(vec![
             row.name.clone(),
             row.stance.to_string(),
             answer(&row.clean),
             answer(&row.adversarial),
-            outcome.to_string(),
+            format!("{} {}{beyond}", row.outcome.glyph(), row.outcome.word()),
             row.held.map_or("–".into(), |held| format!("{} of {}", held.hits, held.n)),
             experiment::size_text(report.norm, row.distance.into()),
             format!("{:.2}", row.extra_ms),

@@ -287,7 +287,8 @@ pub struct TransferArgs {
 /// `lessons`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without ID: the list. A lesson is shown where its numbers differ beyond their 95 % intervals.
+Without ID: the list. A lesson is shown where its numbers differ
+significantly, sample by sample (McNemar's exact test, p < 0.05).
 
 Examples:
   epsiloscope lessons jpeg

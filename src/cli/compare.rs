@@ -11,7 +11,7 @@ use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::compare::{
     BATCH, COUNTED, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort,
-    compare_many, compare_one, customary, parse_attack,
+    TESTED, compare_many, compare_one, customary, parse_attack,
 };
 use crate::experiment::{SampleRef, hints};
 use crate::model::{self, Model};
@@ -191,6 +191,7 @@ fn print(report: &CompareReport, out: &mut Output) -> Result<()> {
         out.table(&report.many_table())?;
         let words = format!("robust accuracy with its 95 % interval: {COUNTED}");
         out.line(&out.paint(Style::Faint, &words))?;
+        out.line(&out.paint(Style::Faint, TESTED))?;
     }
     out.line("")?;
     for words in &report.words {

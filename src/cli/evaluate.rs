@@ -176,7 +176,7 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
             out.line(&format!("{}: {note}", attack.attack))?;
         }
         if let Some(more) = attack.notes.len().checked_sub(NOTES).filter(|more| *more > 0) {
-            out.line(&format!("{}: {more} more notes of other batches in --json", attack.attack))?;
+            out.line(&format!("{}: {more} more notes in --json", attack.attack))?;
         }
     }
     if report.left_out > 0 {

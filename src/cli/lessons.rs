@@ -93,8 +93,12 @@ fn print(lesson: &LessonSpec, report: &LessonReport, out: &mut Output) -> Result
     out.table(&rows)?;
     let (style, word) = match report.shown {
         true => (Style::Holds, "✓ shown"),
-        false => (Style::Fooled, "✗ not shown beyond the intervals"),
+        false => (Style::Fooled, "✗ not shown: no significant difference"),
     };
+    for contrast in &report.contrasts {
+        let (more, less) = (contrast.more, contrast.less);
+        out.line(&format!("'{more}' against '{less}': {}", contrast.contrast))?;
+    }
     let model = &report.sides[0].evaluation;
     out.line(&format!(
         "{} on {} n={} seed {}  ({})\n",

@@ -1,6 +1,6 @@
 //! A batch of pictures of the user's own.
 
-use crate::attack::{Flow, Plan, Victim};
+use crate::attack::{Flow, Note, Plan, Victim};
 use crate::error::{Error, Result};
 use crate::experiment::hints;
 use crate::experiment::many::{Many, Meter, at_once, left_out};
@@ -96,7 +96,7 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
         cost: Cost::default(),
     };
     let goals = many.goals(&batch.plan, &answers, answers.right.iter().copied())?;
-    let mut done = n - goals.len();
+    let (mut done, mut notes) = (n - goals.len(), Vec::new());
     for part in goals.chunks(at_once(&batch.plan, batch.batch_size)) {
         let problem = many.problem(&batch.plan, part, None)?;
         let mut tell = |share: f64, _| progress(done + (share * part.len() as f64) as usize, n);
@@ -114,13 +114,13 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
             report.queries[*i] = verdict.queries[row];
             (report.l2[*i], report.linf[*i]) = (sizes.l2, sizes.linf);
         }
-        report.notes.extend(verdict.notes);
-        report.notes.dedup();
+        Note::add_up(&mut notes, verdict.notes);
         done += part.len();
         if progress(done, n) == Flow::Stop && done < n {
             return Err(Error::cancelled());
         }
     }
+    report.notes = Note::texts(&notes);
     report.cost = cost([&victim].into_iter().chain(&surrogate), begin);
     Ok(report)
 }

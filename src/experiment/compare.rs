@@ -8,11 +8,11 @@ mod one;
 mod report;
 mod words;
 
-pub use export::{COUNTED, Format, LEGEND, glyph, word};
+pub use export::{COUNTED, Format, LEGEND, TESTED};
 pub use findings::{Finding, Findings};
 pub use many::{BATCH, compare_many};
 pub use one::compare_one;
-pub use report::{Column, CompareReport, CompareRow, Frame, Sort, Tally, attack_name, holds};
+pub use report::{Column, CompareReport, CompareRow, Frame, PairedTest, Sort, Tally, attack_name};
 
 use crate::attack::{self, AttackSpec, Flow, Norm, Plan, suggested};
 use crate::data::{Dataset, Sample};

@@ -148,7 +148,7 @@ pub fn defend(
         _ if wrong => Outcome::Wrong,
         Some(true) => Outcome::Detected,
         Some(false) => Outcome::Abstained,
-        None => report.outcome(known.clean.label, answer.prediction.label, distance),
+        None => report.outcome_of(known.clean.label, answer.prediction.label, distance),
     };
     let goal = report.goal();
     let held = pipeline.is_random().then(|| answer.held(goal));

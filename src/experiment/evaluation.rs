@@ -1,6 +1,6 @@
 //! What an evaluation found: serialised as it stands for `--json`.
 
-use crate::attack::{Aim, Extent, Norm, Plan};
+use crate::attack::{Aim, Extent, Norm, Note, Plan};
 use crate::defence::Stance;
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::lamps;
@@ -270,7 +270,7 @@ fn attack_row(
             true => Vec::new(),
             false => entry.stages.iter().map(stage).collect(),
         },
-        notes: entry.notes.clone(),
+        notes: Note::texts(&entry.notes),
         cost: entry.cost,
     }
 }

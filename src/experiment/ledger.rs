@@ -1,6 +1,6 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
-use crate::attack::{Plan, Verdict};
+use crate::attack::{Note, Plan, Verdict};
 use crate::data::{Lock, atomically, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::Evaluation;
@@ -39,8 +39,8 @@ pub(super) struct Entry {
     pub fates: BTreeMap<usize, Fate>,
     /// The names of its stages, if it has any.
     pub stages: Vec<String>,
-    /// What else it tells.
-    pub notes: Vec<String>,
+    /// What else it tells, counted over the samples so far.
+    pub notes: Vec<Note>,
     /// What it has cost.
     pub cost: Cost,
 }
@@ -72,9 +72,7 @@ impl Entry {
         if !stages.is_empty() {
             self.stages = stages.iter().map(|stage| stage.to_string()).collect();
         }
-        self.notes.extend(verdict.notes);
-        self.notes.sort();
-        self.notes.dedup();
+        Note::add_up(&mut self.notes, verdict.notes);
         self.cost.forward += cost.forward;
         self.cost.backward += cost.backward;
         self.cost.seconds += cost.seconds;

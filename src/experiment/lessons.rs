@@ -9,7 +9,7 @@ use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
 use crate::experiment::evaluation::{EvaluationReport, Share};
 use crate::experiment::provenance::Origin;
 use crate::experiment::report::{Device, VERSION, size_short};
-use crate::metrics::Rate;
+use crate::metrics::{Contrast, Paired, Rate};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -38,9 +38,9 @@ pub struct Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Claim {
-    /// The last side's robust accuracy lies below the first's, beyond both intervals.
+    /// The last side's robust accuracy lies significantly below the first's.
     Falls,
-    /// The last side's robust accuracy lies above that of every other side, beyond the intervals.
+    /// The last side's robust accuracy lies significantly above that of every other side.
     Gains,
 }
 
@@ -87,6 +87,18 @@ pub struct SideReport {
     pub evaluation: EvaluationReport,
 }
 
+/// Two sides of which the first has to have the larger robust accuracy.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LessonContrast {
+    /// The side that has to hold more often.
+    pub more: &'static str,
+    /// The side that has to hold less often.
+    pub less: &'static str,
+    /// The two compared, sample by sample where the samples are the same.
+    #[serde(flatten)]
+    pub contrast: Contrast,
+}
+
 /// A lesson with its numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct LessonReport {
@@ -98,8 +110,10 @@ pub struct LessonReport {
     pub title: &'static str,
     /// What the numbers have to show.
     pub claim: Claim,
-    /// Whether they do, on these samples.
+    /// Whether they do, on these samples: each of the contrasts is significant.
     pub shown: bool,
+    /// What has to differ.
+    pub contrasts: Vec<LessonContrast>,
     /// Number of samples.
     pub n: usize,
     /// The seed.
@@ -194,6 +208,7 @@ pub fn teach(
         title: lesson.title,
         claim: lesson.claim,
         shown,
+        contrasts: contrasts(lesson.claim, &sides),
         n: sides.first().map_or(0, |side| side.robust.n),
         seed,
         sides,
@@ -218,13 +233,37 @@ impl SideReport {
     }
 }
 
-/// Whether the sides show what they have to, beyond their 95 % intervals.
+/// Whether the sides show what they have to: every contrast is significant.
 pub fn shown(claim: Claim, sides: &[SideReport]) -> bool {
-    let [first @ .., last] = sides else { return false };
-    let below =
-        |low: &SideReport, high: &SideReport| low.robust.interval[1] < high.robust.interval[0];
+    let contrasts = contrasts(claim, sides);
+    !contrasts.is_empty() && contrasts.iter().all(|contrast| contrast.contrast.is_more())
+}
+
+/// What has to differ for a claim to be shown.
+pub fn contrasts(claim: Claim, sides: &[SideReport]) -> Vec<LessonContrast> {
+    let [first @ .., last] = sides else { return Vec::new() };
+    let contrast = |more: &SideReport, less: &SideReport| LessonContrast {
+        more: more.label,
+        less: less.label,
+        contrast: contrast(&more.evaluation, &less.evaluation),
+    };
     match claim {
-        Claim::Falls => first.first().is_some_and(|first| below(last, first)),
-        Claim::Gains => !first.is_empty() && first.iter().all(|side| below(side, last)),
+        Claim::Falls => first.first().map(|first| contrast(first, last)).into_iter().collect(),
+        Claim::Gains => first.iter().map(|side| contrast(last, side)).collect(),
     }
+}
+
+/// Two evaluations compared: sample by sample where they are over the same ones.
+fn contrast(first: &EvaluationReport, second: &EvaluationReport) -> Contrast {
+    let indices =
+        |of: &EvaluationReport| of.samples.iter().map(|row| row.index).collect::<Vec<_>>();
+    let robust =
+        |of: &EvaluationReport| of.samples.iter().map(|row| row.robust).collect::<Vec<_>>();
+    let same = first.dataset == second.dataset && indices(first) == indices(second);
+    let paired = Paired::new(&robust(first), &robust(second)).filter(|_| same);
+    let rate = |of: &EvaluationReport| Rate {
+        hits: of.samples.iter().filter(|row| row.robust).count(),
+        n: of.samples.len(),
+    };
+    paired.map_or_else(|| Contrast::Unpaired(rate(first), rate(second)), Contrast::Paired)
 }

@@ -37,12 +37,13 @@ pub use lamps::{Scene, Told, look, probe, watch};
 pub use least::{Least, least, least_told};
 pub use ledger::Fate;
 pub use lessons::{
-    Claim, LESSON_N, LessonReport, LessonSpec, LessonTask, Side, SideReport, shown, teach,
+    Claim, LESSON_N, LessonContrast, LessonReport, LessonSpec, LessonTask, Side, SideReport,
+    contrasts, shown, teach,
 };
 pub use provenance::{DataIdentity, Origin, Provenance};
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Saved, Similarity, VERSION,
-    epsilon_text, size_short, size_text,
+    epsilon_text, is_near, outcome_of, size_short, size_text,
 };
 pub use roc::{RocPoint, RocReport, curve, roc};
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};

@@ -107,6 +107,53 @@ pub enum Outcome {
     Abstained,
 }
 
+impl Outcome {
+    /// Whether the attack did not get what it wanted. What was wrong before does not hold.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Right | Self::Detected | Self::Abstained)
+    }
+
+    /// The outcome in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Fooled => "fooled",
+            Self::Wrong => "wrong before",
+            Self::Detected => "detected",
+            Self::Abstained => "abstained",
+        }
+    }
+
+    /// The outcome in a sign, the same in every pane, table and report.
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Right => "✓",
+            Self::Fooled => "✗",
+            Self::Wrong => "!",
+            Self::Detected => "⚑",
+            Self::Abstained => "?",
+        }
+    }
+}
+
+/// How an answer to an attacked picture ends that is no refusal: `right`, whether the clean picture
+/// was predicted rightly; `reached`, whether the goal was reached; `near`, whether within ε.
+pub fn outcome_of(right: bool, reached: bool, near: bool) -> Outcome {
+    match (right, reached && near) {
+        (false, _) => Outcome::Wrong,
+        (true, true) => Outcome::Fooled,
+        (true, false) => Outcome::Right,
+    }
+}
+
+/// Whether a distance is within ε, where ε judges it afterwards.
+pub fn is_near(extent: Extent, epsilon: Option<f64>, distance: f32) -> bool {
+    match (extent, epsilon) {
+        (Extent::Least, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
+        _ => true,
+    }
+}
+
 /// One defence against one attack on one sample.
 #[derive(Clone, Debug, Serialize)]
 pub struct DefenceRow {
@@ -138,6 +185,13 @@ pub struct DefenceRow {
     /// The attacked picture.
     #[serde(skip)]
     pub picture: Picture,
+}
+
+impl DefenceRow {
+    /// Whether the attack reached its goal, but only beyond ε.
+    pub fn is_beyond(&self) -> bool {
+        self.outcome == Outcome::Right && self.lamps.reached
+    }
 }
 
 /// The attacked picture as it was saved.
@@ -251,21 +305,26 @@ impl Report {
     pub fn judge(&self, row: &DefenceRow) -> DefenceRow {
         let outcome = match row.outcome {
             Outcome::Detected | Outcome::Abstained => row.outcome,
-            _ => self.outcome(row.clean.label, row.adversarial.label, row.distance),
+            _ => self.outcome_of(row.clean.label, row.adversarial.label, row.distance),
         };
         let mut row = DefenceRow { outcome, ..row.clone() };
         (row.lamps.success, row.lamps.epsilon) = (outcome == Outcome::Fooled, self.epsilon);
         row
     }
 
+    /// How the attack on the bare network ended.
+    pub fn outcome(&self) -> Outcome {
+        outcome_of(self.attacked, self.success, true)
+    }
+
+    /// Whether it reached its goal, but only beyond ε.
+    pub fn is_beyond(&self) -> bool {
+        self.outcome() == Outcome::Right && self.reached
+    }
+
     /// How an answer to the clean picture and one to an attacked picture so far away end.
-    pub(super) fn outcome(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
-        let there = self.near(distance) && self.goal().reached(attacked);
-        match (clean == self.label, there) {
-            (false, _) => Outcome::Wrong,
-            (true, true) => Outcome::Fooled,
-            (true, false) => Outcome::Right,
-        }
+    pub fn outcome_of(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
+        outcome_of(clean == self.label, self.goal().reached(attacked), self.near(distance))
     }
 
     /// The attacked picture and its original as PNG files hold them.
@@ -283,10 +342,7 @@ impl Report {
 
     /// Whether a distance is within ε, where ε judges it afterwards.
     fn near(&self, distance: f32) -> bool {
-        match (self.extent, self.epsilon) {
-            (Extent::Least, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
-            _ => true,
-        }
+        is_near(self.extent, self.epsilon, distance)
     }
 
     /// The result as one sentence.

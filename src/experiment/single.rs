@@ -1,8 +1,8 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    Budget, Decision, Goal, NON_FINITE, Observer, Plan, Problem, Score, Scores, Verdict, Victim,
-    attempt, judge, launch,
+    Budget, Decision, Goal, NON_FINITE, Note, Observer, Plan, Problem, Score, Scores, Verdict,
+    Victim, attempt, judge, launch,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
@@ -325,7 +325,7 @@ impl Found {
             reached: verdict.reached[0],
             distance: verdict.distance[0],
             queries: verdict.queries[0],
-            notes: verdict.notes,
+            notes: Note::texts(&verdict.notes),
             stage: verdict.stages.first().copied().flatten(),
         })
     }

@@ -3,11 +3,13 @@
 mod binomial;
 mod eight_bits;
 pub mod lamps;
+mod paired;
 mod rate;
 mod similarity;
 
 pub use binomial::{least_share, normal_quantile, tail};
 pub use eight_bits::EightBits;
+pub use paired::{Contrast, Paired, SIGNIFICANCE, mcnemar};
 pub use rate::{Rate, median, wilson};
 pub use similarity::{psnr, ssim};
 

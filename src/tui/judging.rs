@@ -1,8 +1,9 @@
 //! ε as a judge: for attacks that do not look at ε while they search, another ε needs no other run.
 
 use super::app::{App, Run};
-use crate::attack::Extent;
+use crate::attack::{Extent, Goal};
 use crate::engine::RunJob;
+use crate::experiment::{Outcome, Point, is_near, outcome_of};
 use std::sync::Arc;
 
 /// Whether ε decides what the attack does, and not only what is made of it.
@@ -21,6 +22,22 @@ impl Run {
         };
         self.rows.iter_mut().for_each(|row| *row = Arc::new(report.judge(row)));
         self.report = Some(report);
+    }
+
+    /// How the answer at an iteration ends, that of the result where none is given, and whether the
+    /// goal is reached beyond ε only. Every pane takes its sign and its colour from here.
+    pub fn outcome(&self, at: Option<&Point>) -> Option<(Outcome, bool)> {
+        let Some(point) = at else {
+            return self.report.as_ref().map(|report| (report.outcome(), report.is_beyond()));
+        };
+        let (clean, plan) = (self.clean.as_ref()?, &self.job.plan);
+        let goal = plan.aim.goal(clean.label, &clean.logits);
+        let goal = goal.unwrap_or(Goal::Untargeted { truth: clean.label });
+        let reached = goal.reached(point.label);
+        let epsilon = plan.threshold(clean.picture.pixels().len());
+        let near = is_near(plan.attack.extent, epsilon, point.size);
+        let outcome = outcome_of(clean.prediction.label == clean.label, reached, near);
+        Some((outcome, outcome == Outcome::Right && reached))
     }
 
     /// How far the attack found a way, where it searches for the least perturbation.

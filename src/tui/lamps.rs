@@ -9,6 +9,9 @@ use crate::experiment::{DefenceRow, size_text};
 use crate::metrics::lamps::{Colour, Cure, Evidence, LAMPS, Lamp, Probe, Verdict, light};
 use std::sync::Arc;
 
+/// What the bare network is called beside defences.
+const BARE: &str = "no defence";
+
 /// Something the model is asked on demand.
 #[derive(Clone, Debug)]
 pub struct Asking {
@@ -42,9 +45,12 @@ impl Lit {
         self.shown.first().map_or_else(String::new, told)
     }
 
-    /// Why.
-    pub fn brief(&self) -> String {
-        self.shown.first().map_or_else(String::new, |(_, verdict)| verdict.reason.clone())
+    /// Why, without of what; none where that is a defence, whose reason would read as the bare
+    /// network's.
+    pub fn brief(&self) -> Option<String> {
+        let bare = |of: &str| of.is_empty() || of == BARE;
+        let (_, verdict) = self.shown.first().filter(|(of, _)| bare(of))?;
+        Some(verdict.reason.clone())
     }
 
     /// What settles the worst, where something does.
@@ -74,7 +80,7 @@ pub fn lit(app: &App) -> Vec<Lit> {
         return Vec::new();
     };
     let rows = rows(app);
-    let bare = if rows.is_empty() { "" } else { "no defence" };
+    let bare = if rows.is_empty() { "" } else { BARE };
     let mut all = vec![(bare.to_string(), light(&report.lamps))];
     all.extend(rows.iter().map(|row| (format!("{}, {}", row.name, row.stance), light(&row.lamps))));
     let of = |lamp: &'static Lamp| {

@@ -9,7 +9,7 @@ use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
 use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
 use epsiloscope::experiment::compare::{
     BARE, CompareReport, Comparison, Finding, Findings, Format, Frame, Sort, compare_many,
-    compare_one, customary, holds, parse_attack,
+    compare_one, customary, parse_attack,
 };
 use epsiloscope::experiment::{
     self, Cost, DefenceRow, Defended, Evaluation, Outcome, Prediction, SampleRef,
@@ -91,7 +91,7 @@ fn one_sample_of_many_is_the_sample_alone() {
         for (plan, stance) in task.plans.iter().flat_map(|plan| BOTH.map(|stance| (plan, stance))) {
             let cell = single.cell(stack, plan, stance).unwrap();
             let held = counted.held(stack, plan, stance);
-            assert_eq!(held, [holds(cell.outcome)], "{stack} {} {stance}", plan.attack.id);
+            assert_eq!(held, [cell.outcome.holds()], "{stack} {} {stance}", plan.attack.id);
             outcomes.push(held[0]);
         }
     }
@@ -211,7 +211,7 @@ fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
         Prediction { label: 7, name: "7".into(), confidence: 0.9, probabilities: Vec::new() };
     let fooled =
         Prediction { label: 2, name: "2".into(), confidence: 0.8, probabilities: Vec::new() };
-    let adversarial = if holds(outcome) { clean.clone() } else { fooled };
+    let adversarial = if outcome.holds() { clean.clone() } else { fooled };
     Arc::new(DefenceRow {
         defence: defence.into(),
         name: defence.into(),

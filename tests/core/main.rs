@@ -18,6 +18,7 @@ mod lessons;
 mod masks;
 mod models;
 mod nets;
+mod notes;
 mod pipeline;
 mod registry;
 mod sample;

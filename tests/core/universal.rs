@@ -61,7 +61,7 @@ fn a_crowd_teaches_one_perturbation_that_all_pictures_get() {
             let one = problem(&net, greyish(1, &device), norm, epsilon, false);
             let one = Problem { crowd, ..one };
             assert_eq!(values(&attack(&plan, &net, &one).0.images), after[..64], "{inner}");
-            let note = &verdict.notes[0];
+            let note = &verdict.notes[0].text().unwrap();
             assert!(note.contains("of the 12 pictures"), "{note}");
         }
     }
@@ -99,7 +99,7 @@ fn a_patch_of_the_whole_picture_hides_it_and_a_small_one_leaves_the_rest() {
     assert!(whole.chunks(64).all(|picture| picture == &whole[..64]));
     let small = sized(0.1);
     assert!(small.distance.iter().all(|n| (1.0..=16.0).contains(n)), "{:?}", small.distance);
-    assert!(small.notes[0].contains("of 80 fresh placements"), "{}", small.notes[0]);
+    assert!(small.notes[0].text().unwrap().contains("of 80 fresh placements"), "{:?}", small.notes);
 }
 
 /// How many of the first ten digits fall.

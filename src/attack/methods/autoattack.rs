@@ -4,16 +4,17 @@
 //! The stages, their order and their budgets are the published ones. Two things differ, and neither
 //! changes what is broken: inside a stage a picture leaves at its first success instead of being made
 //! worse, and every picture draws its own random numbers. The published code's warnings are notes
-//! here, one line each, beginning with "flag:".
+//! here, one line each, beginning with "flag:"; they count over all batches.
 //!
 //! A picture that stands is handed out as the first stage left it: inside the ball, at the largest
 //! loss that was found.
 
 use crate::attack::dlr::Dlr;
 use crate::attack::norm::Norm;
+use crate::attack::note::Note;
 use crate::attack::observer::{Flow, Observer, Stage, Step};
 use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
+use crate::attack::problem::{Attempt, Plan, Problem};
 use crate::attack::registry::{AttackSpec, Extent, Run, find};
 use crate::attack::rows::Rows;
 use crate::attack::trial::Trial;
@@ -64,11 +65,7 @@ fn autoattack(
     watcher: &mut dyn Observer,
 ) -> Result<Attempt> {
     let version = settings.choice("version");
-    let stages = match version {
-        "plus" => PLUS,
-        "rand" => RAND,
-        _ => STANDARD,
-    };
+    let stages = of(version);
     let mut flags = Flags::before(oracle, problem, version, watcher)?;
     let mut queries = flags.queries.clone();
     let mut images = Rows::read(&problem.images)?;
@@ -98,6 +95,37 @@ fn autoattack(
     attempt.notes = flags.notes;
     attempt.stages = broken;
     Ok(attempt)
+}
+
+/// The stages of a version.
+fn of(version: &str) -> &'static [&'static str] {
+    match version {
+        "plus" => PLUS,
+        "rand" => RAND,
+        _ => STANDARD,
+    }
+}
+
+/// The stages with these settings of the ensemble, each as an attack of its own.
+pub(in crate::attack) fn stages(plan: &Plan) -> Vec<Plan> {
+    let version = plan.settings.choice("version");
+    let stage = |name: &&str| {
+        let attack = find(name).ok()?;
+        let settings = settings_of(attack, version, plan.norm, &plan.settings);
+        Some(Plan { attack, settings, ..plan.clone() })
+    };
+    of(version).iter().filter_map(stage).collect()
+}
+
+/// A stage's defaults with its budgets.
+fn settings_of(spec: &AttackSpec, version: &str, norm: Norm, settings: &Settings) -> Settings {
+    let mut chosen = Settings::defaults(spec.params);
+    for (id, value) in budget(spec.id, version, norm, settings).iter() {
+        if spec.params.iter().any(|param| param.id == id) {
+            chosen.set(id, value);
+        }
+    }
+    chosen
 }
 
 /// What a stage left behind.
@@ -136,12 +164,7 @@ fn run(
     relay: &mut Relay<'_>,
 ) -> Result<Left> {
     let spec = find(name)?;
-    let mut chosen = Settings::defaults(spec.params);
-    for (id, value) in budget(name, version, part.budget.norm, settings).iter() {
-        if spec.params.iter().any(|param| param.id == id) {
-            chosen.set(id, value);
-        }
-    }
+    let chosen = settings_of(spec, version, part.budget.norm, settings);
     let attempt = match spec.run {
         Run::Decision(run) => run(oracle, part, &chosen, relay)?,
         Run::Score(run) => run(oracle, part, &chosen, relay)?,
@@ -185,7 +208,7 @@ impl Observer for Relay<'_> {
 
 /// The warnings of the published code.
 struct Flags {
-    notes: Vec<String>,
+    notes: Vec<Note>,
     queries: Vec<u64>,
 }
 
@@ -205,33 +228,31 @@ impl Flags {
         let few: Vec<usize> = trial.all().into_iter().take(LOOKED_AT).collect();
         let images = trial.x.select(&few);
         let slope = trial.slopes(oracle, &few, &images, &Dlr)?;
-        let mut moved = 0.0_f32;
+        let mut moved = vec![false; few.len()];
         for _ in 1..REPEATS {
             let again = trial.scores(oracle, &few, &images)?;
-            let pairs = again.rows().flatten().zip(slope.scores.rows().flatten());
-            moved = pairs.map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(moved, f32::max);
+            for (moved, (a, b)) in moved.iter_mut().zip(again.rows().zip(slope.scores.rows())) {
+                *moved |= a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-4 * b.abs().max(1.0));
+            }
         }
-        if moved > 1e-4 && version != "rand" {
-            notes.push("flag: the network is random; use version=rand".to_string());
+        let mut count = |some: &str, none: &str, hits: usize| {
+            notes.push(Note::count(some, none, (hits, few.len())));
+        };
+        let moved = moved.into_iter().filter(|moved| *moved).count();
+        match version {
+            "rand" => count("", "flag: the network is not random; use version=standard", moved),
+            _ => count("flag: the network is random; use version=rand", "", moved),
         }
-        if moved <= 1e-4 && version == "rand" {
-            notes.push("flag: the network is not random; use version=standard".to_string());
-        }
-        let probabilities = slope.scores.rows().all(|row| {
+        let logits = slope.scores.rows().filter(|row| {
             let sum: f32 = row.iter().sum();
-            row.iter().all(|z| (0.0..=1.0).contains(z)) && (sum - 1.0).abs() < 1e-5
+            !row.iter().all(|z| (0.0..=1.0).contains(z)) || (sum - 1.0).abs() >= 1e-5
         });
-        if probabilities {
-            notes.push("flag: the answers look like probabilities, not logits".to_string());
-        }
+        count("", "flag: the answers look like probabilities, not logits", logits.count());
         let flat = slope.gradient.iter().filter(|g| g.iter().all(|v| *v == 0.0)).count();
-        if flat > 0 {
-            let of = few.len();
-            notes.push(format!("flag: {flat} of {of} pictures have a gradient of zero"));
-        }
+        count("flag: {hits} of {of} pictures looked at have a gradient of zero", "", flat);
         match oracle.classes() {
-            2 => notes.push("flag: two classes: the margin stands in for DLR".to_string()),
-            3 => notes.push("flag: three classes: targeted DLR needs four".to_string()),
+            2 => notes.push(Note::line("flag: two classes: the margin stands in for DLR")),
+            3 => notes.push(Note::line("flag: three classes: targeted DLR needs four")),
             _ => {}
         }
         Ok(Self { notes, queries: trial.queries })
@@ -240,15 +261,12 @@ impl Flags {
     /// What only the result tells.
     fn after(&mut self, problem: &Problem, settings: &Settings, broken: &[Option<&str>]) {
         if (settings.int("steps", 100), settings.int("queries", 5000)) != (100, 5000) {
-            self.notes.push("flag: not the published 100 steps and 5000 queries".to_string());
+            self.notes.push(Note::line("flag: not the published 100 steps and 5000 queries"));
         }
         let square = broken.iter().filter(|stage| **stage == Some("square")).count();
-        if square as f64 > 0.002 * problem.len() as f64 {
-            self.notes.push(format!(
-                "flag: Square, which sees no gradient, broke {square} of {} that gradients could \
-                 not: they may be masked",
-                problem.len()
-            ));
-        }
+        let masked = "flag: Square, which sees no gradient, broke {hits} of {of} that gradients could \
+                      not: they may be masked";
+        let note = Note::count(masked, "", (square, problem.len()));
+        self.notes.push(Note { least: 0.002, ..note });
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::attack::methods::sweep::{Change, Setting, report, soften, softening, sweep};
 use crate::attack::norm::Norm;
+use crate::attack::note::Note;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};
@@ -87,6 +88,15 @@ impl Change<4> for Tint {
         values.into_iter().map(|v| v as f32).collect()
     }
 
+    fn sizes(&self, setting: &Setting<4>) -> Setting<4> {
+        let [hue, saturation, light, contrast] = self.amounts(setting).map(f64::abs);
+        [hue, 100.0 * saturation, light, 100.0 * contrast]
+    }
+
+    fn mean(&self) -> &'static str {
+        "hue {0:.0}°, saturation {1:.0} %, brightness {2:.3}, contrast {3:.0} %"
+    }
+
     fn tell(&self, setting: &Setting<4>) -> String {
         let [hue, saturation, light, contrast] = self.amounts(setting);
         let mut parts = Vec::new();
@@ -140,7 +150,8 @@ fn colour(
     soften(&mut trial, oracle, &tint, &mut found)?;
     let mut attempt = report(trial, &tint, &found);
     if n == 0 {
-        attempt.notes.push(format!("a grey picture has no {}", settings.choice("what")));
+        let text = format!("a grey picture has no {}", settings.choice("what"));
+        attempt.notes.push(Note::line(text));
     }
     Ok(attempt)
 }

@@ -2,6 +2,7 @@
 //! attacked pictures come first and those that are learned from follow.
 
 use crate::attack::goal::Goal;
+use crate::attack::note::Note;
 use crate::attack::objective::{Objective, Scores};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
@@ -102,7 +103,7 @@ impl Lesson {
 
     /// Ends with these attacked pictures. What was asked about the crowd is shared out among them,
     /// so that their queries add up to all that were made.
-    pub fn finish(&self, trial: Trial<'_>, images: &Rows, notes: Vec<String>) -> Attempt {
+    pub fn finish(&self, trial: Trial<'_>, images: &Rows, notes: Vec<Note>) -> Attempt {
         let mut attempt = trial.finish(images);
         let crowd = attempt.queries.split_off(self.attacked);
         let extra = self.asked + crowd.iter().sum::<u64>();

@@ -4,6 +4,7 @@
 
 use crate::attack::goal::Goal;
 use crate::attack::norm::{Norm, length};
+use crate::attack::note::Note;
 use crate::attack::objective::{Scores, best_other};
 use crate::attack::oracle::Gradient;
 use crate::attack::rows::Rows;
@@ -154,11 +155,9 @@ pub(super) fn look(
 }
 
 /// A line for the report where not every class was looked at.
-pub(super) fn note(classes: usize, candidates: usize) -> Vec<String> {
-    let few = classes > candidates;
-    few.then(|| format!("only the {candidates} most likely of {classes} classes were looked at"))
-        .into_iter()
-        .collect()
+pub(super) fn note(classes: usize, candidates: usize) -> Vec<Note> {
+    let text = format!("only the {candidates} most likely of {classes} classes were looked at");
+    if classes > candidates { vec![Note::line(text)] } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::attack::methods::ascent::Adam;
 use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
 use crate::attack::methods::placing::{Cover, Sheet};
 use crate::attack::norm::Norm;
+use crate::attack::note::Note;
 use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{Gradient, Score};
@@ -178,7 +179,7 @@ fn fresh(
     sheet: &Sheet,
     patch: &[f32],
     attacked: &[usize],
-) -> Result<String> {
+) -> Result<Note> {
     let (each, most) = FRESH;
     let mut draws = trial.problem.draws(1);
     let tried = &attacked[..most.min(attacked.len())];
@@ -190,6 +191,6 @@ fn fresh(
         let labels = trial.labels(oracle, &which, &images)?;
         won += trial.reached(&which, &labels).into_iter().filter(|r| *r).count();
     }
-    let all = each * tried.len();
-    Ok(format!("wins at {won} of {all} fresh placements ({each} a picture)"))
+    let text = format!("wins at {{hits}} of {{of}} fresh placements ({each} a picture)");
+    Ok(Note::count(&text, &text, (won, each * tried.len())))
 }

@@ -132,6 +132,15 @@ impl Change<3> for Turn {
         self.sampler().sample(picture, &self.places(*setting))
     }
 
+    fn sizes(&self, setting: &Setting<3>) -> Setting<3> {
+        let (angle, down, right) = self.amounts(*setting);
+        [angle.to_degrees(), down, right].map(f64::abs)
+    }
+
+    fn mean(&self) -> &'static str {
+        "turned {0:.1}°, moved {1:.1} px up or down and {2:.1} px sideways"
+    }
+
     fn tell(&self, setting: &Setting<3>) -> String {
         let (angle, down, right) = self.amounts(*setting);
         let side = |amount: f64, names: [&'static str; 2]| names[usize::from(amount < 0.0)];

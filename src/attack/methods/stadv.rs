@@ -15,6 +15,7 @@ use crate::attack::goal::Goal;
 use crate::attack::methods::ascent::Adam;
 use crate::attack::methods::sampler::{Border, Place, Sampler};
 use crate::attack::norm::Norm;
+use crate::attack::note::Note;
 use crate::attack::objective::{Margin, Objective, margin, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
@@ -136,16 +137,13 @@ fn stadv(
         })?;
     }
     let there: Vec<usize> = all.into_iter().filter(|i| best.reached[*i]).collect();
-    let mean =
-        |of: &dyn Fn(usize) -> f64| there.iter().map(|i| of(*i)).sum::<f64>() / there.len() as f64;
-    let note = match there.is_empty() {
-        true => "no flow reaches the goal".to_string(),
-        false => format!(
-            "flow of up to {:.2} px, roughness {:.1}{}",
-            mean(&|i| farthest[i]),
-            mean(&|i| f64::from(best.value[i])),
-            if problem.len() > 1 { " on average" } else { "" },
-        ),
+    let sum = |of: &dyn Fn(usize) -> f64| there.iter().map(|i| of(*i)).sum::<f64>();
+    let (some, none) = ("flow of up to {0:.2} px, roughness {1:.1}", "no flow reaches the goal");
+    let counted = (there.len(), problem.len());
+    let note = Note {
+        sums: vec![sum(&|i| farthest[i]), sum(&|i| f64::from(best.value[i]))],
+        single: Some(if there.is_empty() { none } else { some }.to_string()),
+        ..Note::count(&format!("{some} on average"), none, counted)
     };
     let mut attempt = trial.finish(&best.images);
     attempt.notes.push(note);

@@ -2,6 +2,7 @@
 //! scores: a fixed list of settings for each picture is tried in order, and the first that reaches
 //! the goal is kept. So what is found is the mildest of the list, not the one of the largest loss.
 
+use crate::attack::note::Note;
 use crate::attack::objective::Scores;
 use crate::attack::oracle::Score;
 use crate::attack::problem::Attempt;
@@ -19,6 +20,12 @@ pub(super) trait Change<const D: usize> {
 
     /// The setting in words and units: `12.0° left, 1.4 px down`.
     fn tell(&self, setting: &Setting<D>) -> String;
+
+    /// The size of each change, without its direction, in the units of [`Self::mean`].
+    fn sizes(&self, setting: &Setting<D>) -> Setting<D>;
+
+    /// Sizes on average, as a [`Note`] writes them: `turned {0:.1}°, moved {1:.1} px`.
+    fn mean(&self) -> &'static str;
 }
 
 /// What a search found.
@@ -187,18 +194,18 @@ pub(super) fn report<const D: usize>(
         .filter(|(_, r)| **r)
         .map(|(s, _)| s)
         .collect();
-    let note = match (found.settings.as_slice(), there.as_slice()) {
-        ([one], []) => format!("nothing works; nearest to it: {}", change.tell(one)),
-        ([_], [one]) => format!("found: {}", change.tell(one)),
-        (all, []) => format!("nothing works on any of {} pictures", all.len()),
-        (all, some) => {
-            let n = some.len() as f64;
-            let mean = std::array::from_fn(|d| some.iter().map(|s| s[d].abs()).sum::<f64>() / n);
-            format!("{} of {}, sizes on average: {}", some.len(), all.len(), change.tell(&mean))
-        }
+    let single = match (found.settings.as_slice(), there.as_slice()) {
+        ([one], []) => Some(format!("nothing works; nearest to it: {}", change.tell(one))),
+        ([_], [one]) => Some(format!("found: {}", change.tell(one))),
+        _ => None,
     };
+    let sizes: Vec<Setting<D>> = there.iter().map(|setting| change.sizes(setting)).collect();
+    let sums = (0..D).map(|d| sizes.iter().map(|sizes| sizes[d]).sum()).collect();
+    let some = format!("{{hits}} of {{of}}, sizes on average: {}", change.mean());
+    let counted = (there.len(), found.settings.len());
+    let note = Note::count(&some, "nothing works on any of {of} pictures", counted);
     let mut attempt = trial.finish(&found.best.images);
-    attempt.notes.push(note);
+    attempt.notes.push(Note { sums, single, ..note });
     attempt
 }
 
@@ -248,6 +255,14 @@ mod tests {
         fn tell(&self, setting: &Setting<2>) -> String {
             format!("{:.1} and {:.1}", setting[0], setting[1])
         }
+
+        fn sizes(&self, setting: &Setting<2>) -> Setting<2> {
+            setting.map(f64::abs)
+        }
+
+        fn mean(&self) -> &'static str {
+            "{0:.1} and {1:.1}"
+        }
     }
 
     fn problem() -> Problem {
@@ -287,7 +302,7 @@ mod tests {
         assert!(found.best.images.row(0)[0] > 0.7 && found.best.images.row(0)[0] < 0.702);
         assert_eq!(trial.queries, [30 + 10, 30]);
         let attempt = report(trial, &Brighten, &found);
-        assert_eq!(attempt.notes, ["1 of 2, sizes on average: 0.4 and 0.0"]);
+        assert_eq!(Note::texts(&attempt.notes), ["1 of 2, sizes on average: 0.4 and 0.0"]);
         assert!(seen.iter().map(|(iteration, _)| *iteration).eq(0..13), "{seen:?}");
     }
 }

@@ -16,6 +16,7 @@ use crate::attack::methods::deepfool::add_step;
 use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
 use crate::attack::methods::linear::{nearest, rivals};
 use crate::attack::norm::{Budget, Norm};
+use crate::attack::note::Note;
 use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
@@ -125,7 +126,8 @@ fn uap(
     let (merit, v) = best.unwrap_or((Merit { reached: 0, margin: 0.0 }, v));
     let n = lesson.learn.len();
     let rate = 100.0 * merit.reached as f64 / n as f64;
-    let notes = vec![format!("fooling rate {rate:.0} % of the {n} pictures it was learned from")];
+    let text = format!("fooling rate {rate:.0} % of the {n} pictures it was learned from");
+    let notes = vec![Note::line(text)];
     let images = added(&trial, &attacked, &v);
     Ok(lesson.finish(trial, &images, notes))
 }

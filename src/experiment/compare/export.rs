@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};
 use crate::experiment::evaluation::Share;
 use crate::experiment::provenance::Provenance;
-use crate::experiment::report::{DefenceRow, Outcome, size_short, size_text};
+use crate::experiment::report::{DefenceRow, size_short, size_text};
+use crate::metrics::Paired;
 use std::path::Path;
 
 /// How a comparison is written.
@@ -38,7 +39,7 @@ impl Format {
     }
 }
 
-const HEAD: [&str; 22] = [
+const HEAD: [&str; 25] = [
     "model",
     "dataset",
     "sample",
@@ -61,6 +62,9 @@ const HEAD: [&str; 22] = [
     "n",
     "ms",
     "extra_ms",
+    "only_this",
+    "only_bare",
+    "p",
 ];
 
 impl CompareReport {
@@ -117,7 +121,7 @@ impl CompareReport {
                 let Some(cell) = cell else { continue };
                 let mut line = self.line(row, self.attacks[at].attack, true);
                 self.size(&mut line, at);
-                line[11] = word(cell.outcome).into();
+                line[11] = cell.outcome.word().into();
                 line[12] = cell.adversarial.name.clone();
                 line[13] = cell.adversarial.confidence.to_string();
                 line[14] = cell.held.map_or(String::new(), |held| held.value.to_string());
@@ -125,21 +129,26 @@ impl CompareReport {
                 lines.push(line);
             }
             let Some(tally) = &row.many else { continue };
-            let mut share = |attack: &str, at: Option<usize>, share: Option<Share>| {
-                let Some(share) = share else { return };
-                let mut line = self.line(row, attack, false);
-                at.into_iter().for_each(|at| self.size(&mut line, at));
-                line[16] = share.value.to_string();
-                line[17] = share.interval[0].to_string();
-                line[18] = share.interval[1].to_string();
-                line[19] = share.n.to_string();
-                lines.push(line);
-            };
-            share("clean", None, Some(tally.clean));
+            let mut share =
+                |attack: &str, at: Option<usize>, share: Option<Share>, paired: Option<Paired>| {
+                    let Some(share) = share else { return };
+                    let mut line = self.line(row, attack, false);
+                    at.into_iter().for_each(|at| self.size(&mut line, at));
+                    line[16] = share.value.to_string();
+                    line[17] = share.interval[0].to_string();
+                    line[18] = share.interval[1].to_string();
+                    line[19] = share.n.to_string();
+                    if let Some(Paired { only_first, only_second, p, .. }) = paired {
+                        (line[22], line[23]) = (only_first.to_string(), only_second.to_string());
+                        line[24] = p.to_string();
+                    }
+                    lines.push(line);
+                };
+            share("clean", None, Some(tally.clean), None);
             for (at, one) in tally.attacks.iter().enumerate() {
-                share(self.attacks[at].attack, Some(at), *one);
+                share(self.attacks[at].attack, Some(at), *one, tally.against_bare[at]);
             }
-            share("worst", None, tally.worst);
+            share("worst", None, tally.worst, tally.worst_against_bare);
         }
         let line = |line: &Vec<String>| {
             line.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
@@ -181,7 +190,7 @@ impl CompareReport {
         }
         if self.n.is_some() {
             text.push_str(&format!(
-                "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {COUNTED}.\n\n{}",
+                "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {COUNTED}. {TESTED}.\n\n{}",
                 marked(&self.many_table())
             ));
         }
@@ -246,34 +255,15 @@ impl CompareReport {
 /// What the signs mean.
 pub const LEGEND: &str = "✓ right  ✗ fooled  ! wrong before  ⚑ detected  ? abstained";
 
+/// How differences are decided.
+pub const TESTED: &str = "Differences: McNemar's exact test on the same samples, p < 0.05";
+
 /// What robust accuracy counts.
 pub const COUNTED: &str = "upper bounds; misclassified counts as broken, refused as held";
 
-/// An outcome in a word.
-pub fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Right => "right",
-        Outcome::Fooled => "fooled",
-        Outcome::Wrong => "wrong before",
-        Outcome::Detected => "detected",
-        Outcome::Abstained => "abstained",
-    }
-}
-
-/// An outcome in a sign.
-pub fn glyph(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Right => "✓",
-        Outcome::Fooled => "✗",
-        Outcome::Wrong => "!",
-        Outcome::Detected => "⚑",
-        Outcome::Abstained => "?",
-    }
-}
-
 fn cell_words(cell: &DefenceRow) -> String {
     let answer = &cell.adversarial;
-    format!("{} {} ({:.0} %)", glyph(cell.outcome), answer.name, answer.confidence * 100.0)
+    format!("{} {} ({:.0} %)", cell.outcome.glyph(), answer.name, answer.confidence * 100.0)
 }
 
 fn share_words(share: Share) -> String {

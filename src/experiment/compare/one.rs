@@ -6,7 +6,7 @@ use crate::defence::Stance;
 use crate::error::{Error, Result};
 use crate::experiment::compare::{Ask, BARE, Comparison, Finding, Tell};
 use crate::experiment::defended::{Against, Known, bare_ms, defend, know};
-use crate::experiment::report::{DefenceRow, Outcome, Report};
+use crate::experiment::report::{DefenceRow, Report};
 use crate::experiment::single::{Experiment, clean, run_from};
 use std::sync::Arc;
 
@@ -105,11 +105,6 @@ pub(super) fn go_on(ask: Ask<'_>) -> Result<()> {
 
 /// What came of an attack on the bare network, as a row among those of the defences.
 fn bare(report: &Report) -> DefenceRow {
-    let outcome = match (report.attacked, report.success) {
-        (false, _) => Outcome::Wrong,
-        (true, true) => Outcome::Fooled,
-        (true, false) => Outcome::Right,
-    };
     DefenceRow {
         defence: BARE.into(),
         name: "no defence".into(),
@@ -117,7 +112,7 @@ fn bare(report: &Report) -> DefenceRow {
         draws: None,
         clean: report.clean.clone(),
         adversarial: report.adversarial.clone(),
-        outcome,
+        outcome: report.outcome(),
         held: None,
         distance: report.distance,
         extra_ms: 0.0,

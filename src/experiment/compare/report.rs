@@ -5,8 +5,8 @@ use crate::defence::{Stack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
 use crate::experiment::provenance::Origin;
-use crate::experiment::report::{DefenceRow, Device, Outcome, Prediction, SampleRef, VERSION};
-use crate::metrics::{Rate, median};
+use crate::experiment::report::{DefenceRow, Device, Prediction, SampleRef, VERSION};
+use crate::metrics::{Paired, Rate, median};
 use crate::parameter::Settings;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -69,9 +69,23 @@ pub struct CompareReport {
     pub rows: Vec<CompareRow>,
     /// What can be read off, one sentence each, the most telling first.
     pub words: Vec<String>,
+    /// What the sentences compare, sample by sample.
+    pub tests: Vec<PairedTest>,
     /// What it is made of.
     #[serde(skip)]
     pub origin: Origin,
+}
+
+/// Two rows, or two attacks on one, compared over the same samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairedTest {
+    /// What is compared.
+    pub first: String,
+    /// With what.
+    pub second: String,
+    /// How the two differ.
+    #[serde(flatten)]
+    pub paired: Paired,
 }
 
 /// An attack of a comparison.
@@ -132,6 +146,17 @@ pub struct Tally {
     pub attacks: Vec<Option<Share>>,
     /// Share that holds against all of the attacks.
     pub worst: Option<Share>,
+    /// For each attack, what holds here (first) against what holds of the bare network (second);
+    /// none for the bare network itself.
+    pub against_bare: Vec<Option<Paired>>,
+    /// The same where all of the attacks count.
+    pub worst_against_bare: Option<Paired>,
+    /// For each attack, which samples hold, from the first.
+    #[serde(skip)]
+    pub held: Vec<Vec<bool>>,
+    /// Which samples hold against all of the attacks.
+    #[serde(skip)]
+    pub held_all: Vec<bool>,
 }
 
 /// In which order the defences stand; the bare network stays on top.
@@ -209,8 +234,9 @@ impl Findings {
             rows,
             words: Vec::new(),
             origin: self.origin.clone(),
+            tests: Vec::new(),
         };
-        report.words = words::words(&report);
+        (report.words, report.tests) = words::words(&report);
         report
     }
 
@@ -251,15 +277,26 @@ impl Findings {
             Rate { hits: all.iter().filter(|holds| **holds).count(), n: all.len() }.into()
         };
         let right = first(self.right(defence));
-        let held: Vec<Vec<bool>> =
-            frame.plans.iter().map(|plan| first(self.held(defence, plan, stance))).collect();
-        let common = held.iter().map(Vec::len).min().unwrap_or(0);
-        let all: Vec<bool> = (0..common).map(|i| held.iter().all(|held| held[i])).collect();
+        let each = |defence: &str, stance| -> Vec<Vec<bool>> {
+            frame.plans.iter().map(|plan| first(self.held(defence, plan, stance))).collect()
+        };
+        let all = |held: &[Vec<bool>]| -> Vec<bool> {
+            let common = held.iter().map(Vec::len).min().unwrap_or(0);
+            (0..common).map(|i| held.iter().all(|held| held[i])).collect()
+        };
+        let (held, bare) = (each(defence, stance), each(BARE, Stance::Naive));
+        let held_all = all(&held);
         let some = |all: &[bool]| (!all.is_empty()).then(|| share(all));
+        let versus =
+            |held: &[bool], bare: &[bool]| Paired::new(held, bare).filter(|_| defence != BARE);
         Some(Tally {
             clean: some(&right)?,
             attacks: held.iter().map(|held| some(held)).collect(),
-            worst: some(&all),
+            worst: some(&held_all),
+            against_bare: held.iter().zip(&bare).map(|(held, bare)| versus(held, bare)).collect(),
+            worst_against_bare: versus(&held_all, &all(&bare)),
+            held,
+            held_all,
         })
     }
 }
@@ -295,7 +332,7 @@ impl CompareReport {
     /// What a row is sorted by: the least comes first.
     fn key(&self, row: &CompareRow, sort: Sort) -> f64 {
         let last = f64::MAX;
-        let held = || row.cells.iter().flatten().filter(|cell| holds(cell.outcome)).count() as f64;
+        let held = || row.cells.iter().flatten().filter(|cell| cell.outcome.holds()).count() as f64;
         let value = match sort {
             Sort::Registry => return 0.0,
             Sort::Latency => return row.ms.unwrap_or(last),
@@ -329,9 +366,4 @@ pub fn attack_name(attack: &AttackSpec, norm: Norm) -> String {
         Extent::Own => attack.name.to_string(),
         _ => format!("{} {norm}", attack.name),
     }
-}
-
-/// Whether an attack did not get what it wanted.
-pub fn holds(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Right | Outcome::Detected | Outcome::Abstained)
 }

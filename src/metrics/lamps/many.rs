@@ -149,6 +149,9 @@ pub(super) fn black_box(s: &Survey) -> Finding {
         last.any(|stage| stage.starts_with("square"))
     };
     let staged: Vec<usize> = (0..s.samples.len()).filter(of_stage).collect();
+    // As AutoAttack's flag counts: of the samples that were attacked.
+    let tried = |at: &usize| s.trials.iter().any(|trial| trial.broke[*at].is_some());
+    let tried = (0..s.samples.len()).filter(tried).count();
     let (white, black): (Vec<&Trial>, Vec<&Trial>) =
         s.trials.iter().partition(|trial| trial.knows() == Knowledge::Gradient);
     let beaten = s.beaten(&black, &white);
@@ -158,12 +161,19 @@ pub(super) fn black_box(s: &Survey) -> Finding {
             let told = format!("a black box broke what gradients did not: {}", s.named(&lost));
             Finding::red(told, cure)
         }
-        _ if staged.len() * 500 > s.samples.len() => {
+        _ if staged.len() * 500 > tried => {
             let told = format!("Square broke what the gradients left: {}", s.named(&staged));
             Finding::amber(told, cure)
         }
         None if !s.trials.iter().any(|trial| trial.staged) => {
             Finding::unlit("no sample met gradients and a black box (pgd,square with --every)")
+        }
+        _ if !staged.is_empty() => {
+            let n = staged.len();
+            let told = format!(
+                "Square broke {n} of {tried} that the gradients left: up to 0.2 % is usual"
+            );
+            Finding::green(told)
         }
         _ => Finding::green("no black box broke what gradients do not"),
     }

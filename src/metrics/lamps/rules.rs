@@ -33,7 +33,7 @@ pub(super) fn single_step(e: &Evidence) -> Finding {
     };
     let cure = Cure::more(&e.plan, "steps", 4);
     match one.success {
-        true => Finding::red("FGSM reached the goal, many steps did not", cure),
+        true => Finding::red("FGSM reached the goal within ε, many steps did not", cure),
         false if nearer(e.lowest(), one.lowest) => {
             Finding::amber("FGSM came nearer to the goal than many steps did", cure)
         }
@@ -73,6 +73,9 @@ pub(super) fn black_box(e: &Evidence) -> Finding {
 pub(super) fn unbounded(e: &Evidence) -> Finding {
     if e.success {
         return Finding::green("the goal was reached within ε");
+    }
+    if e.reached && !e.is_budgeted() {
+        return Finding::green("the goal was reached beyond ε");
     }
     if !e.asks_gradients() {
         return Finding::unlit("the attack asks for no gradients");

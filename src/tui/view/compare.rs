@@ -5,7 +5,7 @@ mod cells;
 mod grid;
 mod table;
 
-use crate::experiment::compare::{CompareReport, CompareRow, word};
+use crate::experiment::compare::{CompareReport, CompareRow};
 use crate::experiment::{DefenceRow, size_short};
 use crate::metrics::lamps;
 use crate::tui::app::App;
@@ -108,8 +108,12 @@ fn words(app: &App, report: &CompareReport, area: Rect, buf: &mut Buffer) {
 
 /// What all numbers depend on; less of it in narrow windows, where columns say their ε.
 fn caption(app: &App, report: &CompareReport, width: u16) -> String {
-    let long = format!("{} · 95 % Wilson intervals", report.caption());
-    if columns(&long) <= width.into() {
+    let caption = report.caption();
+    let options = [
+        format!("{caption} · 95 % Wilson intervals, p by McNemar's exact test"),
+        format!("{caption} · 95 % Wilson intervals"),
+    ];
+    if let Some(long) = options.into_iter().find(|text| columns(text) <= width.into()) {
         return long;
     }
     let sample = report.sample.as_ref().map_or("", |sample| &sample.name);
@@ -140,7 +144,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
             let lamp = warning(cell).map_or(String::new(), |lamp| format!(" · {lamp}"));
             format!(
                 "{}: {answer} ({share:.1} %){held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{lamp}",
-                word(cell.outcome),
+                cell.outcome.word(),
                 column.norm
             )
         }),
@@ -148,7 +152,10 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
             row.many.as_ref().and_then(|tally| tally.attacks.get(at).copied()?).map(|s| {
                 let [low, high] = s.interval.map(|end| end * 100.0);
                 let (percent, hits, n) = (s.value * 100.0, s.hits, s.n);
-                format!("{percent:.1} % hold ({low:.1}–{high:.1} %), {hits} of {n}")
+                let paired = row.many.as_ref().and_then(|tally| tally.against_bare[at]);
+                let test = paired
+                    .map_or(String::new(), |paired| format!("; against no defence: {paired}"));
+                format!("{percent:.1} % hold ({low:.1}–{high:.1} %), {hits} of {n}{test}")
             })
         }
     };

@@ -30,26 +30,18 @@ struct Answer {
 fn answer(
     app: &App,
     prediction: &Prediction,
-    outcome: Outcome,
+    (outcome, beyond): (Outcome, bool),
     extra: Option<f64>,
     old: bool,
 ) -> Answer {
     let theme = &app.theme;
-    let (glyph, word, style) = match outcome {
-        Outcome::Right => ("✓", "right", theme.right),
-        Outcome::Fooled => ("✗", "fooled", theme.fooled),
-        Outcome::Wrong => ("!", "wrong before", theme.fooled),
-        Outcome::Detected => ("⚑", "detected", theme.right),
-        Outcome::Abstained => ("?", "abstained", theme.right),
-    };
-    let report = app.shown.as_ref().and_then(|run| run.report.as_ref());
-    let reached = report.is_some_and(|report| report.goal().reached(prediction.label));
+    let style = theme.outcome(outcome.holds());
     let name = first_name(&prediction.name);
     Answer {
-        glyph,
-        word,
+        glyph: outcome.glyph(),
+        word: outcome.word(),
         // A way was found, but farther away than ε.
-        label: match outcome == Outcome::Right && reached {
+        label: match beyond {
             true => format!("{name} beyond ε"),
             false => name.to_string(),
         },
@@ -66,12 +58,7 @@ fn milliseconds(ms: f64) -> String {
 
 fn bare(app: &App, run: &Run) -> Option<Answer> {
     let report = run.report.as_ref()?;
-    let outcome = match (report.attacked, report.success) {
-        (false, _) => Outcome::Wrong,
-        (true, true) => Outcome::Fooled,
-        (true, false) => Outcome::Right,
-    };
-    Some(answer(app, &report.adversarial, outcome, None, false))
+    Some(answer(app, &report.adversarial, run.outcome(None)?, None, false))
 }
 
 fn cells(app: &App) -> Vec<Cell> {
@@ -91,7 +78,8 @@ fn cells(app: &App) -> Vec<Cell> {
                 None => shield.stack.to_string(),
             },
             answer: row.map(|(row, old)| {
-                answer(app, &row.adversarial, row.outcome, Some(row.extra_ms), old)
+                let outcome = (row.outcome, row.is_beyond());
+                answer(app, &row.adversarial, outcome, Some(row.extra_ms), old)
             }),
             missing: "not here",
         });

@@ -31,6 +31,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let survives = |yes: bool| match (report.reached, yes) {
         _ if app.faded() => (if yes { "✓ yes" } else { "✗ no" }, theme.dim),
         (false, _) => ("–", theme.dim),
+        // Beyond ε nothing was fooled: neither is good or bad.
+        (true, yes) if report.is_beyond() => (if yes { "✓ yes" } else { "✗ no" }, number),
         (true, true) => ("✓ yes", theme.fooled),
         (true, false) => ("✗ no", theme.right),
     };

@@ -187,8 +187,8 @@ pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.dim);
         return;
     };
-    let fooled = report.success || !report.attacked;
-    let style = if app.faded() { theme.dim } else { theme.outcome(!fooled) };
+    let outcome = report.outcome();
+    let style = if app.faded() { theme.dim } else { theme.outcome(outcome.holds()) };
     let width = usize::from(area.width).saturating_sub(4);
     let options = wording::sentences(run);
     let mut wrapped = options.iter().map(|text| wrap(text, width));
@@ -197,7 +197,7 @@ pub fn sentence(app: &App, area: Rect, buf: &mut Buffer) {
     if lines.len() > usize::from(area.height) {
         lines = vec![shorten(options.last().map_or("", |s| s), width)];
     }
-    buf.set_string(area.x + 1, area.y, if fooled { "✗" } else { "✓" }, style);
+    buf.set_string(area.x + 1, area.y, outcome.glyph(), style);
     for (text, y) in lines.iter().zip(area.y..area.bottom()) {
         buf.set_stringn(area.x + 3, y, text, width, style);
     }

@@ -50,7 +50,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             _ => String::new(),
         };
         let number = format!("{index:>digits$}");
-        let mark = if app.mistakes.contains(&index) { " ✗" } else { "" };
+        let mark = if app.mistakes.contains(&index) { " !" } else { "" };
         let room = usize::from(inner.width).saturating_sub(digits + 5 + columns(mark));
         let style = if here { theme.selected } else { theme.base };
         let quiet = if here { theme.selected } else { theme.dim };

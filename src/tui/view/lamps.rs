@@ -84,8 +84,8 @@ pub fn row(app: &App, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.x, area.y, &line, area.width);
     if let Some(worst) = named.first().filter(|lamp| lamp.colour().warns()) {
         let room = usize::from(area.width).saturating_sub(used);
-        let words = [worst.reason(), worst.brief()];
-        if let Some(text) = words.into_iter().find(|text| columns(text) <= room) {
+        let mut words = std::iter::once(worst.reason()).chain(worst.brief());
+        if let Some(text) = words.find(|text| columns(text) <= room) {
             buf.set_string(area.x + used as u16, area.y, text, theme.dim);
         }
     }

@@ -182,13 +182,21 @@ fn conclusion(app: &App, lesson: &LessonSpec) -> (String, Style) {
     };
     let what = match report.claim {
         Claim::Falls => format!("robust accuracy falls from {first} to {last}"),
-        Claim::Gains => format!("together {last}, beyond each part alone"),
+        Claim::Gains => {
+            let alone = report.sides[..report.sides.len() - 1].iter();
+            let alone: Vec<String> = alone.map(percent).collect();
+            format!("together {last}, each part alone {}", alone.join(" and "))
+        }
     };
+    // The weakest of what has to differ decides.
+    let weakest = report.contrasts.iter().find(|contrast| !contrast.contrast.is_more());
+    let test = weakest.or(report.contrasts.first()).map(|contrast| contrast.contrast.to_string());
+    let test = test.unwrap_or_default();
     match report.shown {
-        true => (format!("✓ shown: {what}"), theme.right),
+        true => (format!("✓ shown: {what} ({test})"), theme.right),
         false => {
-            let more = "the intervals overlap: more pictures (+) may tell";
-            (format!("✗ not shown: {what}, but {more}"), theme.fooled)
+            let more = "which is not significant: more pictures (+) may tell";
+            (format!("✗ not shown: {what} ({test}), {more}"), theme.fooled)
         }
     }
 }

@@ -26,8 +26,7 @@ pub fn draw(app: &App, place: Rect, buf: &mut Buffer) {
         "Doubling or halving ε until one try fools and one holds, then halfway between them.".into()
     });
     let style = match &search.found {
-        Some(least) if least.epsilon.is_some() => theme.fooled,
-        Some(_) => theme.right,
+        Some(least) => theme.outcome(least.report.outcome().holds()),
         None => theme.dim,
     };
     for line in wrap(&text, inner.width.into()) {

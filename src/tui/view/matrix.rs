@@ -1,7 +1,7 @@
 //! The transfer matrix: what was crafted on the row's model, judged by the column's.
 
 use super::wording;
-use crate::experiment::{Report, Share};
+use crate::experiment::{Outcome, Report, Share};
 use crate::tui::app::App;
 use crate::tui::matrix::Matrix;
 use crate::tui::widgets::panel::window;
@@ -111,16 +111,15 @@ fn rate(app: &App, share: &Share) -> Words {
 fn one(app: &App, report: &Report, white: &str) -> Words {
     let name = first_name(&report.adversarial.name);
     let share = report.adversarial.confidence * 100.0;
-    let glyph = match (report.attacked, report.success) {
-        (false, _) => "!",
-        (true, true) => "✗",
-        (true, false) => "✓",
+    let outcome = report.outcome();
+    let below = match outcome {
+        Outcome::Wrong => outcome.word(),
+        _ if report.is_beyond() => "beyond ε",
+        _ => white,
     };
-    let fooled = report.success || !report.attacked;
-    let below = if report.attacked { white } else { "wrong before" };
     Words {
-        text: format!("{glyph} {name} ({share:.0} %)"),
+        text: format!("{} {name} ({share:.0} %)", outcome.glyph()),
         below: below.into(),
-        style: app.theme.outcome(!fooled),
+        style: app.theme.outcome(outcome.holds()),
     }
 }

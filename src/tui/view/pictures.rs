@@ -5,7 +5,7 @@ use super::layout::Places;
 use super::wording;
 use crate::attack::{Extent, NON_FINITE, Norm};
 use crate::data::Picture;
-use crate::experiment::Point;
+use crate::experiment::{Outcome, Point};
 use crate::show::Graphics;
 use crate::tui::app::{AMPLIFICATIONS, App, Run};
 use crate::tui::theme::Theme;
@@ -206,29 +206,31 @@ fn original_caption(app: &App) -> Words {
         // Nobody knows whether it is right.
         return Some(("?", clean.prediction.name.clone(), share, app.theme.strong));
     }
-    let style = app.theme.outcome(right);
-    Some((if right { "✓" } else { "✗" }, clean.prediction.name.clone(), share, style))
+    let outcome = if right { Outcome::Right } else { Outcome::Wrong };
+    let style = app.theme.outcome(outcome.holds());
+    Some((outcome.glyph(), clean.prediction.name.clone(), share, style))
 }
 
 fn adversarial_caption(app: &App) -> Words {
     let (run, live) = app.display()?;
-    let clean = run.clean.as_ref()?;
-    let (label, name, share) = match iteration(app, run, live) {
-        Some(at) => {
-            let point = run.trail.point(at)?;
+    let point = iteration(app, run, live).map(|at| run.trail.point(at));
+    let (outcome, beyond) = run.outcome(point.flatten())?;
+    let (name, share) = match point {
+        Some(point) => {
+            let point = point?;
             let labels = app.model.as_ref().map(|m| m.labels.clone())?;
             let unnamed = || if point.label == NON_FINITE { "no number" } else { "" };
             let name = labels.get(point.label).cloned().unwrap_or_else(|| unnamed().into());
             let share = point.probabilities.get(point.label).copied().unwrap_or_default();
-            (point.label, name, format!("{} %", percent(share)))
+            (name, format!("{} %", percent(share)))
         }
         None => {
             let answer = &run.report.as_ref()?.adversarial;
-            (answer.label, answer.name.clone(), format!("{} %", percent(answer.confidence)))
+            (answer.name.clone(), format!("{} %", percent(answer.confidence)))
         }
     };
-    let right = label == clean.label;
-    Some((if right { "✓" } else { "✗" }, name, share, app.theme.outcome(right)))
+    let name = if beyond { format!("{} beyond ε", first_name(&name)) } else { name };
+    Some((outcome.glyph(), name, share, app.theme.outcome(outcome.holds())))
 }
 
 fn caption(words: Words, room: Room, app: &App, buf: &mut Buffer) {

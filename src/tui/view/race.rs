@@ -2,7 +2,7 @@
 
 use super::{course, wording};
 use crate::attack::Extent;
-use crate::experiment::Report;
+use crate::experiment::{Outcome, Report};
 use crate::show::Graphics;
 use crate::tui::app::App;
 use crate::tui::race::{Lane, Race};
@@ -162,7 +162,8 @@ fn draw_lane(app: &App, number: usize, lane: &Lane, axis: &Axis, place: Rect, bu
         let ascii = theme.is_mono() || app.graphics == Graphics::Ascii;
         PictureView { picture: &picture, look: Look { theme, ascii, faded: false } }
             .render(side, buf);
-        let mark = if style == theme.fooled { "✗" } else { "" };
+        let ended = lane.report().map(Report::outcome).filter(|outcome| !outcome.holds());
+        let mark = ended.map_or("", Outcome::glyph);
         buf.set_string(side.x, side.y, mark, style);
     }
 }
@@ -178,7 +179,7 @@ fn verdict(app: &App, lane: &Lane) -> (String, Style) {
             (text, theme.accent)
         }
         (Some(Err(error)), _) => (format!("! {}", error.what), theme.fooled),
-        (_, Some(report)) => (answer(report), theme.outcome(!report.success)),
+        (_, Some(report)) => (answer(report), theme.outcome(report.outcome().holds())),
         _ => (String::new(), theme.base),
     }
 }
@@ -187,12 +188,14 @@ fn verdict(app: &App, lane: &Lane) -> (String, Style) {
 fn answer(report: &Report) -> String {
     let name = first_name(&report.adversarial.name);
     let share = report.adversarial.confidence * 100.0;
-    match (report.attacked, report.success, report.reached) {
-        (false, ..) => "! wrong before".into(),
-        (_, true, _) => format!("✗ becomes {name} ({share:.0} %)"),
-        (_, _, true) => format!("✓ {name} only beyond ε"),
-        _ => format!("✓ holds: {name} ({share:.0} %)"),
-    }
+    let outcome = report.outcome();
+    let words = match outcome {
+        Outcome::Wrong => outcome.word().to_string(),
+        Outcome::Fooled => format!("becomes {name} ({share:.0} %)"),
+        _ if report.is_beyond() => format!("{name} only beyond ε"),
+        _ => format!("holds: {name} ({share:.0} %)"),
+    };
+    format!("{} {words}", outcome.glyph())
 }
 
 /// A lane's heading: who, what came of it, when first, how far, what it cost; the least important

@@ -1,6 +1,7 @@
 //! The prediction before and after: a row a class, two bars, before → after, Δ.
 
 use super::pictures;
+use crate::experiment::outcome_of;
 use crate::tui::app::App;
 use crate::tui::widgets::bars::Bars;
 use crate::tui::widgets::panel::panel;
@@ -57,6 +58,10 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         };
         run.clean.as_ref().map(|clean| (clean, after, result.or(after)))
     });
+    let outcome = app.display().and_then(|(run, live)| {
+        let point = pictures::iteration(app, run, live).map(|at| run.trail.point(at));
+        run.outcome(point.flatten()).map(|(outcome, _)| outcome)
+    });
     let before = shown.map_or(&[][..], |(clean, ..)| &clean.prediction.probabilities);
     let after = shown.and_then(|(_, after, _)| after).map(|(_, after)| after);
     let by = shown.and_then(|(.., by)| by).map(|(_, by)| by);
@@ -81,17 +86,21 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         let then = after.map(|a| a[class]);
         let is_truth = class == clean.label;
         let answer = answered.map_or(clean.prediction.label, |(label, _)| label);
+        // Before there is a result, the clean answer.
+        let outcome = match outcome.filter(|_| answered.is_some()) {
+            Some(outcome) => outcome,
+            None => outcome_of(clean.prediction.label == clean.label, false, true),
+        };
         let style = match class == answer {
             _ if app.faded() => theme.dim,
-            true if is_truth => theme.right,
-            true => theme.fooled,
+            true => theme.outcome(outcome.holds()),
             false if is_truth => theme.right,
             false => theme.base,
         };
         let text = shorten(&name(class), names.into());
         let x = inner.x + 2 + names - columns(&text) as u16;
         if class == answer {
-            buf.set_string(inner.x, y, if is_truth { "✓" } else { "✗" }, style);
+            buf.set_string(inner.x, y, outcome.glyph(), style);
         }
         buf.set_string(x, y, text, style);
         let place = Rect { x: inner.x + names + 3, y, width: bar, height: 1 };

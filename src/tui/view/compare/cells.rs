@@ -1,6 +1,5 @@
 //! What stands in a cell: a sign, a word or number, a colour.
 
-use crate::experiment::compare::{glyph, holds};
 use crate::experiment::{DefenceRow, Outcome, Prediction, Share};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text::{columns, first_name, shorten};
@@ -30,10 +29,10 @@ impl Words {
 
 /// What came of an attack on the one sample.
 pub fn outcome(theme: &Theme, cell: &DefenceRow, width: usize) -> Words {
-    let style = theme.outcome(holds(cell.outcome));
-    let sign = glyph(cell.outcome);
+    let style = theme.outcome(cell.outcome.holds());
+    let sign = cell.outcome.glyph();
     // A way was found, but farther away than ε.
-    if cell.outcome == Outcome::Right && cell.adversarial.label != cell.clean.label {
+    if cell.is_beyond() {
         let text = shorten(&format!("{sign} beyond ε"), width);
         return Words { text, more: String::new(), style };
     }
@@ -43,8 +42,9 @@ pub fn outcome(theme: &Theme, cell: &DefenceRow, width: usize) -> Words {
 /// The answer to the clean sample.
 pub fn clean(theme: &Theme, answer: &Prediction, truth: Option<&str>, width: usize) -> Words {
     let right = truth.is_none_or(|truth| truth == answer.name);
-    let (sign, style) = if right { ("✓", theme.base) } else { ("!", theme.fooled) };
-    Words { text: answered(sign, answer, width), more: String::new(), style }
+    let outcome = if right { Outcome::Right } else { Outcome::Wrong };
+    let style = if right { theme.base } else { theme.outcome(false) };
+    Words { text: answered(outcome.glyph(), answer, width), more: String::new(), style }
 }
 
 /// A sign, an answer, and its confidence at the right; where there is no room for both, the answer.

@@ -1,0 +1,70 @@
+//! What attacks tell is counted over a whole evaluation, however it is cut into batches and however
+//! often it is broken off.
+
+use crate::defended::Cpu;
+use burn::tensor::Device;
+use epsiloscope::attack::{Flow, Plan, find};
+use epsiloscope::data::Dataset;
+use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
+use epsiloscope::experiment::{self, Defended, Evaluation, State, Status};
+use epsiloscope::model::Model;
+use epsiloscope::parameter::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+/// AutoAttack with small budgets through a stage that lets no gradient through.
+fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Evaluation {
+    let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
+    let stack = Stack::parse("bits:3").unwrap();
+    let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap());
+    let mut plan = Plan::new(find(attack).unwrap(), 0.3);
+    plan.norm = plan.attack.norms[0];
+    for (id, value) in [("steps", 2), ("queries", 60)] {
+        if plan.attack.params.iter().any(|param| param.id == id) {
+            plan.settings.set(id, Value::Int(value));
+        }
+    }
+    let dataset = Dataset::load("mnist").unwrap();
+    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let task = Evaluation::new(model, dataset, n, plan, device);
+    let defence = Some(Defended { pipeline, stance: Stance::Gradient, draws: DRAWS });
+    let state = state.map(|path| State { path: path.into(), weights: "w".into() });
+    Evaluation { defence, batch_size, state, ..task }
+}
+
+fn notes(task: &Evaluation) -> Vec<String> {
+    let report = experiment::evaluate(task, &mut |_| Flow::Continue).unwrap();
+    report.attacks[0].notes.clone()
+}
+
+#[test]
+fn flags_count_over_all_batches_and_after_resuming() {
+    let (n, folder) = (24, tempfile::tempdir().unwrap());
+    let whole = notes(&task("autoattack", n, 6, None));
+    assert_eq!(whole.len(), 3, "{whole:?}");
+    assert!(
+        whole.contains(&format!("flag: {n} of {n} pictures looked at have a gradient of zero"))
+    );
+    let square = whole.iter().find(|note| note.contains("Square")).unwrap();
+    assert!(square.contains(&format!(" of {n} that gradients could not")), "{square}");
+    // The count of Square does not depend on how the samples are cut into batches.
+    assert!(notes(&task("autoattack", n, n, None)).contains(square));
+    // Broken off after two batches, and taken up again.
+    let state = folder.path().join("state.json");
+    let broken_off = task("autoattack", n, 6, Some(&state));
+    let stop = &mut |status: &Status| match status.done >= 12.0 {
+        true => Flow::Stop,
+        false => Flow::Continue,
+    };
+    assert!(experiment::evaluate(&broken_off, stop).unwrap_err().is_cancelled());
+    assert_eq!(notes(&task("autoattack", n, 6, Some(&state))), whole);
+}
+
+#[test]
+fn other_attacks_count_over_all_batches_too() {
+    let whole = notes(&task("rotate-translate", 9, 9, None));
+    assert_eq!(whole.len(), 1, "{whole:?}");
+    assert!(whole[0].contains(" of 9"), "{whole:?}");
+    // The last batch is a single picture.
+    assert_eq!(notes(&task("rotate-translate", 9, 4, None)), whole);
+}
