@@ -45,15 +45,15 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
         draws: args.eot.into(),
         device: chosen.info,
     };
-    let bar = progress::percent();
+    let bar = progress::Staged::new();
     let report = experiment::certify_all(&task, &mut |status: &Status| {
-        progress::share(&bar, status.done, status.total);
-        bar.set_message(status.attack.map_or("certifying".into(), |attack| {
+        bar.set(status.done, status.total, status.left);
+        bar.message(status.attack.map_or("certifying".into(), |attack| {
             format!("{attack}, {} still right", status.robust)
         }));
         Flow::Continue
     })?;
-    bar.finish_and_clear();
+    bar.clear();
     match args.list.json {
         true => {
             let provenance = Provenance::new(task.origin(), &report.device, report.seed);

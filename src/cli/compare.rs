@@ -10,15 +10,15 @@ use crate::data::{Dataset, Sample, atomically};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::compare::{
-    BATCH, COUNTED, CompareReport, Comparison, Finding, Findings, Format, Frame, LEGEND, Sort,
+    COUNTED, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, LEGEND, Sort,
     TESTED, compare_many, compare_one, customary, parse_attack,
 };
 use crate::experiment::{SampleRef, hints};
 use crate::model::{self, Model};
-use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Runs the command.
 pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
@@ -145,13 +145,14 @@ fn work(
     sample: Option<&Sample>,
     many: Option<&(Arc<Dataset>, usize)>,
 ) -> Result<Findings> {
-    let rounds = usize::from(sample.is_some()) + many.map_or(0, |(_, n)| n.div_ceil(BATCH));
-    let cells = task.plans.len() * (1 + task.pipelines.len() * task.stances.len());
-    let (bar, total) = (progress::percent(), (rounds * cells) as f64);
-    let (mut findings, mut done) = (Findings::default(), 0);
+    let (bar, begin) = (progress::Staged::new(), Instant::now());
+    let mut forecast = Forecast::new(task, sample.is_some(), many.map_or(0, |(_, n)| *n));
+    let mut findings = Findings::default();
     let mut tell = |finding: Finding| {
-        done += usize::from(finding.is_cell());
-        tick(&bar, done as f64, total, &finding);
+        forecast.take(&finding, begin.elapsed().as_secs_f64());
+        let (done, all) = forecast.done();
+        bar.set(done as f64, all as f64, forecast.left());
+        finding.words().into_iter().for_each(|words| bar.message(words));
         findings.take(finding);
     };
     let set = many.map(|(dataset, _)| &**dataset);
@@ -163,15 +164,8 @@ fn work(
     if let Some((dataset, n)) = many {
         compare_many(task, dataset, *n, &mut ask, &mut tell)?;
     }
-    bar.finish_and_clear();
+    bar.clear();
     Ok(findings)
-}
-
-fn tick(bar: &ProgressBar, done: f64, total: f64, finding: &Finding) {
-    progress::share(bar, done, total);
-    if let Some(words) = finding.words() {
-        bar.set_message(words);
-    }
 }
 
 fn store(report: &CompareReport, path: &Path, format: Format) -> Result<()> {

@@ -77,12 +77,12 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
 
 /// The evaluation with its bar; an interrupt is told where the work can be taken up again.
 fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
-    let bar = progress::percent();
+    let bar = progress::Staged::new();
     // Without a state nothing is worth waiting for: an interrupt ends the program as ever.
     let interrupt = evaluation.state.as_ref().map(|path| (Interrupt::watch(), path));
     let watch = &mut |status: &Status| {
-        progress::share(&bar, status.done, status.total);
-        bar.set_message(match (status.attack, status.stage) {
+        bar.set(status.done, status.total, status.left);
+        bar.message(match (status.attack, status.stage) {
             (None, _) => "clean pictures".to_string(),
             (Some(attack), None) => format!("{attack}, {} still robust", status.robust),
             (Some(attack), Some(stage)) => {
@@ -98,7 +98,7 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
             bar.abandon();
             note(&format!("stopped; the same command goes on from '{}'", path.display()));
         }
-        _ => bar.finish_and_clear(),
+        _ => bar.clear(),
     }
     match interrupt {
         Some((interrupt, _)) => interrupt.told(report),

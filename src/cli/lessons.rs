@@ -24,7 +24,7 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
     let mut shelf = Loader::new(&chosen);
     let (mut reports, mut origin) = (Vec::new(), Origin::default());
     for lesson in wanted {
-        let bar = progress::percent();
+        let bar = progress::Staged::new();
         let task = LessonTask {
             lesson,
             n: args.n as usize,
@@ -35,12 +35,14 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
         let sides = lesson.sides.len() as f64;
         let watch = &mut |side: usize, status: &experiment::Status| {
             let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
-            progress::share(&bar, side as f64 + share, sides);
-            bar.set_message(format!("{}: {}", lesson.id, lesson.sides[side].label));
+            // What a side takes that has not begun, nobody can tell.
+            let left = status.left.filter(|_| side + 1 == lesson.sides.len());
+            bar.set(side as f64 + share, sides, left);
+            bar.message(format!("{}: {}", lesson.id, lesson.sides[side].label));
             Flow::Continue
         };
         let report = experiment::teach(task, watch, &mut |_, _| {})?;
-        bar.finish_and_clear();
+        bar.clear();
         if !args.list.json {
             print(lesson, &report, &mut context.out)?;
         }

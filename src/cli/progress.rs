@@ -4,7 +4,8 @@ use crate::attack::Flow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A bar of `length` steps. Hidden where standard error is not a terminal.
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
@@ -19,33 +20,81 @@ pub fn with_lines(unit: &str) -> ProgressBar {
     )
 }
 
-/// A bar for work that is told in shares: see [`share`].
-pub fn percent() -> ProgressBar {
-    styled(0, "{wide_bar} {percent} % {msg}  {elapsed}{left}")
+/// A bar for work whose parts take their own time: it is told how long the rest takes.
+pub struct Staged {
+    bar: ProgressBar,
+    /// The seconds that are left, and when that was said.
+    left: Arc<Mutex<Option<(f64, Instant)>>>,
 }
 
+impl Staged {
+    /// An empty bar. Hidden where standard error is not a terminal.
+    pub fn new() -> Self {
+        let left = Arc::new(Mutex::new(None));
+        let told = left.clone();
+        let key = move |_: &ProgressState, out: &mut dyn Write| {
+            let told: Option<(f64, Instant)> = *told.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = told.map(|(left, since)| left - since.elapsed().as_secs_f64());
+            let _ = write!(out, ", {}", time_left(left));
+        };
+        Self { bar: drawn(0, "{wide_bar} {percent} % {msg}  {elapsed}{left}", key), left }
+    }
+
+    /// Moves it to `done` of `total`, with the seconds that are left, where anybody can tell.
+    pub fn set(&self, done: f64, total: f64, left: Option<f64>) {
+        const PARTS: f64 = 10_000.0;
+        let left = left.map(|left| (left, Instant::now()));
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        self.bar.set_length(PARTS as u64);
+        self.bar.set_position((done / total.max(1.0) * PARTS) as u64);
+    }
+
+    /// Says what is being done.
+    pub fn message(&self, text: String) {
+        self.bar.set_message(text);
+    }
+
+    /// Leaves the bar as it is.
+    pub fn abandon(&self) {
+        self.bar.abandon();
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// "12 s left", or that nobody knows.
+fn time_left(seconds: Option<f64>) -> String {
+    match seconds {
+        Some(seconds) => format!("{} left", human(Duration::from_secs_f64(seconds.max(0.0)))),
+        None => "time left unknown".into(),
+    }
+}
+
+/// A bar of equal steps.
 fn styled(length: u64, template: &str) -> ProgressBar {
+    drawn(length, template, |state: &ProgressState, out: &mut dyn Write| {
+        // Before the first step is done nobody knows how long the rest takes.
+        let left = (state.pos() > 0).then(|| state.eta().as_secs_f64());
+        let _ = write!(out, ", {}", time_left(left));
+    })
+}
+
+fn drawn(
+    length: u64,
+    template: &str,
+    left: impl Fn(&ProgressState, &mut dyn Write) + Clone + Send + Sync + 'static,
+) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    // Before the first step is done nobody knows how long the rest takes.
-    let left = |state: &ProgressState, out: &mut dyn Write| {
-        if state.pos() > 0 {
-            let _ = write!(out, ", {} left", human(state.eta()));
-        }
-    };
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.with_key("left", left)),
         Err(_) => bar,
     }
-}
-
-/// Moves a bar of [`percent`] to `done` of `total`.
-pub fn share(bar: &ProgressBar, done: f64, total: f64) {
-    const PARTS: f64 = 10_000.0;
-    bar.set_length(PARTS as u64);
-    bar.set_position((done / total.max(1.0) * PARTS) as u64);
 }
 
 /// Moves `bar` along; never stops the work.

@@ -34,13 +34,13 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
         defence: Some(Defended { pipeline, stance, draws: args.eot.into() }),
         ..Evaluation::new(model, dataset, n, plan, chosen.info)
     };
-    let bar = progress::percent();
+    let bar = progress::Staged::new();
     let report = experiment::roc(&task, &mut |status: &Status| {
-        progress::share(&bar, status.done, status.total);
-        bar.set_message(format!("{} still right", status.robust));
+        bar.set(status.done, status.total, status.left);
+        bar.message(format!("{} still right", status.robust));
         Flow::Continue
     })?;
-    bar.finish_and_clear();
+    bar.clear();
     match args.list.json {
         true => {
             let provenance = Provenance::new(task.origin(), &report.device, report.seed);

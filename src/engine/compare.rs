@@ -5,7 +5,8 @@ use super::worker::Worker;
 use crate::attack::Flow;
 use crate::defence::DRAWS;
 use crate::error::{Error, Kind, Result};
-use crate::experiment::compare::{Comparison, Finding, compare_many, compare_one};
+use crate::experiment::compare::{Comparison, Finding, Forecast, compare_many, compare_one};
+use std::time::Instant;
 
 impl Worker {
     /// Sets defences against attacks: the one sample first, then many.
@@ -36,9 +37,18 @@ impl Worker {
             done: job.done.clone(),
         };
         let mut ask = || if stop() { Flow::Stop } else { Flow::Continue };
-        let mut tell = |finding| self.say(Update::Compared(id, finding));
         let set = job.many.as_ref().map(|(dataset, _)| &**dataset);
-        tell(Finding::Origin(task.origin(job.sample.as_ref(), set)?));
+        let origin = task.origin(job.sample.as_ref(), set)?;
+        let n = set.map_or(0, |dataset| dataset.len().min(job.many.as_ref().map_or(0, |m| m.1)));
+        let mut forecast = Forecast::new(&task, job.sample.is_some(), n);
+        let begin = Instant::now();
+        let mut tell = |finding: Finding| {
+            forecast.take(&finding, begin.elapsed().as_secs_f64());
+            self.say(Update::Compared(id, finding));
+            let (done, all) = forecast.done();
+            self.say(Update::Progress(id, done, all, forecast.left()));
+        };
+        tell(Finding::Origin(origin));
         if let Some(sample) = &job.sample {
             compare_one(&task, sample, &mut ask, &mut tell)?;
         }

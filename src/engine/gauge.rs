@@ -17,7 +17,7 @@ impl Worker {
         let model = self.current()?;
         let watch = &mut |status: &Status| {
             let percent = 100.0 * status.done / status.total.max(1.0);
-            sink(Update::Progress(id, percent as usize, 100));
+            sink(Update::Progress(id, percent as usize, 100, status.left));
             if stop() { Flow::Stop } else { Flow::Continue }
         };
         match job {

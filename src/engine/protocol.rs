@@ -265,8 +265,9 @@ pub enum Update {
     LaneEnded(JobId, usize, Result<Arc<Report>>, Duration),
     /// What was crafted on the row's model did that to the column's.
     Cell(JobId, usize, usize, Arc<Report>),
-    /// So many samples are done, of so many.
-    Progress(JobId, usize, usize),
+    /// So many samples are done, of so many, and how many seconds are left; none where nobody can
+    /// tell.
+    Progress(JobId, usize, usize, Option<f64>),
     /// The transfer between models is measured.
     Transferred(JobId, Arc<TransferReport>),
     /// A sample is certified.

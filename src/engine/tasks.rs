@@ -48,7 +48,7 @@ impl Worker {
                 let task = Transfer { models, dataset, n, plan, batch_size: BATCH, device };
                 let stop = self.stopper(None);
                 let mut progress = |done, all| {
-                    self.say(Update::Progress(id, done, all));
+                    self.say(Update::Progress(id, done, all, None));
                     if stop() { Flow::Stop } else { Flow::Continue }
                 };
                 let report = experiment::transfer(&task, &mut progress)?;

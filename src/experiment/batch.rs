@@ -3,7 +3,7 @@
 use crate::attack::{Flow, Note, Plan, Victim};
 use crate::error::{Error, Result};
 use crate::experiment::hints;
-use crate::experiment::many::{Many, Meter, at_once, left_out};
+use crate::experiment::many::{Many, Meter, Told, at_once, left_out};
 use crate::experiment::report::Cost;
 use crate::experiment::single::{assault, cost, same_kind};
 use crate::metrics::norms;
@@ -99,7 +99,7 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
     let (mut done, mut notes) = (n - goals.len(), Vec::new());
     for part in goals.chunks(at_once(&batch.plan, batch.batch_size)) {
         let problem = many.problem(&batch.plan, part, None)?;
-        let mut tell = |share: f64, _| progress(done + (share * part.len() as f64) as usize, n);
+        let mut tell = |told: &Told| progress(done + (told.share * part.len() as f64) as usize, n);
         let mut meter = Meter::new(&mut tell);
         let verdict = assault(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut meter)?;
         let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
@@ -120,7 +120,7 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
             return Err(Error::cancelled());
         }
     }
-    report.notes = Note::texts(&notes);
+    report.notes.extend(Note::texts(&notes));
     report.cost = cost([&victim].into_iter().chain(&surrogate), begin);
     Ok(report)
 }

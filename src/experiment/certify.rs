@@ -6,7 +6,7 @@ use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Status, Watch};
 use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, read};
+use crate::experiment::many::{Many, Meter, Told, read};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
@@ -216,6 +216,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         attack,
         stage,
         robust,
+        left: None,
     }) {
         Flow::Stop => Err(Error::cancelled()),
         Flow::Continue => Ok(()),
@@ -246,7 +247,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
             tell(done, Some(plan.attack.id), None, open.len())?;
             let problem = many.problem(&plan, part, None)?;
             let mut go_on =
-                |_: f64, stage| match tell(done, Some(plan.attack.id), stage, open.len()) {
+                |told: &Told| match tell(done, Some(plan.attack.id), told.stage, open.len()) {
                     Ok(()) => Flow::Continue,
                     Err(_) => Flow::Stop,
                 };

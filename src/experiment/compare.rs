@@ -3,6 +3,7 @@
 
 mod export;
 mod findings;
+mod forecast;
 mod many;
 mod one;
 mod report;
@@ -10,6 +11,7 @@ mod words;
 
 pub use export::{COUNTED, Format, LEGEND, TESTED};
 pub use findings::{Finding, Findings};
+pub use forecast::Forecast;
 pub use many::{BATCH, compare_many};
 pub use one::compare_one;
 pub use report::{Column, CompareReport, CompareRow, Frame, PairedTest, Sort, Tally, attack_name};

@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::experiment::defended::extra_ms;
 use crate::experiment::evaluation::{EvaluationReport, summarise};
 use crate::experiment::ledger::Ledger;
-use crate::experiment::many::{Answers, Many, Meter, at_once, left_out, others, read};
+use crate::experiment::many::{
+    Answers, Forecast, Many, Meter, Told, at_once, left_out, others, read,
+};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::Device;
 use crate::experiment::single::{assault, cost};
@@ -65,6 +67,8 @@ pub struct Status {
     pub stage: Option<&'static str>,
     /// How many samples no attack has broken so far.
     pub robust: usize,
+    /// The seconds that are left; none where nobody can tell yet.
+    pub left: Option<f64>,
 }
 
 /// Told how far the evaluation is; may stop it (within one attack step).
@@ -95,6 +99,11 @@ impl Evaluation {
             Some(seen) => seen,
             None => &self.model.network,
         }
+    }
+
+    /// Whether the attacks do not know the defence.
+    fn is_naive(&self) -> bool {
+        self.defence.as_ref().is_some_and(|d| d.stance == Stance::Naive)
     }
 
     /// Whether the same picture can be answered differently.
@@ -139,7 +148,8 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     let many = Many { model, images: &images, labels: &labels, first: task.first };
     let seen = task.seen();
     let mut victim = Victim::new(task.victim(&seen));
-    let looking = Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0 };
+    let looking =
+        Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0, left: None };
     let mut answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
     answers.right.retain(|i| !out[*i]);
     let clean = cost([&victim], begin);
@@ -150,8 +160,18 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
         }
         _ => None,
     };
+    let mut forecast = Forecast::new(&task.plans, answers.right.len(), task.every);
+    if forecast.time().asks_for_forward() && !labels.is_empty() {
+        // Who does not know the defence asks the bare network.
+        let mut asked = match task.is_naive() {
+            true => Victim::new(&model.network),
+            false => Victim::new(task.victim(&seen)),
+        };
+        let (images, seconds) = many.lap(&mut asked, task.batch_size)?;
+        forecast.time().timed(images, seconds);
+    }
     for at in 0..task.plans.len() {
-        work(task, at, &many, &answers, &mut ledger, watch)?;
+        work(task, at, &many, &answers, &mut ledger, (&mut forecast, &mut *watch))?;
     }
     Ok(summarise(task, (&labels, &out), &answers, &ledger, (clean, extra_ms)))
 }
@@ -163,7 +183,7 @@ fn work(
     many: &Many<'_>,
     answers: &Answers,
     ledger: &mut Ledger,
-    watch: Watch<'_>,
+    (forecast, watch): (&mut Forecast, Watch<'_>),
 ) -> Result<()> {
     let (plan, all) = (&task.plans[at], answers.right.len());
     let open = answers.right.iter().copied();
@@ -176,19 +196,27 @@ fn work(
         false => others(many.model, plan, &task.dataset, task.range()),
     };
     let mut done = all - left.len();
+    let stood = answers.right.iter().filter(|i| {
+        ledger.entries[at].fates.get(&(many.first + **i)).is_some_and(|fate| !fate.success)
+    });
+    let (stood, now) = (stood.count(), forecast.now());
+    forecast.time().begin(at, left.len(), stood, now);
     for part in left.chunks(at_once(plan, task.batch_size)) {
         let robust = answers.right.iter().filter(|i| !ledger.broken(at + 1, many.first + **i));
         let robust = robust.count();
-        let mut tell = |share: f64, stage: Option<&'static str>| {
+        let now = forecast.now();
+        forecast.time().batch(part.len(), now);
+        let mut tell = |told: &Told| {
             watch(&Status {
-                done: (at * all + done) as f64 + share * part.len() as f64,
+                done: (at * all + done) as f64 + told.share * part.len() as f64,
                 total: (task.plans.len() * all) as f64,
                 attack: Some(plan.attack.id),
-                stage,
+                stage: told.stage,
                 robust,
+                left: forecast.follow(told),
             })
         };
-        if tell(0.0, None) == Flow::Stop {
+        if tell(&Told::default()) == Flow::Stop {
             return Err(Error::cancelled());
         }
         let mut meter = Meter::new(&mut tell);
@@ -196,10 +224,10 @@ fn work(
         let seen = task.seen();
         let mut victim = Victim::new(task.victim(&seen));
         // Who does not know the defence makes the attack on the bare network.
-        let naive = task.defence.as_ref().is_some_and(|d| d.stance == Stance::Naive);
-        let mut bare = naive.then(|| Victim::new(&many.model.network));
+        let mut bare = task.is_naive().then(|| Victim::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
         let verdict = assault(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
+        let standing = verdict.success.iter().filter(|broken| !**broken).count();
         let numbers = part.iter().map(|(i, _)| many.first + i);
         let cost = cost([&victim].into_iter().chain(&bare), begin);
         let truths = seen
@@ -207,6 +235,8 @@ fn work(
             .then(|| part.iter().map(|(i, _)| many.labels[*i]).collect::<Vec<_>>());
         ledger.entries[at].add(numbers, verdict, truths.as_deref(), meter.stages, cost);
         done += part.len();
+        let now = forecast.now();
+        forecast.time().end(standing, now);
         ledger.save()?;
     }
     Ok(())

@@ -1,16 +1,18 @@
 //! Many pictures before one model: what batches, evaluations and transfers share.
 
 use crate::attack::{Budget, Crowd, Flow, Goal, Observer, Plan, Problem, Scores};
-use crate::attack::{Step, Victim};
+use crate::attack::{Score, Step, Victim};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::{gather, wants_crowd};
 use crate::experiment::hints;
 use crate::experiment::single::truth;
+use crate::experiment::time_left::{Reach, TimeLeft, parts};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Pictures with their classes, as a model sees them.
 pub(super) struct Many<'a> {
@@ -22,6 +24,39 @@ pub(super) struct Many<'a> {
     pub labels: &'a [usize],
     /// The number of the first one, which keys its random numbers; the others follow.
     pub first: usize,
+}
+
+/// The time that is left of attacks, with a clock.
+pub(super) struct Forecast {
+    time: TimeLeft,
+    begin: Instant,
+}
+
+impl Forecast {
+    /// Of these attacks on so many images.
+    pub fn new(plans: &[Plan], images: usize, every: bool) -> Self {
+        let attacks = plans.iter().map(parts).collect();
+        Self { time: TimeLeft::new(attacks, images, every), begin: Instant::now() }
+    }
+
+    /// The estimate, for what it can be told beside events.
+    pub fn time(&mut self) -> &mut TimeLeft {
+        &mut self.time
+    }
+
+    /// Seconds since the work began.
+    pub fn now(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Follows an attack on a batch, and answers with the seconds that are left.
+    pub fn follow(&mut self, told: &Told) -> Option<f64> {
+        let now = self.now();
+        if let Some(reach) = told.reach {
+            self.time.step(reach, now);
+        }
+        self.time.left()
+    }
 }
 
 /// The model's answers to the clean pictures.
@@ -47,6 +82,18 @@ impl Many<'_> {
         which.iter().for_each(|i| pixels.extend_from_slice(self.row(*i)));
         let data = TensorData::new(pixels, [which.len(), c, h, w]);
         Tensor::from_data(data, self.model.network.device())
+    }
+
+    /// How many seconds the scores of the first pictures take, and how many pictures those are.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub fn lap(&self, victim: &mut Victim<'_>, batch: usize) -> Result<(usize, f64)> {
+        let few: Vec<usize> = (0..self.labels.len().min(batch.clamp(1, 128))).collect();
+        let images = self.tensor(&few);
+        let begin = Instant::now();
+        victim.scores(&images)?;
+        Ok((few.len(), begin.elapsed().as_secs_f64()))
     }
 
     /// One picture.
@@ -182,19 +229,29 @@ pub(super) fn at_once(plan: &Plan, batch: usize) -> usize {
     if plan.attack.crowd { usize::MAX } else { batch.max(1) }
 }
 
-/// Passes on how far an attack is, from 0 to 1, and stops it when asked to.
+/// How far an attack on a batch is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    /// The share of all of it that is done, 0..1.
+    pub share: f64,
+    /// Its stage, if it has any.
+    pub stage: Option<&'static str>,
+    /// After an iteration: how far its stage is.
+    pub reach: Option<Reach>,
+}
+
+/// Passes on how far an attack is, and stops it when asked to.
 pub(super) struct Meter<'a> {
-    share: f64,
+    told: Told,
     /// The names of the attack's stages, where it has any.
     pub stages: &'static [&'static str],
-    stage: Option<&'static str>,
-    tell: &'a mut dyn FnMut(f64, Option<&'static str>) -> Flow,
+    tell: &'a mut dyn FnMut(&Told) -> Flow,
 }
 
 impl<'a> Meter<'a> {
-    /// Tells `tell` how far the attack is, and in which stage.
-    pub fn new(tell: &'a mut dyn FnMut(f64, Option<&'static str>) -> Flow) -> Self {
-        Self { share: 0.0, stages: &[], stage: None, tell }
+    /// Tells `tell` how far the attack is.
+    pub fn new(tell: &'a mut dyn FnMut(&Told) -> Flow) -> Self {
+        Self { told: Told::default(), stages: &[], tell }
     }
 }
 
@@ -202,18 +259,25 @@ impl Observer for Meter<'_> {
     fn step(&mut self, step: &Step<'_>) -> Flow {
         let within = (step.iteration as f64 + 1.0) / (step.iterations as f64 + 1.0);
         let share = (step.restart as f64 + within) / step.restarts.max(1) as f64;
-        self.share = match step.stage {
-            None => share,
+        let share = share.clamp(0.0, 1.0);
+        let (part, whole) = match step.stage {
+            None => (0, share),
             Some(stage) => {
                 self.stages = stage.all;
-                self.stage = Some(stage.name());
-                (stage.number as f64 + share) / stage.all.len().max(1) as f64
+                (stage.number, (stage.number as f64 + share) / stage.all.len().max(1) as f64)
             }
         };
-        self.pulse()
+        let broken =
+            step.goals.iter().zip(step.labels).filter(|(goal, label)| goal.reached(**label));
+        let open = step.open.len();
+        let standing = open.saturating_sub(broken.count());
+        let reach = Some(Reach { part, share, open, standing });
+        let stage = step.stage.map(|stage| stage.name());
+        self.told = Told { share: whole, stage, reach: None };
+        (self.tell)(&Told { reach, ..self.told })
     }
 
     fn pulse(&mut self) -> Flow {
-        (self.tell)(self.share.clamp(0.0, 1.0), self.stage)
+        (self.tell)(&self.told)
     }
 }

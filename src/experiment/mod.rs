@@ -20,6 +20,7 @@ mod report;
 mod roc;
 mod single;
 mod syllabus;
+mod time_left;
 mod trace;
 mod transfer;
 
@@ -48,5 +49,6 @@ pub use report::{
 pub use roc::{RocPoint, RocReport, curve, roc};
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
 pub use syllabus::LESSONS;
+pub use time_left::{Passes, Reach, TimeLeft};
 pub use trace::{Point, Recorder};
 pub use transfer::{Transfer, TransferReport, transfer};

@@ -6,7 +6,7 @@ use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
 use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, at_once, left_out, others, read};
+use crate::experiment::many::{Forecast, Many, Meter, Told, at_once, left_out, others, read};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
 use crate::metrics::Rate;
@@ -137,10 +137,16 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         let label = |(row, score): (Vec<f32>, f64)| (largest(&row).unwrap_or(NON_FINITE), score);
         Ok(found.into_iter().map(label).collect())
     };
+    let looked = Instant::now();
     let clean = look(&images)?;
+    let looked = looked.elapsed().as_secs_f64() / labels.len().max(1) as f64;
     let right: Vec<usize> = (0..labels.len()).filter(|i| clean[*i].0 == labels[*i]).collect();
     let seen = pipeline.seen(*stance, *draws);
     let mut victim = match stance {
+        Stance::Naive => Victim::new(&model.network),
+        _ => Victim::new(&seen),
+    };
+    let mut asked = match stance {
         Stance::Naive => Victim::new(&model.network),
         _ => Victim::new(&seen),
     };
@@ -149,24 +155,35 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let goals = many.goals(plan, &answers, right)?;
     let out = left_out(&task.plans, &labels)?;
     let crowd = others(model, plan, &task.dataset, task.range());
+    let mut forecast = Forecast::new(&task.plans, goals.len(), false);
+    forecast.time().followed_by(looked);
+    if forecast.time().asks_for_forward() && !goals.is_empty() {
+        let (images, seconds) = many.lap(&mut asked, task.batch_size)?;
+        forecast.time().timed(images, seconds);
+    }
     let mut attacked = Vec::new();
     for part in goals.chunks(at_once(plan, task.batch_size)) {
         let done = attacked.len();
-        let mut tell = |share: f64, stage: Option<&'static str>| {
+        let now = forecast.now();
+        forecast.time().batch(part.len(), now);
+        let mut tell = |told: &Told| {
             let turned = |(i, (label, _)): &(usize, (usize, f64))| *label != labels[*i];
             watch(&Status {
-                done: done as f64 + share * part.len() as f64,
+                done: done as f64 + told.share * part.len() as f64,
                 total: goals.len() as f64,
                 attack: Some(plan.attack.id),
-                stage,
+                stage: told.stage,
                 robust: done - attacked.iter().filter(|one| turned(one)).count(),
+                left: forecast.follow(told),
             })
         };
-        if tell(0.0, None) == Flow::Stop {
+        if tell(&Told::default()) == Flow::Stop {
             return Err(Error::cancelled());
         }
         let problem = many.problem(plan, part, crowd.clone())?;
         let verdict = assault(plan, &mut victim, None, &problem, &mut Meter::new(&mut tell))?;
+        let (standing, now) = (verdict.success.iter().filter(|b| !**b).count(), forecast.now());
+        forecast.time().end(standing, now);
         let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         attacked.extend(part.iter().map(|(i, _)| *i).zip(look(&found)?));
     }

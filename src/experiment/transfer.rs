@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::batch::Progress;
 use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, at_once, left_out, others, read};
+use crate::experiment::many::{Many, Meter, Told, at_once, left_out, others, read};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{cost, same_kind};
@@ -121,7 +121,7 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         for part in goals.chunks(at_once(plan, task.batch_size)) {
             let problem = many.problem(plan, part, crowd.clone())?;
             let mut tell =
-                |share: f64, _| progress(done + (share * part.len() as f64) as usize, total);
+                |told: &Told| progress(done + (told.share * part.len() as f64) as usize, total);
             let mut meter = Meter::new(&mut tell);
             let settings = plan.resolved();
             let found = attempt(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;

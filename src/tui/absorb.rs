@@ -100,9 +100,10 @@ pub fn absorb(app: &mut App, update: Update) -> Vec<Effect> {
             matrix::cell(app, id, row, column, report);
             Vec::new()
         }
-        Update::Progress(id, done, all) => {
+        Update::Progress(id, done, all, left) => {
             matrix::progress(app, id, done, all);
-            gauge::progress(app, id, 100 * done / all.max(1));
+            gauge::progress(app, id, 100 * done / all.max(1), left);
+            compare::progress(app, id, left);
             Vec::new()
         }
         Update::Transferred(id, report) => {

@@ -395,7 +395,9 @@ impl App {
             Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
             Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
             Request::Gauge(_) => super::gauge::sent(self, id),
-            Request::Compare(job) => self.compare.running = Some((id, job.clone())),
+            Request::Compare(job) => {
+                (self.compare.running, self.compare.left) = (Some((id, job.clone())), None);
+            }
             Request::Lesson(job) => super::learn::sent(self, id, job.clone()),
             Request::Cancel => {}
         }

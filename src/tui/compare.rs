@@ -94,6 +94,8 @@ pub struct Compare {
     pub unfit: BTreeMap<String, String>,
     /// What was found last, in words.
     pub last: String,
+    /// The seconds that the job at work still takes; none where nobody can tell.
+    pub left: Option<f64>,
     basis: Option<Basis>,
     sample: Option<Sample>,
     /// The column that was opened in Explore.
@@ -117,6 +119,7 @@ impl Default for Compare {
             findings: Findings::default(),
             unfit: BTreeMap::new(),
             last: String::new(),
+            left: None,
             basis: None,
             sample: None,
             opened: None,
@@ -240,6 +243,13 @@ pub fn found(app: &mut App, id: JobId, finding: Finding) {
             app.compare.last = words;
         }
         app.compare.findings.take(finding);
+    }
+}
+
+/// So many seconds are left.
+pub fn progress(app: &mut App, id: JobId, left: Option<f64>) {
+    if app.compare.running.as_ref().is_some_and(|(running, _)| *running == id) {
+        app.compare.left = left;
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Gauge {
     pub found: Option<Found>,
     /// How far it is, in percent.
     pub percent: usize,
+    /// The seconds that are left; none where nobody can tell.
+    pub left: Option<f64>,
     /// Index into [`COPIES`].
     pub copies: usize,
     /// Index into [`SIGMAS`].
@@ -61,6 +63,7 @@ impl Default for Gauge {
             id: None,
             found: None,
             percent: 0,
+            left: None,
             copies: 2,
             sigma: 1,
             count: 1,
@@ -102,7 +105,7 @@ pub fn open(app: &mut App, which: Which) -> Vec<Effect> {
 
 fn measure(app: &mut App, which: Which) -> Vec<Effect> {
     let gauge = &mut app.gauge;
-    (gauge.id, gauge.found, gauge.percent) = (None, None, 0);
+    (gauge.id, gauge.found, gauge.percent, gauge.left) = (None, None, 0, None);
     let job = job(app, which);
     job.map(|job| Effect::Request(Request::Gauge(Arc::new(job)))).into_iter().collect()
 }
@@ -193,10 +196,10 @@ pub fn sent(app: &mut App, id: JobId) {
     app.gauge.id = Some(id);
 }
 
-/// So much is done.
-pub fn progress(app: &mut App, id: JobId, percent: usize) {
+/// So much is done, and so many seconds are left.
+pub fn progress(app: &mut App, id: JobId, percent: usize, left: Option<f64>) {
     if app.gauge.id == Some(id) {
-        app.gauge.percent = percent;
+        (app.gauge.percent, app.gauge.left) = (percent, left);
     }
 }
 

@@ -335,7 +335,7 @@ fn certificates_and_curves_are_measured_and_can_be_stopped() {
     assert!(row.broken_at.is_some_and(|at| at > row.certificate.radius), "{row:?}");
     let percents: Vec<usize> = seen
         .iter()
-        .filter_map(|u| if let Update::Progress(_, done, 100) = u { Some(*done) } else { None })
+        .filter_map(|u| if let Update::Progress(_, done, 100, _) = u { Some(*done) } else { None })
         .collect();
     assert!(percents.len() > 4 && percents.is_sorted(), "{percents:?}");
     // A certificate of very many copies ends when something else is asked for.

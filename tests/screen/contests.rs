@@ -173,7 +173,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         success: vec![vec![share(n), share(n / 10)], vec![share(n / 2), share(n / 5)]],
         cost: Cost::default(),
     };
-    vec![Update::Progress(id, n, n), Update::Transferred(id, Arc::new(report))]
+    vec![Update::Progress(id, n, n, None), Update::Transferred(id, Arc::new(report))]
 }
 
 /// Every attack of the real registry, on a real model, through the real worker, onto the screen:

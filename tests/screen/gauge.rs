@@ -100,8 +100,11 @@ fn a_certificate_stands_beside_what_was_broken() {
     let GaugeJob::Certify { index: 0, sigma: 0.25, n: 1000, seed: 0, .. } = &*job else {
         panic!("{job:?}")
     };
-    app.absorb(Update::Progress(50, 40, 100));
+    app.absorb(Update::Progress(50, 40, 100, Some(75.0)));
     assert!(text(&render(&app)).contains("● 40 %"));
+    assert!(text(&render(&app)).contains("1 min 15 s left"));
+    app.absorb(Update::Progress(50, 41, 100, None));
+    assert!(text(&render(&app)).contains("time left unknown"));
     app.absorb(certified(1000, 0.25, Some(7)));
     insta::assert_snapshot!("certificate_120x36", text(&render(&app)));
     // More copies, more noise: asked again, and what was there is gone.

@@ -63,7 +63,8 @@ pub fn draw(app: &App, which: Which, place: Rect, buf: &mut Buffer) {
         Some(Found::Certificate(report)) => certificate(app, report, &mut page),
         Some(Found::Curve(report)) => curve(app, report, &mut page),
         None => {
-            page.line(&format!("● {} %{}", app.gauge.percent, at_work(app, which)), theme.accent)
+            let (percent, left) = (app.gauge.percent, wording::time_left(app.gauge.left));
+            page.line(&format!("● {percent} %{}, {left}", at_work(app, which)), theme.accent)
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::experiment::compare::{COUNTED, Column, CompareReport, CompareRow, LEG
 use crate::experiment::{Share, size_short};
 use crate::tui::app::App;
 use crate::tui::compare::{COUNTS, Knowing, Part};
+use crate::tui::view::wording::time_left;
 use crate::tui::widgets::panel::panel;
 use crate::tui::widgets::text::{columns, first_name, shorten};
 use ratatui::buffer::Buffer;
@@ -82,7 +83,8 @@ fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
     let theme = &app.theme;
     let (there, all) = progress(report, part);
     if app.compare.running.is_some() && there < all {
-        let busy = format!("● {} % {}", 100 * there / all.max(1), app.compare.last);
+        let percent = format!("● {} %, {}", 100 * there / all.max(1), time_left(app.compare.left));
+        let busy = format!("{percent} {}", app.compare.last);
         return Line::styled(busy, theme.accent);
     }
     let mut words = Vec::new();
