@@ -278,7 +278,7 @@ fn answers(id: JobId, request: &Request) -> Vec<Update> {
             vec![Update::Started(id), Update::LessonProgress(id, 0, 0.5), Update::Done(id)]
         }
         Request::Transfer(_) | Request::Gauge(_) | Request::Probe(_) => {
-            vec![Update::Started(id), Update::Progress(id, 1, 2), Update::Done(id)]
+            vec![Update::Started(id), Update::Progress(id, 1, 2, None), Update::Done(id)]
         }
         Request::Cancel => Vec::new(),
     }

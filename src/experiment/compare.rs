@@ -12,7 +12,7 @@ mod words;
 pub use export::{COUNTED, Format, LEGEND, TESTED};
 pub use findings::{Finding, Findings};
 pub use forecast::Forecast;
-pub use many::{BATCH, compare_many};
+pub use many::compare_many;
 pub use one::compare_one;
 pub use report::{Column, CompareReport, CompareRow, Frame, PairedTest, Sort, Tally, attack_name};
 

@@ -90,6 +90,11 @@ impl TimeLeft {
         }
     }
 
+    /// The number of the attack at work.
+    pub fn attack(&self) -> usize {
+        self.attack
+    }
+
     /// Forward passes of so many images took so many seconds.
     pub fn timed(&mut self, images: usize, seconds: f64) {
         self.forward = (self.forward.0 + images as f64, self.forward.1 + seconds);

@@ -8,8 +8,8 @@ use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
 use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
 use epsiloscope::experiment::compare::{
-    BARE, CompareReport, Comparison, Finding, Findings, Format, Frame, Sort, compare_many,
-    compare_one, customary, parse_attack,
+    BARE, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, Sort,
+    compare_many, compare_one, customary, parse_attack,
 };
 use epsiloscope::experiment::{
     self, Cost, DefenceRow, Defended, Evaluation, Outcome, Prediction, SampleRef,
@@ -205,6 +205,59 @@ fn an_attack_is_named_with_its_norm_and_parameters() {
     assert!([Norm::Linf, Norm::L2, Norm::L1].iter().all(|norm| norms.contains(norm)));
 }
 
+/// A comparison whose cells take made-up times: the time left is right after the first tenth.
+#[test]
+fn the_time_left_is_right_after_the_first_tenth() {
+    let task = task(&["jpeg", "resize-pad:0.7", "pgd-at"], &["pgd", "fgsm"], Findings::default());
+    let n = 100;
+    let mut forecast = Forecast::new(&task, false, n);
+    let names: Vec<String> = std::iter::once(BARE.to_string())
+        .chain(task.pipelines.iter().map(|pipeline| pipeline.stack.text()))
+        .collect();
+    // Milliseconds of one answer; a pass through the bare network takes 0.2 ms, a gradient 0.6.
+    let lap = [0.2, 0.5, 0.4, 0.2];
+    let attack = |plan: &Plan| if plan.attack.id == "pgd" { 40.0 } else { 1.0 };
+    let mut events: Vec<(Finding, f64)> = Vec::new();
+    for _ in 0..5 {
+        for (at, name) in names.iter().enumerate() {
+            let right = Finding::Right(name.clone(), vec![true; 20], vec![lap[at]; 3]);
+            events.push((right, 20.0 * lap[at]));
+        }
+        for plan in &task.plans {
+            for name in &names {
+                let took = if name == BARE { 20.0 * 0.6 * attack(plan) } else { 8.0 };
+                let held = Finding::Held(name.clone(), plan.clone(), Stance::Naive, vec![true; 20]);
+                events.push((held, took));
+            }
+        }
+    }
+    for _ in 0..5 {
+        for (at, name) in names.iter().enumerate().skip(1) {
+            for plan in &task.plans {
+                let draws = if name.starts_with("resize-pad") { DRAWS as f64 } else { 1.0 };
+                // A tenth more than the passes alone.
+                let each = 1.1 * draws * attack(plan) * (0.6 + lap[at] - lap[0]);
+                let held =
+                    Finding::Held(name.clone(), plan.clone(), Stance::Adaptive, vec![true; 20]);
+                events.push((held, 20.0 * each));
+            }
+        }
+    }
+    let end: f64 = events.iter().map(|(_, ms)| ms / 1e3).sum();
+    assert_eq!(forecast.left(), None, "nothing is measured yet");
+    let mut now = 0.0;
+    for (finding, ms) in events {
+        now += ms / 1e3;
+        forecast.take(&finding, now);
+        if now > 0.1 * end {
+            let told = now + forecast.left().unwrap();
+            assert!((told - end).abs() < 0.2 * end, "at {now:.1} of {end:.1} s: {told:.1}");
+        }
+    }
+    let (done, all) = forecast.done();
+    assert_eq!((done, all, forecast.left()), (14 * n, 14 * n, Some(0.0)));
+}
+
 /// A made-up answer.
 fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
     let clean =
@@ -328,12 +381,53 @@ fn sentences_say_what_the_numbers_say() {
     ] {
         assert!(words.contains(part), "{part}\n{words}");
     }
-    // Of few samples nothing is claimed that the intervals do not bear out.
+    for part in ["(n = 100, discordant 71:0, p < 0.001)", "(n = 100, discordant 34:0, p < 0.001)"] {
+        assert!(words.contains(part), "{part}\n{words}");
+    }
+    // Of few samples nothing is claimed that no test bears out.
     let (findings, frame) = made_up();
     let words = findings.report(&Frame { n: Some(1), ..frame.clone() }).words.join("\n");
     assert!(!words.contains("does not know") && !words.contains("one ball"), "{words}");
     let words = findings.report(&Frame { n: None, ..frame }).words.join("\n");
     assert!(words.contains("7: the bare network withstands 0 of 2 attacks; JPEG 75"), "{words}");
+}
+
+/// At n = 20 the intervals of 14 and 8 overlap, yet where one holds wherever the other does the
+/// difference is significant; 14 and 9 spread evenly is not, although the shares look alike.
+#[test]
+fn twenty_samples_are_compared_pair_by_pair() {
+    let (_, frame) = made_up();
+    let frame = Frame { n: Some(20), ..frame };
+    let words = |whole: &dyn Fn(usize) -> bool, part: &dyn Fn(usize) -> bool| {
+        let mut findings = Findings::default();
+        for defence in [BARE, "jpeg", "pgd-at", "jpeg+pgd-at"] {
+            findings.take(Finding::Right(defence.into(), vec![true; 20], vec![1.0]));
+            for (plan, stance) in frame.plans.iter().flat_map(|p| BOTH.map(|s| (p, s))) {
+                let held = (0..20).map(|i| match defence {
+                    "pgd-at" => part(i),
+                    "jpeg+pgd-at" => whole(i),
+                    _ => false,
+                });
+                let held = held.collect();
+                findings.take(Finding::Held(defence.into(), plan.clone(), stance, held));
+            }
+        }
+        // Against the bare network all stances are the same: told twice, it has 40 there.
+        findings.report(&frame)
+    };
+    let clear = words(&|i| i < 14, &|i| i < 8);
+    let told = clear.words.join("\n");
+    assert!(told.contains("40 %: a gain (n = 20, discordant 6:0, p = 0.031)"), "{told}");
+    let [large, small] = [3, 2].map(|row: usize| {
+        let row = clear.rows.iter().filter(|r| r.stance == Some(Stance::Adaptive)).nth(row - 1);
+        row.unwrap().many.as_ref().unwrap().worst.unwrap().interval
+    });
+    assert!(large[0] < small[1], "the intervals overlap: {large:?} {small:?}");
+    let test = clear.tests.iter().find(|test| test.first.contains("JPEG")).unwrap();
+    assert_eq!((test.paired.n, test.paired.only_first, test.paired.p), (20, 6, 0.03125));
+    let blurred = words(&|i| i < 14, &|i| i >= 11);
+    let told = blurred.words.join("\n");
+    assert!(told.contains("no significant difference (n = 20, discordant 11:6, p = "), "{told}");
 }
 
 /// The fields of each line of a CSV text (RFC 4180).
@@ -379,6 +473,10 @@ fn what_is_written_can_be_read() {
     assert_eq!((get(found, "share"), get(found, "n")), ("0.11".into(), "100".into()));
     assert!(get(found, "low").parse::<f64>().unwrap() < 0.11);
     assert_eq!((get(found, "epsilon"), get(found, "seed")), ("2".into(), "5".into()));
+    // Eleven hold here, and none of them with no defence.
+    let test = ["only_this", "only_bare", "p"].map(|name| get(found, name));
+    assert_eq!([&*test[0], &*test[1]], ["11", "0"]);
+    assert!((test[2].parse::<f64>().unwrap() - 0.000_976_562_5).abs() < 1e-12, "{test:?}");
     let cell = lines.iter().find(|line| get(line, "outcome") == "fooled").unwrap();
     assert_eq!((get(cell, "label"), get(cell, "sample")), ("2".into(), "3".into()));
 
@@ -387,6 +485,12 @@ fn what_is_written_can_be_read() {
     assert_eq!(json["version"], experiment::VERSION);
     assert_eq!(json["rows"][4]["many"]["attacks"][1]["hits"], 11);
     assert_eq!(json["rows"][0]["stance"], serde_json::Value::Null);
+    assert_eq!(json["rows"][4]["many"]["against_bare"][1]["only_first"], 11);
+    assert_eq!(json["rows"][0]["many"]["worst_against_bare"], serde_json::Value::Null);
+    assert_eq!(
+        (&json["tests"][0]["n"], &json["tests"][0]["only_first"]),
+        (&100.into(), &71.into())
+    );
     assert_eq!(json["rows"][1]["cells"][0]["outcome"], "right");
 
     let text = report.text(Format::Markdown).unwrap();
@@ -402,7 +506,7 @@ fn what_is_written_can_be_read() {
         assert!(table.iter().all(|line| count(line) == count(&table[0])), "{table:?}");
     }
     assert!(tables[1][6].contains("| 11 % (6–19) |"), "{}", tables[1][6]);
-    assert!(text.contains("- PGD-AT holds"), "{text}");
+    assert!(text.contains("- PGD-AT holds") && text.contains("McNemar"), "{text}");
     for (name, good) in
         [("a.csv", true), ("b.MD", true), ("c.json", true), ("d.txt", false), ("e", false)]
     {

@@ -6,7 +6,9 @@ use burn::tensor::Device;
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
-use epsiloscope::experiment::{self, Defended, Evaluation, State, Status};
+use epsiloscope::experiment::{self, Defended, Evaluation, Status};
+use epsiloscope::metrics::Rate;
+use epsiloscope::metrics::lamps::{Colour, Evidence, Survey, Trial, light, survey};
 use epsiloscope::model::Model;
 use epsiloscope::parameter::Value;
 use std::path::Path;
@@ -28,7 +30,7 @@ fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Eval
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation::new(model, dataset, n, plan, device);
     let defence = Some(Defended { pipeline, stance: Stance::Gradient, draws: DRAWS });
-    let state = state.map(|path| State { path: path.into(), weights: "w".into() });
+    let state = state.map(Path::to_path_buf);
     Evaluation { defence, batch_size, state, ..task }
 }
 
@@ -67,4 +69,44 @@ fn other_attacks_count_over_all_batches_too() {
     assert!(whole[0].contains(" of 9"), "{whole:?}");
     // The last batch is a single picture.
     assert_eq!(notes(&task("rotate-translate", 9, 4, None)), whole);
+}
+
+/// Checks say nothing else than the sentences and flags beside them.
+#[test]
+fn a_check_agrees_with_what_stands_beside_it() {
+    let black_box = |attacked: usize, by_square: usize| {
+        let fate = |at: usize| match at {
+            at if at < by_square => Some((true, Some("square".to_string()))),
+            at => (at < attacked).then_some((false, None)),
+        };
+        let trial = Trial {
+            plan: Plan::new(find("autoattack").unwrap(), 0.1),
+            epsilon: Some(0.1),
+            staged: true,
+            broke: (0..1000).map(fate).collect(),
+        };
+        let of = Survey {
+            samples: (0..1000).collect(),
+            classes: 10,
+            clean: Rate { hits: attacked, n: 1000 },
+            robust: Rate { hits: attacked - by_square, n: 1000 },
+            behind: None,
+            trials: vec![trial],
+            looked: Vec::new(),
+        };
+        survey(&of).into_iter().find(|verdict| verdict.lamp.id == "black-box").unwrap()
+    };
+    // One of 400 attacked is more than 0.2 %, as AutoAttack's flag counts, whatever else was looked at.
+    assert_eq!(black_box(400, 1).colour, Colour::Amber);
+    let usual = black_box(900, 1);
+    assert!(usual.colour == Colour::Green && usual.reason.contains("1 of 900"), "{}", usual.reason);
+    // DeepFool found a way beyond ε: that BIM finds none is no sign that there is none.
+    let mut evidence = Evidence::new(Plan::new(find("deepfool").unwrap(), 0.1), Some(0.1));
+    (evidence.reached, evidence.probes.unbounded) = (true, Some(false));
+    let all = light(&evidence);
+    let unbounded = all.iter().find(|verdict| verdict.lamp.id == "unbounded").unwrap();
+    assert_eq!(
+        (unbounded.colour, &*unbounded.reason),
+        (Colour::Green, "the goal was reached beyond ε")
+    );
 }

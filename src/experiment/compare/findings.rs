@@ -26,11 +26,6 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// Whether it is what came of an attack.
-    pub fn is_cell(&self) -> bool {
-        matches!(self, Self::Cell(..) | Self::Held(..))
-    }
-
     /// What it is about, where it is what came of an attack: "jpeg × pgd L∞, adaptive".
     pub fn words(&self) -> Option<String> {
         let (defence, plan, stance) = match self {

@@ -16,9 +16,9 @@ use std::sync::Arc;
 const LAPS: usize = 20;
 
 /// So many samples are attacked at a time.
-pub const BATCH: usize = 20;
+const BATCH: usize = 20;
 
-/// Attacks the first `n` samples before every defence, [`BATCH`] at a time. All naive cells come
+/// Attacks the first `n` samples before every defence, twenty at a time. All naive cells come
 /// first: the attacks on the bare network are made once for them. Then, batch by batch, those of
 /// attacks that know the defence, which are [`evaluate`]'s. What is misclassified is not attacked
 /// and counts as broken.
