@@ -4,7 +4,7 @@ use super::{files::in_folder, told};
 use burn::tensor::Device;
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::experiment::{self, Evaluation, EvaluationReport, State, evaluate};
+use epsiloscope::experiment::{self, Evaluation, EvaluationReport, evaluate};
 use epsiloscope::model::{Card, Model, Weights};
 use serde_json::Value;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn run(
     let task = Evaluation {
         plans: vec![plan("fgsm"), plan("bim")],
         every: true,
-        state: Some(State { path: path.into(), weights: "these".into() }),
+        state: Some(path.into()),
         ..Evaluation::new(model.clone(), dataset.clone(), 6, plan("fgsm"), device)
     };
     evaluate(&task, &mut |_| Flow::Continue)
