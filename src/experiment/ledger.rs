@@ -5,7 +5,7 @@ use crate::data::{Lock, atomically, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::provenance::Origin;
-use crate::experiment::report::Cost;
+use crate::experiment::report::{Cost, class, read_class};
 use crate::model::ModelIdentity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// What came of one attack on one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fate {
-    /// The answer to the attacked picture.
+    /// The answer to the attacked picture; `null` where the network gives no number.
+    #[serde(serialize_with = "class", deserialize_with = "read_class")]
     pub label: usize,
     /// Whether the goal was reached within what bounds the attack, and within ε.
     pub success: bool,

@@ -7,7 +7,7 @@ use crate::experiment::evaluation::Share;
 use crate::metrics::lamps::Evidence;
 use crate::metrics::{EightBits, Norms};
 use crate::parameter::Settings;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Version of the JSON objects; raised when a field is added or changes its meaning.
 pub const VERSION: u32 = 2;
@@ -42,6 +42,11 @@ impl Prediction {
 /// A class's number; null for an answer that is none.
 pub(super) fn class<S: Serializer>(label: &usize, to: S) -> Result<S::Ok, S::Error> {
     Some(*label).filter(|label| *label != NON_FINITE).serialize(to)
+}
+
+/// Reads what [`class`] has written.
+pub(super) fn read_class<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(NON_FINITE))
 }
 
 /// How alike the two pictures are, and whether the effect survives being saved.
