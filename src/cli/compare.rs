@@ -33,6 +33,7 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
     let (card, _) = model::find_card(&name)?;
     let one = args.n.is_none() || args.pick.sample.is_some() || args.pick.image.is_some();
     let sample = one.then(|| plan::sample(&args.pick, &card)).transpose()?;
+    plan::doubt(sample.iter().flat_map(|sample| hints::of_picture(&card, sample)));
     let set = match (args.n, &args.pick.image) {
         (Some(_), _) | (None, None) => Some(plan::dataset_id(args.pick.dataset.as_deref(), &card)?),
         _ => None,

@@ -67,11 +67,7 @@ pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str>
 /// The picture to attack. What does not fit the model is told.
 pub fn sample(pick: &Pick, card: &Card) -> Result<Sample> {
     match &pick.image {
-        Some(path) => {
-            let sample = Sample::from_file(path)?;
-            doubt(hints::of_picture(card, &sample.picture));
-            Ok(sample)
-        }
+        Some(path) => Sample::from_file(path),
         None => {
             let dataset = Dataset::load(dataset_id(pick.dataset.as_deref(), card)?)?;
             doubt(hints::of_dataset(card, &dataset));

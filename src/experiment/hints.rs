@@ -1,12 +1,15 @@
 //! Hints: what is allowed, and yet is hardly meant. One line each, none of them an error.
 
 use crate::attack::{Norm, Plan};
-use crate::data::{Dataset, Picture};
+use crate::data::{Dataset, Sample};
 use crate::experiment::report::size_text;
 use crate::model::Card;
 
 /// The data sets whose pictures are bright on black.
 const ON_BLACK: &[&str] = &["mnist", "fashion"];
+
+/// How bright the edges of dark digits on white are at least, on average.
+const BRIGHT: f64 = 0.6;
 
 /// An L∞ perturbation of this size turns every picture into grey.
 const GREY: f64 = 0.5;
@@ -81,18 +84,24 @@ pub fn of_background<'a>(
             count += 1;
         }
     }
-    (count > 0 && sum / f64::from(count) > 0.5).then(|| {
+    (count > 0 && sum / f64::from(count) > BRIGHT).then(|| {
         let (name, data) = (&card.name, &card.data);
         format!(
-            "the background is white, and '{name}' knows '{data}' on black: invert the pictures"
+            "the background is bright, and '{name}' knows '{data}' on black: invert the pictures"
         )
     })
 }
 
-/// As [`of_background`], for one picture at its own size.
-pub fn of_picture(card: &Card, picture: &Picture) -> Option<String> {
+/// About a user's own picture: what the model does not see of it, and what it hardly knows. Nothing
+/// about a picture of a data set.
+pub fn of_picture(card: &Card, sample: &Sample) -> Vec<String> {
+    if !sample.is_file() {
+        return Vec::new();
+    }
+    let (input, picture) = (&card.input, &sample.picture);
     let known = ON_BLACK.contains(&card.data.as_str());
-    known.then(|| of_background(card, [card.input.fit(picture).pixels()])).flatten()
+    let background = known.then(|| of_background(card, [input.fit(picture).pixels()])).flatten();
+    picture.changes(input.shape, input.resize).into_iter().chain(background).collect()
 }
 
 /// About labels that are counted from another number than the model's classes: the accuracy of the
@@ -120,6 +129,7 @@ pub fn of_labels(predicted: &[usize], labels: &[usize]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::attack;
+    use crate::data::Picture;
     use std::path::Path;
 
     fn card(data: &str) -> Card {
@@ -167,9 +177,15 @@ mod tests {
         let digit = Dataset::load("mnist").unwrap().sample(0).picture;
         let inverted: Vec<f32> = digit.pixels().iter().map(|v| 1.0 - v).collect();
         let inverted = Picture::new(digit.shape(), inverted);
-        assert_eq!(of_picture(&card("mnist"), &digit), None);
-        assert!(of_picture(&card("mnist"), &inverted).unwrap().contains("invert"));
-        assert_eq!(of_picture(&card("photos"), &inverted), None);
+        let sample = Dataset::load("mnist").unwrap().sample(0);
+        let told = |data: &str, picture: &Picture| {
+            let (dataset, picture) = ("file".into(), picture.clone());
+            of_picture(&card(data), &Sample { dataset, picture, ..sample.clone() })
+        };
+        assert_eq!(told("mnist", &digit), Vec::<String>::new());
+        assert!(told("mnist", &inverted)[0].contains("invert"));
+        assert_eq!(told("photos", &inverted), Vec::<String>::new());
+        assert_eq!(of_picture(&card("photos"), &sample), Vec::<String>::new());
     }
 
     #[test]

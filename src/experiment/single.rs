@@ -8,6 +8,7 @@ use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::crowd;
+use crate::experiment::hints;
 use crate::experiment::lamps::{Logbook, first};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
@@ -294,14 +295,10 @@ pub fn run_from(
     })
 }
 
-/// What the network does not see of the user's own picture, before what else there is to tell.
+/// What there is to tell of the user's own picture, before what else there is.
 fn told_first(experiment: &Experiment, notes: Vec<String>) -> Vec<String> {
-    let (sample, input) = (&experiment.sample, &experiment.model.card.input);
-    let changes = match sample.is_file() {
-        true => sample.picture.changes(input.shape, input.resize),
-        false => Vec::new(),
-    };
-    changes.into_iter().chain(notes).collect()
+    let hints = hints::of_picture(&experiment.model.card, &experiment.sample);
+    hints.into_iter().chain(notes).collect()
 }
 
 /// What came of the one picture.

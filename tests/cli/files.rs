@@ -202,8 +202,10 @@ fn what_is_hardly_meant_so_gets_a_hint_and_is_done() {
     digit(&user, "white.png", true);
     digit(&user, "black.png", false);
     let fgsm = "attack --model mnist-cnn --attack fgsm";
+    let told = user.succeeds(&format!("{fgsm} --image white.png"));
+    assert!(told.contains("note      the background is bright"), "{told}");
     for (line, word) in [
-        (format!("{fgsm} --image white.png"), "invert"),
+        ("compare --image white.png --attack fgsm --defence median".into(), "invert"),
         (format!("{fgsm} --dataset photos"), "does not fit"),
         (format!("{fgsm} --eps 0.6"), "plain grey"),
         (format!("{fgsm} --norm l2 --eps 0.01"), "meant for L∞"),
