@@ -84,6 +84,14 @@ impl Screen {
         Ok(Self { terminal, log: log.into() })
     }
 
+    /// Has the terminal given back even where this process is killed. Not part of [`Self::enter`]:
+    /// starting a process may not keep the first frame waiting.
+    pub fn guard(&self) {
+        if let Some(held) = held().as_mut() {
+            held.guardian = Guardian::start(held.raw.before());
+        }
+    }
+
     /// Columns and rows.
     ///
     /// # Errors
@@ -129,6 +137,7 @@ impl Screen {
         restore();
         let stopped = kill_process(getpid(), Signal::TSTP);
         take(&self.log)?;
+        self.guard();
         stopped.map_err(|e| lost(&e.into()))?;
         self.wipe()
     }
@@ -156,11 +165,9 @@ fn lost(error: &std::io::Error) -> Error {
 }
 
 fn take(log: &Path) -> Result<()> {
-    let before = tcgetattr(stdin()).map_err(|e| lost(&e.into()))?;
-    let guardian = Guardian::start(&before);
     let raw = Raw::enter().map_err(|e| lost(&e))?;
     let stderr = Diverted::begin(log);
-    *held() = Some(Held { raw, guardian, stderr });
+    *held() = Some(Held { raw, guardian: None, stderr });
     let mut out = stdout().lock();
     out.write_all(ENTER.as_bytes()).and_then(|()| out.flush()).map_err(|e| {
         restore();

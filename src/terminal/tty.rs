@@ -27,6 +27,11 @@ impl Raw {
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
         Ok(Self { before })
     }
+
+    /// The mode before.
+    pub fn before(&self) -> &Termios {
+        &self.before
+    }
 }
 
 impl Drop for Raw {

@@ -141,6 +141,7 @@ async fn dashboard(options: Options) -> Result<()> {
     };
     // The first frame stands before the worker begins.
     shell.draw()?;
+    shell.screen.guard();
     let sink = move |update: Update| {
         let _ = update_sender.send(update);
     };
