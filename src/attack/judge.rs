@@ -7,6 +7,7 @@
 //! succeeds at ε where what it found is no farther away.
 
 use crate::attack::goal::Goal;
+use crate::attack::gradients::GradientCount;
 use crate::attack::note::Note;
 use crate::attack::objective::Scores;
 use crate::attack::observer::Observer;
@@ -32,10 +33,20 @@ pub struct Verdict {
     pub distance: Vec<f32>,
     /// How often the attack asked about each picture.
     pub queries: Vec<u64>,
+    /// What the attack saw of each picture's gradients.
+    pub gradients: Vec<GradientCount>,
     /// What else the attack tells.
     pub notes: Vec<Note>,
     /// Which stage broke each picture, for an attack of several stages; else empty.
     pub stages: Vec<Option<&'static str>>,
+}
+
+impl Verdict {
+    /// Whether picture `i` did not reach its goal and stood still at least every other step, since its
+    /// gradient was zero or not a number.
+    pub fn stood(&self, i: usize) -> bool {
+        !self.reached[i] && self.gradients.get(i).is_some_and(GradientCount::stands)
+    }
 }
 
 /// Clips an attempt to box and ball and asks the victim again.
@@ -49,7 +60,7 @@ pub fn judge(
     problem: &Problem,
 ) -> Result<Verdict> {
     let (x, budget) = (problem.images.clone(), &problem.budget);
-    let Attempt { images, queries, notes, stages } = attempt;
+    let Attempt { images, queries, gradients, notes, stages } = attempt;
     let nan = images.clone().is_nan();
     let mut images = images.mask_where(nan, x.clone()).clamp(0.0, 1.0);
     if extent == Extent::Budget {
@@ -77,7 +88,8 @@ pub fn judge(
         Extent::Least => there.iter().zip(&distance).map(|(there, d)| *there && near(d)).collect(),
         Extent::Budget | Extent::Own => there.clone(),
     };
-    Ok(Verdict { images, scores, reached: there, success, distance, queries, notes, stages })
+    let reached = there;
+    Ok(Verdict { images, scores, reached, success, distance, queries, gradients, notes, stages })
 }
 
 /// Runs an attack against an oracle, without judging it.

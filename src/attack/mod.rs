@@ -8,6 +8,7 @@
 mod budgets;
 mod dlr;
 mod goal;
+mod gradients;
 mod judge;
 mod l1;
 mod methods;
@@ -24,6 +25,7 @@ mod trial;
 pub use budgets::{largest, parse_epsilon, suggested};
 pub use dlr::{Dlr, DlrBy};
 pub use goal::{Aim, Goal};
+pub use gradients::GradientCount;
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
 pub use note::Note;

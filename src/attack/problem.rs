@@ -1,6 +1,7 @@
 //! What an attack is given and what it hands back.
 
 use crate::attack::goal::{Aim, Goal};
+use crate::attack::gradients::GradientCount;
 use crate::attack::methods::autoattack;
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::note::Note;
@@ -74,6 +75,8 @@ pub struct Attempt {
     /// How often the model was asked about each picture (a gradient's forward pass counts too);
     /// N of them.
     pub queries: Vec<u64>,
+    /// What the attack saw of each picture's gradients; N of them.
+    pub gradients: Vec<GradientCount>,
     /// What else is worth telling: a fooling rate, a flag.
     pub notes: Vec<Note>,
     /// For an attack of several stages, which one broke each picture; else empty.
@@ -83,7 +86,8 @@ pub struct Attempt {
 impl Attempt {
     /// Pictures and how often each was asked about.
     pub fn new(images: Tensor<4>, queries: Vec<u64>) -> Self {
-        Self { images, queries, notes: Vec::new(), stages: Vec::new() }
+        let gradients = vec![GradientCount::default(); queries.len()];
+        Self { images, queries, gradients, notes: Vec::new(), stages: Vec::new() }
     }
 }
 

@@ -2,6 +2,7 @@
 //! counts the queries of each picture, and reports to the observer.
 
 use crate::attack::goal::Goal;
+use crate::attack::gradients::GradientCount;
 use crate::attack::objective::{Numbered, Objective, Scores};
 use crate::attack::observer::{Flow, Images, Observer, Stage, Step};
 use crate::attack::oracle::{Decision, Gradient, Score};
@@ -61,6 +62,8 @@ pub struct Trial<'a> {
     pub x: Rows,
     /// Queries so far, by picture.
     pub queries: Vec<u64>,
+    /// What was seen of its gradients, by picture.
+    pub gradients: Vec<GradientCount>,
     /// Which restart, from 0, of how many.
     pub restart: (usize, usize),
     /// For an attack of several stages: which one.
@@ -82,6 +85,7 @@ impl<'a> Trial<'a> {
         Ok(Self {
             x: Rows::read(&problem.images)?,
             queries: vec![0; problem.len()],
+            gradients: vec![GradientCount::default(); problem.len()],
             restart: (0, 1),
             stage: None,
             device: problem.images.device(),
@@ -162,7 +166,8 @@ impl<'a> Trial<'a> {
     }
 
     /// The gradients of `what` at `images`; see [`Self::labels`]. The objective is asked by the
-    /// number of the row in `images`.
+    /// number of the row in `images`. What the network gives that is no number comes as one: see
+    /// [`GradientCount`].
     ///
     /// # Errors
     /// Cancelled; device failures.
@@ -184,11 +189,15 @@ impl<'a> Trial<'a> {
             let first = range.start;
             let shifted = Numbered(what, |at| at + first);
             let part = images.slice(range.clone(), &self.device);
-            let slope = oracle.slope(&part, &goals[range], &shifted)?;
+            let slope = oracle.slope(&part, &goals[range.clone()], &shifted)?;
             all.scores.append(slope.scores);
             all.loss.extend(slope.loss);
             all.log2_scale.extend(slope.log2_scale);
-            all.gradient.append(Rows::read(&slope.gradient)?);
+            let mut gradient = Rows::read(&slope.gradient)?;
+            for (row, i) in open[range].iter().enumerate() {
+                self.gradients[*i].take(gradient.row_mut(row));
+            }
+            all.gradient.append(gradient);
             self.pulse()?;
         }
         Ok(all)
@@ -232,7 +241,8 @@ impl<'a> Trial<'a> {
 
     /// Ends with these pictures, one for each of the problem.
     pub fn finish(self, images: &Rows) -> Attempt {
-        Attempt::new(images.tensor(&self.device), self.queries)
+        let attempt = Attempt::new(images.tensor(&self.device), self.queries);
+        Attempt { gradients: self.gradients, ..attempt }
     }
 
     /// Asks whether to go on, between two pieces of work.

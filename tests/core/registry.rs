@@ -237,7 +237,95 @@ fn a_dead_network_gives_no_nan() {
         let problem = problem(&net, pictures(2, [1, 4, 4], &device), norm, epsilon(norm), targeted);
         let verdict = attack(&plan(spec, norm, epsilon(norm)), &net, &problem);
         assert!(values(&verdict.images).iter().all(|p| p.is_finite()), "{} {norm}", spec.id);
+        // No gradient leads anywhere, and that is told.
+        for i in (0..problem.len()).filter(|i| !verdict.reached[*i]) {
+            let seen = verdict.gradients[i];
+            let asked = seen.queries > 0;
+            assert_eq!(verdict.stood(i), asked, "{} {norm} {targeted}: {seen:?}", spec.id);
+        }
     }
+}
+
+/// One linear layer on 16 pixels, then what `after` says, with these weights of both.
+fn linear(after: &str, first: &dyn Fn(usize) -> f32, second: &dyn Fn(usize) -> f32) -> Network {
+    let device = Device::flex();
+    let text = format!(
+        "name = 'extreme'\nnum_classes = 4\n[input]\nshape = [1, 4, 4]\n\
+         [[layers]]\nop = 'flatten'\n[[layers]]\nop = 'linear'\nparam = 'a'\nin = 16\nout = 4\n\
+         {after}\
+         [[layers]]\nop = 'linear'\nparam = 'b'\nin = 4\nout = 4\n"
+    );
+    let card = epsiloscope::model::Card::parse(&text, std::path::Path::new("extreme")).unwrap();
+    Network::build(&card, &device, &mut |name, shape| {
+        let n: usize = shape.iter().product();
+        let value = |i: usize| match name {
+            "a.weight" => first(i),
+            "b.weight" => second(i),
+            _ => 0.0,
+        };
+        let values: Vec<f32> = (0..n).map(value).collect();
+        Ok(Tensor::from_data(burn::tensor::TensorData::new(values, [n]), &device))
+    })
+    .unwrap()
+}
+
+#[test]
+fn no_attack_fails_or_stands_still_in_silence_where_the_network_gives_no_numbers() {
+    let sigmoid = "[[layers]]\nop = 'sigmoid'\n";
+    let mixed = |i: usize| ((i as u64 + 1) * 2_654_435_761 % 1_000_003) as f32 / 1_000_003.0 - 0.5;
+    let nets = [
+        // Bright pictures overflow, dark ones do not.
+        linear("", &|i| 3e38 * mixed(i), &|i| f32::from(u8::from(i % 5 == 0))),
+        // Every logit of every picture is no number, even of the black one.
+        linear("", &|_| 0.1, &|i| if i == 3 { f32::NAN } else { 1.0 }),
+        linear("", &|_| 0.1, &|_| f32::INFINITY),
+        // The logits are numbers, the gradient is infinite where a pixel is black.
+        linear(sigmoid, &|i| 3e38 * mixed(i), &|i| 1e3 * mixed(i + 7)),
+        // Steep enough that the gradient is zero.
+        linear(sigmoid, &|i| 1e6 * (1.5 + mixed(i)), &|i| mixed(i + 7)),
+    ];
+    let device = Device::flex();
+    let size = 16;
+    let (mut stood, mut bad) = (0, 0);
+    for (number, net) in nets.iter().enumerate() {
+        for (spec, norm, targeted) in every_row() {
+            // One of them black, one nearly so.
+            let images = values(&pictures(4, [1, 4, 4], &device));
+            let dim = |(i, p): (usize, f32)| match i / size {
+                0 => 0.0,
+                1 => p / 64.0,
+                _ => p,
+            };
+            let images: Vec<f32> = images.into_iter().enumerate().map(dim).collect();
+            let data = burn::tensor::TensorData::new(images, [4, 1, 4, 4]);
+            let images = Tensor::from_data(data, &device);
+            let problem = problem(net, images, norm, epsilon(norm), targeted);
+            let mut victim = Victim::new(net);
+            let plan = plan(spec, norm, epsilon(norm));
+            let place = format!("network {number}, {} {norm} {targeted}", spec.id);
+            let verdict =
+                launch(spec, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();
+            bad += victim.non_finite();
+            let (before, after) = (values(&problem.images), values(&verdict.images));
+            assert!(after.iter().all(|p| (0.0..=1.0).contains(p)), "{place}");
+            for (i, (a, b)) in before.chunks(size).zip(after.chunks(size)).enumerate() {
+                let bound = epsilon(norm) as f32 * (1.0 + 1e-6);
+                assert!(spec.extent != Extent::Budget || norm.distance(a, b) <= bound, "{place}");
+                // Who asked for gradients and got nothing but zeros has said so.
+                let seen = verdict.gradients[i];
+                let blind = seen.queries > 0 && seen.dead == seen.queries;
+                assert_eq!(verdict.stood(i), seen.stands() && !verdict.reached[i], "{place}");
+                assert!(!blind || verdict.reached[i] || verdict.stood(i), "{place}");
+                let asks = spec.knowledge() == Knowledge::Gradient;
+                let told = verdict.reached[i] || verdict.stood(i) || a != b;
+                // None where its own look, in another order of sums, found the goal reached.
+                let none = seen.queries == 0 || seen.queries > seen.dead;
+                assert!(told || !asks || none, "{place} picture {i}: {seen:?}");
+                stood += usize::from(verdict.stood(i));
+            }
+        }
+    }
+    assert!(stood > 100 && bad > 100, "{stood} stood still, {bad} answers were no numbers");
 }
 
 #[test]

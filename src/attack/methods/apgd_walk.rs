@@ -123,8 +123,9 @@ impl Walk {
     pub fn learn(&mut self, x: &[f32], loss: f32, margin: f32, gradient: &[f32]) -> Option<String> {
         self.gradient.clear();
         self.gradient.extend_from_slice(gradient);
-        if loss > self.best_loss {
-            self.best_loss = loss;
+        // The start is the best so far even where its loss is no number, which beats nothing.
+        if self.steps_done == 0 || loss > self.best_loss {
+            self.best_loss = loss.max(f32::NEG_INFINITY);
             self.margin = margin;
             self.best.copy_from_slice(&self.at);
             self.best_gradient.clone_from(&self.gradient);
@@ -260,6 +261,22 @@ mod tests {
         stuck.best_before = 1000.0;
         let halved = (1..=99).filter(|step| stuck.passes(*step as f32, 1000.0));
         assert_eq!(halved.collect::<Vec<_>>(), [41, 70, 87, 99]);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_ends_in_no_walk_without_pixels() {
+        let x = [0.0, 1.0, 0.5, 0.2];
+        for norm in [Norm::Linf, Norm::L2, Norm::L1] {
+            for loss in [f32::NAN, f32::NEG_INFINITY, f32::INFINITY] {
+                let ball = Budget { norm, epsilon: 0.3 };
+                let mut walk = Walk::new(&x, x.to_vec(), ball, 10, 0.75);
+                for _ in 0..10 {
+                    walk.learn(&x, loss, f32::NAN, &[0.0; 4]);
+                    walk.advance(&x);
+                    assert_eq!(walk.at, x, "{norm} {loss}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! loss that was found.
 
 use crate::attack::dlr::Dlr;
+use crate::attack::gradients::GradientCount;
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
 use crate::attack::observer::{Flow, Observer, Stage, Step};
@@ -69,6 +70,7 @@ fn autoattack(
     let mut flags = Flags::before(oracle, problem, version, watcher)?;
     let mut queries = flags.queries.clone();
     let mut images = Rows::read(&problem.images)?;
+    let mut gradients = vec![GradientCount::default(); problem.len()];
     let mut broken: Vec<Option<&'static str>> = vec![None; problem.len()];
     for (number, name) in stages.iter().enumerate() {
         let open: Vec<usize> = (0..problem.len()).filter(|i| broken[*i].is_none()).collect();
@@ -81,6 +83,7 @@ fn autoattack(
         let found = run(oracle, &part, name, version, settings, &mut relay)?;
         for (row, i) in open.iter().enumerate() {
             queries[*i] += found.queries[row];
+            gradients[*i].add(&found.gradients[row]);
             if found.reached[row] {
                 broken[*i] = Some(name);
             }
@@ -92,6 +95,7 @@ fn autoattack(
     flags.after(problem, settings, &broken);
     let device = problem.images.device();
     let mut attempt = Attempt::new(images.tensor(&device), queries);
+    attempt.gradients = gradients;
     attempt.notes = flags.notes;
     attempt.stages = broken;
     Ok(attempt)
@@ -134,6 +138,7 @@ struct Left {
     /// Whether the goal is reached within ε.
     reached: Vec<bool>,
     queries: Vec<u64>,
+    gradients: Vec<GradientCount>,
 }
 
 /// The budgets of a stage, as published.
@@ -181,7 +186,7 @@ fn run(
         *reached &= distance <= part.budget.epsilon * (1.0 + 1e-6);
     }
     let queries = attempt.queries.iter().zip(&trial.queries).map(|(a, b)| a + b).collect();
-    Ok(Left { images, reached, queries })
+    Ok(Left { images, reached, queries, gradients: attempt.gradients })
 }
 
 /// Passes a stage's events on, in the numbers of the whole problem.

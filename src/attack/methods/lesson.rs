@@ -106,6 +106,7 @@ impl Lesson {
     pub fn finish(&self, trial: Trial<'_>, images: &Rows, notes: Vec<Note>) -> Attempt {
         let mut attempt = trial.finish(images);
         let crowd = attempt.queries.split_off(self.attacked);
+        attempt.gradients.truncate(self.attacked);
         let extra = self.asked + crowd.iter().sum::<u64>();
         let n = self.attacked as u64;
         for (i, queries) in attempt.queries.iter_mut().enumerate() {

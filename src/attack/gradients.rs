@@ -1,0 +1,100 @@
+//! What an attack saw of the gradients of each image.
+
+/// A smaller share of the largest value moves nothing that the largest does not move much more.
+const FAINT: f32 = 1e-6;
+
+/// A larger share of idle pixels is rare: robust networks have up to a third.
+const MOST: f64 = 0.9;
+
+/// The gradients that an attack asked for of one image, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GradientCount {
+    /// How many it asked for.
+    pub queries: u64,
+    /// How many of them were dead: zero or not a finite number in every pixel, so that no step follows
+    /// from them.
+    pub dead: u64,
+    /// The sum over all of them of the share of idle pixels: those whose value is zero, not a finite
+    /// number, or less than a millionth of the largest one.
+    idle: f64,
+}
+
+impl GradientCount {
+    /// Counts a gradient, and makes finite numbers of what is none: 0 of NaN, the largest number of
+    /// infinity.
+    pub(super) fn take(&mut self, gradient: &mut [f32]) {
+        let size = |g: &f32| if g.is_finite() { g.abs() } else { 0.0 };
+        let top = gradient.iter().map(size).fold(0.0, f32::max);
+        // Nothing is below a least that rounds to 0.
+        let least = (FAINT * top).max(f32::from_bits(1));
+        let idle = gradient.iter().filter(|g| size(g) < least).count();
+        self.queries += 1;
+        self.dead += u64::from(top == 0.0);
+        self.idle += idle as f64 / gradient.len().max(1) as f64;
+        for g in gradient.iter_mut().filter(|g| !g.is_finite()) {
+            *g = if g.is_nan() { 0.0 } else { f32::MAX.copysign(*g) };
+        }
+    }
+
+    /// Adds what another part of the attack saw of the same image.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.queries += other.queries;
+        self.dead += other.dead;
+        self.idle += other.idle;
+    }
+
+    /// The mean share of idle pixels, 0..1; none where it asked for no gradient.
+    pub fn idle(&self) -> Option<f64> {
+        (self.queries > 0).then(|| self.idle / self.queries as f64)
+    }
+
+    /// Whether nearly all values were idle, so that something flat (a quantisation, a steep sigmoid) may
+    /// stand before the network.
+    pub fn is_faint(&self) -> bool {
+        self.idle().is_some_and(|idle| idle >= MOST)
+    }
+
+    /// Whether every gradient led nowhere.
+    pub fn blind(&self) -> bool {
+        self.queries > 0 && self.dead == self.queries
+    }
+
+    /// Whether the gradients led nowhere at least every other time, so that the image stood still.
+    pub fn stands(&self) -> bool {
+        self.dead > 0 && 2 * self.dead >= self.queries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_and_idle_are_counted_and_what_is_no_number_becomes_one() {
+        let mut count = GradientCount::default();
+        assert_eq!((count.idle(), count.stands(), count.blind()), (None, false, false));
+        let mut mixed = [1.0, -1e-7, 0.0, f32::NAN, -0.5, f32::NEG_INFINITY, 1e-3, 2e-6];
+        count.take(&mut mixed);
+        assert_eq!(mixed, [1.0, -1e-7, 0.0, 0.0, -0.5, -f32::MAX, 1e-3, 2e-6]);
+        assert_eq!((count.queries, count.dead, count.idle()), (1, 0, Some(0.5)));
+        for mut dead in [[0.0, -0.0], [f32::NAN, 0.0], [f32::INFINITY, f32::NAN]] {
+            let mut count = count;
+            count.take(&mut dead);
+            assert_eq!((count.dead, count.idle(), count.stands()), (1, Some(0.75), true));
+            assert!(!count.blind());
+        }
+        // So small that the millionth part of it is 0.
+        let mut steep = [0.0; 20];
+        (steep[0], steep[1]) = (1.0, 1e-7);
+        let mut count = GradientCount::default();
+        count.take(&mut steep);
+        assert!(count.is_faint() && !count.stands());
+        let mut tiny = [f32::from_bits(1), f32::from_bits(2)];
+        let mut count = GradientCount::default();
+        count.take(&mut tiny);
+        assert_eq!((count.dead, count.idle()), (0, Some(0.0)));
+        let mut count = GradientCount::default();
+        count.take(&mut [0.0; 3]);
+        assert!(count.blind() && count.stands() && count.is_faint());
+    }
+}
