@@ -1,6 +1,6 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Goal, Observer, REJECTED, Victim};
+use crate::attack::{Goal, GradientCount, Observer, REJECTED, Victim};
 use crate::data::Picture;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
@@ -162,6 +162,9 @@ pub fn defend(
         behind: Some(Behind { stance, broken, random, draws, held, refused }),
         legs: course.legs,
         first: course.first,
+        gradients: course.gradients,
+        gap: course.gap,
+        non_finite: course.non_finite,
         ..Evidence::new(experiment.plan.clone(), report.epsilon)
     };
     Ok(DefenceRow {
@@ -187,6 +190,9 @@ struct Course {
     cost: Cost,
     legs: Vec<Leg>,
     first: Option<First>,
+    gradients: GradientCount,
+    gap: Option<f32>,
+    non_finite: u64,
 }
 
 /// The attack through the defence.
@@ -207,8 +213,14 @@ fn attack(
     let mut logbook = Logbook::new(observer);
     let plan = &experiment.plan;
     let verdict = assault(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
-    let cost = cost([&victim].into_iter().chain(&crafted_on), begin);
-    let first = first(crafted_on.as_ref().unwrap_or(&victim))?;
-    let course = Course { cost, legs: logbook.finish(), first };
+    let asked = || [&victim].into_iter().chain(&crafted_on);
+    let course = Course {
+        cost: cost(asked(), begin),
+        first: first(crafted_on.as_ref().unwrap_or(&victim))?,
+        gradients: verdict.gradients[0],
+        gap: logbook.gap(),
+        non_finite: asked().map(Victim::non_finite).sum(),
+        legs: logbook.finish(),
+    };
     Ok((picture(verdict.images, report.original.shape())?, course))
 }

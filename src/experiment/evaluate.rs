@@ -229,7 +229,9 @@ fn work(
         let verdict = assault(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
         let standing = verdict.success.iter().filter(|broken| !**broken).count();
         let numbers = part.iter().map(|(i, _)| many.first + i);
-        let cost = cost([&victim].into_iter().chain(&bare), begin);
+        let asked = || [&victim].into_iter().chain(&bare);
+        ledger.entries[at].non_finite += asked().map(Victim::non_finite).sum::<u64>();
+        let cost = cost(asked(), begin);
         let truths = seen
             .is_some_and(|_| task.is_random())
             .then(|| part.iter().map(|(i, _)| many.labels[*i]).collect::<Vec<_>>());

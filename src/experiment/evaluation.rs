@@ -195,8 +195,9 @@ pub(super) fn summarise(
     let right = Rate { hits: answers.right.len(), n };
     let robust = Rate { hits: standing(task.plans.len()), n };
     let samples: Vec<SampleRow> = counted().map(row).collect();
-    let staged = ledger.entries.iter().map(|entry| !entry.stages.is_empty());
-    let lamps = lamps::survey(task, (right, robust), &samples, staged);
+    let scores = answers.scores.select(&counted().collect::<Vec<_>>());
+    let seen = (samples.as_slice(), &scores);
+    let lamps = lamps::survey(task, (right, robust), seen, &ledger.entries);
     EvaluationReport {
         version: VERSION,
         model: task.model.card.name.clone(),
@@ -270,7 +271,7 @@ fn attack_row(
             true => Vec::new(),
             false => entry.stages.iter().map(stage).collect(),
         },
-        notes: Note::texts(&entry.notes),
+        notes: Note::texts(&entry.notes).into_iter().chain(entry.standstill()).collect(),
         cost: entry.cost,
     }
 }

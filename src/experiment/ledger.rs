@@ -31,6 +31,14 @@ pub struct Fate {
     /// Of a randomised defence's answers to the attacked picture, the share that is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<f32>,
+    /// Whether the goal was not reached, and at least every other gradient that the attack saw was
+    /// zero or not a number, so that the picture stood still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stood: bool,
+    /// Whether the goal was not reached, and nearly all values of the gradients that the attack saw
+    /// were zero or next to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub faint: bool,
 }
 
 /// What one attack has done so far.
@@ -42,6 +50,9 @@ pub(super) struct Entry {
     pub stages: Vec<String>,
     /// What else it tells, counted over the samples so far.
     pub notes: Vec<Note>,
+    /// How many answers on its way had a logit that is infinite or not a number.
+    #[serde(default)]
+    pub non_finite: u64,
     /// What it has cost.
     pub cost: Cost,
 }
@@ -66,6 +77,8 @@ impl Entry {
                 distance: verdict.distance[row],
                 queries: verdict.queries[row],
                 stage: verdict.stages.get(row).copied().flatten().map(str::to_string),
+                stood: verdict.stood(row),
+                faint: !verdict.reached[row] && verdict.gradients[row].is_faint(),
                 held: truths.map(|truths| verdict.scores.row(row)[truths[row]].exp()),
             };
             self.fates.insert(sample, fate);
@@ -77,6 +90,20 @@ impl Entry {
         self.cost.forward += cost.forward;
         self.cost.backward += cost.backward;
         self.cost.seconds += cost.seconds;
+    }
+}
+
+impl Entry {
+    /// A note where pictures stood still.
+    pub fn standstill(&self) -> Option<String> {
+        let stood = self.fates.values().filter(|fate| fate.stood).count();
+        let n = self.fates.len();
+        let told = || {
+            format!(
+                "{stood} of {n} pictures stood still: their gradients were zero or not a number"
+            )
+        };
+        (stood > 0).then(told)
     }
 }
 

@@ -1,8 +1,8 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    Budget, Decision, Goal, NON_FINITE, Note, Observer, Plan, Problem, Score, Scores, Verdict,
-    Victim, attempt, judge, launch,
+    Budget, Decision, Goal, GradientCount, NON_FINITE, Note, Observer, Plan, Problem, Score, Scores,
+    Verdict, Victim, attempt, judge, launch,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
@@ -13,7 +13,7 @@ use crate::experiment::lamps::{Logbook, first};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, Prediction, Report, SampleRef, Similarity, VERSION};
 use crate::experiment::trace::probabilities;
-use crate::metrics::lamps::Evidence;
+use crate::metrics::lamps::{Evidence, logit_gap};
 use crate::metrics::{EightBits, norms, psnr, ssim};
 use crate::model::{Classifier, Model};
 use burn::tensor::{Tensor, TensorData};
@@ -228,7 +228,9 @@ pub fn run_from(
             Found::nothing(&clean)
         }
     };
-    let cost = cost([&victim].into_iter().chain(&surrogate), begin);
+    let asked = || [&victim].into_iter().chain(&surrogate);
+    let non_finite = asked().map(Victim::non_finite).sum();
+    let cost = cost(asked(), begin);
     let adversarial = &found.picture;
     let norms = norms(clean.picture.pixels(), adversarial.pixels());
     let epsilon = plan.threshold(clean.picture.pixels().len());
@@ -249,6 +251,9 @@ pub fn run_from(
         survives_8_bit: found.reached.then_some(similarity.survives_8_bit),
         legs: logbook.finish(),
         first: first(surrogate.as_ref().unwrap_or(&victim))?,
+        gradients: found.gradients,
+        gap: Some(logit_gap(&clean.logits)),
+        non_finite,
         ..Evidence::new(plan.clone(), epsilon)
     };
     Ok(Report {
@@ -309,12 +314,19 @@ struct Found {
     reached: bool,
     distance: f32,
     queries: u64,
+    gradients: GradientCount,
     notes: Vec<String>,
     stage: Option<&'static str>,
 }
 
 impl Found {
     fn new(model: &Model, verdict: Verdict, shape: [usize; 3]) -> Result<Self> {
+        let GradientCount { queries, dead, .. } = verdict.gradients[0];
+        let stood = verdict.stood(0).then(|| {
+            format!(
+                "{dead} of {queries} gradients were zero or not a number: the picture stood still"
+            )
+        });
         Ok(Self {
             answer: prediction(model, verdict.scores.rows().next().unwrap_or_default()),
             picture: picture(verdict.images, shape)?,
@@ -322,7 +334,8 @@ impl Found {
             reached: verdict.reached[0],
             distance: verdict.distance[0],
             queries: verdict.queries[0],
-            notes: Note::texts(&verdict.notes),
+            gradients: verdict.gradients[0],
+            notes: Note::texts(&verdict.notes).into_iter().chain(stood).collect(),
             stage: verdict.stages.first().copied().flatten(),
         })
     }
@@ -335,6 +348,7 @@ impl Found {
             reached: false,
             distance: 0.0,
             queries: 0,
+            gradients: GradientCount::default(),
             notes: Vec::new(),
             stage: None,
         }

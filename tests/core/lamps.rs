@@ -15,7 +15,9 @@ use epsiloscope::experiment::{
     self, Against, Defended, Evaluation, EvaluationReport, Experiment, Scene,
 };
 use epsiloscope::metrics::lamps::{Colour, Evidence, LAMPS, Probe, Verdict, light, survey};
-use epsiloscope::model::{Model, Weights, find_card, floats, read_tensors, write_tensors};
+use epsiloscope::model::{
+    Layer, Model, Normalisation, Weights, find_card, floats, read_tensors, write_tensors,
+};
 use epsiloscope::parameter::{Param, Settings};
 use safetensors::Dtype;
 use std::collections::BTreeSet;
@@ -31,8 +33,8 @@ enum Show {
 }
 
 /// One attack on one picture, defended or not.
-struct Case {
-    experiment: Experiment,
+pub struct Case {
+    pub experiment: Experiment,
     /// A stack, a stance and EOT's draws.
     defence: Option<(Stack, Stance, u64)>,
 }
@@ -41,11 +43,11 @@ fn cpu() -> experiment::Device {
     experiment::Device { kind: "cpu".into(), name: "test".into() }
 }
 
-fn model(name: &str) -> Arc<Model> {
+pub fn model(name: &str) -> Arc<Model> {
     Model::load(name, &Device::flex()).unwrap()
 }
 
-fn plan(attack: &str, epsilon: f64) -> Plan {
+pub fn plan(attack: &str, epsilon: f64) -> Plan {
     let mut words = attack.split(':');
     let spec = find(words.next().unwrap()).unwrap();
     let mut plan = Plan::new(spec, epsilon);
@@ -53,7 +55,7 @@ fn plan(attack: &str, epsilon: f64) -> Plan {
     plan
 }
 
-fn on(model: Arc<Model>, sample: usize, plan: Plan) -> Case {
+pub fn on(model: Arc<Model>, sample: usize, plan: Plan) -> Case {
     let sample = Dataset::load(&model.card.data).unwrap().sample(sample);
     let experiment = Experiment { model, surrogate: None, sample, plan, device: cpu() };
     Case { experiment, defence: None }
@@ -76,7 +78,7 @@ impl Case {
     fn with<T>(&self, see: impl FnOnce(Scene<'_>) -> T) -> T {
         let (experiment, observer) = (&self.experiment, &mut Unobserved);
         let report = experiment::run(experiment, observer).unwrap();
-        assert!(report.attacked);
+        assert!(report.attacked || report.clean.confidence.is_nan());
         let Some((stack, stance, draws)) = &self.defence else {
             return see(Scene { experiment, report: &report, row: None });
         };
@@ -86,6 +88,16 @@ impl Case {
         let against = Against { pipeline: &pipeline, surrogate: None, stance, draws };
         let row = experiment::defend(experiment, &report, against, &known, observer).unwrap();
         see(Scene { experiment, report: &report, row: Some((against, &row)) })
+    }
+
+    /// Everything known after what is asked by itself.
+    pub fn watched(&self) -> Evidence {
+        self.with(|scene| {
+            let mut evidence = scene.evidence().clone();
+            let mut told = |found: &Evidence| evidence = found.clone();
+            experiment::watch(&scene, &mut Unobserved, &mut told).unwrap();
+            evidence
+        })
     }
 
     /// Everything known once these probes were asked; all of them where none are named.
@@ -112,6 +124,15 @@ fn defended(task: Evaluation, stack: Stack, stance: Stance, draws: u64) -> Evalu
 }
 
 impl Show {
+    /// What the lamp shows where nobody asks for more than is asked by itself.
+    fn unasked(&self, id: &str) -> Verdict {
+        let all = match self {
+            Self::One(case) => light(&case.watched()),
+            Self::Many(_) => return self.of(id),
+        };
+        all.into_iter().find(|verdict| verdict.lamp.id == id).unwrap()
+    }
+
     fn of(&self, id: &str) -> Verdict {
         let lamp = LAMPS.iter().find(|lamp| lamp.id == id).unwrap();
         let all = match self {
@@ -195,15 +216,15 @@ fn forget(
     Ok(Attempt { images: problem.images.clone(), ..attempt })
 }
 
-/// `mnist-cnn` with its logits ten times as large: what distillation does to a network.
-fn confident() -> Arc<Model> {
+/// `mnist-cnn` with its logits so many times as large: what distillation does to a network.
+fn louder(gain: f32) -> Arc<Model> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_models/mnist-cnn/weights.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let tensors: Vec<_> = read_tensors(&bytes, path)
         .unwrap()
         .iter()
         .map(|(name, view)| {
-            let gain = if name.starts_with("fc2") { 10.0 } else { 1.0 };
+            let gain = if name.starts_with("fc2") { gain } else { 1.0 };
             let values = floats(view).unwrap();
             let raw = values.iter().flat_map(|v| (v * gain).to_le_bytes()).collect();
             (name.clone(), view.shape().to_vec(), raw, Dtype::F32)
@@ -212,8 +233,19 @@ fn confident() -> Arc<Model> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("weights.safetensors");
     write_tensors(&file, &tensors).unwrap();
-    let weights = Weights::parse(&std::fs::read(&file).unwrap(), "confident").unwrap();
+    let weights = Weights::parse(&std::fs::read(&file).unwrap(), "louder").unwrap();
     let (card, _) = find_card("mnist-cnn").unwrap();
+    Arc::new(Model::build(card, &weights, &Device::flex()).unwrap())
+}
+
+/// `mnist-cnn` behind a sigmoid so steep that grey values are black or white: nearly no pixel has a
+/// gradient, and a step from black or white changes nothing.
+fn quantised(steepness: f32) -> Arc<Model> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_models/mnist-cnn/weights.safetensors");
+    let weights = Weights::parse(&std::fs::read(path).unwrap(), "quantised").unwrap();
+    let (mut card, _) = find_card("mnist-cnn").unwrap();
+    card.input.normalisation = Some(Normalisation { mean: vec![0.5], std: vec![1.0 / steepness] });
+    card.layers.insert(0, Layer::Sigmoid);
     Arc::new(Model::build(card, &weights, &Device::flex()).unwrap())
 }
 
@@ -260,8 +292,16 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
         (
             "vanishing-gradient",
             [
-                One(on(confident(), 0, plan(steps, 0.1)).behind_row(&NOTHING, Stance::Gradient, 1)),
-                One(on(confident(), 0, plan(steps, 0.1)).behind_row(&NOTHING, Stance::Adaptive, 1)),
+                One(on(louder(10.0), 0, plan(steps, 0.1)).behind_row(
+                    &NOTHING,
+                    Stance::Gradient,
+                    1,
+                )),
+                One(on(louder(10.0), 0, plan(steps, 0.1)).behind_row(
+                    &NOTHING,
+                    Stance::Adaptive,
+                    1,
+                )),
             ],
         ),
         // A distilled network answers so surely that its loss is flat in single precision.
@@ -269,6 +309,35 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
             "vanishing-gradient",
             [Stance::Gradient, Stance::Adaptive]
                 .map(|stance| One(digit(steps, 0.1).behind("distilled", stance))),
+        ),
+        ("vanishing-gradient", [One(on(quantised(1000.0), 0, plan("pgd", 0.1))), One(easy())]),
+        (
+            "vanishing-gradient",
+            [Stance::Gradient, Stance::Adaptive]
+                .map(|stance| behind(many("mnist-cnn", 5, &[steps], 0.1), "median", stance)),
+        ),
+        (
+            "overconfidence",
+            [
+                One(case("mnist-distilled", 0, steps, 0.05)),
+                One(case("mnist-cnn-at", 0, steps, 0.1)),
+            ],
+        ),
+        (
+            "overconfidence",
+            [
+                all(many("mnist-distilled", 5, &[steps], 0.3)),
+                all(many("mnist-cnn-at", 5, &[steps], 0.3)),
+            ],
+        ),
+        // The logits are beyond what a number can hold.
+        ("non-finite-logits", [One(on(louder(1e38), 0, plan(steps, 0.3))), One(digit(steps, 0.3))]),
+        (
+            "non-finite-logits",
+            [
+                all(self::many(louder(1e38), 5, vec![plan(steps, 0.3)])),
+                all(many("mnist-cnn", 5, &[steps], 0.3)),
+            ],
         ),
         (
             "draws",
@@ -321,7 +390,7 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
         ),
         (
             "restarts",
-            [One(case("mnist-cnn-at", 0, "pgd", 0.3)), One(case("mnist-cnn-at", 0, "pgd", 0.05))],
+            [One(case("mnist-cnn-at", 6, "pgd", 0.3)), One(case("mnist-cnn-at", 0, "pgd", 0.05))],
         ),
         (
             "silent-success",
@@ -385,6 +454,17 @@ fn every_lamp_lights_where_it_must_and_only_there() {
     let without: Vec<_> = LAMPS.iter().filter(|lamp| !seen.contains(lamp.id)).collect();
     assert!(without.is_empty(), "lamps without a test: {without:?}");
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// Whoever does not know what to ask for is warned as well.
+#[test]
+fn every_fault_lights_its_lamp_without_being_asked_for() {
+    let dark = shows().into_iter().filter_map(|(id, [lit, _])| {
+        let verdict = lit.unasked(id);
+        (!verdict.colour.warns()).then(|| format!("{id}: {}", verdict.reason))
+    });
+    let dark: Vec<String> = dark.collect();
+    assert!(dark.is_empty(), "\n{}\n", dark.join("\n"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod pipeline;
 mod registry;
 mod sample;
 mod score;
+mod sound;
 mod stages;
 mod training;
 mod universal;

@@ -243,7 +243,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         reached: true,
         success,
         survives_8_bit: Some(true),
-        legs: vec![Leg::new(&climbed, Some(-1.0), true)],
+        legs: vec![Leg::new(&climbed, &[-1.0], true)],
         ..Evidence::new(job.plan.clone(), Some(job.plan.epsilon))
     };
     let report = Report {
@@ -319,7 +319,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
                     reached: !holds,
                     success: !holds,
                     behind: Some(behind),
-                    legs: vec![Leg::new(&climbed, Some(1.0), !holds)],
+                    legs: vec![Leg::new(&climbed, &[1.0], !holds)],
                     ..lamps.clone()
                 },
                 picture: picture.clone(),

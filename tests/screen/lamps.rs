@@ -53,7 +53,7 @@ fn climbing(app: &mut App) {
     let mut report = epsiloscope::experiment::Report::clone(run.report.as_ref().expect("a report"));
     (report.success, report.reached, report.lamps.reached) = (false, false, false);
     let losses: Vec<f32> = (0..=40).map(|i| i as f32).collect();
-    report.lamps.legs = vec![Leg::new(&losses, Some(1.0), false)];
+    report.lamps.legs = vec![Leg::new(&losses, &[1.0], false)];
     report.lamps.success = false;
     run.report = Some(Arc::new(report));
 }

@@ -1,7 +1,7 @@
 //! The course of an attack on one picture, as far as lamps look at it.
 
 use crate::attack::{Flow, Observer, Step};
-use crate::metrics::lamps::Leg;
+use crate::metrics::lamps::{Leg, logit_gap};
 
 /// An [`Observer`] of a batch of one that keeps the course, and passes everything on.
 pub struct Logbook<'a> {
@@ -10,22 +10,38 @@ pub struct Logbook<'a> {
     /// Stage and restart of the leg that is being written.
     place: (usize, usize),
     losses: Vec<f32>,
-    lowest: Option<f32>,
+    /// Empty where the attack sees labels only.
+    margins: Vec<f32>,
     hit: bool,
+    gap: Option<f32>,
 }
 
 impl<'a> Logbook<'a> {
     /// Nothing written yet.
     pub fn new(inner: &'a mut dyn Observer) -> Self {
-        let (legs, losses) = (Vec::new(), Vec::new());
-        Self { inner, legs, place: (0, 0), losses, lowest: None, hit: false }
+        Self {
+            inner,
+            legs: Vec::new(),
+            place: (0, 0),
+            losses: Vec::new(),
+            margins: Vec::new(),
+            hit: false,
+            gap: None,
+        }
+    }
+
+    /// How far the largest logit was above the second at the first iteration; none where the attack
+    /// sees labels only.
+    pub fn gap(&self) -> Option<f32> {
+        self.gap
     }
 
     fn turn(&mut self) {
         if !self.losses.is_empty() {
-            self.legs.push(Leg::new(&self.losses, self.lowest.take(), self.hit));
+            self.legs.push(Leg::new(&self.losses, &self.margins, self.hit));
         }
         self.losses.clear();
+        self.margins.clear();
         self.hit = false;
     }
 
@@ -44,8 +60,10 @@ impl Observer for Logbook<'_> {
             self.place = place;
         }
         self.losses.push(step.loss.first().copied().unwrap_or(f32::NAN));
-        let margin = step.margin.first().copied();
-        self.lowest = self.lowest.into_iter().chain(margin).reduce(f32::min);
+        self.margins.extend(step.margin.first());
+        if let (None, Some(scores)) = (self.gap, step.scores) {
+            self.gap = scores.rows().next().map(logit_gap);
+        }
         let answers = step.goals.iter().zip(step.labels);
         self.hit |= answers.take(1).any(|(goal, label)| goal.reached(*label));
         self.inner.step(step)

@@ -12,7 +12,7 @@ use crate::experiment::lamps::Logbook;
 use crate::experiment::report::{DefenceRow, Report};
 use crate::experiment::single::{Experiment, assault, picture, problem, tensor};
 use crate::metrics::Rate;
-use crate::metrics::lamps::{Evidence, Path, Probe, Tried};
+use crate::metrics::lamps::{Cure, Evidence, LONGER, Path, Probe, Tried};
 use crate::model::Classifier;
 use crate::parameter::Value;
 use burn::tensor::Tensor;
@@ -120,6 +120,7 @@ impl Scene<'_> {
             Probe::Noise => (1 + NEAR.1 as u64) * look,
             Probe::Unbounded => (2 * UNBOUNDED as u64 + 1) * look + judge,
             Probe::Epsilons => 2 * self.passes(),
+            Probe::Longer => LONGER as u64 * self.passes(),
             Probe::Restarts => STARTS * self.passes(),
             Probe::BlackBox => (BLACK_BOX.0 + BLACK_BOX.1 + 1) as u64 * look + 2 * judge,
             Probe::Draws => {
@@ -187,6 +188,11 @@ impl<'a> Prober<'a> {
                     let plan = self.scaled(factor);
                     let epsilon = plan.epsilon;
                     found.epsilons.push((epsilon, self.run(plan, observer)?.success));
+                }
+            }
+            Probe::Longer => {
+                if let Some(plan) = Cure::longer(self.plan()) {
+                    found.longer = Some(self.run(plan, observer)?);
                 }
             }
             Probe::Restarts => {

@@ -1,34 +1,46 @@
 //! Lamps over many pictures: what an evaluation tells them, and the same probes on some of its samples.
 
-use crate::attack::{Flow, Halt, Knowledge, Plan};
+use crate::attack::{Flow, Halt, Knowledge, Plan, Scores};
 use crate::error::{Error, Result};
 use crate::experiment::defended::{Against, defend, know};
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::evaluation::{EvaluationReport, SampleRow};
 use crate::experiment::lamps::{Scene, probe};
+use crate::experiment::ledger::{Entry, Fate};
 use crate::experiment::single::{Experiment, run};
 use crate::metrics::Rate;
-use crate::metrics::lamps::{Behind, Evidence, Survey, Trial, Verdict, light};
+use crate::metrics::lamps::{Behind, Evidence, Survey, Trial, Verdict, light, logit_gap};
 
 /// What an evaluation tells.
 pub(in crate::experiment) fn survey(
     task: &Evaluation,
     (clean, robust): (Rate, Rate),
-    samples: &[SampleRow],
-    staged: impl Iterator<Item = bool>,
+    (samples, scores): (&[SampleRow], &Scores),
+    entries: &[Entry],
 ) -> Survey {
     let values = task.model.card.input.shape.iter().product();
-    let trial = |(at, (plan, staged)): (usize, (&Plan, bool))| {
+    let trial = |(at, (plan, entry)): (usize, (&Plan, &Entry))| {
         let fate = |row: &SampleRow| {
             let fate = row.attacks.get(at)?.as_ref()?;
             Some((fate.success, fate.stage.clone()))
         };
-        let broke = samples.iter().map(fate).collect();
-        Trial { plan: plan.clone(), epsilon: plan.threshold(values), staged, broke }
+        let of = |row: &SampleRow, is: fn(&Fate) -> bool| {
+            row.attacks.get(at).and_then(Option::as_ref).is_some_and(is)
+        };
+        Trial {
+            plan: plan.clone(),
+            epsilon: plan.threshold(values),
+            staged: !entry.stages.is_empty(),
+            broke: samples.iter().map(fate).collect(),
+            stood: samples.iter().map(|row| of(row, |fate| fate.stood)).collect(),
+            faint: samples.iter().map(|row| of(row, |fate| fate.faint)).collect(),
+        }
     };
     Survey {
         samples: samples.iter().map(|row| row.index).collect(),
         classes: task.model.card.num_classes,
+        gaps: scores.rows().map(logit_gap).collect(),
+        non_finite: entries.iter().map(|entry| entry.non_finite).sum(),
         clean,
         robust,
         behind: task.defence.as_ref().map(|d| Behind {
@@ -39,7 +51,7 @@ pub(in crate::experiment) fn survey(
             held: None,
             refused: false,
         }),
-        trials: task.plans.iter().zip(staged).enumerate().map(trial).collect(),
+        trials: task.plans.iter().zip(entries).enumerate().map(trial).collect(),
         looked: Vec::new(),
     }
 }

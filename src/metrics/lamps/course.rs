@@ -1,7 +1,7 @@
 //! Lamps that look at the attack's own course.
 
 use crate::defence::Stance;
-use crate::metrics::lamps::{Cure, Evidence, Finding, Leg};
+use crate::metrics::lamps::{Cure, Evidence, Finding, LONGER, Leg, Tried};
 use crate::parameter::Value;
 
 /// A gain in the last tenth of the steps that is a larger share of the whole says that more steps
@@ -13,6 +13,9 @@ const STRAIGHT: f32 = 0.075;
 
 /// A larger share of steps after which the loss is lower says that they are too long.
 const FALLS: f32 = 0.4;
+
+/// A margin left that is a smaller share of what the start gained may be luck.
+const NEARLY: f32 = 0.1;
 
 /// A gain of other starts that is a larger share of what one start gains says that luck decides.
 const LUCK: f32 = 0.05;
@@ -28,26 +31,73 @@ fn walk(e: &Evidence) -> Result<&Leg, Finding> {
     }
 }
 
-fn percent(share: f32) -> String {
+pub(super) fn percent(share: f32) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// Carlini et al. 2019; the threshold is that of Pintor et al. 2022.
+/// Carlini et al. 2019; the thresholds of the last tenth's share are those of Pintor et al. 2022. A
+/// late gain alone says little: what matters is whether more steps would reach the goal.
 pub(super) fn converged(e: &Evidence) -> Finding {
     let leg = match walk(e) {
         Ok(leg) => leg,
         Err(finding) => return finding,
     };
-    let (steps, cure) = (leg.points - 1, Cure::more(&e.plan, "steps", 4));
-    if leg.gain <= 0.0 {
-        return Finding::amber(format!("in {steps} steps the loss never rose"), cure);
+    let (steps, cure) = (leg.points - 1, Cure::more(&e.plan, "steps", LONGER));
+    if let Some(longer) = e.probes.longer {
+        return longer_walk(e, leg, longer, cure);
     }
-    let share = leg.late / leg.gain;
+    let ask = |finding: Finding| match Cure::longer(&e.plan) {
+        Some(_) => finding.open(),
+        None => finding,
+    };
+    // The margin's fall says more than the loss, which grows without an end as the goal comes near.
+    let gain = leg.fall.filter(|_| !leg.hit).unwrap_or(leg.gain);
+    let Some(share) = gain.share() else {
+        return ask(Finding::amber(format!("in {steps} steps the loss never rose"), cure));
+    };
     let told = format!("{} of the gain came in the last tenth of {steps} steps", percent(share));
-    match share {
-        _ if share < LATE => Finding::green(told),
-        _ if share < STRAIGHT => Finding::amber(told, cure),
-        _ => Finding::red(told, cure),
+    if share < LATE {
+        return Finding::green(told);
+    }
+    // At the last tenth's pace; steps that are saturating gain less.
+    let left = leg.lowest.filter(|_| !leg.hit);
+    let more = (LONGER - 1) as f32 * 10.0 * gain.late;
+    let out_of_reach = left.is_some_and(|left| left > more);
+    let told = match left {
+        Some(left) if out_of_reach => {
+            format!(
+                "{told}; at that pace {LONGER} times as many leave a margin of {:.1}",
+                left - more
+            )
+        }
+        Some(_) => format!("{told}; at that pace {LONGER} times as many reach the goal"),
+        None => told,
+    };
+    match (share < STRAIGHT, out_of_reach) {
+        (true, true) => Finding::green(told),
+        (false, false) => ask(Finding::red(told, cure)),
+        _ => ask(Finding::amber(told, cure)),
+    }
+}
+
+/// What more steps brought.
+fn longer_walk(e: &Evidence, leg: &Leg, longer: Tried, cure: Option<Cure>) -> Finding {
+    if longer.success {
+        return Finding::red(format!("{LONGER} times as many steps reach the goal"), cure);
+    }
+    let (Some(own), Some(other), Some(fall)) = (e.lowest(), longer.lowest, leg.fall) else {
+        return Finding::green(format!(
+            "{LONGER} times as many steps do not reach the goal either"
+        ));
+    };
+    let more = (own - other) / (fall.whole + own - other).max(f32::MIN_POSITIVE);
+    let told = format!("{LONGER} times as many steps");
+    match more > LATE {
+        true => {
+            let gain = percent(more);
+            Finding::amber(format!("{gain} of the gain of {told} comes after these"), cure)
+        }
+        false => Finding::green(format!("{told} gain no more than {}", percent(more.max(0.0)))),
     }
 }
 
@@ -67,6 +117,15 @@ pub(super) fn step_size(e: &Evidence) -> Finding {
     Finding::amber(told, cure)
 }
 
+/// A single start that came so near is a matter of luck.
+fn nearly(e: &Evidence) -> Option<Finding> {
+    let [leg] = e.legs.as_slice() else { return None };
+    let (left, fall) = (leg.lowest?, leg.fall?.whole);
+    let told = format!("the one start went {} of the way", percent(fall / (fall + left)));
+    let near = left > 0.0 && left <= NEARLY * fall;
+    near.then(|| Finding::amber(told, Cure::more(&e.plan, "restarts", 5)).open())
+}
+
 /// The check of Carlini et al. 2019 that more starts change nothing.
 pub(super) fn restarts(e: &Evidence) -> Finding {
     if e.success {
@@ -77,7 +136,7 @@ pub(super) fn restarts(e: &Evidence) -> Finding {
     }
     let others = &e.probes.restarts;
     if others.is_empty() {
-        return Finding::unasked("runs it from other starts");
+        return nearly(e).unwrap_or_else(|| Finding::unasked("runs it from other starts"));
     }
     let (n, cure) = (others.len(), Cure::more(&e.plan, "restarts", 1 + others.len() as i64));
     let hits = others.iter().filter(|tried| tried.success).count();

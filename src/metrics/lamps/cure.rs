@@ -4,6 +4,9 @@ use crate::attack::{Plan, find};
 use crate::defence::Stance;
 use crate::parameter::{Kind, Settings, Value};
 
+/// So many times the steps show whether an attack has converged.
+pub const LONGER: i64 = 4;
+
 /// One change, which the screen makes and the command line names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cure {
@@ -30,6 +33,14 @@ impl Cure {
                 Some(Self::Set(id, Value::Int((now * times).min(max))))
             }
             _ => Self::attack(plan, "autoattack"),
+        }
+    }
+
+    /// The same attack with [`LONGER`] times the steps; none where it has no steps, or no more.
+    pub fn longer(plan: &Plan) -> Option<Plan> {
+        match Self::more(plan, "steps", LONGER) {
+            Some(cure @ Self::Set(..)) => cure.plan(plan),
+            _ => None,
         }
     }
 

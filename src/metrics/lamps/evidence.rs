@@ -1,6 +1,6 @@
 //! What lamps look at: one attack on one picture, as far as it is known.
 
-use crate::attack::{Extent, Knowledge, Plan, find};
+use crate::attack::{Extent, GradientCount, Knowledge, Plan, find};
 use crate::defence::Stance;
 use crate::metrics::Rate;
 use crate::metrics::lamps::light;
@@ -29,6 +29,14 @@ pub struct Evidence {
     pub legs: Vec<Leg>,
     /// The first gradient that it saw; none where it asks for none.
     pub first: Option<First>,
+    /// All gradients that it saw, counted.
+    pub gradients: GradientCount,
+    /// How far the largest logit of the clean picture (of the attack's start, behind a defence) is
+    /// above the second: see [`logit_gap`]; none where nobody saw logits.
+    pub gap: Option<f32>,
+    /// How many of the answers that the attack and its judge saw had a logit that is infinite or not
+    /// a number.
+    pub non_finite: u64,
     /// What was asked beside the attack.
     pub probes: Probes,
 }
@@ -50,15 +58,29 @@ pub struct Behind {
     pub refused: bool,
 }
 
+/// How far the largest logit is above the second: the logarithm of the ratio of their probabilities.
+/// Infinite where there is one class only, not a number where a logit is none.
+pub fn logit_gap(row: &[f32]) -> f32 {
+    let mut top = [f32::NEG_INFINITY; 2];
+    for z in row {
+        match () {
+            () if !z.is_finite() => return f32::NAN,
+            () if *z > top[0] => top = [*z, top[0]],
+            () => top[1] = top[1].max(*z),
+        }
+    }
+    top[0] - top[1]
+}
+
 /// One start of one stage of an attack.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Leg {
     /// Iterations, the start included.
     pub points: usize,
     /// How far the loss rose above where it began.
-    pub gain: f32,
-    /// How much of that came in the last tenth of the iterations.
-    pub late: f32,
+    pub gain: Gain,
+    /// How far the margin fell below where it began; none where the attack sees labels only.
+    pub fall: Option<Gain>,
     /// Share of the steps after which the loss was lower by more than a hundredth of its range.
     pub falls: f32,
     /// The smallest margin; none where the attack sees labels only.
@@ -67,27 +89,53 @@ pub struct Leg {
     pub hit: bool,
 }
 
-impl Leg {
-    /// From the loss after each iteration (what the attack climbs), its smallest margin, and whether
-    /// it reached its goal.
-    pub fn new(losses: &[f32], lowest: Option<f32>, hit: bool) -> Self {
-        let known: Vec<f32> = losses.iter().copied().filter(|loss| loss.is_finite()).collect();
+/// How far something grew on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gain {
+    /// Over the whole way: its largest value, above the first.
+    pub whole: f32,
+    /// How much of that came in the last tenth of the iterations.
+    pub late: f32,
+}
+
+impl Gain {
+    /// Of the value after each iteration; nothing of fewer than two.
+    fn new(values: &[f32]) -> Self {
         let best = |part: &[f32]| part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let Some((first, steps)) = known.split_first().filter(|(_, steps)| !steps.is_empty())
+        let Some((first, steps)) = values.split_first().filter(|(_, steps)| !steps.is_empty())
         else {
-            return Self { points: losses.len(), lowest, hit, ..Self::default() };
+            return Self::default();
         };
-        let tenth = steps.len().div_ceil(10);
-        let before = best(&known[..known.len() - tenth]);
-        let top = best(&known);
-        let bottom = -best(&known.iter().map(|loss| -loss).collect::<Vec<_>>());
+        let before = best(&values[..values.len() - steps.len().div_ceil(10)]);
+        Self { whole: best(values) - first, late: best(values) - before }
+    }
+
+    /// The share that came late, 0..1; none where nothing was gained.
+    pub fn share(&self) -> Option<f32> {
+        (self.whole > 0.0).then(|| self.late / self.whole)
+    }
+}
+
+impl Leg {
+    /// From the loss after each iteration (what the attack climbs), the margin after each (none where
+    /// it sees labels only), and whether it reached its goal.
+    pub fn new(losses: &[f32], margins: &[f32], hit: bool) -> Self {
+        let known = |values: &[f32]| -> Vec<f32> {
+            values.iter().copied().filter(|value| value.is_finite()).collect()
+        };
+        let (losses_known, margins) = (known(losses), known(margins));
+        let lower = |a: f32, b: f32| a.min(b);
+        let top = losses_known.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let bottom = losses_known.iter().copied().fold(f32::INFINITY, lower);
         let fell = |pair: &&[f32]| pair[0] - pair[1] > 0.01 * (top - bottom);
+        let falls = losses_known.windows(2).filter(fell).count() as f32;
+        let sunk: Vec<f32> = margins.iter().map(|margin| -margin).collect();
         Self {
             points: losses.len(),
-            gain: top - first,
-            late: top - before,
-            falls: known.windows(2).filter(fell).count() as f32 / steps.len() as f32,
-            lowest,
+            gain: Gain::new(&losses_known),
+            fall: (margins.len() > 1).then(|| Gain::new(&sunk)),
+            falls: falls / losses_known.len().saturating_sub(1).max(1) as f32,
+            lowest: margins.into_iter().reduce(lower),
             hit,
         }
     }
@@ -125,6 +173,8 @@ pub struct Probes {
     pub unbounded: Option<bool>,
     /// At other ε in pixel units: whether the goal was reached.
     pub epsilons: Vec<(f64, bool)>,
+    /// What the same attack did with four times the steps.
+    pub longer: Option<Tried>,
     /// What the same attack did from other starts.
     pub restarts: Vec<Tried>,
     /// The black-box attacks, and what they did.
@@ -182,6 +232,9 @@ impl Evidence {
             survives_8_bit: None,
             legs: Vec::new(),
             first: None,
+            gradients: GradientCount::default(),
+            gap: None,
+            non_finite: 0,
             probes: Probes::default(),
         }
     }
@@ -234,15 +287,28 @@ mod tests {
     #[test]
     fn a_leg_tells_late_gains_and_falls() {
         let rising: Vec<f32> = (0..=40).map(|i| i as f32).collect();
-        let leg = Leg::new(&rising, None, false);
-        assert_eq!((leg.points, leg.gain, leg.late, leg.falls), (41, 40.0, 4.0, 0.0));
+        let sinking: Vec<f32> = rising.iter().map(|loss| 50.0 - loss / 2.0).collect();
+        let leg = Leg::new(&rising, &sinking, false);
+        assert_eq!((leg.points, leg.falls, leg.lowest), (41, 0.0, Some(30.0)));
+        assert_eq!(leg.gain, Gain { whole: 40.0, late: 4.0 });
+        assert_eq!(leg.fall, Some(Gain { whole: 20.0, late: 2.0 }));
+        assert_eq!(leg.gain.share(), Some(0.1));
         let saturated: Vec<f32> = (0..=40).map(|i| (i as f32).min(20.0)).collect();
-        assert_eq!(Leg::new(&saturated, None, false).late, 0.0);
+        assert_eq!(Leg::new(&saturated, &[], false).gain.late, 0.0);
         let swinging: Vec<f32> = (0..=40).map(|i| (i % 2) as f32).collect();
-        assert_eq!(Leg::new(&swinging, None, false).falls, 0.5);
-        assert_eq!(Leg::new(&[], None, true), Leg { hit: true, ..Leg::default() });
-        let lost = Leg::new(&[f32::NAN, f32::NEG_INFINITY, 1.0], Some(0.5), false);
-        assert_eq!((lost.points, lost.gain, lost.lowest), (3, 0.0, Some(0.5)));
+        assert_eq!(Leg::new(&swinging, &[], false).falls, 0.5);
+        assert_eq!(Leg::new(&[], &[], true), Leg { hit: true, ..Leg::default() });
+        let lost = Leg::new(&[f32::NAN, f32::NEG_INFINITY, 1.0], &[f32::NAN, 0.5], false);
+        assert_eq!((lost.points, lost.gain.share(), lost.lowest), (3, None, Some(0.5)));
+    }
+
+    #[test]
+    fn the_gap_is_between_the_two_largest_logits() {
+        assert_eq!(logit_gap(&[1.0, 7.0, -2.0, 4.5]), 2.5);
+        assert_eq!(logit_gap(&[3.0, 3.0]), 0.0);
+        assert_eq!(logit_gap(&[1.0]), f32::INFINITY);
+        assert!(logit_gap(&[1.0, f32::NAN, 3.0]).is_nan());
+        assert!(logit_gap(&[1.0, f32::INFINITY]).is_nan());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Lamps that look at the gradients: whether they are there, and whether they lead anywhere.
 
+use crate::attack::GradientCount;
 use crate::defence::Stance;
-use crate::metrics::lamps::{Cure, Evidence, Finding};
+use crate::metrics::lamps::course::percent;
+use crate::metrics::lamps::{Behind, Cure, Evidence, Finding};
 
 /// Below this the gradient and the differences have little to do with each other.
 const LOST: f32 = 0.5;
@@ -9,8 +11,8 @@ const LOST: f32 = 0.5;
 /// From here on they agree.
 const TRUE: f32 = 0.9;
 
-/// A larger share of zeros leaves too few pixels to climb by.
-const ZEROS: f32 = 0.99;
+/// A larger share of zeros, or of values next to it, leaves too few pixels to climb by.
+const NEARLY_ALL: f64 = 0.99;
 
 /// The loss changes by a larger share of itself: it is rough (Pintor et al. 2022).
 const ROUGH: f64 = 0.1;
@@ -29,7 +31,13 @@ pub(super) fn path(e: &Evidence) -> Finding {
         return Finding::unlit("the attack asks for no gradients");
     }
     let Some(path) = e.probes.path else {
-        return Finding::unasked("compares the gradient with differences");
+        return match e.gradients.blind() {
+            true => {
+                let told = "no gradient came through on the whole way".to_string();
+                Finding::weighed(e, told, cure(e)).open()
+            }
+            false => Finding::unasked("compares the gradient with differences"),
+        };
     };
     let n = path.directions;
     match path.dead {
@@ -50,31 +58,47 @@ pub(super) fn path(e: &Evidence) -> Finding {
     }
 }
 
-/// Carlini et al. 2019, Athalye et al. 2018: a gradient of zeros leads nowhere.
+/// Carlini et al. 2019, Athalye et al. 2018: a gradient of zeros leads nowhere, at the start and
+/// anywhere on the way.
 pub(super) fn vanishing(e: &Evidence) -> Finding {
     if !e.asks_gradients() {
         return Finding::unlit("the attack asks for no gradients");
     }
     let Some(first) = e.first else { return Finding::unlit("the attack saw no gradient") };
-    let zeros = format!("{:.0} % of the first gradient is exactly zero", first.zeros * 100.0);
-    let logits = match &e.behind {
+    let cure = match &e.behind {
         // Past the softmax the logits still have slopes.
         None => Cure::attack(&e.plan, "apgd-dlr"),
         Some(_) => cure(e),
     };
-    match first.zeros {
-        1.0.. => Finding::weighed(e, "the first gradient is zero everywhere".into(), logits),
-        ZEROS.. => Finding::amber(zeros, logits),
-        _ => Finding::green(format!("{zeros}, its largest value is 10^{:.0}", first.magnitude)),
+    let GradientCount { queries, dead, .. } = e.gradients;
+    let none = format!("{dead} of {queries} gradients were zero or not a number everywhere");
+    let idle = e.gradients.idle().filter(|_| !e.reached).unwrap_or_default();
+    let few = format!("{} of the gradients' values were zero or next to it", percent(idle as f32));
+    match () {
+        () if e.gradients.blind() => Finding::weighed(e, none, cure),
+        () if first.zeros >= 1.0 => {
+            Finding::weighed(e, "the first gradient is zero everywhere".into(), cure)
+        }
+        // A search for the least perturbation asks for no gradient of what it has found.
+        () if e.gradients.stands() && !e.reached => Finding::red(none, cure),
+        () if idle >= NEARLY_ALL => Finding::red(few, cure),
+        () if e.gradients.is_faint() && !e.reached => Finding::amber(few, cure),
+        () if dead > 0 && !e.reached => Finding::amber(none, cure),
+        () if f64::from(first.zeros) >= NEARLY_ALL => {
+            let told = format!("{} of the first gradient is exactly zero", percent(first.zeros));
+            Finding::amber(told, cure)
+        }
+        () => {
+            let zeros = percent(first.zeros);
+            let told =
+                format!("{zeros} of the first gradient is exactly zero, its largest value is");
+            Finding::green(format!("{told} 10^{:.0}", first.magnitude))
+        }
     }
 }
 
 /// Pintor et al. 2022: the loss along random directions.
 pub(super) fn noisy(e: &Evidence) -> Finding {
-    let Some(noise) = e.probes.noise else {
-        return Finding::unasked("looks at the loss in random directions");
-    };
-    let told = format!("random steps of 8/255 change the loss by {:.1} %", noise * 100.0);
     let cure = match &e.behind {
         Some(behind) if behind.random => {
             let draws = behind.draws.map_or(10, |draws| 4 * draws);
@@ -82,6 +106,14 @@ pub(super) fn noisy(e: &Evidence) -> Finding {
         }
         _ => cure(e),
     };
+    let Some(noise) = e.probes.noise else {
+        let once = |behind: &Behind| behind.random && behind.draws.is_none();
+        return match e.behind.as_ref().is_some_and(once) && !e.success {
+            true => Finding::amber("a random defence was asked once a step", cure).open(),
+            false => Finding::unasked("looks at the loss in random directions"),
+        };
+    };
+    let told = format!("random steps of 8/255 change the loss by {:.1} %", noise * 100.0);
     match noise {
         _ if noise < ROUGH => Finding::green(told),
         _ if noise < 5.0 * ROUGH => Finding::amber(told, cure),

@@ -19,6 +19,12 @@ pub struct Trial {
     /// For each sample of the survey: whether it was broken, and by which stage; none where the
     /// attack was not tried on it.
     pub broke: Vec<Option<(bool, Option<String>)>>,
+    /// For each sample: whether the attack failed and its gradients were zero or not a number at least
+    /// every other time.
+    pub stood: Vec<bool>,
+    /// For each sample: whether the attack failed and nearly all values of its gradients were zero or
+    /// next to it.
+    pub faint: Vec<bool>,
 }
 
 /// Attacks on many pictures. Serialised as the verdicts of all lamps on it.
@@ -28,6 +34,11 @@ pub struct Survey {
     pub samples: Vec<usize>,
     /// How many classes there are.
     pub classes: usize,
+    /// For each sample, how far the largest logit of the clean answer is above the second; not a
+    /// number where a logit is none.
+    pub gaps: Vec<f32>,
+    /// How many answers on the attacks' way had a logit that is infinite or not a number.
+    pub non_finite: u64,
     /// Of all samples, those answered rightly.
     pub clean: Rate,
     /// Of all samples, those that no attack broke either.
@@ -121,8 +132,33 @@ impl Survey {
         (!met.is_empty()).then(|| lost.map(|(at, _)| *at).collect())
     }
 
-    fn plan(&self) -> Option<&Plan> {
+    pub(super) fn plan(&self) -> Option<&Plan> {
         self.trials.first().map(|trial| &trial.plan)
+    }
+}
+
+pub(super) fn vanishing(s: &Survey) -> Finding {
+    let asks = |trial: &&Trial| trial.knows() == Knowledge::Gradient;
+    let which = |of: fn(&Trial, usize) -> Option<bool>| -> Vec<usize> {
+        let some = |at: &usize| s.trials.iter().filter(asks).any(|t| of(t, *at) == Some(true));
+        (0..s.samples.len()).filter(some).collect()
+    };
+    let tried = which(|trial, at| trial.broke(at).map(|_| true)).len();
+    let stood = which(|trial, at| trial.stood.get(at).copied());
+    let faint = which(|trial, at| trial.faint.get(at).copied());
+    let cure = s.plan().and_then(|plan| Cure::attack(plan, "apgd-dlr"));
+    let told = |which: &[usize], what: &str| {
+        format!("{what} on {} of {tried} samples: {}", which.len(), s.named(which))
+    };
+    match (tried, stood.as_slice(), faint.as_slice()) {
+        (0, ..) => Finding::unlit("no attack asked for gradients"),
+        (_, [], []) => Finding::green(format!("gradients led on, on all {tried} samples")),
+        (_, [], faint) => {
+            Finding::amber(told(faint, "nearly all values of the gradients were zero"), cure)
+        }
+        (_, stood, _) => {
+            Finding::red(told(stood, "gradients were zero everywhere or not a number"), cure)
+        }
     }
 }
 

@@ -12,12 +12,13 @@ mod course;
 mod cure;
 mod evidence;
 mod gradients;
+mod logits;
 mod many;
 mod rows;
 mod rules;
 
-pub use cure::Cure;
-pub use evidence::{Behind, Evidence, First, Leg, Path, Probes, Tried};
+pub use cure::{Cure, LONGER};
+pub use evidence::{Behind, Evidence, First, Gain, Leg, Path, Probes, Tried, logit_gap};
 pub use many::{Survey, Trial, survey};
 pub use rows::LAMPS;
 
@@ -87,6 +88,8 @@ pub enum Probe {
     Noise,
     /// BIM with the whole box to itself.
     Unbounded,
+    /// The same attack with four times the steps.
+    Longer,
     /// The same attack from other starts.
     Restarts,
     /// The same attack at other ε.
@@ -99,13 +102,14 @@ pub enum Probe {
 
 impl Probe {
     /// Every probe, roughly from the cheapest to the dearest.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EightBit,
         Self::SingleStep,
         Self::Path,
         Self::Noise,
         Self::Unbounded,
         Self::Epsilons,
+        Self::Longer,
         Self::Restarts,
         Self::BlackBox,
         Self::Draws,
@@ -152,6 +156,11 @@ impl Finding {
         Self { cure: cure.into(), ..Self::new(Colour::Red, reason) }
     }
 
+    /// The same, where the lamp's probe would tell more.
+    fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+
     /// Red where the attack failed; amber where it reached its goal all the same.
     fn weighed(evidence: &Evidence, reason: String, cure: impl Into<Option<Cure>>) -> Self {
         match evidence.success {
@@ -179,6 +188,8 @@ pub struct Lamp {
     pub probe: Option<Probe>,
     /// Whether it has something to say of an attack that does not know the defence.
     pub naive: bool,
+    /// Whether it has something to say where nothing was attacked.
+    pub unattacked: bool,
     /// The rule for one picture, where there is one.
     pub one: Option<fn(&Evidence) -> Finding>,
     /// The rule for many pictures, where there is one.
@@ -236,9 +247,9 @@ pub fn light(evidence: &Evidence) -> Vec<Verdict> {
     let look = |lamp: &'static Lamp| {
         let rule = lamp.one?;
         Some(lamp.verdict(match evidence.attacked {
-            false => Finding::unlit("nothing was attacked"),
-            true if naive && !lamp.naive => Finding::unlit("made on the bare network: look there"),
-            true => rule(evidence),
+            false if !lamp.unattacked => Finding::unlit("nothing was attacked"),
+            _ if naive && !lamp.naive => Finding::unlit("made on the bare network: look there"),
+            _ => rule(evidence),
         }))
     };
     LAMPS.iter().filter_map(look).collect()

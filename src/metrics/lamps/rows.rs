@@ -1,6 +1,6 @@
 //! The one place where every lamp is declared.
 
-use crate::metrics::lamps::{Lamp, Probe, course, gradients, many, rules};
+use crate::metrics::lamps::{Lamp, Probe, course, gradients, logits, many, rules};
 
 const CARLINI: &str = "Carlini et al.: On Evaluating Adversarial Robustness, 2019";
 const PINTOR: &str = "Pintor et al.: Indicators of Attack Failure, NeurIPS 2022";
@@ -19,6 +19,7 @@ pub static LAMPS: &[Lamp] = &[
         source: CARLINI,
         probe: None,
         naive: true,
+        unattacked: false,
         one: Some(rules::stance),
         many: Some(many::stance),
     },
@@ -27,11 +28,13 @@ pub static LAMPS: &[Lamp] = &[
         name: "graph",
         watches: "gradient path broken",
         rule: "the margin's gradient at the clean picture against antithetic differences along random \
-               directions; red below cosine 0.5, amber below 0.9 and where it goes straight through",
+               directions; red below cosine 0.5, amber below 0.9 and where it goes straight through; where \
+               not asked, red where every gradient on the attack's way was zero",
         remedy: "attack adaptively, or without gradients",
         source: PINTOR,
         probe: Some(Probe::Path),
         naive: false,
+        unattacked: false,
         one: Some(gradients::path),
         many: None,
     },
@@ -39,25 +42,60 @@ pub static LAMPS: &[Lamp] = &[
         id: "vanishing-gradient",
         name: "gradient",
         watches: "vanishing gradient",
-        rule: "the first gradient that the attack saw; red where it is zero everywhere, amber where it \
-               is in 99 of 100 values",
+        rule: "the gradients on the attack's whole way: red where the first is zero everywhere, or half of \
+               them zero or not a number everywhere (the picture stood still), amber where any is; and \
+               their values that are zero or below a millionth of the largest: red from 99 %, amber from \
+               90 %; of many pictures, red where one stood still, amber where one has 90 %",
         remedy: "attack the logits, or adaptively",
         source: ATHALYE,
         probe: None,
         naive: false,
+        unattacked: false,
         one: Some(gradients::vanishing),
-        many: None,
+        many: Some(many::vanishing),
+    },
+    Lamp {
+        id: "overconfidence",
+        name: "softmax",
+        watches: "saturated softmax",
+        rule: "how far the largest logit of the clean answer is above the second; from 104 on the others' \
+               probabilities are 0 in single precision and its softmax is flat: red where the attack \
+               failed, amber where it succeeded; from 16.6 on the largest probability is 1: amber where \
+               the attack failed; of many pictures, where half of them are so",
+        remedy: "a loss on the logits (DLR, margin)",
+        source: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, S&P 2017",
+        probe: None,
+        naive: false,
+        unattacked: false,
+        one: Some(logits::overconfidence),
+        many: Some(logits::overconfident),
+    },
+    Lamp {
+        id: "non-finite-logits",
+        name: "numbers",
+        watches: "non-finite logits",
+        rule: "red where the network answered with a logit that is infinite or not a number, to the clean \
+               picture or on the attack's way",
+        remedy: "a network without overflow: check its weights and its normalisation",
+        source: CARLINI,
+        probe: None,
+        naive: true,
+        unattacked: true,
+        one: Some(logits::non_finite),
+        many: Some(logits::none_finite),
     },
     Lamp {
         id: "noisy-loss",
         name: "noise",
         watches: "noisy loss",
         rule: "mean change of the margin over 100 random directions of 8/255, as a share of the margin; \
-               amber from 10 %, red from 50 %",
+               amber from 10 %, red from 50 %; where not asked, amber where a random defence was asked \
+               once a step",
         remedy: "average over draws, or attack without gradients",
         source: PINTOR,
         probe: Some(Probe::Noise),
         naive: false,
+        unattacked: false,
         one: Some(gradients::noisy),
         many: None,
     },
@@ -70,6 +108,7 @@ pub static LAMPS: &[Lamp] = &[
         source: CARLINI,
         probe: Some(Probe::SingleStep),
         naive: false,
+        unattacked: false,
         one: Some(rules::single_step),
         many: Some(many::single_step),
     },
@@ -78,11 +117,12 @@ pub static LAMPS: &[Lamp] = &[
         name: "black box",
         watches: "black box beats white box",
         rule: "red where 100 draws of noise or Square with 300 queries reach the goal and gradients do \
-               not, amber where they come nearer",
+               not, amber where they come nearer; where not asked, amber where every gradient was zero",
         remedy: "AutoAttack",
         source: ATHALYE,
         probe: Some(Probe::BlackBox),
         naive: false,
+        unattacked: false,
         one: Some(rules::black_box),
         many: Some(many::black_box),
     },
@@ -90,11 +130,13 @@ pub static LAMPS: &[Lamp] = &[
         id: "unbounded",
         name: "unbounded",
         watches: "unbounded attack fails",
-        rule: "red where 20 steps of BIM with no ε to keep to do not reach the goal",
+        rule: "red where 20 steps of BIM with no ε to keep to do not reach the goal; where not asked, \
+               amber where every gradient was zero",
         remedy: "attack adaptively, or without gradients",
         source: CARLINI,
         probe: Some(Probe::Unbounded),
         naive: false,
+        unattacked: false,
         one: Some(rules::unbounded),
         many: None,
     },
@@ -102,11 +144,13 @@ pub static LAMPS: &[Lamp] = &[
         id: "monotone",
         name: "monotone",
         watches: "success not monotone in ε",
-        rule: "red where the attack reaches its goal at an ε and not at a larger one",
+        rule: "red where the attack reaches its goal at an ε and not at a larger one; where not asked, \
+               amber where a single step led away from the goal",
         remedy: "more restarts",
         source: CARLINI,
         probe: Some(Probe::Epsilons),
         naive: false,
+        unattacked: false,
         one: Some(rules::monotone),
         many: None,
     },
@@ -114,12 +158,15 @@ pub static LAMPS: &[Lamp] = &[
         id: "converged",
         name: "converged",
         watches: "not converged",
-        rule: "the gain of the loss in the last tenth of the steps, as a share of the whole gain; amber \
-               from 5 %, red from 7.5 % (a walk that goes straight up has 10 %)",
+        rule: "the fall of the margin in the last tenth of the steps, as a share of the whole: red from \
+               7.5 % (straight down is 10 %) where at that pace four times the steps reach the goal, \
+               amber where they do not, and from 5 % where they do; where asked, red where four times the \
+               steps reach it, amber where 5 % of their gain comes late",
         remedy: "more steps",
         source: PINTOR,
-        probe: None,
+        probe: Some(Probe::Longer),
         naive: false,
+        unattacked: false,
         one: Some(course::converged),
         many: None,
     },
@@ -132,6 +179,7 @@ pub static LAMPS: &[Lamp] = &[
         source: CARLINI,
         probe: None,
         naive: false,
+        unattacked: false,
         one: Some(course::step_size),
         many: None,
     },
@@ -140,11 +188,12 @@ pub static LAMPS: &[Lamp] = &[
         name: "restarts",
         watches: "restarts still help",
         rule: "red where one of four other starts reaches the goal, amber where one leaves a margin 5 % \
-               smaller",
+               smaller; where not asked, amber where a single start went nine tenths of the way",
         remedy: "more restarts",
         source: CARLINI,
         probe: Some(Probe::Restarts),
         naive: false,
+        unattacked: false,
         one: Some(course::restarts),
         many: None,
     },
@@ -158,6 +207,7 @@ pub static LAMPS: &[Lamp] = &[
         source: PINTOR,
         probe: None,
         naive: false,
+        unattacked: false,
         one: Some(course::silent),
         many: None,
     },
@@ -171,6 +221,7 @@ pub static LAMPS: &[Lamp] = &[
         source: ATHALYE,
         probe: Some(Probe::Draws),
         naive: false,
+        unattacked: false,
         one: Some(rules::draws),
         many: Some(many::draws),
     },
@@ -183,6 +234,7 @@ pub static LAMPS: &[Lamp] = &[
         source: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, S&P 2017",
         probe: Some(Probe::EightBit),
         naive: true,
+        unattacked: false,
         one: Some(rules::eight_bit),
         many: None,
     },
@@ -197,6 +249,7 @@ pub static LAMPS: &[Lamp] = &[
         source: "Wilson 1927; Carlini et al. 2019",
         probe: None,
         naive: true,
+        unattacked: false,
         one: Some(rules::sample_size),
         many: Some(many::sample_size),
     },
@@ -210,6 +263,7 @@ pub static LAMPS: &[Lamp] = &[
         source: CARLINI,
         probe: None,
         naive: false,
+        unattacked: false,
         one: None,
         many: Some(many::attacks),
     },
@@ -223,6 +277,7 @@ pub static LAMPS: &[Lamp] = &[
         source: CARLINI,
         probe: None,
         naive: false,
+        unattacked: false,
         one: None,
         many: Some(many::clean),
     },

@@ -52,6 +52,10 @@ pub(super) fn black_box(e: &Evidence) -> Finding {
     let asked = &e.probes.black_box;
     if asked.is_empty() {
         return match e.is_met_by("square") {
+            true if e.gradients.blind() => {
+                let told = "gradients led nowhere: what needs none may reach the goal";
+                Finding::amber(told, Cure::attack(&e.plan, "square")).open()
+            }
             true => Finding::unasked("runs random noise and Square"),
             false => Finding::unlit("Square keeps to no such bound"),
         };
@@ -59,7 +63,9 @@ pub(super) fn black_box(e: &Evidence) -> Finding {
     let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();
     let cure = Cure::attack(&e.plan, "autoattack");
     match asked.iter().find(|(_, tried)| tried.success) {
-        Some((name, _)) => Finding::red(format!("{name} reached the goal without gradients"), cure),
+        Some((name, _)) => {
+            Finding::red(format!("{name} reached the goal within ε, without gradients"), cure)
+        }
         None => match asked.iter().find(|(_, tried)| nearer(e.lowest(), tried.lowest)) {
             Some((name, _)) => {
                 Finding::amber(format!("{name} came nearer without gradients"), cure)
@@ -74,13 +80,17 @@ pub(super) fn unbounded(e: &Evidence) -> Finding {
     if e.success {
         return Finding::green("the goal was reached within ε");
     }
-    if e.reached && !e.is_budgeted() {
+    if e.reached {
         return Finding::green("the goal was reached beyond ε");
     }
     if !e.asks_gradients() {
         return Finding::unlit("the attack asks for no gradients");
     }
     match e.probes.unbounded {
+        None if e.gradients.blind() => {
+            let told = "no gradient came through: no ε would be large enough";
+            Finding::amber(told, Cure::attack(&e.plan, "square")).open()
+        }
         None => Finding::unasked("runs BIM with no ε to keep to"),
         Some(true) => Finding::green("BIM with no ε to keep to reaches the goal"),
         Some(false) => {
@@ -93,13 +103,21 @@ pub(super) fn unbounded(e: &Evidence) -> Finding {
     }
 }
 
+/// A single step that uses up ε and leads away from the goal.
+fn backwards(e: &Evidence) -> Option<Finding> {
+    let fall = e.nearest()?.fall?;
+    let away = !e.success && e.plan.takes_one_step() && fall.whole <= 0.0;
+    let told = "the step led away from the goal: a shorter one may reach it";
+    away.then(|| Finding::amber(told, Cure::attack(&e.plan, "pgd")).open())
+}
+
 /// Carlini et al. 2019: more room cannot make an attack weaker.
 pub(super) fn monotone(e: &Evidence) -> Finding {
     let (true, Some(own)) = (e.is_budgeted(), e.epsilon) else {
         return Finding::unlit("ε does not bound the attack");
     };
     if e.probes.epsilons.is_empty() {
-        return Finding::unasked("runs it at other ε");
+        return backwards(e).unwrap_or_else(|| Finding::unasked("runs it at other ε"));
     }
     let mut tried = e.probes.epsilons.clone();
     tried.push((own, e.success));

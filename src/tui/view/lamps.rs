@@ -17,7 +17,7 @@ use ratatui::text::{Line, Span};
 pub const CELL: u16 = 16;
 
 /// The rows that the list asks for.
-pub const HEIGHT: u16 = 28;
+pub const HEIGHT: u16 = 30;
 
 fn style(theme: &Theme, colour: Colour) -> Style {
     match colour {
