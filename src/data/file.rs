@@ -4,10 +4,12 @@ use crate::data::photo::Photo;
 use crate::data::read::plain;
 use crate::data::{Picture, memory, npy};
 use crate::error::{Error, Result};
+use image::error::{DecodingError, ImageFormatHint};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// No picture larger than this on either side is decoded.
@@ -50,7 +52,12 @@ pub fn read_picture(path: &Path) -> Result<Picture> {
 /// Decodes a PNG, JPEG or WebP picture; `place` is named in errors.
 pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Picture> {
     use ImageError as E;
-    read(file).map(Picture::from_photo).map_err(|error| {
+    // A decoder that panics has met a damaged file that its authors had not thought of.
+    let photo = catch_unwind(AssertUnwindSafe(|| read(file))).unwrap_or_else(|_| {
+        let what = io::Error::other("its decoder gave up");
+        Err(E::Decoding(DecodingError::new(ImageFormatHint::Unknown, what)))
+    });
+    photo.map(Picture::from_photo).map_err(|error| {
         let (what, remedy) = match &error {
             E::Limits(_) => ("the picture is too large to decode".to_string(), "make it smaller"),
             E::Unsupported(_) => {
@@ -241,6 +248,11 @@ mod tests {
             assert!(error.contains(cause) && error.contains(name), "{error}");
             assert!(!error.contains('\n'));
         }
+        // The png crate indexes past the end of a palette that is no whole number of colours.
+        let palette = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let palette = palette.join("fuzz/corpus/picture/palette-of-14-bytes.png");
+        let told = read_picture(&palette).unwrap_err().to_string();
+        assert!(told.contains("damaged") && told.contains("palette-of-14"), "{told}");
         let missing = read_picture(&folder.path().join("none.png")).unwrap_err();
         assert!(missing.to_string().contains("none.png"), "{missing}");
         assert!(read_picture(folder.path()).is_err());
