@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| epsiloscope_fuzz::run("pickle", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    epsiloscope_fuzz::run("pickle", data);
+});

@@ -16,11 +16,11 @@ pub fn in_folder<T>(work: impl FnOnce(&Path) -> T) -> T {
 }
 
 /// A picture: its pixels are in range, it fits a network's input, and what is saved is read as it is.
-pub fn picture(data: &[u8]) {
+pub fn picture(data: &[u8]) -> bool {
     in_folder(|folder| {
         let path = folder.join("picture");
         std::fs::write(&path, data).expect("a file");
-        let Some(picture) = told(read_picture(&path)) else { return };
+        let Some(picture) = told(read_picture(&path)) else { return false };
         let [c, h, w] = picture.shape();
         assert!(matches!(c, 1 | 3) && h > 0 && w > 0, "{:?}", picture.shape());
         picture.check("picture").expect("pixels in 0..1");
@@ -36,25 +36,27 @@ pub fn picture(data: &[u8]) {
             let rgb = |picture: &Picture| picture.to_rgb();
             assert_eq!(rgb(&again), rgb(&picture));
         }
-    });
+        true
+    })
 }
 
 /// A NumPy file: what is read and written again is the same, bit by bit.
-pub fn npy(data: &[u8]) {
+pub fn npy(data: &[u8]) -> bool {
     in_folder(|folder| {
         let path = folder.join("picture.npy");
         std::fs::write(&path, data).expect("a file");
-        let Some(picture) = told(read_picture(&path)) else { return };
+        let Some(picture) = told(read_picture(&path)) else { return false };
         picture.check("picture").expect("pixels in 0..1");
         save_npy(&picture.shape(), picture.pixels(), &path).expect("it can be saved");
         assert_eq!(read_picture(&path).as_ref(), Ok(&picture));
-    });
+        true
+    })
 }
 
 /// An IDX file of pictures and one of labels, plain or gzip-compressed; two bytes say how long the
 /// first one is.
-pub fn idx(data: &[u8]) {
-    let Some((length, files)) = data.split_at_checked(2) else { return };
+pub fn idx(data: &[u8]) -> bool {
+    let Some((length, files)) = data.split_at_checked(2) else { return false };
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
     let (pictures, labels) = files.split_at(length.min(files.len()));
     in_folder(|folder| {
@@ -62,13 +64,14 @@ pub fn idx(data: &[u8]) {
             |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).expect("a file");
         put("train-images-idx3-ubyte", pictures);
         put("train-labels-idx1-ubyte", labels);
-        let read = told(TrainingData::read("mnist", folder));
-        read.iter().for_each(|read| whole(&read.training, 10));
-    });
+        let Some(read) = told(TrainingData::read("mnist", folder)) else { return false };
+        whole(&read.training, 10);
+        true
+    })
 }
 
 /// A batch of CIFAR-10: a pickle, or binary where the first byte is not a pickle's.
-pub fn pickle(data: &[u8]) {
+pub fn pickle(data: &[u8]) -> bool {
     let names = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"];
     let (kept, suffix) = match data.first() {
         Some(0x80 | b'(' | b'}') => ("python", ""),
@@ -85,10 +88,11 @@ pub fn pickle(data: &[u8]) {
             }
         }
         std::fs::write(&first, data).expect("a file");
-        let Some(read) = told(TrainingData::read("cifar10", &folder)) else { return };
+        let Some(read) = told(TrainingData::read("cifar10", &folder)) else { return false };
         assert!(read.training.len() % 5 == 0 && read.test.is_none());
         whole(&read.training, 10);
-    });
+        true
+    })
 }
 
 /// Every sample is there, with its pixels and a class of the data set.

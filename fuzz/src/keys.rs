@@ -9,14 +9,15 @@ use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::compare::{BARE, Finding};
 use epsiloscope::model::{Card, find_card};
+use epsiloscope::terminal::parse::{Parser, Token};
 use epsiloscope::tui::app::{App, Effect};
 use epsiloscope::tui::mouse::mouse;
 use epsiloscope::tui::theme::Kind;
-use epsiloscope::tui::update::{context, key};
+use epsiloscope::tui::update::{context, key, paste};
 use epsiloscope::tui::view;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{
-    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::Rect;
 use std::sync::{Arc, OnceLock};
@@ -27,10 +28,30 @@ const MOST: usize = 400;
 /// So many frames of one input are drawn.
 const FRAMES: usize = 12;
 
+/// What a terminal sends, in pieces of which the first byte says how long they are: read to its end,
+/// and a Ctrl-C that is pressed after it arrives.
+pub fn terminal(data: &[u8]) -> bool {
+    let Some((length, bytes)) = data.split_first() else { return false };
+    let (mut parser, mut tokens) = (Parser::default(), Vec::new());
+    for (number, piece) in bytes.chunks(usize::from(*length).max(1)).enumerate() {
+        parser.feed(piece, &mut tokens);
+        if number % 7 == 6 && parser.patience().is_some() {
+            parser.flush(&mut tokens);
+            assert_eq!(parser.patience(), None);
+        }
+    }
+    parser.feed(b"\x03", &mut tokens);
+    parser.flush(&mut tokens);
+    assert_eq!(parser.patience(), None);
+    let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(tokens.last(), Some(&Token::Event(Event::Key(key))));
+    true
+}
+
 /// Bytes as what happens on the dashboard. Text is typed (line break, tab, escape, backspace and
 /// delete as their keys, other control characters with Ctrl); from 0x80 on: other keys, then mouse,
-/// resize, answers of the worker, time, frames, keys with Alt. See [`Stage::act`].
-pub fn keys(data: &[u8]) {
+/// resize, pasted text, answers of the worker, time, frames, keys with Alt. See [`Stage::act`].
+pub fn keys(data: &[u8]) -> bool {
     let mut stage = Stage::new();
     let mut bytes = data.iter().copied();
     for _ in 0..MOST {
@@ -42,6 +63,7 @@ pub fn keys(data: &[u8]) {
         }
     }
     stage.draw();
+    true
 }
 
 /// The dashboard and its made-up worker.
@@ -116,12 +138,17 @@ impl Stage {
                 let effects = mouse(&mut self.app, event).unwrap_or_default();
                 self.perform(effects);
             }
-            0xa0..0xb0 => {
+            0xa0..0xa8 => {
                 // Up to 300 columns and 100 rows.
                 let (columns, rows) = (u32::from(next()), u32::from(next()));
                 let size = (columns * 300 / 255, rows * 100 / 255);
                 self.app.size = (size.0 as u16, size.1 as u16);
                 self.draw();
+            }
+            0xa8..0xb0 => {
+                let length = usize::from(next());
+                let text: Vec<u8> = rest.take(length).collect();
+                paste(&mut self.app, &String::from_utf8_lossy(&text));
             }
             0xb0..0xc0 => self.answer(byte),
             0xc0..0xd0 => {

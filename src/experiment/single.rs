@@ -1,8 +1,8 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    Budget, Decision, Goal, GradientCount, NON_FINITE, Note, Observer, Plan, Problem, Score, Scores,
-    Verdict, Victim, attempt, judge, launch,
+    Budget, Decision, Goal, GradientCount, NON_FINITE, Note, Observer, Plan, Problem, Score,
+    Scores, Verdict, Victim, attempt, judge, launch,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::jpeg;

@@ -84,10 +84,14 @@ fn a_check_agrees_with_what_stands_beside_it() {
             epsilon: Some(0.1),
             staged: true,
             broke: (0..1000).map(fate).collect(),
+            stood: vec![false; 1000],
+            faint: vec![false; 1000],
         };
         let of = Survey {
             samples: (0..1000).collect(),
             classes: 10,
+            gaps: vec![1.0; 1000],
+            non_finite: 0,
             clean: Rate { hits: attacked, n: 1000 },
             robust: Rate { hits: attacked - by_square, n: 1000 },
             behind: None,

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// looked at and not only the checksum over it.
 pub struct Tokens {
     words: &'static [&'static [u8]],
-    mend: fn(&mut Vec<u8>),
+    mend: fn(&mut [u8]),
 }
 
 /// Those of the targets that have any.
@@ -20,6 +20,7 @@ pub const TOKENS: &[(&str, Tokens)] = &[
     ("config", Tokens { words: CONFIG, mend: |_| {} }),
     ("hybrids", Tokens { words: CONFIG, mend: |_| {} }),
     ("picture", Tokens { words: PICTURE, mend: mend_png }),
+    ("terminal", Tokens { words: TERMINAL, mend: |_| {} }),
     ("npy", Tokens { words: NPY, mend: mend_npy }),
     ("pickle", Tokens { words: PICKLE, mend: |_| {} }),
 ];
@@ -175,6 +176,30 @@ const PICTURE: &[&[u8]] = &[
     b"\x00\x01\x00\x00",
     b"\x10\x06\x00\x00\x00",
     b"\x01\x00\x00\x00\x00",
+];
+const TERMINAL: &[&[u8]] = &[
+    b"\x1b[200~",
+    b"\x1b[201~",
+    b"\x03",
+    b"\x1b[",
+    b"\x1bO",
+    b"\x1b]11;",
+    b"\x1bP",
+    b"\x1b_Gi=31;OK\x1b\\",
+    b"\x1b\\",
+    b"\x07",
+    b"\x1b[<0;5;7M",
+    b"\x1b[M ",
+    b"\x1b[32;5;7M",
+    b"\x1b[1;5C",
+    b"\x1b[97;5u",
+    b"\x1b[?62;4c",
+    b"65535",
+    b"99999",
+    b";",
+    b":",
+    b"~",
+    b"\xe2\x82\xac",
 ];
 const NPY: &[&[u8]] = &[
     b"\x93NUMPY\x01\x00",
@@ -391,7 +416,7 @@ fn lines(input: &[u8]) -> Vec<Range<usize>> {
         range
     });
     let all: Vec<Range<usize>> = each.collect();
-    if all.is_empty() { vec![0..0] } else { all }
+    if all.is_empty() { Vec::from([Range::default()]) } else { all }
 }
 
 /// The first eight bytes of a safetensors file say how long its header is.
@@ -414,14 +439,14 @@ fn mend_safetensors(file: &mut [u8], start: usize) {
 }
 
 /// Of a card with its weights, the weights begin behind the first zero byte.
-fn mend_model(file: &mut Vec<u8>) {
+fn mend_model(file: &mut [u8]) {
     if let Some(zero) = file.iter().position(|byte| *byte == 0) {
         mend_safetensors(file, zero + 1);
     }
 }
 
 /// Each chunk of a PNG carries a checksum.
-fn mend_png(file: &mut Vec<u8>) {
+fn mend_png(file: &mut [u8]) {
     let mut at = 8;
     while let Some(head) = file.get(at..at + 8) {
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
@@ -437,7 +462,7 @@ fn mend_png(file: &mut Vec<u8>) {
 }
 
 /// The bytes behind a NumPy file's version say how long its header is.
-fn mend_npy(file: &mut Vec<u8>) {
+fn mend_npy(file: &mut [u8]) {
     let end = file.iter().position(|byte| *byte == b'\n');
     if let (Some(end), Some(place)) = (end, file.get_mut(8..10)) {
         place.copy_from_slice(&((end + 1).saturating_sub(10) as u16).to_le_bytes());
