@@ -23,8 +23,8 @@
 //!
 //! - [`config`]: defaults < `config.toml` < environment < flags.
 //! - [`logging`]: what the libraries log goes to a file, never to the screen.
-//! - [`terminal`]: what the terminal can do, and bringing it back as it was.
-//! - [`show`]: pictures on the terminal by viuer.
+//! - [`terminal`]: its one reader, what it can do, and bringing it back as it was.
+//! - [`show`]: pictures on the terminal, by viuer, kitty's protocol or sixel.
 //! - [`cli`]: the command line and the headless commands.
 //! - [`tui`]: the dashboard.
 //!

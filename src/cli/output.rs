@@ -156,10 +156,10 @@ pub fn note(text: &str) {
 /// stands in a file in the folder of state, a note a line.
 pub fn note_once(text: &str) {
     let file = folder(Folder::State).map(|state| state.join("notes-told"));
-    let told = file.as_deref().filter(|path| path.is_file()).and_then(|path| {
-        std::fs::read_to_string(path).ok().filter(|told| told.lines().any(|line| line == text))
-    });
-    if told.is_some() {
+    // A pipe or a device is neither read nor written to.
+    let file = file.filter(|path| path.is_file() || !path.exists());
+    let told = file.as_deref().and_then(|path| std::fs::read_to_string(path).ok());
+    if told.is_some_and(|told| told.lines().any(|line| line == text)) {
         return;
     }
     note(text);

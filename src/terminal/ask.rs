@@ -77,6 +77,7 @@ pub fn able() -> Able {
 }
 
 fn converse() -> io::Result<Able> {
+    // In this order: a signal ends the process after the terminal has its mode back.
     let ended = Ended::watch();
     let raw = Raw::enter()?;
     let (mut tty, mut parser) = (Tty::open()?, Parser::default());
@@ -108,7 +109,6 @@ fn converse() -> io::Result<Able> {
         }
     }
     drop(raw);
-    ended.obey();
     Ok(able)
 }
 
@@ -138,9 +138,11 @@ impl Ended {
             signal => i32::try_from(signal).ok(),
         }
     }
+}
 
+impl Drop for Ended {
     /// From here on signals do what they always do, the one that came among them.
-    fn obey(self) {
+    fn drop(&mut self) {
         self.as_ever.store(true, Ordering::SeqCst);
         if let Some(signal) = self.by() {
             let _ = low_level::emulate_default_handler(signal);
