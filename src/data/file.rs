@@ -349,7 +349,7 @@ mod tests {
             image::ImageBuffer::from_fn(2, 1, |x, _| image::Luma([[258_u16, 65535][x as usize]]));
         let bytes = encoded(&DynamicImage::ImageLuma16(image), ImageFormat::Png);
         let picture = decode(Cursor::new(bytes), Path::new("x")).unwrap();
-        assert_eq!(picture.rgb(0, 0), [258.0 / 65535.0; 3]);
+        assert_eq!(picture.rgb(0, 0), [258.0 * (1.0 / 65535.0); 3]);
         assert_eq!(picture.rgb(0, 1), [1.0; 3]);
     }
 

@@ -118,13 +118,10 @@ impl Photo {
             column = columns - 1 - column;
         }
         let at = (row * columns + column) * self.channels;
+        let pixel = at..at + self.channels;
         match &self.values {
-            Values::Eight(values) => {
-                colour(&values[at..at + self.channels], |v| f32::from(v) / f32::from(u8::MAX))
-            }
-            Values::Sixteen(values) => {
-                colour(&values[at..at + self.channels], |v| f32::from(v) / f32::from(u16::MAX))
-            }
+            Values::Eight(values) => colour(&values[pixel], u8::MAX.into()),
+            Values::Sixteen(values) => colour(&values[pixel], u16::MAX.into()),
         }
     }
 
@@ -142,16 +139,20 @@ impl Photo {
     }
 }
 
-/// The colour of a pixel from its values, on white where it is transparent.
-fn colour<T: Copy>(pixel: &[T], value: impl Fn(T) -> f32) -> [f32; 3] {
+/// The colour of a pixel from its values of `0..=largest`, on white where it is transparent. Grey is
+/// multiplied by the reciprocal and colours are divided, as the `image` crate does it: an FGSM step
+/// on the grey photograph depends on the last bit.
+fn colour<T: Copy + Into<f32>>(pixel: &[T], largest: f32) -> [f32; 3] {
+    let share = |value: T| value.into() / largest;
+    let even = |value: T| [value.into() * (1.0 / largest); 3];
     let (colour, alpha) = match *pixel {
-        [grey] => ([value(grey); 3], None),
-        [grey, alpha] => ([value(grey); 3], Some(alpha)),
-        [r, g, b] => ([r, g, b].map(&value), None),
-        [r, g, b, alpha] => ([r, g, b].map(&value), Some(alpha)),
+        [grey] => (even(grey), None),
+        [grey, alpha] => (even(grey), Some(alpha)),
+        [r, g, b] => ([r, g, b].map(share), None),
+        [r, g, b, alpha] => ([r, g, b].map(share), Some(alpha)),
         _ => ([0.0; 3], None),
     };
-    match alpha.map(value) {
+    match alpha.map(share) {
         Some(alpha) if alpha < 1.0 => colour.map(|c| c * alpha + (1.0 - alpha)),
         _ => colour,
     }
@@ -176,6 +177,27 @@ mod tests {
             for (x, y, pixel) in upright.enumerate_pixels() {
                 let seen = photo.rgb(y as usize, x as usize).map(|v| (v * 255.0).round() as u8);
                 assert_eq!(seen, pixel.0, "{number}: {x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn opaque_pixels_are_those_of_the_image_crate_to_the_last_bit() {
+        let eight = || (0..=255).map(|v: u8| v.wrapping_mul(7));
+        let sixteen = || (0..=255_u16).map(|v| v.wrapping_mul(257 * 7 + 3));
+        let raw = |channels| -> Vec<u8> { eight().flat_map(|v| vec![v; channels]).collect() };
+        let deep = |channels| -> Vec<u16> { sixteen().flat_map(|v| vec![v; channels]).collect() };
+        let images = [
+            image::GrayImage::from_raw(16, 16, raw(1)).map(DynamicImage::ImageLuma8),
+            RgbImage::from_raw(16, 16, raw(3)).map(DynamicImage::ImageRgb8),
+            image::ImageBuffer::from_raw(16, 16, deep(1)).map(DynamicImage::ImageLuma16),
+            image::ImageBuffer::from_raw(16, 16, deep(3)).map(DynamicImage::ImageRgb16),
+        ];
+        for image in images.into_iter().flatten() {
+            let floats = image.to_rgb32f();
+            let photo = Photo::new(image, Orientation::NoTransforms, false);
+            for (x, y, pixel) in floats.enumerate_pixels() {
+                assert_eq!(photo.rgb(y as usize, x as usize), pixel.0);
             }
         }
     }
