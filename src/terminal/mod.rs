@@ -53,6 +53,9 @@ const SETTLE: Duration = Duration::from_millis(150);
 /// … or this long, where it still owes an answer.
 const LATE: Duration = Duration::from_secs(1);
 
+/// How long the terminal may take to read that it was left.
+const READ: Duration = Duration::from_millis(10);
+
 /// What is held while the terminal is ours.
 struct Held {
     raw: Raw,
@@ -193,7 +196,9 @@ pub fn restore() {
     settle();
     show::erase();
     write(LEAVE);
-    // What is typed from here on belongs to the shell.
+    // What is typed from here on belongs to the shell. Ctrl-C, no key any more but a signal soon,
+    // throws away what the terminal has not read by then: this must not be among it.
+    std::thread::sleep(READ);
     drop(raw);
     guardian.into_iter().for_each(Guardian::dismiss);
     drop(stderr);
