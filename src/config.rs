@@ -315,6 +315,7 @@ fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
                 let what = format!("'hybrids' is a {}, not a table", value.get_ref().type_str());
                 return Err(Error::usage(what, place(at), "write [hybrids] on a line of its own"));
             };
+            saved::few(table.len(), &place(at))?;
             for (name, value) in table {
                 let place = place(line(name.span().start));
                 hybrids.push(saved::entry(name.get_ref(), value.get_ref(), &place)?);
@@ -414,12 +415,14 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
+        let many: String = (0..2000).map(|i| format!("h{i} = 'median'\n")).collect();
         for (text, parts) in [
             ("# x\ndevise = 'cpu'", ["c.toml:2", "devise", "'device'"]),
             ("\n\ndevice = 'gpu'", ["c.toml:3", "device", "wgpu"]),
             ("seed = -1", ["c.toml:1", "seed", "whole number"]),
             ("seed = [1]", ["c.toml:1", "seed", "array"]),
             ("theme = dark", ["c.toml:1", "parse", ""]),
+            (format!("[hybrids]\n{many}").as_str(), ["c.toml:1", "2000 hybrids", "1000"]),
             ("seed = 1\nmemory = 'much'", ["c.toml:2", "memory", "2G"]),
             ("[hybrids]\nx = 'jpge'", ["c.toml:2", "jpge", "'jpeg'"]),
             ("[hybrids]\n\njpeg = 'bits'", ["c.toml:3", "'jpeg'", "already"]),

@@ -34,11 +34,7 @@ pub fn read(path: &Path) -> Result<Vec<Stack>> {
         let place = line(e.span().map_or(0, |span| span.start));
         Error::usage(e.message(), place, "write lines such as tough = \"jpeg:75+pgd-at\"")
     })?;
-    let found = table.get_ref().len();
-    if found > MOST {
-        let what = format!("there are {found} hybrids, more than {MOST}");
-        return Err(Error::usage(what, path.display(), "leave some out"));
-    }
+    few(table.get_ref().len(), &path.display().to_string())?;
     let mut stacks = Vec::new();
     for (name, value) in table.get_ref() {
         stacks.push(entry(name.get_ref(), value.get_ref(), &line(name.span().start))?);
@@ -71,6 +67,20 @@ fn aside(path: &Path) -> PathBuf {
         PathBuf::from(name)
     };
     (1..1000).map(with).find(|path| !path.exists()).unwrap_or_else(|| with(1000))
+}
+
+/// Checks that there are not too many to choose from.
+///
+/// # Errors
+/// Usage, naming `place`.
+pub fn few(found: usize, place: &str) -> Result<()> {
+    match found > MOST {
+        true => {
+            let what = format!("there are {found} hybrids, more than {MOST}");
+            Err(Error::usage(what, place, "leave some out"))
+        }
+        false => Ok(()),
+    }
 }
 
 /// One stack from its name and its text.

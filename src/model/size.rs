@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::builder;
 use crate::model::card::Card;
 use crate::model::layer::Layer;
+use crate::model::mask::Mask;
 
 /// The shape that flows between layers, without the batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +99,9 @@ pub(super) fn after(layer: &Layer, size: Size) -> Result<Size, String> {
     }
 }
 
+/// No window goes farther in one step: what lies between is more than any picture has.
+const LARGEST_STRIDE: usize = 1 << 14;
+
 /// What windows make of a map; none where they are larger than it.
 fn windowed(
     [c, h, w]: [usize; 3],
@@ -105,6 +109,9 @@ fn windowed(
     stride: usize,
     pad: [(usize, usize); 2],
 ) -> Option<[usize; 3]> {
+    if stride > LARGEST_STRIDE {
+        return None;
+    }
     let side = |n: usize, (a, b): (usize, usize)| {
         let room = n.checked_add(a)?.checked_add(b)?.checked_sub(kernel)?;
         (room / stride.max(1)).checked_add(1)
@@ -223,7 +230,11 @@ impl Need {
             if let (Layer::Residual { body }, Size::Map(_)) = (layer, size) {
                 self.walk(body, size, &format!("{place}, body "), card)?;
             }
-            size = after(layer, size).map_err(|what| misfit(format!("{place}: {what}")))?;
+            let fits = after(layer, size).and_then(|next| {
+                Mask::new(layer, 0, size.shape())?;
+                Ok(next)
+            });
+            size = fits.map_err(|what| misfit(format!("{place}: {what}")))?;
             let found = tensors(layer);
             for (_, shape) in &found {
                 let sides = shape.iter().map(|side| *side as u64);

@@ -192,6 +192,8 @@ fn cards_that_ask_for_too_much_get_one_line() {
         (conv("padding = 9223372036854775807"), &["layer 1", "conv2d 'c'", "padding"]),
         (conv("padding = [0, 0, 0, 4000000]"), &["layer 1", "padding 4000000"]),
         (conv("stride = 0"), &["layer 1", "conv2d 'c'"]),
+        (conv("stride = 100000000"), &["layer 1", "conv2d 'c'"]),
+        (CARD.replace("op = 'relu'", "op = 'dropout'\np = 1.5"), &["layer 3", "dropout", "1.5"]),
         (resize("100000"), &["line 7", "input.resize 100000"]),
         (resize("4294967296"), &["line 7", "input.resize"]),
         (resize("0"), &["line 7", "input.resize 0"]),
@@ -228,9 +230,9 @@ fn weights_that_are_no_plain_file_are_refused_at_once() {
 fn memory_can_be_allowed_and_is_held_to() {
     let user = User::new();
     model(&user, "base", CARD, &tensors());
-    for given in ["--memory 10k", "--memory 0.5M"] {
-        let words = ["memory", "--memory"];
-        user.fails(&format!("attack --model photo-efficientnet-lite0 {given}"), 1, &words);
+    for (model, given) in [("base", "10k"), ("cifar-resnet", "0.5M")] {
+        let line = format!("attack --model {model} --memory {given}");
+        user.fails(&line, 1, &["of memory, and there are", "allow more by --memory"]);
     }
     user.fails(&format!("{ATTACK} base --memory much"), 2, &["'much'", "'memory'", "2G"]);
     user.succeeds(&format!("{ATTACK} base --memory 100M"));

@@ -12,6 +12,9 @@ use crate::model::network::Network;
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
+/// A step that no picture is looked at with.
+const LARGEST_STRIDE: usize = 64;
+
 impl Host {
     /// The same network on the host; none where it has a layer that is not known here, or weights
     /// that cannot be read. A network that is `like` another but for its activations shares its
@@ -79,7 +82,8 @@ impl Order<'_> {
                 let [out, inputs, k, kw] = weight.dims();
                 let (sides, [c, h, w]) = (options.padding, self.size);
                 let even = k == kw && options.stride[0] == options.stride[1];
-                if !even || options.dilation != [1, 1] {
+                // The way back keeps a part of the kernel for each remainder by the stride.
+                if !even || options.dilation != [1, 1] || options.stride[0] > LARGEST_STRIDE {
                     return None;
                 }
                 let geometry = Geometry {
