@@ -156,7 +156,8 @@ fn png(file: &mut (impl BufRead + Seek)) -> io::Result<Outline> {
         let [a, b, c, d, kind @ ..] = bytes::<8>(file)?;
         let length = u32::from_be_bytes([a, b, c, d]);
         match &kind {
-            b"IEND" => return Ok(outline),
+            // With its checksum.
+            b"IEND" => return bytes::<4>(file).map(|_| outline),
             b"eXIf" if length <= LARGEST_EXIF => {
                 let mut exif = vec![0; length as usize];
                 file.read_exact(&mut exif)?;

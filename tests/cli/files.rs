@@ -205,7 +205,10 @@ fn what_is_hardly_meant_so_gets_a_hint_and_is_done() {
     let told = user.succeeds(&format!("{fgsm} --image white.png"));
     assert!(told.contains("note      the background is bright"), "{told}");
     for (line, word) in [
-        ("compare --image white.png --attack fgsm --defence median".into(), "invert"),
+        (
+            "compare --model mnist-cnn --image white.png --attack fgsm --defence median".into(),
+            "invert",
+        ),
         (format!("{fgsm} --dataset photos"), "does not fit"),
         (format!("{fgsm} --eps 0.6"), "plain grey"),
         (format!("{fgsm} --norm l2 --eps 0.01"), "meant for L∞"),
@@ -240,6 +243,8 @@ fn what_is_hardly_meant_so_gets_a_hint_and_is_done() {
         let line = format!("{fgsm} --inputs in.safetensors --save out.safetensors");
         assert_eq!(notes(&user, &line).contains("off by one"), told);
     }
+    let onto = format!("{fgsm} --inputs in.safetensors --save ./in.safetensors");
+    user.fails(&onto, 2, &["--save", "--force"]);
 }
 
 #[test]
