@@ -207,15 +207,19 @@ fn plain(path: &Path) -> Result<()> {
 
 /// Reads a state file.
 fn read(path: &Path) -> Result<Page> {
-    let text = read_bounded(path, "read the state", MOST)?;
-    if !is_whole(&text) {
+    parse(&read_bounded(path, "read the state", MOST)?, path)
+}
+
+/// What a state file holds; `path` is named in errors.
+fn parse(text: &[u8], path: &Path) -> Result<Page> {
+    if !is_whole(text) {
         return Err(match text.starts_with(b"{\"evaluation\":") {
             true => damaged("the state has no checksum: an older version wrote it", path),
             false => damaged("the state is damaged: its checksum is not that of its content", path),
         });
     }
     let bad = |e: serde_json::Error| damaged(format!("not a state of an evaluation: {e}"), path);
-    serde_json::from_slice(&text).map_err(bad)
+    serde_json::from_slice(text).map_err(bad)
 }
 
 /// A state that is of no use.
@@ -344,10 +348,7 @@ mod tests {
         let path = folder.path().join("s.json");
         let page = Page { evaluation: json!({ "n": 3 }), attacks: vec![Entry::default()] };
         let text = sealed(&serde_json::to_vec(&page).unwrap());
-        let told = |text: &[u8]| {
-            std::fs::write(&path, text).unwrap();
-            read(&path).err().map(|error| error.to_string())
-        };
+        let told = |text: &[u8]| parse(text, &path).err().map(|error| error.to_string());
         assert_eq!(told(&text), None);
         for bit in 0..text.len() * 8 {
             let mut flipped = text.clone();
