@@ -263,14 +263,16 @@ fn same(found: &Value, wanted: &Value, path: &Path) -> Result<()> {
     // Numbers may change in the last place on their way through a file: ours go the same way.
     let text = wanted.to_string();
     let wanted = serde_json::from_str(&text).unwrap_or_default();
-    let other = |what: String| {
-        let remedy = "give the same flags, or another file";
+    let other = |what: String, remedy: &str| {
         let what = format!("the state is another evaluation's: {what}");
         Err(Error::usage(what, path.display(), remedy))
     };
     match (changed(found, &wanted), difference("", found, &wanted)) {
-        (Some(what), _) => other(what),
-        (None, Some((what, found, wanted))) => other(format!("its{what} is {found}, not {wanted}")),
+        (Some(what), _) => other(what, "bring back the old one, or name another file"),
+        (None, Some((what, found, wanted))) => {
+            let what = format!("its{what} is {found}, not {wanted}");
+            other(what, "give the same flags, or another file")
+        }
         (None, None) => Ok(()),
     }
 }
