@@ -48,16 +48,18 @@ impl Paired {
     pub fn p_text(self) -> String {
         match self.p {
             p if p < 0.001 => "p < 0.001".into(),
+            1.0 => "p = 1".into(),
             p if p < 0.01 => format!("p = {p:.4}"),
             p => format!("p = {p:.3}"),
         }
     }
 }
 
+/// "n = 20, 6:0, p = 0.031": six hold in the first only, none in the second only.
 impl fmt::Display for Paired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { n, only_first, only_second, .. } = self;
-        write!(f, "n = {n}, discordant {only_first}:{only_second}, {}", self.p_text())
+        write!(f, "n = {n}, {only_first}:{only_second}, {}", self.p_text())
     }
 }
 
@@ -160,7 +162,7 @@ mod tests {
         assert!(!paired.is_more() && !paired.turned().is_more());
         let clear = Paired::new(&[true; 20], &flags("00000000000000000001")).unwrap();
         assert!(clear.is_more() && !clear.turned().is_more());
-        assert_eq!(clear.to_string(), "n = 20, discordant 19:0, p < 0.001");
+        assert_eq!(clear.to_string(), "n = 20, 19:0, p < 0.001");
         assert_eq!(Paired::new(&[true], &[]), None);
     }
 }

@@ -256,7 +256,8 @@ impl CompareReport {
 pub const LEGEND: &str = "✓ right  ✗ fooled  ! wrong before  ⚑ detected  ? abstained";
 
 /// How differences are decided.
-pub const TESTED: &str = "Differences: McNemar's exact test on the same samples, p < 0.05";
+pub const TESTED: &str =
+    "Differences: McNemar's exact test on the same samples (6:0 are discordant pairs), p < 0.05";
 
 /// What robust accuracy counts.
 pub const COUNTED: &str = "upper bounds; misclassified counts as broken, refused as held";

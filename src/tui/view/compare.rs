@@ -110,7 +110,7 @@ fn words(app: &App, report: &CompareReport, area: Rect, buf: &mut Buffer) {
 fn caption(app: &App, report: &CompareReport, width: u16) -> String {
     let caption = report.caption();
     let options = [
-        format!("{caption} · 95 % Wilson intervals, p by McNemar's exact test"),
+        format!("{caption} · 95 % Wilson intervals, McNemar's exact test"),
         format!("{caption} · 95 % Wilson intervals"),
     ];
     if let Some(long) = options.into_iter().find(|text| columns(text) <= width.into()) {
