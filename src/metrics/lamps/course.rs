@@ -75,7 +75,8 @@ pub(super) fn converged(e: &Evidence) -> Finding {
     };
     match (share < STRAIGHT, out_of_reach) {
         (true, true) => Finding::green(told),
-        (false, false) => ask(Finding::red(told, cure)),
+        // A search for the least perturbation that went beyond ε has no margin to go.
+        (false, false) if left.is_some() => ask(Finding::red(told, cure)),
         _ => ask(Finding::amber(told, cure)),
     }
 }
@@ -186,5 +187,67 @@ pub(super) fn silent(e: &Evidence) -> Finding {
             let told = "an iterate reached the goal, yet the picture handed back does not";
             Finding::red(told, Cure::attack(&e.plan, "pgd"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::{Plan, find};
+    use crate::metrics::lamps::Colour;
+
+    /// PGD of 40 steps that failed on these margins.
+    fn failed(margins: &[f32]) -> Evidence {
+        let losses: Vec<f32> = margins.iter().map(|margin| (-margin).exp()).collect();
+        let leg = Leg::new(&losses, margins, margins.iter().any(|margin| *margin < 0.0));
+        let plan = Plan::new(find("pgd").expect("pgd"), 0.3);
+        Evidence { legs: vec![leg], ..Evidence::new(plan, Some(0.3)) }
+    }
+
+    fn margins(at: impl Fn(f32) -> f32) -> Vec<f32> {
+        (0..=40).map(|step| at(step as f32)).collect()
+    }
+
+    #[test]
+    fn more_steps_are_asked_for_where_they_would_reach_the_goal() {
+        for (what, margins, colour) in [
+            ("settled", margins(|step| 5.0 + 3.0 * (-step / 4.0).exp()), Colour::Green),
+            // Still falling, but nowhere near the goal: the cross-entropy alone would look like a walk
+            // that has hardly begun.
+            ("slow", margins(|step| 8.0 - 0.9 * (step / 40.0).powf(0.6)), Colour::Green),
+            ("straight and far", margins(|step| 8.0 - step / 100.0), Colour::Amber),
+            ("straight and near", margins(|step| 5.0 - step / 10.0), Colour::Red),
+            ("never", vec![5.0; 41], Colour::Amber),
+            // Beyond ε: there is no margin left to go.
+            ("beyond", margins(|step| 1.0 - step / 10.0), Colour::Amber),
+        ] {
+            let found = converged(&failed(&margins));
+            assert_eq!(found.colour, colour, "{what}: {}", found.reason);
+            assert_eq!(found.open, colour.warns(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_more_steps_did_settles_it() {
+        let straight = failed(&margins(|step| 5.0 - step / 10.0));
+        for (lowest, success, colour) in [
+            (-0.5, true, Colour::Red),
+            (0.2, false, Colour::Amber),
+            (0.99, false, Colour::Green),
+            (1.5, false, Colour::Green),
+        ] {
+            let mut asked = straight.clone();
+            asked.probes.longer = Some(Tried { success, lowest: Some(lowest) });
+            let found = converged(&asked);
+            assert_eq!((found.colour, found.open), (colour, false), "{}", found.reason);
+        }
+    }
+
+    #[test]
+    fn a_single_start_that_nearly_arrived_is_doubted() {
+        let near = restarts(&failed(&margins(|step| 4.2 - step / 10.0)));
+        assert_eq!((near.colour, near.open), (Colour::Amber, true), "{}", near.reason);
+        let far = restarts(&failed(&margins(|step| 8.0 - step / 10.0)));
+        assert_eq!((far.colour, far.open), (Colour::Unlit, true), "{}", far.reason);
     }
 }

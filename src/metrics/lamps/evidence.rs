@@ -124,9 +124,8 @@ impl Leg {
             values.iter().copied().filter(|value| value.is_finite()).collect()
         };
         let (losses_known, margins) = (known(losses), known(margins));
-        let lower = |a: f32, b: f32| a.min(b);
         let top = losses_known.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let bottom = losses_known.iter().copied().fold(f32::INFINITY, lower);
+        let bottom = losses_known.iter().copied().fold(f32::INFINITY, f32::min);
         let fell = |pair: &&[f32]| pair[0] - pair[1] > 0.01 * (top - bottom);
         let falls = losses_known.windows(2).filter(fell).count() as f32;
         let sunk: Vec<f32> = margins.iter().map(|margin| -margin).collect();
@@ -135,7 +134,7 @@ impl Leg {
             gain: Gain::new(&losses_known),
             fall: (margins.len() > 1).then(|| Gain::new(&sunk)),
             falls: falls / losses_known.len().saturating_sub(1).max(1) as f32,
-            lowest: margins.into_iter().reduce(lower),
+            lowest: margins.into_iter().reduce(f32::min),
             hit,
         }
     }
