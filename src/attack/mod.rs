@@ -6,6 +6,7 @@
 //! goal each exist once; and no attack is believed: [`judge`] looks again.
 
 mod budgets;
+mod cross_entropy;
 mod dlr;
 mod goal;
 mod gradients;
@@ -23,15 +24,14 @@ mod rows;
 mod trial;
 
 pub use budgets::{largest, parse_epsilon, suggested};
+pub use cross_entropy::{CrossEntropy, softmax};
 pub use dlr::{Dlr, DlrBy};
 pub use goal::{Aim, Goal};
 pub use gradients::GradientCount;
 pub use judge::{Verdict, attempt, judge, launch};
 pub use norm::{Budget, Norm};
 pub use note::Note;
-pub use objective::{
-    CrossEntropy, Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, margin, softmax,
-};
+pub use objective::{Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, margin};
 pub use observer::{Flow, Halt, Images, Observer, Stage, Step, Unobserved};
 pub use oracle::{Decision, Gradient, Score, Slope, Victim};
 pub use problem::{Attempt, Crowd, Plan, Problem};

@@ -9,13 +9,14 @@
 //! balls are shown, and tried, as what is left of them in the ε-ball, which costs one forward pass
 //! each and can only find more.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::dlr::{Dlr, DlrBy, largest};
 use crate::attack::goal::Goal;
 use crate::attack::l1;
 use crate::attack::methods::apgd_walk::Walk;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::objective::{CrossEntropy, Objective, height};
+use crate::attack::objective::{Objective, height};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};

@@ -6,9 +6,9 @@
 //! The paper's code does not count the query that tells whether an iterate has succeeded; here it
 //! is counted, three queries a step.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::methods::estimate::climb;
 use crate::attack::norm::{Norm, length, sign};
-use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};

@@ -1,9 +1,9 @@
 //! Decoupled direction and norm (Rony et al. 2019): a walk on a sphere whose radius follows the
 //! boundary.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::methods::ascent::cosine;
 use crate::attack::norm::{Norm, length};
-use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};

@@ -14,10 +14,11 @@
 //! from the ball, and raise the loss less. In L∞ the order does not matter, and in L1 the projection is
 //! the exact one onto both.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::l1;
 use crate::attack::methods::expectation::Survey;
 use crate::attack::norm::{Budget, Norm, length, sign};
-use crate::attack::objective::{CrossEntropy, Scores, height};
+use crate::attack::objective::{Scores, height};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};

@@ -6,9 +6,10 @@
 //! iterates never do. Each iterate is asked about once more, so that an attack stops at its first
 //! success; that query is counted too.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::methods::ascent::Adam;
 use crate::attack::norm::{Norm, sign};
-use crate::attack::objective::{CrossEntropy, Margin, Objective};
+use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};

@@ -12,10 +12,11 @@
 //! logits, which is ART's rule, give 100, 94 and 13 % with 12, 30 and 52. So the default is the
 //! paper's: pairs on softmax outputs.
 
+use crate::attack::cross_entropy::ProbabilityOf;
 use crate::attack::goal::Goal;
 use crate::attack::methods::saliency::{best_pair, best_two};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{Objective, ProbabilityOf, Scores, best_other};
+use crate::attack::objective::{Objective, Scores, best_other};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};

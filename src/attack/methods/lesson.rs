@@ -186,7 +186,7 @@ fn part(row: &[f32], of: impl Fn(usize) -> bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::objective::softmax;
+    use crate::attack::cross_entropy::softmax;
 
     #[test]
     fn the_likelihood_is_that_of_the_goal_and_its_slope_too() {

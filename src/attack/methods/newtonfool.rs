@@ -6,9 +6,10 @@
 //! quotient stays exact. As in foolbox a picture is done when its answer has changed; the paper goes
 //! on for all iterations, which raises the probability again once it is below chance.
 
+use crate::attack::cross_entropy::ProbabilityOf;
 use crate::attack::goal::Goal;
 use crate::attack::norm::{Norm, length};
-use crate::attack::objective::{ProbabilityOf, times_power_of_two};
+use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Gradient;
 use crate::attack::problem::{Attempt, Problem};

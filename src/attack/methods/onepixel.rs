@@ -7,8 +7,9 @@
 //! soon as the answer is what is wanted. Fitness is the cross-entropy, which orders candidates as
 //! the probability does without rounding to 1.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::norm::Norm;
-use crate::attack::objective::{CrossEntropy, Scores};
+use crate::attack::objective::Scores;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};

@@ -4,9 +4,9 @@
 //! The paper bounds the perturbation by the number of steps only; here a step that would leave the
 //! ε-ball is skipped. Neither it nor a step that the box turns into nothing costs a query.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::methods::standing::Standing;
 use crate::attack::norm::Norm;
-use crate::attack::objective::CrossEntropy;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};

@@ -8,11 +8,12 @@
 //!
 //! The start is one query. A picture leaves at its first success.
 
+use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::goal::Goal;
 use crate::attack::methods::standing::Standing;
 use crate::attack::methods::windows::{Bump, Frame, bumps, repaint, shift, stripes};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{CrossEntropy, Margin, Objective};
+use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::Score;
 use crate::attack::problem::{Attempt, Problem};

@@ -1,0 +1,289 @@
+//! Cross-entropy and the probability of a class, with slopes that neither cancel nor underflow.
+//!
+//! In `f32` the gradient of cross-entropy on a confident image is wrong when it is computed as p − 1:
+//! the subtraction cancels. Where the logits are hundreds apart (defensive distillation) the others'
+//! probabilities underflow even in `f64`. Here 1 − p is the sum of the others, and where that is too
+//! small for `f64` it is computed from the differences of the logits.
+
+use crate::attack::goal::Goal;
+use crate::attack::objective::{Objective, best_other, rescale};
+use std::f64::consts::LN_2;
+
+/// A slope in `f64` whose largest entry is at least this has all its digits.
+const RESOLVED: f64 = 1e-280;
+
+/// Softmax in `f64`, safe for any finite logits.
+pub fn softmax(row: &[f32]) -> Vec<f64> {
+    let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
+    let powers: Vec<f64> = row.iter().map(|z| (f64::from(*z) - top).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}
+
+/// The probability of `class` and, added to `slope`, its gradient with respect to the logits,
+/// p (1 − p) and −p p_k, without the cancellation in 1 − p.
+pub fn probability(row: &[f32], class: usize, slope: &mut [f64]) -> f64 {
+    let p = softmax(row);
+    let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+    for (k, slope) in slope.iter_mut().enumerate() {
+        *slope += p[class] * if k == class { others } else { -p[k] };
+    }
+    p[class]
+}
+
+/// Cross-entropy, by log-sum-exp: −log p of the true class, or +log p of the target.
+pub struct CrossEntropy;
+
+impl Objective for CrossEntropy {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let class = goal.class();
+        let p = softmax(row);
+        // p_class − 1 = −Σ of the others, without the cancellation.
+        let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+        for (k, slope) in slope.iter_mut().enumerate() {
+            *slope += goal.sign() * if k == class { -others } else { p[k] };
+        }
+        let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
+        let own = f64::from(row[class]);
+        // −log p = log Σ exp(z − z_class); for a confident answer ln_1p keeps the small sum.
+        let loss = match own >= top {
+            true => {
+                let rest = row.iter().enumerate().filter(|(k, _)| *k != class);
+                rest.map(|(_, z)| (f64::from(*z) - own).exp()).sum::<f64>().ln_1p()
+            }
+            false => {
+                let sum: f64 = row.iter().map(|z| (f64::from(*z) - top).exp()).sum();
+                top - own + sum.ln()
+            }
+        };
+        goal.sign() * loss
+    }
+
+    /// Logits hundreds apart (defensive distillation) underflow even in `f64`: there the slope is
+    /// computed from the logits' differences, relative to the largest other class.
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        let value = self.evaluate(at, row, goal, slope);
+        let class = goal.class();
+        let own = f64::from(row[class]);
+        let next = f64::from(row[best_other(row, class)]);
+        if slope[class].abs() >= RESOLVED || !(own - next).is_finite() {
+            return (value, rescale(slope));
+        }
+        for (k, slope) in slope.iter_mut().enumerate() {
+            *slope = if k == class { 0.0 } else { (f64::from(row[k]) - next).exp() };
+        }
+        let sum: f64 = slope.iter().sum();
+        // log₂ of 1 − p_class, where log Σ exp z is z_class to the last digit.
+        let size = (next - own + sum.ln()) / LN_2;
+        let exponent = (1e-3_f64.log2() - size).floor();
+        let share = goal.sign() * (size + exponent).exp2();
+        slope.iter_mut().for_each(|slope| *slope *= share / sum);
+        slope[class] = -share;
+        (value, exponent)
+    }
+
+    fn coarse(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        let class = goal.class();
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let powers: Vec<f32> = row.iter().map(|z| (z - top).exp()).collect();
+        let sum: f32 = powers.iter().sum();
+        for (k, slope) in slope.iter_mut().enumerate() {
+            let wanted = if k == class { 1.0 } else { 0.0 };
+            *slope += goal.sign() * f64::from(powers[k] / sum - wanted);
+        }
+        // The usual guard against the logarithm of nothing.
+        goal.sign() * -f64::from((powers[class] / sum).max(1e-12).ln())
+    }
+}
+
+/// The probability of a class, which the function chooses by the picture's number in the batch and
+/// its goal.
+pub(super) struct ProbabilityOf<F>(pub F);
+
+impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ProbabilityOf<F> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+        probability(row, (self.0)(at, goal), slope)
+    }
+
+    /// ∂p/∂z = −p ∂(−ln p)/∂z: p and the other factor may both be out of range of `f64`.
+    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+        let class = (self.0)(at, goal);
+        let value = probability(row, class, slope);
+        if slope[class].abs() >= RESOLVED {
+            return (value, rescale(slope));
+        }
+        slope.fill(0.0);
+        let (loss, exponent) =
+            CrossEntropy.scaled(at, row, Goal::Untargeted { truth: class }, slope);
+        let size = -loss / LN_2;
+        let whole = size.floor();
+        slope.iter_mut().for_each(|slope| *slope *= -(size - whole).exp2());
+        (value, exponent - whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::objective::{height, margin};
+    use proptest::prelude::*;
+
+    /// The objectives whose slope fades with confidence.
+    fn fading() -> [(&'static str, Box<dyn Objective>); 2] {
+        let falls = |_: usize, goal: Goal| goal.class();
+        [("cross-entropy", Box::new(CrossEntropy)), ("probability", Box::new(ProbabilityOf(falls)))]
+    }
+
+    /// log₂ of each slope's size, and its sign, by formulas that never leave log-space.
+    fn reference(name: &str, row: &[f32], goal: Goal) -> Vec<(f64, f64)> {
+        let class = goal.class();
+        let z = |k: usize| f64::from(row[k]);
+        let sum_of = |keep: &dyn Fn(usize) -> bool| -> f64 {
+            let some = || (0..row.len()).filter(|k| keep(*k)).map(z);
+            let top = some().fold(f64::NEG_INFINITY, f64::max);
+            top + some().map(|z| (z - top).exp()).sum::<f64>().ln()
+        };
+        let all = sum_of(&|_| true);
+        let rest = sum_of(&|k| k != class) - all;
+        let (factor, sign) = match name {
+            "probability" => (z(class) - all, -1.0),
+            _ => (0.0, goal.sign()),
+        };
+        let one = |k: usize| match k == class {
+            true => ((rest + factor) / LN_2, -sign),
+            false => ((z(k) - all + factor) / LN_2, sign),
+        };
+        (0..row.len()).map(one).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn slopes_keep_size_and_sign_at_any_gap(
+            mut row in proptest::collection::vec(-8.0_f32..8.0, 2..12),
+            power in -2.0_f64..5.0,
+            class in 0_usize..2,
+            leads in proptest::bool::ANY,
+        ) {
+            // The class leads, or trails, by a gap of 0.01 to 1e5.
+            let gap = 10_f64.powf(power) as f32;
+            row[class] = best_of(&row, class) + if leads { gap } else { -gap };
+            check_slopes(&row, class)?;
+        }
+    }
+
+    fn best_of(row: &[f32], class: usize) -> f32 {
+        row[best_other(row, class)]
+    }
+
+    fn check_slopes(row: &[f32], class: usize) -> Result<(), TestCaseError> {
+        for (name, what) in fading() {
+            for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
+                let mut slope = vec![0.0; row.len()];
+                let (_, exponent) = what.scaled(0, row, goal, &mut slope);
+                let wanted = reference(name, row, goal);
+                let top = wanted.iter().fold(f64::NEG_INFINITY, |a, (size, _)| a.max(*size));
+                for (k, (size, sign)) in wanted.into_iter().enumerate() {
+                    prop_assert!(slope[k].is_finite() && (slope[k] as f32).is_finite());
+                    // What is 2⁻²⁰⁰ of the largest is nothing in `f32`.
+                    if size > top - 200.0 {
+                        prop_assert_eq!(slope[k].signum(), sign, "{} {:?} {}", name, row, k);
+                        let found = slope[k].abs().log2() - exponent;
+                        let near = (found - size).abs() < 1e-6 * (1.0 + size.abs() / 1e4);
+                        prop_assert!(near, "{} {:?} {}: 2^{} for 2^{}", name, row, k, found, size);
+                    }
+                }
+                let largest = slope.iter().fold(0.0_f64, |a, s| a.max(s.abs()));
+                prop_assert!((1e-12..=2.0).contains(&largest), "{} {:?} {}", name, row, largest);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_gaps_between_normal_and_nothing_keep_their_slopes() {
+        for gap in [0.0, 16.7, 87.4, 103.9, 644.0, 708.0, 717.0, 731.5, 744.5, 745.5, 1e3, 1e5] {
+            check_slopes(&[gap, 0.0, -1.0], 0).unwrap();
+            check_slopes(&[-gap, 0.0, -1.0], 0).unwrap();
+        }
+    }
+
+    #[test]
+    fn heights_order_points_by_loss_and_then_by_margin() {
+        let at = |gap: f32, goal: Goal| {
+            let row = [gap, 0.0];
+            let loss = CrossEntropy.evaluate(0, &row, goal, &mut [0.0; 2]) as f32;
+            height(loss, margin(&row, goal))
+        };
+        let gaps = [1e5_f32, 1e3, 746.0, 300.0, 104.0, 90.0, 20.0, 1.0, -1.0, -100.0, -1e5];
+        let (away, towards) = (Goal::Untargeted { truth: 0 }, Goal::Targeted { target: 1 });
+        for goal in [away, towards] {
+            assert!(gaps.windows(2).all(|pair| at(pair[0], goal) < at(pair[1], goal)), "{goal:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cross_entropy_slopes_sum_to_zero_and_match_differences(
+            row in proptest::collection::vec(-8.0_f32..8.0, 2..12),
+            class in 0_usize..2,
+        ) {
+            for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
+                let mut slope = vec![0.0; row.len()];
+                CrossEntropy.evaluate(0, &row, goal, &mut slope);
+                prop_assert!(slope.iter().sum::<f64>().abs() < 1e-12);
+                for k in 0..row.len() {
+                    let at = |by: f32| {
+                        let mut moved = row.clone();
+                        moved[k] += by;
+                        let step = f64::from(moved[k]) - f64::from(row[k]);
+                        (CrossEntropy.evaluate(0, &moved, goal, &mut vec![0.0; row.len()]), step)
+                    };
+                    let ((up, a), (down, b)) = (at(1e-2), at(-1e-2));
+                    prop_assert!(((up - down) / (a - b) - slope[k]).abs() < 1e-3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_confident_answer_still_has_a_gradient_and_a_loss() {
+        let row = [60.0, 0.0, 1.0];
+        let mut slope = vec![0.0; 3];
+        let loss = CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut slope);
+        let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
+        assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
+        assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+    }
+
+    #[test]
+    fn in_single_precision_a_confident_answer_has_no_gradient() {
+        let goal = Goal::Untargeted { truth: 0 };
+        let at = |row: &[f32]| {
+            let mut slope = vec![0.0; row.len()];
+            CrossEntropy.coarse(0, row, goal, &mut slope);
+            slope
+        };
+        assert_eq!(at(&[200.0, 0.0, 1.0]), [0.0; 3]);
+        let (mut exact, row) = (vec![0.0; 3], [2.0, 0.0, 1.0]);
+        CrossEntropy.evaluate(0, &row, goal, &mut exact);
+        assert!(at(&row).iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_probability_s_slope_is_that_of_differences_even_where_it_is_flat() {
+        let at = |row: &[f32]| {
+            let mut slope = vec![0.0; row.len()];
+            (probability(row, 1, &mut slope), slope)
+        };
+        let row = [0.3_f32, 1.25, -0.5];
+        let (p, slope) = at(&row);
+        for k in 0..3 {
+            let mut up = row;
+            up[k] += 1.0 / 1024.0;
+            assert!(((at(&up).0 - p) * 1024.0 - slope[k]).abs() < 1e-3);
+        }
+        let (p, slope) = at(&[0.0, 60.0, 1.0]);
+        let rest = (-60.0_f64).exp() + (-59.0_f64).exp();
+        assert!(p == 1.0 && (slope[1] / rest - 1.0).abs() < 1e-9, "{slope:?}");
+    }
+}
