@@ -103,7 +103,10 @@ fn bandits(
         let losses: Vec<f64> = scores.heights(&trial.goals(&payers), &CrossEntropy);
         for (k, i) in open.iter().enumerate() {
             priors[*i].learn(&rules, &noises[k], losses[2 * k] - losses[2 * k + 1]);
-            let along = rules.spread(&priors[*i].values);
+            let mut along = rules.spread(&priors[*i].values);
+            // On a confident picture the values are as small as the loss: their squares underflow.
+            let top = along.iter().fold(f64::MIN_POSITIVE, |top, a| top.max(a.abs()));
+            along.iter_mut().for_each(|a| *a /= top);
             let size = length(&along).max(1e-30);
             for (p, a) in images.row_mut(k).iter_mut().zip(along) {
                 *p += step * if norm == Norm::L2 { (a / size) as f32 } else { sign(a) };
