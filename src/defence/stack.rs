@@ -214,7 +214,7 @@ mod tests {
         let stack = Stack::parse(&format!("noise:{sigma}")).unwrap();
         assert_ne!(stack, Stack::parse("noise:0.1").unwrap());
         assert_eq!(Stack::parse(&stack.text()), Ok(stack));
-        let tiny = Stack::parse("noise:1e-9").unwrap();
+        let tiny = Stack::parse("noise:0.0012345678901234567").unwrap();
         assert_eq!(Stack::parse(&tiny.text()), Ok(tiny));
     }
 

@@ -15,6 +15,7 @@ mod least;
 mod ledger;
 mod lessons;
 mod many;
+mod passes;
 mod provenance;
 mod report;
 mod roc;
@@ -41,6 +42,7 @@ pub use lessons::{
     Claim, LESSON_N, LessonContrast, LessonReport, LessonSpec, LessonTask, Side, SideReport,
     contrasts, shown, teach,
 };
+pub use passes::Passes;
 pub use provenance::{DataIdentity, Origin, Provenance};
 pub use report::{
     Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Saved, Similarity, VERSION,
@@ -49,6 +51,6 @@ pub use report::{
 pub use roc::{RocPoint, RocReport, curve, roc};
 pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
 pub use syllabus::LESSONS;
-pub use time_left::{Passes, Reach, TimeLeft};
+pub use time_left::{Reach, TimeLeft};
 pub use trace::{Point, Recorder};
 pub use transfer::{Transfer, TransferReport, transfer};

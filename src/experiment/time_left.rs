@@ -1,16 +1,7 @@
 //! How long planned work still takes: from what its parts have taken so far, and for parts that have
 //! not begun, from the passes that they make through the network, at the price of a measured pass.
 
-use crate::attack::{Knowledge, Plan};
-
-/// How many passes through the network an image takes at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Passes {
-    /// Forward passes.
-    pub forward: f64,
-    /// Backward passes.
-    pub backward: f64,
-}
+use crate::experiment::passes::Passes;
 
 /// A part of an attack: a stage, or all of it where it has none. All images cost the same in it.
 #[derive(Clone, Debug, Default)]
@@ -280,45 +271,9 @@ impl TimeLeft {
     }
 }
 
-/// The parts of an attack and the passes of each, as [`TimeLeft::new`] takes them.
-pub fn parts(plan: &Plan) -> Vec<Option<Passes>> {
-    plan.stages().iter().map(passes).collect()
-}
-
-/// The passes of an attack without stages, where its parameters tell.
-fn passes(plan: &Plan) -> Option<Passes> {
-    let settings = plan.resolved();
-    let of = |id: &str| settings.int(id, 1).max(1) as f64;
-    let starts = of("restarts") * of("draws");
-    let both = |forward: f64, backward: f64| Some(Passes { forward, backward });
-    match (plan.attack.id, plan.attack.knowledge()) {
-        (
-            "fgsm" | "r-fgsm" | "fast" | "bim" | "pgd" | "mi-fgsm" | "ni-fgsm" | "di-fgsm"
-            | "ti-fgsm",
-            _,
-        ) => {
-            let steps = starts * of("steps");
-            both(steps, steps)
-        }
-        ("apgd-ce" | "apgd-dlr", _) => both(starts * (of("steps") + 1.0), starts * of("steps")),
-        ("apgd-t", _) => {
-            let steps = of("draws") * of("targets") * of("steps");
-            both(steps, steps)
-        }
-        // Beside the gradient it looks at where it has come to.
-        ("fab-t", _) => {
-            let steps = of("restarts") * of("targets") * of("steps");
-            both(2.0 * steps, steps)
-        }
-        ("square", Knowledge::Score) => both(of("restarts") * of("queries"), 0.0),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::find;
 
     /// What a stage really takes for an image that goes through all of it, in seconds; and of the
     /// images that begin it, the share that it breaks, evenly over its course.
@@ -447,21 +402,5 @@ mod tests {
             time.left().unwrap()
         };
         assert!((expected(false) - 2.0).abs() < 1e-9 && (expected(true) - 8.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_parts_of_autoattack_are_its_stages() {
-        let plan = Plan::new(find("autoattack").unwrap(), 0.1);
-        let of: Vec<Passes> = parts(&plan).into_iter().flatten().collect();
-        let passes = |forward, backward| Passes { forward, backward };
-        let wanted = [
-            passes(101.0, 100.0),
-            passes(900.0, 900.0),
-            passes(1800.0, 900.0),
-            passes(5000.0, 0.0),
-        ];
-        assert_eq!(of, wanted);
-        assert_eq!(parts(&Plan::new(find("pgd").unwrap(), 0.1)), [Some(passes(40.0, 40.0))]);
-        assert_eq!(parts(&Plan::new(find("stadv").unwrap(), 0.1)), [None]);
     }
 }

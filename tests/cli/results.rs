@@ -329,7 +329,7 @@ fn lamps_stand_under_every_result() {
     let line = "attack --model mnist-cnn --attack pgd:steps=10 --eps 0.02 --defence bits:2";
     let text = user.succeeds(line);
     assert!(text.contains("✗ naive stance on a defended pipeline"), "{text}");
-    assert!(text.contains("→ see the adaptive row") && !text.contains("black box"), "{text}");
+    assert!(text.contains("→ see the adaptive row") && !text.contains("not asked"), "{text}");
     let report = user.json(&format!("{line} --lamps --json"));
     let lamps = |at: &str| {
         let list = report.pointer(at).unwrap().as_array().unwrap().clone();

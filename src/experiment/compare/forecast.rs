@@ -5,7 +5,7 @@
 use crate::attack::Plan;
 use crate::defence::Stance;
 use crate::experiment::compare::{BARE, Comparison, Finding};
-use crate::experiment::time_left::parts;
+use crate::experiment::passes::parts;
 
 /// One cell of a table, or the clean answers of a row.
 #[derive(Clone, Debug)]
