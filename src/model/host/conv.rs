@@ -138,10 +138,14 @@ impl Conv {
         }
     }
 
-    /// How the pictures are looked at: where the kernel sees one pixel at a time, all pixels of all
-    /// pictures are one row.
+    /// Whether all pixels of all pictures are one row: where the kernel sees one pixel at a time.
+    fn is_row(&self, pass: &Pass<'_>) -> bool {
+        self.linear || self.geometry.is_point() && !pass.wide
+    }
+
+    /// How the pictures are looked at: how many, of how many rows and columns.
     fn view(&self, map: &Map, channels: usize, pass: &Pass<'_>) -> [usize; 3] {
-        match self.linear || self.geometry.is_point() && !pass.wide {
+        match self.is_row(pass) {
             true => [1, 1, map.values.len() / channels],
             false => [map.n, map.h, map.w],
         }
@@ -199,7 +203,7 @@ impl Conv {
     pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass<'_>) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
         let [n, rows, columns] = self.view(g, self.outputs, pass);
-        let [height, width] = if n == g.n && !self.linear { [h, w] } else { [rows, columns] };
+        let [height, width] = if self.is_row(pass) { [rows, columns] } else { [h, w] };
         let stride = self.geometry.stride;
         let margins = self.back.iter().map(|phase| phase.margins(columns, width, stride));
         let margins = margins.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
