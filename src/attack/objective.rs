@@ -77,7 +77,8 @@ impl Scores {
         self.exact_losses(goals, what).map(|loss| loss as f32).collect()
     }
 
-    /// The [`height`] of `what` for each picture, for those who compare or take differences.
+    /// The value of `what` for each picture, or where that underflows to 0 the negated margin: for
+    /// those who compare or take differences.
     pub fn heights(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f64> {
         let margins = self.margins(goals);
         let losses = self.exact_losses(goals, what);

@@ -62,7 +62,7 @@ pub struct TimeLeft {
 }
 
 impl TimeLeft {
-    /// Of these attacks on so many images. An attack's parts are those of [`parts`].
+    /// Of these attacks on so many images. An attack's parts are those of `passes::parts`.
     pub fn new(attacks: Vec<Vec<Option<Passes>>>, images: usize, every: bool) -> Self {
         let part = |passes: Option<Passes>| Part { passes, ..Part::default() };
         Self {

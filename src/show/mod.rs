@@ -3,7 +3,7 @@
 //!
 //! viuer prints where it asks the terminal nothing: half-blocks and iTerm2's protocol. Its questions
 //! have no limit in time, and a resize while it waits ends the program. So the terminal is asked by
-//! [`ask`], and what it answers to, kitty's protocol and sixel, is printed by [`pixels`].
+//! [`ask`], and what it answers to, kitty's protocol and sixel, is printed by `pixels`.
 
 mod pixels;
 

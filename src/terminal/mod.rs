@@ -1,5 +1,5 @@
 //! The terminal while the dashboard owns it, and bringing it back as it was: at the end, on a panic,
-//! around a suspension, and, by a [`guardian`] process, where this one is killed. Nothing here waits
+//! around a suspension, and, by a guardian process, where this one is killed. Nothing here waits
 //! for the terminal without a limit, so one that answers no questions cannot make the program hang.
 
 pub mod ask;
