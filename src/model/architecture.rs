@@ -68,14 +68,14 @@ fn efficientnet_lite0() -> Vec<Layer> {
     ];
     let mut net = Vec::new();
     conv_norm(&mut net, "_conv_stem".into(), "_bn0".into(), [3, 32, 3, 2, 1]);
-    net.push(Layer::Relu6);
+    net.push(Layer::Relu6 {});
     for (i, (kernel, stride, inputs, expansion, out)) in BLOCKS.into_iter().enumerate() {
         let name = |part: &str| format!("_blocks.{i}.{part}");
         let mid = inputs * expansion;
         let mut body = Vec::new();
         if expansion != 1 {
             conv_norm(&mut body, name("_expand_conv"), name("_bn0"), [inputs, mid, 1, 1, 1]);
-            body.push(Layer::Relu6);
+            body.push(Layer::Relu6 {});
         }
         conv_norm(
             &mut body,
@@ -83,7 +83,7 @@ fn efficientnet_lite0() -> Vec<Layer> {
             name("_bn1"),
             [mid, mid, kernel, stride, mid],
         );
-        body.push(Layer::Relu6);
+        body.push(Layer::Relu6 {});
         conv_norm(&mut body, name("_project_conv"), name("_bn2"), [mid, out, 1, 1, 1]);
         match stride == 1 && inputs == out {
             true => net.push(Layer::Residual { body }),
@@ -91,9 +91,9 @@ fn efficientnet_lite0() -> Vec<Layer> {
         }
     }
     conv_norm(&mut net, "_conv_head".into(), "_bn1".into(), [320, 1280, 1, 1, 1]);
-    net.push(Layer::Relu6);
-    net.push(Layer::GlobalAvgPool2d);
-    net.push(Layer::Flatten);
+    net.push(Layer::Relu6 {});
+    net.push(Layer::GlobalAvgPool2d {});
+    net.push(Layer::Flatten {});
     net.push(Layer::Linear { param: "_fc".into(), inputs: 1280, out: 1000, bias: true });
     net
 }

@@ -140,8 +140,8 @@ impl Builder<'_, '_> {
                 padding: [(*padding, *padding); 2],
                 ..AvgPoolOptions::new([*kernel; 2])
             }),
-            Layer::GlobalAvgPool2d => Op::GlobalAvgPool,
-            Layer::Flatten => Op::Flatten,
+            Layer::GlobalAvgPool2d {} => Op::GlobalAvgPool,
+            Layer::Flatten {} => Op::Flatten,
             Layer::Residual { body } => Op::Residual(self.stack(body, size)?.0),
             activation => Op::Activation(activation.clone()),
         };

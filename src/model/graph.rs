@@ -187,15 +187,15 @@ fn swap(values: &[f32], [c, h, w]: [usize; 3], back: bool) -> Vec<f32> {
 
 fn activate<const D: usize>(kind: &Layer, x: Tensor<D>) -> Tensor<D> {
     match kind {
-        Layer::Relu => activation::relu(x),
-        Layer::Relu6 => x.clamp(0.0, 6.0),
+        Layer::Relu {} => activation::relu(x),
+        Layer::Relu6 {} => x.clamp(0.0, 6.0),
         Layer::LeakyRelu { slope } => activation::leaky_relu(x, *slope),
         Layer::Elu { alpha } => activation::elu(x, *alpha),
-        Layer::Gelu => activation::gelu(x),
-        Layer::Silu => activation::silu(x),
-        Layer::Softplus => activation::softplus(x, 1.0),
-        Layer::Sigmoid => activation::sigmoid(x),
-        Layer::Tanh => activation::tanh(x),
+        Layer::Gelu {} => activation::gelu(x),
+        Layer::Silu {} => activation::silu(x),
+        Layer::Softplus {} => activation::softplus(x, 1.0),
+        Layer::Sigmoid {} => activation::sigmoid(x),
+        Layer::Tanh {} => activation::tanh(x),
         _ => x,
     }
 }

@@ -54,9 +54,9 @@ pub enum Layer {
         bias: bool,
     },
     /// max(x, 0).
-    Relu,
+    Relu {},
     /// min(max(x, 0), 6).
-    Relu6,
+    Relu6 {},
     /// x where positive, else slope·x.
     LeakyRelu {
         /// The slope below zero.
@@ -70,15 +70,15 @@ pub enum Layer {
         alpha: f64,
     },
     /// Gaussian error linear unit.
-    Gelu,
+    Gelu {},
     /// x·sigmoid(x).
-    Silu,
+    Silu {},
     /// ln(1 + eˣ).
-    Softplus,
+    Softplus {},
     /// Logistic function.
-    Sigmoid,
+    Sigmoid {},
     /// Hyperbolic tangent.
-    Tanh,
+    Tanh {},
     /// Largest value of each window.
     MaxPool2d {
         /// Side of the window.
@@ -102,9 +102,9 @@ pub enum Layer {
         padding: usize,
     },
     /// Mean over the whole picture: `[N, C, 1, 1]`.
-    GlobalAvgPool2d,
+    GlobalAvgPool2d {},
     /// `[N, C·H·W]`.
-    Flatten,
+    Flatten {},
     /// Zeroes values while training, and does nothing after that.
     Dropout {
         /// Probability of zeroing a value while training.

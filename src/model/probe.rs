@@ -48,8 +48,8 @@ pub(super) fn check(model: &mut Model, weights: &Weights) -> Result<()> {
         return Err(Error::failure(what, place, "leave out its last softmax"));
     }
     let layers = builder::layers(card)?;
-    let quiet = |layer: &&Layer| !matches!(layer, Layer::Flatten | Layer::Dropout { .. });
-    if let Some(Layer::Sigmoid) = layers.iter().rfind(quiet) {
+    let quiet = |layer: &&Layer| !matches!(layer, Layer::Flatten {} | Layer::Dropout { .. });
+    if let Some(Layer::Sigmoid {}) = layers.iter().rfind(quiet) {
         let what =
             "the last layer is a sigmoid: the network answers with probabilities, not logits";
         return Err(Error::failure(what, place, "leave out its last sigmoid"));

@@ -67,12 +67,12 @@ impl Rule {
 
     fn instead(self, layer: &Layer, spared: &mut usize) -> Vec<Layer> {
         let top = match layer {
-            Layer::Relu | Layer::Relu6 if *spared > 0 => {
+            Layer::Relu {} | Layer::Relu6 {} if *spared > 0 => {
                 *spared -= 1;
                 return vec![layer.clone()];
             }
-            Layer::Relu => None,
-            Layer::Relu6 => Some(6.0),
+            Layer::Relu {} => None,
+            Layer::Relu6 {} => Some(6.0),
             Layer::Residual { body } => {
                 return vec![Layer::Residual { body: self.through(body, spared) }];
             }
@@ -93,7 +93,7 @@ impl Rule {
 /// How many activations there are to replace.
 fn activations(layers: &[Layer]) -> usize {
     let count = |layer: &Layer| match layer {
-        Layer::Relu | Layer::Relu6 => 1,
+        Layer::Relu {} | Layer::Relu6 {} => 1,
         Layer::Residual { body } => activations(body),
         _ => 0,
     };

@@ -83,8 +83,8 @@ pub(super) fn after(layer: &Layer, size: Size) -> Result<Size, String> {
             let next = next.filter(|_| fits).map(Size::Map);
             next.ok_or_else(|| format!("pooling by {kernel} gets {map:?}"))
         }
-        (Layer::GlobalAvgPool2d, Size::Map([c, _, _])) => Ok(Size::Map([c, 1, 1])),
-        (Layer::Flatten, _) => Ok(Size::Flat(size.shape())),
+        (Layer::GlobalAvgPool2d {}, Size::Map([c, _, _])) => Ok(Size::Map([c, 1, 1])),
+        (Layer::Flatten {}, _) => Ok(Size::Flat(size.shape())),
         (Layer::Residual { body }, Size::Map(_)) => {
             let end = body.iter().try_fold(size, |size, layer| after(layer, size))?;
             match end == size {
@@ -127,7 +127,7 @@ fn needs_map(layer: &Layer) -> bool {
             | L::BatchNorm2d { .. }
             | L::MaxPool2d { .. }
             | L::AvgPool2d { .. }
-            | L::GlobalAvgPool2d
+            | L::GlobalAvgPool2d {}
             | L::Residual { .. }
     )
 }
@@ -140,7 +140,7 @@ fn kind(layer: &Layer) -> &'static str {
         Layer::Linear { .. } => "linear",
         Layer::MaxPool2d { .. } => "maxpool2d",
         Layer::AvgPool2d { .. } => "avgpool2d",
-        Layer::GlobalAvgPool2d => "globalavgpool2d",
+        Layer::GlobalAvgPool2d {} => "globalavgpool2d",
         Layer::Residual { .. } => "residual",
         _ => "activation",
     }
@@ -243,7 +243,10 @@ impl Need {
             self.tensors.extend(found);
             match layer {
                 // Part of the layer before them, or nothing at all.
-                Layer::Relu | Layer::Relu6 | Layer::BatchNorm2d { .. } | Layer::Flatten => {}
+                Layer::Relu {}
+                | Layer::Relu6 {}
+                | Layer::BatchNorm2d { .. }
+                | Layer::Flatten {} => {}
                 Layer::Sap { share } => self.flows(size, 2.0 + share.clamp(0.0, 100.0)),
                 Layer::Kwta { .. } | Layer::McDropout { .. } | Layer::RandomSlope { .. } => {
                     self.flows(size, 2.0);

@@ -27,14 +27,14 @@ fn pool() -> Layer {
 pub fn digits() -> Vec<Layer> {
     vec![
         conv("conv1", 1, 16, [5, 1, 2]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
         conv("conv2", 16, 32, [5, 1, 2]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
-        Layer::Flatten,
+        Layer::Flatten {},
         linear("fc1", 1568, 128),
-        Layer::Relu,
+        Layer::Relu {},
         linear("fc2", 128, 10),
     ]
 }
@@ -43,26 +43,26 @@ pub fn digits() -> Vec<Layer> {
 pub fn clothes() -> Vec<Layer> {
     vec![
         conv("conv1", 1, 32, [3, 1, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
         conv("conv2", 32, 64, [3, 1, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
-        Layer::Flatten,
+        Layer::Flatten {},
         linear("fc1", 3136, 128),
-        Layer::Relu,
+        Layer::Relu {},
         linear("fc2", 128, 10),
     ]
 }
 
 /// Two strided convolutions, in the manner of Wong et al. 2020: 166 k weights.
 pub fn small() -> Vec<Layer> {
-    strided(16, 32, 100, || Layer::Relu)
+    strided(16, 32, 100, || Layer::Relu {})
 }
 
 /// The same, wider: 321 k weights.
 pub fn wider() -> Vec<Layer> {
-    strided(24, 48, 128, || Layer::Relu)
+    strided(24, 48, 128, || Layer::Relu {})
 }
 
 fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> Vec<Layer> {
@@ -71,7 +71,7 @@ fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> 
         curve(),
         conv("conv2", first, second, [4, 2, 1]),
         curve(),
-        Layer::Flatten,
+        Layer::Flatten {},
         linear("fc1", second * 49, hidden),
         curve(),
         linear("fc2", hidden, 10),
@@ -100,11 +100,11 @@ pub fn random_slopes() -> Vec<Layer> {
 /// Two hidden layers and no convolution: 235 k weights.
 pub fn perceptron() -> Vec<Layer> {
     vec![
-        Layer::Flatten,
+        Layer::Flatten {},
         linear("fc1", 784, 256),
-        Layer::Relu,
+        Layer::Relu {},
         linear("fc2", 256, 128),
-        Layer::Relu,
+        Layer::Relu {},
         linear("fc3", 128, 10),
     ]
 }
@@ -114,23 +114,23 @@ pub fn residual() -> Vec<Layer> {
     let body = |param: &str, channels: usize, inner: usize| Layer::Residual {
         body: vec![
             conv(&format!("{param}.conv1"), channels, inner, [3, 1, 1]),
-            Layer::Relu,
+            Layer::Relu {},
             conv(&format!("{param}.conv2"), inner, channels, [3, 1, 1]),
         ],
     };
     vec![
         conv("stem", 3, 32, [4, 2, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         conv("down1", 32, 64, [3, 2, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         body("block1", 64, 32),
-        Layer::Relu,
+        Layer::Relu {},
         conv("down2", 64, 128, [3, 2, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         body("block2", 128, 48),
-        Layer::Relu,
-        Layer::GlobalAvgPool2d,
-        Layer::Flatten,
+        Layer::Relu {},
+        Layer::GlobalAvgPool2d {},
+        Layer::Flatten {},
         linear("fc", 128, 10),
     ]
 }
@@ -139,16 +139,16 @@ pub fn residual() -> Vec<Layer> {
 pub fn plain() -> Vec<Layer> {
     vec![
         conv("conv1", 3, 24, [5, 2, 2]),
-        Layer::Relu,
+        Layer::Relu {},
         conv("conv2", 24, 48, [3, 1, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
         conv("conv3", 48, 64, [3, 1, 1]),
-        Layer::Relu,
+        Layer::Relu {},
         pool(),
-        Layer::Flatten,
+        Layer::Flatten {},
         linear("fc1", 1024, 128),
-        Layer::Relu,
+        Layer::Relu {},
         linear("fc2", 128, 10),
     ]
 }

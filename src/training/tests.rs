@@ -28,8 +28,8 @@ fn tiny() -> Vec<Layer> {
             bias: true,
         },
         // Smooth, so that differences tell the gradient.
-        Layer::Tanh,
-        Layer::Flatten,
+        Layer::Tanh {},
+        Layer::Flatten {},
         Layer::Linear { param: "b".into(), inputs: 27, out: 4, bias: true },
     ]
 }

@@ -245,7 +245,7 @@ fn quantised(steepness: f32) -> Arc<Model> {
     let weights = Weights::parse(&std::fs::read(path).unwrap(), "quantised").unwrap();
     let (mut card, _) = find_card("mnist-cnn").unwrap();
     card.input.normalisation = Some(Normalisation { mean: vec![0.5], std: vec![1.0 / steepness] });
-    card.layers.insert(0, Layer::Sigmoid);
+    card.layers.insert(0, Layer::Sigmoid {});
     Arc::new(Model::build(card, &weights, &Device::flex()).unwrap())
 }
 

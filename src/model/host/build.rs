@@ -164,14 +164,14 @@ fn maybe(bias: &Option<Tensor<1>>) -> Option<Option<Vec<f32>>> {
 
 fn curve(kind: &Layer) -> Option<Curve> {
     Some(match kind {
-        Layer::Relu => Curve::Relu,
-        Layer::Relu6 => Curve::Relu6,
+        Layer::Relu {} => Curve::Relu,
+        Layer::Relu6 {} => Curve::Relu6,
         Layer::LeakyRelu { slope } => Curve::LeakyRelu(*slope as f32),
         Layer::Elu { alpha } => Curve::Elu(*alpha as f32),
-        Layer::Silu => Curve::Silu,
-        Layer::Softplus => Curve::Softplus,
-        Layer::Sigmoid => Curve::Sigmoid,
-        Layer::Tanh => Curve::Tanh,
+        Layer::Silu {} => Curve::Silu,
+        Layer::Softplus {} => Curve::Softplus,
+        Layer::Sigmoid {} => Curve::Sigmoid,
+        Layer::Tanh {} => Curve::Tanh,
         _ => return None,
     })
 }
