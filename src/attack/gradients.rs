@@ -11,8 +11,8 @@ const MOST: f64 = 0.9;
 pub struct GradientCount {
     /// How many it asked for.
     pub queries: u64,
-    /// How many of them were dead: zero or not a finite number in every pixel, so that no step follows
-    /// from them.
+    /// How many of them were dead: zero or not a number in every pixel, so that no step follows from
+    /// them.
     pub dead: u64,
     /// The sum over all of them of the share of idle pixels: those whose value is zero, not a finite
     /// number, or less than a millionth of the largest one.
@@ -29,7 +29,7 @@ impl GradientCount {
         let least = (FAINT * top).max(f32::from_bits(1));
         let idle = gradient.iter().filter(|g| size(g) < least).count();
         self.queries += 1;
-        self.dead += u64::from(top == 0.0);
+        self.dead += u64::from(gradient.iter().all(|g| *g == 0.0 || g.is_nan()));
         self.idle += idle as f64 / gradient.len().max(1) as f64;
         for g in gradient.iter_mut().filter(|g| !g.is_finite()) {
             *g = if g.is_nan() { 0.0 } else { f32::MAX.copysign(*g) };
@@ -77,12 +77,16 @@ mod tests {
         count.take(&mut mixed);
         assert_eq!(mixed, [1.0, -1e-7, 0.0, 0.0, -0.5, -f32::MAX, 1e-3, 2e-6]);
         assert_eq!((count.queries, count.dead, count.idle()), (1, 0, Some(0.5)));
-        for mut dead in [[0.0, -0.0], [f32::NAN, 0.0], [f32::INFINITY, f32::NAN]] {
+        for mut dead in [[0.0, -0.0], [f32::NAN, 0.0], [f32::NAN, f32::NAN]] {
             let mut count = count;
             count.take(&mut dead);
             assert_eq!((count.dead, count.idle(), count.stands()), (1, Some(0.75), true));
             assert!(!count.blind());
         }
+        // Infinity is a way to go.
+        let mut count = GradientCount::default();
+        count.take(&mut [f32::INFINITY, f32::NAN]);
+        assert_eq!((count.dead, count.idle()), (0, Some(1.0)));
         // So small that the millionth part of it is 0.
         let mut steep = [0.0; 20];
         (steep[0], steep[1]) = (1.0, 1e-7);

@@ -71,7 +71,7 @@ impl<'a> Victim<'a> {
         Self { network, forward: 0, backward: 0, non_finite: 0, first: None }
     }
 
-    /// The first picture's first gradient, `[1, C, H, W]`, and by what it was multiplied; none where
+    /// The first picture's first gradient, `[1, C, H, W]`, and log₂ of what it was multiplied by; none where
     /// nobody has asked for one.
     pub fn first_gradient(&self) -> Option<&(Tensor<4>, f64)> {
         self.first.as_ref()
@@ -147,7 +147,7 @@ impl Gradient for Victim<'_> {
         };
         let (decided, gradient) = self.network.slope(images, &mut start)?;
         if let (None, Some(exponent)) = (&self.first, log2_scale.first()) {
-            self.first = Some((gradient.clone().slice(0..1), exponent.exp2()));
+            self.first = Some((gradient.clone().slice(0..1), *exponent));
         }
         let scores = self.count(decided);
         Ok(Slope { scores, loss, gradient, log2_scale })

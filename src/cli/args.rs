@@ -28,8 +28,8 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Without a command the dashboard opens. Results go to standard output, progress and errors to \
-standard error. Exit status: 0 done, 1 failure, 2 usage, 130 interrupted; an attack that fails \
-to fool the model is not a failure.
+standard error. Exit status: 0 done, 1 failure, 2 usage, 128 + n after signal n (130 \
+interrupted); an attack that fails to fool the model is not a failure.
 
 Settings come from config.toml in the XDG configuration folder, then from EPSILOSCOPE_DEVICE, \
 EPSILOSCOPE_THEME, EPSILOSCOPE_GRAPHICS, EPSILOSCOPE_SEED, EPSILOSCOPE_MEMORY and NO_COLOR, then \

@@ -40,8 +40,11 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let model = load(&name, &chosen.device)?;
     let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    let bytes = read_bounded(from, "read the batch", memory::budget())?;
+    // Its numbers are held as they lie in the file, as images, as attacked ones, and twice when saved.
+    let bytes = read_bounded(from, "read the batch", memory::budget() / 5)?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
+    let digits = sha256(&bytes);
+    drop(bytes);
     let batch = Batch {
         model,
         surrogate,
@@ -59,7 +62,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let mut origin = Origin::default();
     origin.model(&batch.model);
     batch.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
-    origin.data(DataIdentity { id: "file".into(), sha256: sha256(&bytes) });
+    origin.data(DataIdentity { id: "file".into(), sha256: digits });
     let provenance = Provenance::new(origin, &chosen.info, batch.plan.seed);
     print(&batch, &report, Some(&provenance).filter(|_| args.list.json), context)
 }

@@ -163,6 +163,9 @@ pub struct CompareArgs {
     /// Write it to a file too: .csv, .json or .md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
+    /// Save even onto the picture that is read
+    #[arg(long, requires = "save")]
+    pub force: bool,
     /// How to print.
     #[command(flatten)]
     pub list: List,

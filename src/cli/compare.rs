@@ -26,7 +26,7 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
     let save = args.save.as_deref().map(|path| Ok((path, Format::of(path, "--save")?)));
     let save = save.transpose()?;
     if let Some((path, _)) = save {
-        plan::target(path, args.pick.image.as_deref(), false)?;
+        plan::target(path, args.pick.image.as_deref(), args.force)?;
     }
     let stacks = stacks(args, context)?;
     let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);

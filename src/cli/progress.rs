@@ -68,7 +68,10 @@ impl Staged {
 /// "12 s left", or that nobody knows.
 fn time_left(seconds: Option<f64>) -> String {
     match seconds {
-        Some(seconds) => format!("{} left", human(Duration::from_secs_f64(seconds.max(0.0)))),
+        Some(seconds) => match Duration::try_from_secs_f64(seconds.max(0.0)) {
+            Ok(left) => format!("{} left", human(left)),
+            Err(_) => "time left unknown".into(),
+        },
         None => "time left unknown".into(),
     }
 }

@@ -268,7 +268,7 @@ impl Sample {
 /// Takes in a picture and its class.
 fn take(digest: &mut Digest, picture: &Picture, label: Option<usize>) {
     picture.shape().iter().for_each(|size| digest.add(&(*size as u64).to_le_bytes()));
-    digest.floats(picture.pixels());
+    picture.digest(digest);
     digest.piece(label.map_or(String::new(), |label| label.to_string()).as_bytes());
 }
 

@@ -97,7 +97,7 @@ fn read(folder: &Path, name: &str, dims: usize) -> Result<(Vec<u8>, String)> {
             "point --data at a folder with the data set's IDX files (README: 'Training data')",
         ));
     };
-    let bytes = read_bounded(path, "read the data set", memory::budget() / 2)?;
+    let bytes = read_bounded(path, "read the data set", memory::budget() / 3)?;
     let place = path.display().to_string();
     match bytes.starts_with(&[0x1f, 0x8b]) {
         true => Ok((unpack(&bytes, dims, &place)?, place)),
@@ -113,7 +113,8 @@ fn unpack(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<u8>> {
     let mut out = vec![0; 4 + 4 * dims];
     archive.read_exact(&mut out).map_err(bad)?;
     let (_, total) = sizes(&out, dims, place)?;
-    memory::hold(Some(total as u64), "the data set", place, "take a smaller one")?;
+    // As unpacked, and as the data set holds it.
+    memory::hold((total as u64).checked_mul(2), "the data set", place, "take a smaller one")?;
     archive.take(total as u64 + 1).read_to_end(&mut out).map_err(bad)?;
     Ok(out)
 }

@@ -2,7 +2,7 @@
 //! archive) is held against it before it is allocated.
 
 use crate::error::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -111,11 +111,30 @@ fn group() -> Option<u64> {
         let folder = PathBuf::from(root).join(own);
         let above = folder.ancestors().take_while(|folder| folder.starts_with(root));
         let each = above.filter_map(|folder| {
-            Some(number(folder.join(limit))?.saturating_sub(number(folder.join(used))?))
+            // What files leave in memory is counted as used, and is given up where it is wanted.
+            let used = number(folder.join(used))?.saturating_sub(cache(folder));
+            Some(number(folder.join(limit))?.saturating_sub(used))
         });
         each.min()
     };
     text.lines().filter_map(left).min()
+}
+
+/// The bytes that a control group holds of files.
+fn cache(folder: &Path) -> u64 {
+    let text = std::fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    cached(&text)
+}
+
+/// The same by the text of its statistics.
+fn cached(text: &str) -> u64 {
+    let value = |key: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        lines.find_map(|(own, value)| (own == key).then(|| value.trim().parse::<u64>().ok())?)
+    };
+    // The older kind also tells of the groups below.
+    let of = |key: &str| value(&format!("total_{key}")).or_else(|| value(key)).unwrap_or(0);
+    of("inactive_file").saturating_add(of("active_file"))
 }
 
 /// The bytes on the line of `path` that begins with `key`, which is in kB there.
@@ -128,6 +147,14 @@ fn line(path: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_files_leave_in_memory_is_told_apart() {
+        assert_eq!(cached("anon 7\ninactive_file 30\nactive_file 12\nfile 99\n"), 42);
+        let older = "inactive_file 1\nactive_file 2\ntotal_inactive_file 30\ntotal_active_file 12";
+        assert_eq!(cached(older), 42);
+        assert_eq!(cached("nothing"), 0);
+    }
 
     #[test]
     fn sizes_are_read_and_written_as_people_do() {

@@ -1,6 +1,6 @@
 //! NumPy's `.npy`: pictures with every bit of theirs.
 
-use crate::data::{Picture, atomically};
+use crate::data::{Picture, atomically, memory};
 use crate::error::{Error, Result};
 use std::io::{self, Read};
 use std::path::Path;
@@ -67,6 +67,8 @@ pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Picture> {
     let Some(values) = values.filter(|values| (1..=LARGEST).contains(values)) else {
         return Err(bad(format!("its shape ({sizes}) is empty or too large for a picture")));
     };
+    let text = place.display().to_string();
+    memory::hold(Some(12 * values as u64), "the picture", &text, "make it smaller")?;
     let mut bytes = Vec::new();
     file.take(4 * values as u64).read_to_end(&mut bytes).map_err(cut)?;
     if bytes.len() != 4 * values {
@@ -78,15 +80,22 @@ pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Picture> {
     Ok(picture)
 }
 
-/// The text of the header.
+/// No header is longer, in bytes: that of a picture has some hundred.
+const LONGEST: u32 = 1 << 16;
+
+/// The text of the header; none where it is longer than any that is written.
 fn header(file: &mut impl Read) -> io::Result<String> {
     let mut start = [0; 8];
     file.read_exact(&mut start)?;
     // Version 1 has two bytes of length, those after it four.
     let mut length = [0; 4];
     file.read_exact(&mut length[..if start[6] == 1 { 2 } else { 4 }])?;
+    let length = u32::from_le_bytes(length);
+    if length > LONGEST {
+        return Ok(String::new());
+    }
     let mut text = Vec::new();
-    file.take(u32::from_le_bytes(length).into()).read_to_end(&mut text)?;
+    file.take(length.into()).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

@@ -163,6 +163,10 @@ fn process(name: &OsStr) -> Option<i32> {
 
 /// Whether nobody writes to it any more.
 fn left_over(path: &Path, process: i32) -> bool {
+    // A pipe would be waited for.
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
+        return false;
+    }
     let Ok(file) = File::open(path) else { return false };
     let age = file.metadata().and_then(|found| found.modified()).ok();
     let old = age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > YOUNG);
@@ -232,6 +236,16 @@ mod tests {
         assert!(error.unwrap_err().to_string().contains("free some space"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_that_is_called_as_a_leftover_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join(format!("{TEMPORARY}1-x"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        write(&folder.path().join("a"), "new").unwrap();
+        assert!(pipe.exists());
     }
 
     #[test]

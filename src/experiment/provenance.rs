@@ -5,6 +5,7 @@ use crate::defence::Pipeline;
 use crate::error::Result;
 use crate::experiment::report::Device;
 use crate::model::{Model, ModelIdentity};
+use crate::printable::printable;
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -103,10 +104,9 @@ impl Provenance {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             program: format!("epsiloscope {}", env!("CARGO_PKG_VERSION")),
-            command: std::iter::once("epsiloscope".into())
-                .chain(words)
-                .collect::<Vec<_>>()
-                .join(" "),
+            command: printable(
+                &std::iter::once("epsiloscope".into()).chain(words).collect::<Vec<_>>().join(" "),
+            ),
             date: date(now.map_or(0, |since| since.as_secs())),
             device: device.clone(),
             seed,

@@ -32,9 +32,14 @@ impl Prediction {
     /// The class's name and its share in per cent with so many decimals; the name alone where there
     /// is no class.
     pub fn text(&self, decimals: usize) -> String {
+        self.named(&self.name, decimals)
+    }
+
+    /// The same with a shorter name.
+    pub fn named(&self, name: &str, decimals: usize) -> String {
         match self.confidence.is_nan() {
-            true => self.name.clone(),
-            false => format!("{} ({:.decimals$} %)", self.name, self.confidence * 100.0),
+            true => name.to_string(),
+            false => format!("{name} ({:.decimals$} %)", self.confidence * 100.0),
         }
     }
 }

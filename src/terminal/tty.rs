@@ -84,7 +84,8 @@ impl Tty {
         let input = stdin().as_raw_fd();
         self.poll.registry().reregister(&mut SourceFd(&input), INPUT, Interest::READABLE)?;
         match self.poll.poll(&mut self.events, limit) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Ready::Nothing),
+            // Nothing is said of how long the terminal has been quiet.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Ready::Woken),
             other => other?,
         }
         if self.events.iter().any(|event| event.token() == WAKE) {
@@ -97,7 +98,7 @@ impl Tty {
             Ok(0) => Ok(Ready::Gone),
             Ok(count) => Ok(Ready::Bytes(count)),
             Err(error) => match io::Error::from(error).kind() {
-                ErrorKind::Interrupted | ErrorKind::WouldBlock => Ok(Ready::Nothing),
+                ErrorKind::Interrupted | ErrorKind::WouldBlock => Ok(Ready::Woken),
                 // After a hang-up: input/output error.
                 _ => Ok(Ready::Gone),
             },

@@ -349,7 +349,9 @@ impl Shell {
             true => Graphics::Ascii,
             false => self.app.graphics,
         };
-        if !self.asked && show::must_ask(graphics) && ask::put().is_ok() {
+        // Asked once only: a second answer would be nobody's.
+        let put = || ask::outstanding() || ask::put().is_ok();
+        if !self.asked && show::must_ask(graphics) && put() {
             let until = self.began.elapsed() + ask::PATIENCE;
             self.asking = Some(Asking { pictures, until });
             return Ok(());

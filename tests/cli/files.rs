@@ -46,6 +46,7 @@ fn nothing_that_is_read_from_files_works_on_the_terminal() {
         "--sample 0 --target 0 --json",
         "--sample 0 --target nothing",
         "--image \u{1b}]0;x\u{7}\u{202e}.png",
+        "--image \u{1b}]0;x\u{7}\u{202e}.png --json",
     ] {
         let line = format!("attack --model {model} --attack fgsm --eps 0.3 --color never {line}");
         let output = user.run(&line);

@@ -122,6 +122,14 @@ fn a_network_that_gives_no_number_is_refused_and_one_that_gives_some_is_told_of(
         (&report["clean_accuracy"], &report["samples"][0]["clean"]),
         (&0.25.into(), &7.into())
     );
+    let brighter = |i: usize| if i / 784 == 7 { 1e37 } else { 1.0 };
+    let weights = [tensor("fc.weight", &[10, 784], brighter), tensor("fc.bias", &[10], |_| 0.0)];
+    model(&user, "brighter", flat, &weights);
+    for format in ["", "--format csv"] {
+        let line = "compare --sample 0 --attack fgsm --defence median --model brighter";
+        let text = user.succeeds(&format!("{line} {format}"));
+        assert!(text.contains("no number") && !text.contains("NaN"), "{text}");
+    }
 }
 
 #[test]

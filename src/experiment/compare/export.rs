@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};
 use crate::experiment::evaluation::Share;
 use crate::experiment::provenance::Provenance;
-use crate::experiment::report::{DefenceRow, size_short, size_text};
+use crate::experiment::report::{DefenceRow, Prediction, size_short, size_text};
 use crate::metrics::Paired;
 use std::path::Path;
 
@@ -114,7 +114,7 @@ impl CompareReport {
         for row in &self.rows {
             if let Some(clean) = &row.clean {
                 let mut line = self.line(row, "clean", true);
-                line[12..14].clone_from_slice(&[clean.name.clone(), clean.confidence.to_string()]);
+                line[12..14].clone_from_slice(&[clean.name.clone(), confidence(clean)]);
                 lines.push(line);
             }
             for (at, cell) in row.cells.iter().enumerate() {
@@ -123,7 +123,7 @@ impl CompareReport {
                 self.size(&mut line, at);
                 line[11] = cell.outcome.word().into();
                 line[12] = cell.adversarial.name.clone();
-                line[13] = cell.adversarial.confidence.to_string();
+                line[13] = confidence(&cell.adversarial);
                 line[14] = cell.held.map_or(String::new(), |held| held.value.to_string());
                 line[15] = cell.distance.to_string();
                 lines.push(line);
@@ -210,7 +210,7 @@ impl CompareReport {
         head.push("ms".into());
         let row = |row: &CompareRow| {
             let clean = row.clean.as_ref();
-            let clean = clean.map(|p| format!("{} ({:.0} %)", p.name, p.confidence * 100.0));
+            let clean = clean.map(|p| p.text(0));
             let mut line = vec![row.name.clone(), stance(row), clean.unwrap_or_else(waiting)];
             line.extend(
                 row.cells.iter().map(|cell| cell.as_deref().map_or_else(waiting, cell_words)),
@@ -263,8 +263,15 @@ pub const TESTED: &str =
 pub const COUNTED: &str = "upper bounds; misclassified counts as broken, refused as held";
 
 fn cell_words(cell: &DefenceRow) -> String {
-    let answer = &cell.adversarial;
-    format!("{} {} ({:.0} %)", cell.outcome.glyph(), answer.name, answer.confidence * 100.0)
+    format!("{} {}", cell.outcome.glyph(), cell.adversarial.text(0))
+}
+
+/// Empty where there is no class to be confident of.
+fn confidence(answer: &Prediction) -> String {
+    match answer.confidence.is_nan() {
+        true => String::new(),
+        false => answer.confidence.to_string(),
+    }
 }
 
 fn share_words(share: Share) -> String {

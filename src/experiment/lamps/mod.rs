@@ -20,6 +20,6 @@ use crate::metrics::lamps::First;
 /// # Errors
 /// Device failures.
 pub(super) fn first(victim: &Victim<'_>) -> Result<Option<First>> {
-    let Some((gradient, scale)) = victim.first_gradient() else { return Ok(None) };
-    Ok(Some(First::new(Rows::read(gradient)?.row(0), *scale)))
+    let Some((gradient, log2_scale)) = victim.first_gradient() else { return Ok(None) };
+    Ok(Some(First::new(Rows::read(gradient)?.row(0), *log2_scale)))
 }

@@ -5,6 +5,7 @@ use crate::defence::Stance;
 use crate::metrics::Rate;
 use crate::metrics::lamps::light;
 use serde::ser::{Serialize, Serializer};
+use std::f64::consts::LOG10_2;
 
 /// One attack on one picture. Serialised as the verdicts of all lamps on it.
 #[derive(Clone, Debug)]
@@ -150,12 +151,12 @@ pub struct First {
 }
 
 impl First {
-    /// Of a gradient `[C, H, W]` that was multiplied by `scale`.
-    pub fn new(gradient: &[f32], scale: f64) -> Self {
+    /// Of a gradient `[C, H, W]` that was multiplied by 2 to the power of `log2_scale`.
+    pub fn new(gradient: &[f32], log2_scale: f64) -> Self {
         let dead = |g: &&f32| **g == 0.0 || !g.is_finite();
         let zeros = gradient.iter().filter(dead).count() as f32 / gradient.len().max(1) as f32;
         let top = gradient.iter().filter(|g| g.is_finite()).fold(0.0_f32, |a, g| a.max(g.abs()));
-        Self { zeros, magnitude: (f64::from(top) / scale).log10() }
+        Self { zeros, magnitude: f64::from(top).log10() - log2_scale * LOG10_2 }
     }
 }
 
@@ -312,10 +313,10 @@ mod tests {
 
     #[test]
     fn a_gradient_is_dead_where_it_is_zero_or_no_number() {
-        let first = First::new(&[0.0, f32::NAN, -1e-3, 1e-4], 10.0);
+        let first = First::new(&[0.0, f32::NAN, -1e-3, 1e-4], 2000.0);
         assert_eq!(first.zeros, 0.5);
-        assert!((first.magnitude + 4.0).abs() < 1e-6);
-        assert_eq!(First::new(&[0.0; 3], 1.0), First { zeros: 1.0, magnitude: f64::NEG_INFINITY });
+        assert!((first.magnitude + 3.0 + 2000.0 * LOG10_2).abs() < 1e-6);
+        assert_eq!(First::new(&[0.0; 3], 0.0), First { zeros: 1.0, magnitude: f64::NEG_INFINITY });
     }
 
     #[test]

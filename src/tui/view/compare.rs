@@ -133,8 +133,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
     }
     let text = match app.compare.part {
         Part::Sample => row.cells.get(at).and_then(Option::as_deref).map(|cell| {
-            let share = cell.adversarial.confidence * 100.0;
-            let answer = first_name(&cell.adversarial.name);
+            let answer = cell.adversarial.named(first_name(&cell.adversarial.name), 1);
             let held = cell.held.map_or(String::new(), |held| {
                 format!(", {} of {} answers hold", held.hits, held.n)
             });
@@ -143,7 +142,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
             let cost = cell.cost.seconds * 1e3;
             let lamp = warning(cell).map_or(String::new(), |lamp| format!(" · {lamp}"));
             format!(
-                "{}: {answer} ({share:.1} %){held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{lamp}",
+                "{}: {answer}{held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{lamp}",
                 cell.outcome.word(),
                 column.norm
             )

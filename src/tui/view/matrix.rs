@@ -110,7 +110,6 @@ fn rate(app: &App, share: &Share) -> Words {
 /// What became of one sample.
 fn one(app: &App, report: &Report, white: &str) -> Words {
     let name = first_name(&report.adversarial.name);
-    let share = report.adversarial.confidence * 100.0;
     let outcome = report.outcome();
     let below = match outcome {
         Outcome::Wrong => outcome.word(),
@@ -118,7 +117,7 @@ fn one(app: &App, report: &Report, white: &str) -> Words {
         _ => white,
     };
     Words {
-        text: format!("{} {name} ({share:.0} %)", outcome.glyph()),
+        text: format!("{} {}", outcome.glyph(), report.adversarial.named(name, 0)),
         below: below.into(),
         style: app.theme.outcome(outcome.holds()),
     }

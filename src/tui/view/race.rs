@@ -187,13 +187,13 @@ fn verdict(app: &App, lane: &Lane) -> (String, Style) {
 /// What the network answers now, and whether that counts.
 fn answer(report: &Report) -> String {
     let name = first_name(&report.adversarial.name);
-    let share = report.adversarial.confidence * 100.0;
+    let shown = report.adversarial.named(name, 0);
     let outcome = report.outcome();
     let words = match outcome {
         Outcome::Wrong => outcome.word().to_string(),
-        Outcome::Fooled => format!("becomes {name} ({share:.0} %)"),
+        Outcome::Fooled => format!("becomes {shown}"),
         _ if report.is_beyond() => format!("{name} only beyond ε"),
-        _ => format!("holds: {name} ({share:.0} %)"),
+        _ => format!("holds: {shown}"),
     };
     format!("{} {words}", outcome.glyph())
 }

@@ -49,7 +49,10 @@ pub fn clean(theme: &Theme, answer: &Prediction, truth: Option<&str>, width: usi
 
 /// A sign, an answer, and its confidence at the right; where there is no room for both, the answer.
 fn answered(sign: &str, answer: &Prediction, width: usize) -> String {
-    let share = format!("{:.0}%", answer.confidence * 100.0);
+    let share = match answer.confidence.is_nan() {
+        true => String::new(),
+        false => format!("{:.0}%", answer.confidence * 100.0),
+    };
     let name = first_name(&answer.name);
     let room = width.saturating_sub(columns(&share) + 3);
     match columns(name) <= room {
