@@ -111,6 +111,7 @@ impl Error {
             K::NotFound => "check the path",
             K::PermissionDenied => "check the permissions, or choose another place",
             K::ReadOnlyFilesystem => "choose a place that can be written to",
+            K::FileTooLarge => "raise the limit on the size of files (`ulimit -f`)",
             K::StorageFull | K::QuotaExceeded => "free some space, or choose another place",
             K::IsADirectory => "name a file, not a folder",
             _ => "check the file and try again",

@@ -32,6 +32,7 @@ use crate::engine::{self, Chosen, DeviceChoice};
 use crate::error::{Error, Kind, Result};
 use crate::logging;
 use crate::model::Model;
+use crate::printable::printable;
 use args::{Cli, Command};
 use burn::tensor::Device;
 use clap::error::ErrorKind;
@@ -91,10 +92,17 @@ pub fn main(
     args: impl IntoIterator<Item = OsString>,
     dashboard: impl FnOnce(Wanted) -> Result<()>,
 ) -> ExitCode {
+    // A file that would grow too large is an error to be told, not the end.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, Arc::default());
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            // The message quotes what was given: told again of what can be printed.
+            let shown: Vec<OsString> =
+                args.iter().map(|arg| printable(&arg.to_string_lossy()).into()).collect();
+            let error = parse(&shown).err().unwrap_or(error);
             // Help and version go to standard output, whose reader may have left.
             let _ = error.print();
             let status = if error.use_stderr() { 2 } else { 0 };

@@ -41,7 +41,11 @@ pub fn hold(bytes: Option<u64>, what: &str, place: &str, remedy: &str) -> Result
                 format!("about {} of memory", size_text(bytes))
             });
             let what = format!("{what} needs {needs}, and there are {}", size_text(budget));
-            Err(Error::failure(what, place, format!("{remedy}, or allow more by --memory")))
+            let more = match room().is_some_and(|room| room <= budget) {
+                true => "raise the address limit (`ulimit -v`)",
+                false => "allow more by --memory",
+            };
+            Err(Error::failure(what, place, format!("{remedy}, or {more}")))
         }
     }
 }

@@ -50,6 +50,12 @@ fn asked() -> MutexGuard<'static, Option<Instant>> {
     PUT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long the answer that has not come is still waited for; none where none is to come.
+pub fn left() -> Option<Duration> {
+    let put = asked().filter(|put| put.elapsed() < NEVER)?;
+    Some(PATIENCE.saturating_sub(put.elapsed()))
+}
+
 /// Whether the terminal was asked not long ago and has not answered.
 pub fn outstanding() -> bool {
     asked().is_some_and(|put| put.elapsed() < NEVER)

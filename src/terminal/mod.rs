@@ -50,8 +50,6 @@ const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?1006l\x1b[?1015l\x1b[?10
 const QUIET: Duration = Duration::from_millis(20);
 /// … at most this long …
 const SETTLE: Duration = Duration::from_millis(150);
-/// … or this long, where it still owes an answer.
-const LATE: Duration = Duration::from_secs(1);
 
 /// How long the terminal may take to read that it was left.
 const READ: Duration = Duration::from_millis(10);
@@ -207,7 +205,7 @@ pub fn restore() {
 /// Throws away what the terminal sends that is not for the shell.
 fn settle() {
     let (mut parser, mut tokens, mut able) = (Parser::default(), Vec::new(), ask::Able::default());
-    let limit = if ask::outstanding() { LATE } else { SETTLE };
+    let limit = ask::left().map_or(SETTLE, |left| left.max(SETTLE));
     tty::drain(QUIET, limit, |bytes| {
         parser.feed(bytes, &mut tokens);
         for token in tokens.drain(..) {

@@ -39,7 +39,7 @@ const BEGIN: &[u8] = b"[OP]_";
 const MOST_PASTED: usize = 1 << 16;
 
 /// Whether Esc was pressed, or begins a sequence.
-const AFTER_ESCAPE: Duration = Duration::from_millis(10);
+const AFTER_ESCAPE: Duration = Duration::from_millis(50);
 /// How long the rest of a sequence may take.
 const AFTER_PART: Duration = Duration::from_millis(50);
 /// How long a Ctrl-C in pasted text may be followed by the rest of that text.

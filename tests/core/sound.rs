@@ -2,6 +2,7 @@
 
 use crate::lamps::{Case, model, on, plan};
 use epsiloscope::attack::{Norm, Unobserved, suggested};
+use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{self, Experiment};
 use epsiloscope::metrics::lamps::{Colour, light};
 
@@ -44,7 +45,8 @@ fn lamps_that_light_by_themselves_leave_sound_networks_alone() {
     for name in NETWORKS {
         let model = model(name);
         let epsilon = suggested(&model.card.data, Norm::Linf);
-        let sound = (0..).filter_map(|sample| {
+        let samples = Dataset::load(&model.card.data).unwrap().len();
+        let sound = (0..samples).filter_map(|sample| {
             let case = on(model.clone(), sample, plan("pgd", epsilon));
             Some((sample, red(&case)?))
         });

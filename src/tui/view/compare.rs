@@ -118,7 +118,9 @@ fn caption(app: &App, report: &CompareReport, width: u16) -> String {
     }
     let sample = report.sample.as_ref().map_or("", |sample| &sample.name);
     let n = report.n.map_or(String::new(), |n| format!(" · n = {n} of {}", app.data_id()));
-    format!("{} · {sample}{n} · seed {} · 95 % intervals", report.model, report.seed)
+    let short = format!("{} · {sample}{n} · seed {} · 95 % intervals", report.model, report.seed);
+    let pairs = format!("{short} · 6:0 counts the pairs that only one holds");
+    if columns(&pairs) <= width.into() { pairs } else { short }
 }
 
 /// The cell under the cursor in one line, and its style.
