@@ -80,7 +80,9 @@ fn time_left(seconds: Option<f64>) -> String {
 fn styled(length: u64, template: &str) -> ProgressBar {
     drawn(length, template, |state: &ProgressState, out: &mut dyn Write| {
         // Before the first step is done nobody knows how long the rest takes.
-        let left = (state.pos() > 0).then(|| state.eta().as_secs_f64());
+        let (done, all) = (state.pos() as f64, state.len().unwrap_or(0) as f64);
+        let each = state.elapsed().as_secs_f64() / done;
+        let left = (done > 0.0).then_some(each * (all - done));
         let _ = write!(out, ", {}", time_left(left));
     })
 }

@@ -4,7 +4,7 @@ use super::Context;
 use super::args::Samples;
 use super::commands::RocArgs;
 use super::evaluate::{between, percent};
-use super::output::{Output, Style};
+use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{load, plan, progress};
 use crate::attack::Flow;
@@ -41,6 +41,7 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
         Flow::Continue
     })?;
     bar.clear();
+    report.hints.iter().for_each(|hint| note(hint));
     match args.list.json {
         true => {
             let provenance = Provenance::new(task.origin(), &report.device, report.seed);
@@ -93,7 +94,10 @@ fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> 
         row("turned and refused", &report.detected),
         row("turned and not refused", &report.evaded),
     ])?;
-    out.line(&format!("area under the curve {:.3}", report.auc))?;
+    match report.auc.is_nan() {
+        true => out.line("no answer was turned: there is no curve to take the area of")?,
+        false => out.line(&format!("area under the curve {:.3}", report.auc))?,
+    }
     out.line(&format!("threshold {:.4}: {}", report.threshold, report.basis))?;
     if report.stance == Stance::Naive {
         out.line("naive: the attack does not know the defence; this is not robustness")?;

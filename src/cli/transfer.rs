@@ -3,7 +3,7 @@
 use super::Context;
 use super::commands::TransferArgs;
 use super::evaluate::percent;
-use super::output::{Output, Style};
+use super::output::{Output, Style, note};
 use super::{load, plan, progress};
 use crate::error::Result;
 use crate::experiment::{self, Provenance, Transfer, TransferReport};
@@ -35,6 +35,7 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
     let bar = progress::bar(0, "samples");
     let report = experiment::transfer(&task, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
+    report.hints.iter().for_each(|hint| note(hint));
     match args.list.json {
         true => {
             let provenance = Provenance::new(task.origin(), &report.device, report.seed);

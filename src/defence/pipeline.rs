@@ -118,6 +118,11 @@ impl Pipeline {
         draft.finish(stack.clone(), seed)
     }
 
+    /// Whether its answers are logarithms of the shares of a vote, not logits.
+    pub fn answers_in_shares(&self) -> bool {
+        self.is_random() || self.rules.contains(&Rule::Vote)
+    }
+
     /// Whether it answers the same picture differently from one time to the next.
     pub fn is_random(&self) -> bool {
         self.inner > 1

@@ -87,6 +87,7 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
         notes: Vec::new(),
         hints: [
             hints::of_epsilon(&batch.plan, many.size()),
+            hints::of_logits(&model.card.name, answers.scores.non_finite(), n),
             hints::of_background(&model.card, batch.images.chunks_exact(many.size())),
             hints::of_labels(&answers.labels, &batch.labels),
         ]

@@ -64,6 +64,16 @@ pub fn of_dataset(card: &Card, dataset: &Dataset) -> Option<String> {
     })
 }
 
+/// About clean pictures for which `who` gives no finite number, `lost` of `n`.
+pub fn of_logits(who: &str, lost: usize, n: usize) -> Option<String> {
+    (lost > 0).then(|| {
+        format!(
+            "'{who}': of {lost} of {n} clean pictures a logit is infinite or not a number; they count \
+             as wrong"
+        )
+    })
+}
+
 /// About pictures as the model sees them that are dark on white where it knows bright on black.
 pub fn of_background<'a>(
     card: &Card,

@@ -6,6 +6,7 @@ use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
 use crate::experiment::evaluation::Share;
+use crate::experiment::hints;
 use crate::experiment::many::{Forecast, Many, Meter, Told, at_once, left_out, others, read};
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
@@ -78,6 +79,8 @@ pub struct RocReport {
     pub device: Device,
     /// What it cost.
     pub cost: Cost,
+    /// What is hardly meant so, one line each.
+    pub hints: Vec<String>,
 }
 
 /// The curve of a score, and the area under it: the chance that an attacked picture's score is
@@ -141,6 +144,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let clean = look(&images)?;
     let looked = looked.elapsed().as_secs_f64() / labels.len().max(1) as f64;
     let right: Vec<usize> = (0..labels.len()).filter(|i| clean[*i].0 == labels[*i]).collect();
+    let lost = clean.iter().filter(|(label, _)| *label == NON_FINITE).count();
     let seen = pipeline.seen(*stance, *draws);
     let mut victim = match stance {
         Stance::Naive => Victim::new(&model.network),
@@ -173,7 +177,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
                 total: goals.len() as f64,
                 attack: Some(plan.attack.id),
                 stage: told.stage,
-                robust: done - attacked.iter().filter(|one| turned(one)).count(),
+                robust: goals.len() - attacked.iter().filter(|one| turned(one)).count(),
                 left: forecast.follow(told),
             })
         };
@@ -224,6 +228,13 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         points,
         device: task.device.clone(),
         cost: cost([&victim], begin),
+        hints: [
+            hints::of_epsilon(plan, values),
+            hints::of_logits(&model.card.name, lost, labels.len()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     })
 }
 

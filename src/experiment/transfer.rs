@@ -5,6 +5,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::batch::Progress;
 use crate::experiment::evaluation::Share;
+use crate::experiment::hints;
 use crate::experiment::many::{Many, Meter, Told, at_once, left_out, others, read};
 use crate::experiment::provenance::{DataIdentity, Origin};
 use crate::experiment::report::{Cost, Device, VERSION};
@@ -76,6 +77,8 @@ pub struct TransferReport {
     pub success: Vec<Vec<Share>>,
     /// What it cost.
     pub cost: Cost,
+    /// What is hardly meant so, one line each.
+    pub hints: Vec<String>,
 }
 
 /// Crafts the attack on each model and tries it on all of them.
@@ -156,5 +159,11 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         clean: answers.iter().map(|a| Rate { hits: a.right.len(), n: counted }.into()).collect(),
         success,
         cost: cost(victims.iter(), begin),
+        hints: hints::of_epsilon(plan, head.card.input.shape.iter().product())
+            .into_iter()
+            .chain(task.models.iter().zip(&answers).filter_map(|(model, answers)| {
+                hints::of_logits(&model.card.name, answers.scores.non_finite(), n)
+            }))
+            .collect(),
     })
 }

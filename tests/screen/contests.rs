@@ -157,6 +157,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         n,
     };
     let report = TransferReport {
+        hints: Vec::new(),
         version: 1,
         models: job.models.clone(),
         dataset: "mnist".into(),

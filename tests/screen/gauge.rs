@@ -53,6 +53,7 @@ fn traced() -> Update {
     let point = |(threshold, fpr, tpr)| RocPoint { threshold, fpr, tpr };
     let points = [(Some(1.9), 0.0, 0.0), (Some(0.5), 0.05, 0.8), (None, 1.0, 1.0)].map(point);
     let report = RocReport {
+        hints: Vec::new(),
         version: 1,
         model: "mnist-cnn".into(),
         defence: "squeeze".into(),

@@ -96,7 +96,7 @@ impl Forecast {
         self.seconds = seconds;
         let naive = Stance::Naive;
         let (name, plan, stance, many, samples) = match finding {
-            Finding::Origin(_) => return,
+            Finding::Origin(_) | Finding::Lost(..) => return,
             Finding::Clean(name, _) => (name, None, naive, false, 1),
             Finding::Cell(plan, row) => (&row.defence, Some(plan), row.stance, false, 1),
             Finding::Right(name, right, _) => (name, None, naive, true, right.len()),

@@ -90,6 +90,10 @@ impl Batch<'_> {
         for (at, (name, victim)) in names.iter().zip(&mut victims).enumerate() {
             let found = many.answers(victim, usize::MAX, ask)?;
             let known = done.right(name).len();
+            let lost = found.scores.non_finite();
+            if self.open(known) && lost > 0 {
+                tell(Finding::Lost(name.clone(), lost));
+            }
             if self.open(known) {
                 let laps = self.laps(at, &many, done.laps(name).len())?;
                 tell(Finding::Right(

@@ -4,6 +4,7 @@ use crate::attack::{Aim, AttackSpec, Extent, Norm, Plan};
 use crate::defence::{Stack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
+use crate::experiment::hints;
 use crate::experiment::provenance::Origin;
 use crate::experiment::report::{DefenceRow, Device, Prediction, SampleRef, VERSION};
 use crate::metrics::{Paired, Rate, median};
@@ -237,6 +238,9 @@ impl Findings {
             tests: Vec::new(),
         };
         (report.words, report.tests) = words::words(&report);
+        let n = frame.n.unwrap_or(0);
+        let lost = self.lost.iter().filter_map(|(who, lost)| hints::of_logits(who, *lost, n));
+        report.words.splice(0..0, lost);
         report
     }
 

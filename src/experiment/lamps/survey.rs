@@ -36,10 +36,13 @@ pub(in crate::experiment) fn survey(
             faint: samples.iter().map(|row| of(row, |fate| fate.faint)).collect(),
         }
     };
+    // Shares of votes are no logits: how far they are apart says nothing of the softmax.
+    let shares = task.defence.as_ref().is_some_and(|d| d.pipeline.answers_in_shares());
+    let told = |gap: f32| if shares && !gap.is_nan() { f32::INFINITY } else { gap };
     Survey {
         samples: samples.iter().map(|row| row.index).collect(),
         classes: task.model.card.num_classes,
-        gaps: scores.rows().map(logit_gap).collect(),
+        gaps: scores.rows().map(logit_gap).map(told).collect(),
         non_finite: entries.iter().map(|entry| entry.non_finite).sum(),
         clean,
         robust,

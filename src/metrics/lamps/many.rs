@@ -146,7 +146,11 @@ pub(super) fn vanishing(s: &Survey) -> Finding {
     let tried = which(|trial, at| trial.broke(at).map(|_| true)).len();
     let stood = which(|trial, at| trial.stood.get(at).copied());
     let faint = which(|trial, at| trial.faint.get(at).copied());
-    let cure = s.plan().and_then(|plan| Cure::attack(plan, "apgd-dlr"));
+    let cure = match &s.behind {
+        // Past the softmax the logits still have slopes; past a stage without a gradient nothing has.
+        Some(behind) if !behind.is_adaptive() => Some(Cure::Stance(Stance::Adaptive)),
+        _ => s.plan().and_then(|plan| Cure::attack(plan, "apgd-dlr")),
+    };
     let told = |which: &[usize], what: &str| {
         format!("{what} on {} of {tried} samples: {}", which.len(), s.named(which))
     };

@@ -219,9 +219,10 @@ pub(super) fn eight_bit(e: &Evidence) -> Finding {
         (true, None) => Finding::unasked("rounds the attacked picture to 8 bits"),
         (true, Some(true)) => Finding::green("rounding to 8 bits changes nothing"),
         (true, Some(false)) => {
-            // Rounding moves a value by half of one of 255 steps at most.
+            // The next whole step holds every value that the attack can want.
             let cure = e.epsilon.filter(|_| e.is_budgeted() && e.plan.norm == Norm::Linf);
-            let cure = cure.map(|epsilon| Cure::Epsilon((epsilon + 0.5 / 255.0).min(1.0)));
+            let step = |epsilon: f64| ((epsilon * 255.0 + 1e-6).floor() + 1.0) / 255.0;
+            let cure = cure.map(|epsilon| Cure::Epsilon(step(epsilon).min(1.0)));
             Finding::amber("rounding to 8 bits undoes it: no picture file holds it", cure)
         }
     }
