@@ -87,6 +87,21 @@ fn first_fields(fields: &Map<String, Value>, n: usize) -> Value {
     Value::Object(pairs.map(|(_, (key, value))| (key.clone(), value.clone())).collect())
 }
 
+/// The number of the field or entry that makes the difference: of so many, the first ones up to it
+/// have what is asked for, and those before it do not. Found by bisection: to ask may cost as much
+/// as to parse the whole card.
+fn decisive(count: usize, has: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut without, mut with) = (0, count);
+    while without + 1 < with {
+        let middle = usize::midpoint(without, with);
+        match has(middle) {
+            true => with = middle,
+            false => without = middle,
+        }
+    }
+    (with > 0 && !has(with - 1) && has(with)).then(|| with - 1)
+}
+
 /// The way to the field that the message is about. With only the first few of an object's fields, or
 /// of a list's entries, the parser says something else, until the one in question is among them.
 fn culprit(value: &Value, message: &str, judge: &dyn Fn(Value) -> Result<(), String>) -> Vec<Step> {
@@ -113,22 +128,12 @@ fn culprit(value: &Value, message: &str, judge: &dyn Fn(Value) -> Result<(), Str
             }
             Value::Array(entries) if message.starts_with(&length(entries)) => None,
             Value::Object(fields) => {
-                let mut keys = fields.keys().enumerate();
-                let found = keys.find(|(n, _)| same(&way, first_fields(fields, n + 1)));
-                found.map(|(_, key)| Step::Key(key.clone()))
+                let found = decisive(fields.len(), |n| same(&way, first_fields(fields, n)));
+                found.and_then(|n| fields.keys().nth(n)).map(|key| Step::Key(key.clone()))
             }
             Value::Array(entries) => {
                 let first = |n: usize| Value::Array(entries[..n].to_vec());
-                let (mut without, mut with) = (0, entries.len());
-                while without + 1 < with {
-                    let middle = usize::midpoint(without, with);
-                    match same(&way, first(middle)) {
-                        true => with = middle,
-                        false => without = middle,
-                    }
-                }
-                let found = with > 0 && !same(&way, first(with - 1)) && same(&way, first(with));
-                found.then_some(Step::Index(with.saturating_sub(1)))
+                decisive(entries.len(), |n| same(&way, first(n))).map(Step::Index)
             }
             _ => None,
         };
@@ -325,13 +330,23 @@ fn skip(text: &[u8], mut at: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::model::Card;
+    use std::cell::Cell;
 
     fn told(text: &str) -> String {
-        let judge = |value: Value| match serde_json::from_value::<Card>(value) {
-            Ok(_) => Ok(()),
-            Err(e) => Err(e.to_string()),
+        counted(text).0
+    }
+
+    /// What is told, and after how many judgements.
+    fn counted(text: &str) -> (String, usize) {
+        let judged = Cell::new(0);
+        let judge = |value: Value| {
+            judged.set(judged.get() + 1);
+            match serde_json::from_value::<Card>(value) {
+                Ok(_) => Ok(()),
+                Err(e) => Err(e.to_string()),
+            }
         };
-        explain(text, &judge)
+        (explain(text, &judge), judged.get())
     }
 
     const JSON: &str = "{\"name\": \"a\", \"num_classes\": 2,\n \"input\": {\"shape\": [1, 2, 2]},\n \
@@ -396,5 +411,19 @@ mod tests {
         );
         let text = told(&text);
         assert!(text.starts_with("line 3002: layer 3001 (relu)"), "{text}");
+    }
+
+    #[test]
+    fn one_of_many_fields_is_found_after_few_judgements() {
+        for at in [0, 1, 17_000, 39_999] {
+            let mut fields: Vec<String> = (0..40_000).map(|i| format!("\"k{i}\": {i}")).collect();
+            fields.insert(at, "\"z\": null".into());
+            let notes = format!("\"training\": {{\n{}}}, \"layers\"", fields.join(",\n"));
+            let (text, judged) = counted(&JSON.replace("\"layers\"", &notes));
+            // The way has two steps; each halves what is left, sixteen times at most.
+            assert!(judged < 60, "{judged} judgements");
+            let place = format!("line {}: 'training.z': ", at + 4);
+            assert!(text.starts_with(&place), "{text}");
+        }
     }
 }
