@@ -99,11 +99,13 @@ pub fn entry(name: &str, value: &DeValue<'_>, place: &str) -> Result<Stack> {
 /// Saves a stack under its name, in place of what had the name before.
 ///
 /// # Errors
-/// As [`read`]; failure, where the file cannot be written.
+/// As [`read`]; usage, where it would be one too many to be read again; failure, where the file cannot
+/// be written.
 pub fn save(path: &Path, stack: &Stack) -> Result<()> {
     let mut all = read(path)?;
     all.retain(|other| other.name() != stack.name());
     all.push(stack.clone());
+    few(all.len(), &path.display().to_string())?;
     let line = |stack: &Stack| {
         let name = toml::Value::String(stack.name().unwrap_or_default().to_string());
         format!("{name} = {}\n", toml::Value::String(stack.text()))
@@ -139,6 +141,23 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let told = read(&path).unwrap_err().to_string();
         assert!(told.contains("100000 hybrids") && told.contains("1000"), "{told}");
+    }
+
+    #[test]
+    fn one_too_many_is_refused_and_costs_none_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hybrids.toml");
+        let text: String = (1..MOST).map(|i| format!("h{i} = 'median'\n")).collect();
+        std::fs::write(&path, text).unwrap();
+        let stack = |name: &str| Stack::parse("jpeg:50").unwrap().named(name).unwrap();
+        save(&path, &stack("last")).unwrap();
+        let told = save(&path, &stack("more")).unwrap_err().to_string();
+        assert!(told.contains("1001 hybrids") && told.contains("hybrids.toml"), "{told}");
+        // One that takes another's place is none too many.
+        save(&path, &stack("h1")).unwrap();
+        let (all, told) = recover(&path);
+        assert_eq!((all.len(), told), (MOST, None));
+        assert!(all.contains(&stack("h1")) && !all.contains(&stack("more")));
     }
 
     #[test]
