@@ -104,11 +104,13 @@ fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> 
     }
     if report.left_out > 0 {
         let left = report.left_out;
-        out.line(&format!("{left} samples are of the target class already: not attacked"))?;
+        out.line(&format!(
+            "{left} samples are of the target class already: left out of those attacked"
+        ))?;
     }
     let values = task.model.card.input.shape.iter().product();
     let draws = report.draws.map_or(String::new(), |draws| format!(" ({draws} draws)"));
-    let last = report.first + report.n - 1;
+    let last = report.first + (report.n + report.left_out).saturating_sub(1);
     let text = format!(
         "{} before {}  {}{draws}  {}  on {} #{}…#{last} n={}  {} {}  {:.1} s",
         report.defence,

@@ -69,11 +69,11 @@ pub struct BatchReport {
 pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport> {
     check(batch)?;
     let (n, begin, model) = (batch.shape[0], Instant::now(), &batch.model);
+    let left_out = left_out(std::slice::from_ref(&batch.plan), &batch.labels)?;
     let many = Many { model, images: &batch.images, labels: &batch.labels, first: 0 };
     let mut victim = Victim::new(&model.network);
     let mut surrogate = batch.surrogate.as_ref().map(|model| Victim::new(&model.network));
     let answers = many.answers(&mut victim, batch.batch_size, &mut || progress(0, n))?;
-    let left_out = left_out(std::slice::from_ref(&batch.plan), &batch.labels)?;
     let mut report = BatchReport {
         adversarial: batch.images.clone(),
         left_out,
@@ -153,4 +153,31 @@ fn check(batch: &Batch) -> Result<()> {
         return Err(Error::usage(what, "--inputs", "scale the pixels to 0..1; models normalise"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::{Aim, find};
+    use burn::tensor::Device;
+
+    #[test]
+    fn where_nothing_is_left_to_attack_the_model_is_not_asked() {
+        let batch = Batch {
+            model: Model::load("mnist-cnn", &Device::flex()).unwrap(),
+            surrogate: None,
+            images: vec![0.0; 3 * 784],
+            shape: [3, 1, 28, 28],
+            labels: vec![7; 3],
+            plan: Plan { aim: Aim::Class(7), ..Plan::new(find("fgsm").unwrap(), 0.1) },
+            batch_size: 1,
+        };
+        let mut asked = 0;
+        let found = attack_batch(&batch, &mut |_, _| {
+            asked += 1;
+            Flow::Continue
+        });
+        let told = found.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(told.contains("every picture of 3") && asked == 0, "{told} {asked}");
+    }
 }

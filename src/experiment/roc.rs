@@ -54,9 +54,10 @@ pub struct RocReport {
     pub dataset: String,
     /// The number of the first sample.
     pub first: usize,
-    /// How many samples.
+    /// Number of samples that count as attacked ones.
     pub n: usize,
-    /// How many of them were not attacked, since they are of the target class already.
+    /// How many more were left out of those, since they are of the target class already; as clean
+    /// ones they count.
     pub left_out: usize,
     /// The threshold in use.
     pub threshold: f64,
@@ -129,6 +130,8 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     Budget::new(plan.norm, plan.epsilon, values)?;
     let begin = Instant::now();
     let (images, labels) = read(model, &task.dataset, task.range())?;
+    let out = left_out(&task.plans, &labels)?;
+    let left_out = out.iter().filter(|out| **out).count();
     let many = Many { model, images: &images, labels: &labels, first: task.first };
     let look = |pixels: &[f32]| -> Result<Vec<(usize, f64)>> {
         let pictures: Vec<Picture> =
@@ -157,7 +160,6 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     // The clean logits are what a target is chosen by.
     let answers = many.answers(&mut victim, task.batch_size, &mut || Flow::Continue)?;
     let goals = many.goals(plan, &answers, right)?;
-    let out = left_out(&task.plans, &labels)?;
     let crowd = others(model, plan, &task.dataset, task.range());
     let mut forecast = Forecast::new(&task.plans, goals.len(), false);
     forecast.time().followed_by(looked);
@@ -216,8 +218,8 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         seed: plan.seed,
         dataset: task.dataset.id.clone(),
         first: task.first,
-        n: labels.len(),
-        left_out: out.iter().filter(|out| **out).count(),
+        n: labels.len() - left_out,
+        left_out,
         threshold,
         basis: guard.basis.clone(),
         false_positives: refused(&clean).into(),

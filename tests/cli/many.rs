@@ -233,6 +233,17 @@ fn what_is_of_the_target_class_already_is_left_out_everywhere() {
     assert!(broken["hits"].as_u64().unwrap() > 0, "{broken}");
     let robust = found["robust_accuracy"].as_f64().unwrap();
     assert_eq!(hits(robust), clean - broken["hits"].as_u64().unwrap());
+    // Clean pictures of the target class are clean all the same: a detector's curve is of all of them.
+    let roc = format!("roc --model mnist-cnn --defence squeeze --n 60 {how}");
+    let curve = user.json(&format!("{roc} --json"));
+    let left_of_60 = classes[..60].iter().filter(|class| **class == target).count();
+    assert!(left_of_60 > 0);
+    assert_eq!((&curve["n"], &curve["left_out"]), (&(60 - left_of_60).into(), &left_of_60.into()));
+    assert!(curve["turned"]["n"].as_u64().unwrap() <= (60 - left_of_60) as u64, "{curve}");
+    let text = user.succeeds(&roc);
+    let n = format!("#0…#59 n={}", 60 - left_of_60);
+    assert!(text.contains("left out") && text.contains(&n), "{text}");
+    user.fails(&roc.replace("--n 60", "--n 1"), 2, &["--target", "every picture"]);
     for line in [&evaluate, &inputs] {
         let text = user.succeeds(line);
         assert!(text.contains(&format!("{left} ")) && text.contains("left out"), "{text}");
