@@ -80,10 +80,12 @@ fn what_is_no_plain_file_holds_no_state() {
 }
 
 #[test]
+#[cfg(unix)]
 fn one_state_has_one_writer() {
+    use rustix::process::{Pid, Signal, kill_process};
     let user = User::new();
     let line = format!(
-        "evaluate {MLP} --attack square:queries=400 --eps 0.05 --n 40 --batch-size 4 --state s.json"
+        "evaluate {MLP} --attack square:queries=400 --eps 0.05 --n 200 --batch-size 4 --state s.json"
     );
     let mut first = user.program(&line).stdout(Stdio::null()).spawn().unwrap();
     let begin = Instant::now();
@@ -92,6 +94,9 @@ fn one_state_has_one_writer() {
         assert!(first.try_wait().unwrap().is_none(), "it ended before");
         std::thread::sleep(Duration::from_millis(2));
     }
+    // It stands still, and so is there for as long as the other one takes.
+    kill_process(Pid::from_child(&first), Signal::STOP).unwrap();
+    assert!(first.try_wait().unwrap().is_none(), "it ended before it was stopped");
     let number = format!("process {}", first.id());
     user.fails(&line, 1, &["s.json", "another run", &number]);
     first.kill().unwrap();
