@@ -369,8 +369,9 @@ fn few_addresses_end_in_a_result_or_in_one_line() {
     let program = env!("CARGO_BIN_EXE_epsiloscope");
     // The program itself lies among them.
     let own = std::fs::metadata(program).unwrap().len() / 1024;
-    let mut ends = [0, 0];
-    for more in [20_000, 60_000, 110_000, 140_000, 170_000, 200_000, 300_000, 400_000, 600_000] {
+    // How much is enough depends on the machine; the first is too little anywhere, and the last enough.
+    let limits = [20_000, 60_000, 110_000, 140_000, 170_000, 200_000, 300_000, 400_000, 8_000_000];
+    for more in limits {
         for line in [
             format!("{ATTACK} base"),
             "evaluate --model base --dataset mnist --attack pgd --n 4 --eps 0.1".into(),
@@ -384,11 +385,10 @@ fn few_addresses_end_in_a_result_or_in_one_line() {
             let told = String::from_utf8_lossy(&output.stderr);
             let said = told.lines().filter(|line| !line.starts_with("note: ")).count();
             match output.status.code() {
-                Some(0) => ends[0] += 1,
-                Some(1) if said == 1 && told.contains("error: ") => ends[1] += 1,
+                Some(0) if more != limits[0] => {}
+                Some(1) if more != limits[8] && said == 1 && told.contains("error: ") => {}
                 _ => panic!("{limit} kB, {line}: {:?} {told}", output.status),
             }
         }
     }
-    assert!(ends[0] > 3 && ends[1] > 3, "{ends:?}");
 }
