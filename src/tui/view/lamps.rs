@@ -129,13 +129,17 @@ pub fn row_at(app: &App, at: usize, place: Rect, y: u16) -> Option<usize> {
 /// Draws the list, and what there is to say of the lamp under the cursor.
 pub fn draw(app: &App, at: usize, place: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    let inner = window("Evaluation lamps: what may be wrong with this result", place, theme, buf);
     let lit = lit(app);
+    let (first, room) = span(place, at, lit.len());
+    let title = match room < lit.len() {
+        true => format!("Evaluation lamps {}–{} of {}", first + 1, first + room, lit.len()),
+        false => "Evaluation lamps: what may be wrong with this result".into(),
+    };
+    let inner = window(&title, place, theme, buf);
     let Some(current) = lit.get(at) else {
         buf.set_string(inner.x, inner.y, "there is no result yet", theme.dim);
         return;
     };
-    let (first, room) = span(place, at, lit.len());
     let names = lit.iter().map(|lamp| columns(lamp.lamp.name)).max().unwrap_or(0);
     let shown = lit.iter().enumerate().skip(first).take(room);
     for ((i, lamp), y) in shown.zip(inner.y..) {
