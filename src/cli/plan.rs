@@ -5,10 +5,10 @@ use super::load;
 use super::output::note;
 use crate::attack::{self, Aim, Extent, Norm, Plan};
 use crate::config::Config;
-use crate::data::{Dataset, Sample, same_file, writable};
+use crate::data::{DATASETS, Dataset, Sample, same_file, writable};
 use crate::defence::{Shelf, Stack};
 use crate::engine::Chosen;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, hints};
 use crate::model::{self, Card, Model};
 use burn::tensor::Device;
@@ -55,7 +55,14 @@ pub fn whole(
 pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str> {
     match given {
         Some(id) => Ok(id),
-        None if !card.data.is_empty() => Ok(&card.data),
+        None if DATASETS.iter().any(|row| row.id == card.data) => Ok(&card.data),
+        None if !card.data.is_empty() => {
+            let (known, place) = (DATASETS.iter().map(|row| row.id), "'data' in the card of");
+            let place = format!("{place} '{}'", card.name);
+            let listing = "give --dataset; `epsiloscope samples`";
+            let error = Error::unknown("data set", &card.data, &place, known, listing);
+            Err(Error { kind: Kind::Failure, ..error })
+        }
         None => Err(Error::usage(
             format!("the card of '{}' names no data set", card.name),
             "--dataset",

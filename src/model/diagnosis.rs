@@ -65,9 +65,14 @@ fn parse(text: &str) -> Result<Value, String> {
     }
     let table: toml::Table = toml::from_str(text).map_err(|e| {
         let what = e.message().lines().next().unwrap_or_default();
+        // The parser names its own types.
+        let what = match (what.contains("i128"), what.split('`').nth(1)) {
+            (true, Some(number)) => format!("the number {number} is too large"),
+            _ => what.to_string(),
+        };
         match e.span() {
             Some(span) => format!("line {}: {what}", line(text, span.start)),
-            None => what.to_string(),
+            None => what,
         }
     })?;
     serde_json::to_value(table).map_err(|e| e.to_string())

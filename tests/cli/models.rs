@@ -293,7 +293,7 @@ fn networks_with_one_answer_or_a_last_sigmoid_are_told_what_to_do() {
 #[test]
 fn errors_of_cards_name_the_line_and_the_field() {
     let user = User::new();
-    let cases: [(&str, &str, &[&str]); 9] = [
+    let cases: [(&str, &str, &[&str]); 10] = [
         (
             "kernel = 3",
             "kernel = 'x'",
@@ -306,6 +306,7 @@ fn errors_of_cards_name_the_line_and_the_field() {
         ),
         ("kernel = 3", "kernel = 3.5", &["line 13", "'kernel'", "3.5", "whole number"]),
         ("kernel = 3", "kernal = 3", &["line 13", "layer 1 (conv2d)", "'kernal'", "'kernel'"]),
+        ("kernel = 3", "kernel = 99999999999999999999", &["line 13", "the number 9", "too large"]),
         ("kernel = 3\n", "", &["layer 1 (conv2d)", "'kernel' is missing"]),
         ("op = 'relu'", "op = 'rleu'", &["line 22", "layer 3", "'rleu'", "'relu'"]),
         ("shape = [1, 28, 28]", "shape = [1, 28]", &["line 6", "'input.shape'", "a list of 3"]),
