@@ -348,6 +348,9 @@ fn errors_of_cards_name_the_line_and_the_field() {
         user.write("bad", bad);
         user.fails(&format!("{ATTACK} bad"), 1, words);
     }
+    model(&user, "wrong", &CARD.replacen("data = 'mnist'", "data = 'mnits'", 1), &tensors());
+    let words = &["'mnits'", "'data' in the card of 'small'", "'mnist'"];
+    user.fails("attack --attack fgsm --eps 0.1 --model wrong", 1, words);
 }
 
 #[test]
