@@ -71,6 +71,7 @@ fn quitting_never_hangs() {
             0 => ["q", "\x03"][run / 3 % 2],
             1 => {
                 pty.keys("\x1b");
+                pty.wait_until_gone("any key goes on");
                 pty.wait_for("becomes");
                 pty.keys("z");
                 pty.wait_for("any key goes back");
@@ -78,6 +79,7 @@ fn quitting_never_hangs() {
             }
             _ => {
                 pty.keys("\x1b");
+                pty.wait_until_gone("any key goes on");
                 pty.wait_for("becomes");
                 // All attacks against all defences: the worker is busy for long.
                 pty.keys("2");
@@ -209,6 +211,7 @@ fn answered_late() -> bool {
     pty.keys(&format!("'{PROGRAM}' --device cpu\r"));
     pty.wait_for("any key goes on");
     pty.keys("\x1b");
+    pty.wait_until_gone("any key goes on");
     pty.wait_for("becomes");
     pty.keys("z");
     wait_until_written(&pty, "\x1b[c");

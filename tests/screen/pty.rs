@@ -141,6 +141,7 @@ fn without_colours_there_are_none() {
     let mut pty = Pty::spawn(80, 24, command);
     pty.wait_for("any key goes on");
     pty.keys("\x1b");
+    pty.wait_until_gone("any key goes on");
     pty.wait_for("becomes");
     pty.keys("z");
     pty.wait_for("any key goes back");
