@@ -126,7 +126,7 @@ mod tests {
     fn pipes_are_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        crate::data::make_pipe(&pipe);
         assert!(open(&pipe).is_err());
         assert!(open(Path::new("/dev/null")).is_ok());
         let told = start(&pipe, true).unwrap_err().to_string();

@@ -48,7 +48,8 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let mut shelf = Loader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
-    let mut origin = experiment.origin()?;
+    // The networks of the defences that are built; the rest is asked for where it is printed.
+    let mut origin = Origin::default();
     let (mut report, mut least) = match args.least {
         true => {
             let least = least(&experiment, args.lamps)?;
@@ -60,11 +61,15 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         report.saved = Some(store(&report, path, format)?);
         least.iter_mut().for_each(|least| least.report.saved = report.saved.clone());
     }
-    let provenance = Provenance::new(origin, &report.device, report.seed);
-    match (args.list.json, &least) {
-        (true, Some(least)) => context.out.json(&provenance.beside(least)),
-        (true, None) => context.out.json(&provenance.beside(&report)),
-        (false, least) => print(&report, least.as_ref(), args.lamps, context),
+    if !args.list.json {
+        return print(&report, least.as_ref(), args.lamps, context);
+    }
+    let mut whole = experiment.origin()?;
+    whole.join(origin);
+    let provenance = Provenance::new(whole, &report.device, report.seed);
+    match &least {
+        Some(least) => context.out.json(&provenance.beside(least)),
+        None => context.out.json(&provenance.beside(&report)),
     }
 }
 

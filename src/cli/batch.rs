@@ -43,7 +43,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     // Its numbers are held as they lie in the file, as images, as attacked ones, and twice when saved.
     let bytes = read_bounded(from, "read the batch", memory::budget() / 5)?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
-    let digits = sha256(&bytes);
+    let sum = args.list.json.then(|| sha256(&bytes));
     drop(bytes);
     let batch = Batch {
         model,
@@ -59,12 +59,14 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     bar.finish_and_clear();
     report.hints.iter().for_each(|hint| note(hint));
     save(&report, inputs.shape, to)?;
-    let mut origin = Origin::default();
-    origin.model(&batch.model);
-    batch.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
-    origin.data(DataIdentity { id: "file".into(), sha256: digits });
-    let provenance = Provenance::new(origin, &chosen.info, batch.plan.seed);
-    print(&batch, &report, Some(&provenance).filter(|_| args.list.json), context)
+    let provenance = sum.map(|sha256| {
+        let mut origin = Origin::default();
+        origin.model(&batch.model);
+        batch.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
+        origin.data(DataIdentity { id: "file".into(), sha256 });
+        Provenance::new(origin, &chosen.info, batch.plan.seed)
+    });
+    print(&batch, &report, provenance.as_ref(), context)
 }
 
 impl Inputs {

@@ -382,7 +382,7 @@ mod tests {
     fn pipes_and_devices_are_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.png");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        crate::data::make_pipe(&pipe);
         for path in [&pipe, Path::new("/dev/zero")] {
             let told = read_picture(path).unwrap_err().to_string();
             assert!(told.contains("name a plain file"), "{told}");

@@ -26,3 +26,9 @@ pub use picture::{Filter, Picture};
 pub use read::{plain, read_bounded};
 pub use save::{atomically, same_file, save_png, writable};
 pub use training::TrainingData;
+
+/// A pipe at this path, for tests.
+#[cfg(all(test, unix))]
+pub(crate) fn make_pipe(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}

@@ -39,7 +39,7 @@ impl Worker {
         let mut ask = || if stop() { Flow::Stop } else { Flow::Continue };
         let set = job.many.as_ref().map(|(dataset, _)| &**dataset);
         let origin = task.origin(job.sample.as_ref(), set)?;
-        let n = set.map_or(0, |dataset| dataset.len().min(job.many.as_ref().map_or(0, |m| m.1)));
+        let n = job.many.as_ref().map_or(0, |(dataset, n)| dataset.len().min(*n));
         let mut forecast = Forecast::new(&task, job.sample.is_some(), n);
         let begin = Instant::now();
         let mut tell = |finding: Finding| {

@@ -155,8 +155,9 @@ impl Model {
         let weights = match &path {
             Some(path) => {
                 let bytes = read_weights(path)?;
-                check_sha(&card, &bytes, path)?;
-                Weights::parse(&bytes, &path.display().to_string())?
+                let sum = sha256(&bytes);
+                check_sha(&card, &sum, path)?;
+                Weights::summed(&bytes, &path.display().to_string(), sum)?
             }
             None => {
                 let (place, bytes) = embedded_weights(&card);
@@ -206,9 +207,8 @@ impl Model {
     }
 }
 
-fn check_sha(card: &Card, bytes: &[u8], path: &Path) -> Result<()> {
+fn check_sha(card: &Card, found: &str, path: &Path) -> Result<()> {
     let Some(wanted) = &card.sha256 else { return Ok(()) };
-    let found = sha256(bytes);
     match found.eq_ignore_ascii_case(wanted) {
         true => Ok(()),
         false => Err(Error::failure(

@@ -25,6 +25,11 @@ impl Weights {
     /// # Errors
     /// Failure, when it is not such a file, or when there is no memory for its numbers.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self> {
+        Self::summed(bytes, place, sha256(bytes))
+    }
+
+    /// The same, where the bytes' SHA-256 is known.
+    pub(super) fn summed(bytes: &[u8], place: &str, sum: String) -> Result<Self> {
         let views = read_tensors(bytes, place)?;
         let numbers: u64 = views.iter().map(|(_, view)| count(view) as u64).sum();
         memory::hold(numbers.checked_mul(4), "the tensors", place, "take a smaller network")?;
@@ -39,7 +44,7 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { tensors, others, place: place.into(), sum: sha256(bytes) })
+        Ok(Self { tensors, others, place: place.into(), sum })
     }
 
     /// The values of tensor `name`, which must have this shape.

@@ -130,6 +130,8 @@ fn a_network_that_gives_no_number_is_refused_and_one_that_gives_some_is_told_of(
         let text = user.succeeds(&format!("{line} {format}"));
         assert!(text.contains("no number") && !text.contains("NaN"), "{text}");
     }
+    let text = user.succeeds("compare --n 30 --attack fgsm --defence median --model brighter");
+    assert!(text.contains("'no defence': of 30 of 30 clean pictures"), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Networks so sure of themselves that cross-entropy and its gradient underflow: every attack that
 //! climbs still climbs.
 
-use crate::nets::{network, pictures};
+use crate::nets::{epsilon, network, pictures};
 use burn::tensor::{Device, Tensor};
 use epsiloscope::attack::{
     ATTACKS, AttackSpec, Budget, Extent, Flow, Goal, Knowledge, Norm, Plan, Problem, Step, Victim,
@@ -52,15 +52,6 @@ impl Classifier for Sure {
 
     fn device(&self) -> &Device {
         self.network.device()
-    }
-}
-
-fn epsilon(norm: Norm) -> f64 {
-    match norm {
-        Norm::Linf => 0.2,
-        Norm::L2 => 1.5,
-        Norm::L1 => 8.0,
-        Norm::L0 => 6.0,
     }
 }
 

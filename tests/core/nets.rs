@@ -89,3 +89,13 @@ pub fn problem(
 pub fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.clone().try_into_vec_as::<f32>().unwrap()
 }
+
+/// A size that does something to pictures of some 64 values.
+pub fn epsilon(norm: Norm) -> f64 {
+    match norm {
+        Norm::Linf => 0.2,
+        Norm::L2 => 1.5,
+        Norm::L1 => 8.0,
+        Norm::L0 => 6.0,
+    }
+}

@@ -1,7 +1,7 @@
 //! One table over every attack, every norm it works in, with and without a target: what must hold
 //! for each of them.
 
-use crate::nets::{network, pictures, problem, values};
+use crate::nets::{epsilon, network, pictures, problem, values};
 use burn::tensor::{Device, Tensor};
 use epsiloscope::attack::{
     ATTACKS, AttackSpec, Decision, Extent, Flow, Knowledge, Norm, Plan, Problem, Score, Step,
@@ -42,15 +42,6 @@ fn every_row() -> Vec<(&'static AttackSpec, Norm, bool)> {
         }
     }
     rows
-}
-
-fn epsilon(norm: Norm) -> f64 {
-    match norm {
-        Norm::Linf => 0.2,
-        Norm::L2 => 1.5,
-        Norm::L1 => 8.0,
-        Norm::L0 => 6.0,
-    }
 }
 
 const SHAPES: [([usize; 3], usize); 3] = [([1, 8, 8], 10), ([3, 8, 6], 2), ([3, 6, 6], 1000)];

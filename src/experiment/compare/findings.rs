@@ -7,7 +7,7 @@ use crate::experiment::compare::BARE;
 use crate::experiment::defended::Known;
 use crate::experiment::provenance::Origin;
 use crate::experiment::report::DefenceRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One thing that was found. A defence is named as its stack's text, the bare network by [`BARE`].
@@ -22,8 +22,8 @@ pub enum Finding {
     /// More samples in order, clean: which of them a defence answers rightly, and how many
     /// milliseconds single answers took.
     Right(String, Vec<bool>, Vec<f64>),
-    /// Of how many more samples, clean, a defence gives no finite number.
-    Lost(String, usize),
+    /// Clean samples, by number, for which a defence gives no finite number.
+    Lost(String, Vec<usize>),
     /// More samples in order, attacked: which of them are answered rightly, clean and attacked.
     Held(String, Plan, Stance, Vec<bool>),
 }
@@ -49,8 +49,8 @@ pub struct Findings {
     rows: Vec<Row>,
     /// What they are made of.
     pub origin: Origin,
-    /// For how many clean samples a defence gave no finite number, where it did for some.
-    pub lost: BTreeMap<String, usize>,
+    /// The clean samples, by number, for which a defence gave no finite number.
+    pub lost: BTreeMap<String, BTreeSet<usize>>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +84,9 @@ impl Findings {
                 row.right.extend(right);
                 row.laps.extend(laps);
             }
-            Finding::Lost(defence, count) => *self.lost.entry(defence).or_default() += count,
+            Finding::Lost(defence, samples) => {
+                self.lost.entry(defence).or_default().extend(samples)
+            }
             Finding::Held(defence, plan, stance, held) => {
                 self.cell_mut(&defence, &plan, stance).held.extend(held);
             }

@@ -9,6 +9,7 @@ use crate::experiment::compare::{Ask, BARE, Comparison, Finding, Tell};
 use crate::experiment::defended::{bare_lap, lap};
 use crate::experiment::evaluate::{Defended, Evaluation, evaluate};
 use crate::experiment::many::{Answers, Many, others, read};
+use crate::model::finite;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -90,11 +91,17 @@ impl Batch<'_> {
         for (at, (name, victim)) in names.iter().zip(&mut victims).enumerate() {
             let found = many.answers(victim, usize::MAX, ask)?;
             let known = done.right(name).len();
-            let lost = found.scores.non_finite();
-            if self.open(known) && lost > 0 {
-                tell(Finding::Lost(name.clone(), lost));
-            }
             if self.open(known) {
+                let lost: Vec<usize> = self
+                    .range
+                    .clone()
+                    .zip(found.scores.rows())
+                    .filter(|(_, row)| !finite(row))
+                    .map(|(sample, _)| sample)
+                    .collect();
+                if !lost.is_empty() {
+                    tell(Finding::Lost(name.clone(), lost));
+                }
                 let laps = self.laps(at, &many, done.laps(name).len())?;
                 tell(Finding::Right(
                     name.clone(),

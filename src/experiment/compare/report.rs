@@ -239,7 +239,10 @@ impl Findings {
         };
         (report.words, report.tests) = words::words(&report);
         let n = frame.n.unwrap_or(0);
-        let lost = self.lost.iter().filter_map(|(who, lost)| hints::of_logits(who, *lost, n));
+        let lost = self.lost.iter().filter_map(|(defence, samples)| {
+            let who = if defence == BARE { "no defence" } else { defence.as_str() };
+            hints::of_logits(who, samples.range(..n).count(), n)
+        });
         report.words.splice(0..0, lost);
         report
     }
