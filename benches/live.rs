@@ -17,7 +17,7 @@
 //! time (for i in $(seq 10); do target/release/epsiloscope models >/dev/null; done)
 //! ```
 
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epsiloscope::attack::{Budget, Goal, Norm, Plan, Problem, Unobserved, Victim, find, launch};
 use epsiloscope::data::{Dataset, Sample};

@@ -17,7 +17,7 @@ use crate::attack::registry::{AttackSpec, Extent, Run};
 use crate::attack::rows::Rows;
 use crate::error::Result;
 use crate::parameter::Settings;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// What the check found.
 pub struct Verdict {

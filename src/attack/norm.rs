@@ -5,7 +5,7 @@
 
 use crate::attack::rows::Rows;
 use crate::error::{Error, Result};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 use serde::Serialize;
 use std::fmt;
 

@@ -5,7 +5,7 @@ use crate::attack::goal::Goal;
 use crate::attack::objective::Scores;
 use crate::attack::rows::Rows;
 use crate::error::Result;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// What the observer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::attack::goal::Goal;
 use crate::attack::objective::{Objective, Scores};
 use crate::error::Result;
 use crate::model::{Classifier, Decided};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// Answers with labels only, and counts the questions.
 pub trait Decision {

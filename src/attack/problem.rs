@@ -9,7 +9,7 @@ use crate::attack::registry::{AttackSpec, Extent, Knowledge, find};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn_tensor::{Bool, Int, Tensor, TensorData};
 use std::sync::Arc;
 
 /// A batch of pictures to attack, each with its own goal and its own stream of random numbers.

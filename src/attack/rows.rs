@@ -1,7 +1,7 @@
 //! Pictures on the host: what attacks that reason pixel by pixel work on.
 
 use crate::error::{Error, Result};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 
 /// N pictures of one shape as plain numbers, one row of C·H·W values each.
 #[derive(Clone, Debug, PartialEq)]

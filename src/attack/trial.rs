@@ -9,7 +9,7 @@ use crate::attack::oracle::{Decision, Gradient, Score};
 use crate::attack::problem::{Attempt, Problem};
 use crate::attack::rows::Rows;
 use crate::error::{Error, Result};
-use burn::tensor::Device;
+use burn_tensor::Device;
 
 /// A gradient query's answer, on the host.
 pub struct Slopes {

@@ -34,7 +34,7 @@ use crate::logging;
 use crate::model::Model;
 use crate::printable::printable;
 use args::{Cli, Command};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use output::{Output, complain, note, note_once};

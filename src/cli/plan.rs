@@ -11,7 +11,7 @@ use crate::engine::Chosen;
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, hints};
 use crate::model::{self, Card, Model};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::defence::transform::{Stage, travel};
 use crate::draws::Chance;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Model, Network};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;

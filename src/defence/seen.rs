@@ -6,7 +6,7 @@ use crate::defence::pool::{self, Rule};
 use crate::defence::transform::back;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Decided, largest};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -5,7 +5,7 @@
 use crate::data::memory;
 use crate::error::{Error, Result};
 use crate::experiment::Device as DeviceInfo;
-use burn::tensor::{Device, DeviceKind, Tensor};
+use burn_tensor::{Device, DeviceKind, Tensor};
 use burn_wgpu::wgpu;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};

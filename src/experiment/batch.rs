@@ -159,7 +159,7 @@ fn check(batch: &Batch) -> Result<()> {
 mod tests {
     use super::*;
     use crate::attack::{Aim, find};
-    use burn::tensor::Device;
+    use burn_tensor::Device;
 
     #[test]
     fn where_nothing_is_left_to_attack_the_model_is_not_asked() {

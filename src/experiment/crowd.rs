@@ -5,7 +5,7 @@ use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::Result;
 use crate::experiment::single::truth;
 use crate::model::{Classifier, Model};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use std::sync::Arc;
 
 /// How many pictures, where the attack has no parameter `samples`.

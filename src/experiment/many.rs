@@ -10,7 +10,7 @@ use crate::experiment::passes::parts;
 use crate::experiment::single::truth;
 use crate::experiment::time_left::{Reach, TimeLeft};
 use crate::model::{Classifier, Model};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;

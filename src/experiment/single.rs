@@ -16,7 +16,7 @@ use crate::experiment::trace::probabilities;
 use crate::metrics::lamps::{Evidence, logit_gap};
 use crate::metrics::{EightBits, norms, psnr, ssim};
 use crate::model::{Classifier, Model};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use std::sync::Arc;
 use std::time::Instant;
 

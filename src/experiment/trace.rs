@@ -4,7 +4,7 @@ use crate::attack::{Flow, Norm, Observer, Score, Stage, Step, Victim, margin, so
 use crate::data::Picture;
 use crate::metrics::norms;
 use crate::model::Classifier;
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 
 /// One iteration.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use crate::model::layer::Layer;
 use crate::model::mask::Mask;
 use crate::model::network::Source;
 use crate::model::size::{self, Size};
-use burn::tensor::Tensor;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn_tensor::Tensor;
+use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
 /// The layers of a card, its architecture's where it names one.
 ///

@@ -7,10 +7,10 @@ use crate::model::layer::Layer;
 use crate::model::mask::Mask;
 use crate::model::network::Network;
 use crate::model::read;
-use burn::tensor::activation;
-use burn::tensor::module;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::activation;
+use burn_tensor::module;
+use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn_tensor::{Device, Tensor, TensorData};
 
 /// One step of the network.
 #[derive(Clone)]

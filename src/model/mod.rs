@@ -29,7 +29,7 @@ pub use store::{Model, ModelIdentity, catalogue, find_card};
 pub use weights::{Weights, floats, read_tensors, write_tensors};
 
 use crate::error::{Error, Result};
-use burn::tensor::{Device, Tensor};
+use burn_tensor::{Device, Tensor};
 
 /// Anything that answers pixels with logits.
 pub trait Classifier: Send + Sync {

@@ -12,7 +12,7 @@ use crate::model::host::Host;
 use crate::model::layer::Layer;
 use crate::model::rule::Rule;
 use crate::model::{Classifier, Decided, builder, graph, read};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
 
 /// A network, ready to answer. Cheap to clone: weights are shared.

@@ -6,7 +6,7 @@ use crate::model::layer::Layer;
 use crate::model::store::Model;
 use crate::model::weights::Weights;
 use crate::model::{Classifier, builder, read};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 
 /// The grey levels of the flat pictures. One of noise comes behind them.
 const LEVELS: [f32; 3] = [0.0, 0.5, 1.0];

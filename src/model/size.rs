@@ -284,7 +284,7 @@ impl Need {
 mod tests {
     use super::*;
     use crate::model::{Network, catalogue};
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn_tensor::{Device, Tensor, TensorData};
     use proptest::prelude::*;
 
     /// What is counted beforehand is what the builder then asks for, in the same order.

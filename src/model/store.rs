@@ -8,7 +8,7 @@ use crate::model::sample::Spread;
 use crate::model::size::Need;
 use crate::model::weights::Weights;
 use crate::model::{foreign, probe};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

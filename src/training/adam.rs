@@ -4,7 +4,7 @@
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::model::{Card, Layer, Network};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 
 /// One parameter with its moments, all flat.
 #[derive(Clone, Debug, PartialEq)]

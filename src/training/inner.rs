@@ -5,7 +5,7 @@ use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Network};
 use crate::training::recipe::{Adversary, Start};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 
 /// What is climbed: fills in the slope of picture `i`'s row of logits.
 pub type Pull<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]);

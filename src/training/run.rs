@@ -14,7 +14,7 @@ use crate::training::lesson::{Company, Learned, Lesson};
 use crate::training::loss::cross_entropy;
 use crate::training::recipe::{Adversary, Method, Recipe};
 use crate::training::{finish, spectral};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use super::run::Trainer;
 use super::spectral;
 use crate::data::Dataset;
 use crate::model::{Classifier, Layer, Padding};
-use burn::tensor::Device;
+use burn_tensor::Device;
 
 fn tiny() -> Vec<Layer> {
     vec![

@@ -2,7 +2,7 @@
 //! perturbation is known in closed form.
 
 use crate::nets::{problem, values};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Norm, Plan, Problem, Unobserved, Verdict, Victim, find, launch};
 use epsiloscope::model::{Card, Network};
 use std::path::Path;

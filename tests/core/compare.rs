@@ -2,7 +2,7 @@
 //! filtered and written.
 
 use crate::defended::Cpu;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};

@@ -2,7 +2,7 @@
 //! climbs still climbs.
 
 use crate::nets::{epsilon, network, pictures};
-use burn::tensor::{Device, Tensor};
+use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
     ATTACKS, AttackSpec, Budget, Extent, Flow, Goal, Knowledge, Norm, Plan, Problem, Step, Victim,
     find, launch,

@@ -2,7 +2,7 @@
 //! `tests/data/README.md`), and of EfficientNet-Lite0 with PyTorch.
 
 use crate::nets::values;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::Flow;
 use epsiloscope::attack::{CrossEntropy, Goal, Gradient, Norm, Plan, Score, Victim, find, margin};
 use epsiloscope::experiment::{Batch, attack_batch};

@@ -2,7 +2,7 @@
 //! known in closed form.
 
 use crate::nets::values;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
     Budget, Crowd, Flow, Goal, Norm, Plan, Problem, Step, Unobserved, Verdict, Victim, find, launch,
 };

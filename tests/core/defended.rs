@@ -1,6 +1,6 @@
 //! Defended models: what an attack that knows the defence leaves of it.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};

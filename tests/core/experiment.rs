@@ -1,6 +1,6 @@
 //! Experiments: what the dashboard and the command line both run.
 
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Extent, Flow, Norm, Plan, Unobserved, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{

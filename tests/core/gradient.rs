@@ -1,7 +1,7 @@
 //! Relations between gradient attacks: one with its addition turned off is the other.
 
 use crate::nets::{network, pictures, problem, values};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan, Problem, Step, Unobserved, Victim, find, launch};
 use epsiloscope::model::Network;
 

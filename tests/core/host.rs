@@ -1,7 +1,7 @@
 //! The host's own way to logits and input gradients against burn's autodiff.
 
 use crate::nets::{pictures, values};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::model::{Card, Classifier, Network, catalogue};
 
 /// One of everything: strides, uneven padding, groups of one, pools with and without padding,

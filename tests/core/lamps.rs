@@ -2,7 +2,7 @@
 //! on real networks; and what is asked by itself costs little.
 
 use crate::defended::Cpu;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{
     AttackSpec, Attempt, Extent, Flow, Gradient, Norm, Observer, Plan, Problem, Run, Unobserved,
     find,

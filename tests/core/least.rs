@@ -4,7 +4,7 @@
 use crate::boundary::{SIZE, attack, linear, pictures, scaled, tensor, weight};
 use crate::conformance::golden;
 use crate::nets::{problem, values};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Budget, Goal, Norm, Problem, Verdict, margin};
 use epsiloscope::model::{Classifier, Network};
 

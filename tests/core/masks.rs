@@ -2,7 +2,7 @@
 //! graph, and what each of them is said to do.
 
 use crate::nets::{pictures, values};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::draws::Chance;
 use epsiloscope::model::{Card, Classifier, Model, Network, Rule};
 

@@ -1,6 +1,6 @@
 //! The shipped models are what their cards say.
 
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Flow, Norm, Plan, find};
 use epsiloscope::data::{Dataset, Sample, sha256};
 use epsiloscope::defence::DefenceSpec;

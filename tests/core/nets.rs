@@ -1,6 +1,6 @@
 //! Small networks made on the spot.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Budget, Goal, Norm, Problem};
 use epsiloscope::model::{Card, Classifier, Network};
 use std::path::Path;

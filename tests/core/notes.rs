@@ -2,7 +2,7 @@
 //! often it is broken off.
 
 use crate::defended::Cpu;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};

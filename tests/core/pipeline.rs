@@ -1,7 +1,7 @@
 //! Properties that every defence has, and what each family promises.
 
 use crate::defended::Cpu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{Flow, Norm, Plan, Unobserved, Victim, find};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{

@@ -2,7 +2,7 @@
 //! for each of them.
 
 use crate::nets::{epsilon, network, pictures, problem, values};
-use burn::tensor::{Device, Tensor};
+use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
     ATTACKS, AttackSpec, Decision, Extent, Flow, Knowledge, Norm, Plan, Problem, Score, Step,
     Unobserved, Verdict, Victim, launch,
@@ -255,7 +255,7 @@ fn linear(after: &str, first: &dyn Fn(usize) -> f32, second: &dyn Fn(usize) -> f
             _ => 0.0,
         };
         let values: Vec<f32> = (0..n).map(value).collect();
-        Ok(Tensor::from_data(burn::tensor::TensorData::new(values, [n]), &device))
+        Ok(Tensor::from_data(burn_tensor::TensorData::new(values, [n]), &device))
     })
     .unwrap()
 }
@@ -288,7 +288,7 @@ fn no_attack_fails_or_stands_still_in_silence_where_the_network_gives_no_numbers
                 _ => p,
             };
             let images: Vec<f32> = images.into_iter().enumerate().map(dim).collect();
-            let data = burn::tensor::TensorData::new(images, [4, 1, 4, 4]);
+            let data = burn_tensor::TensorData::new(images, [4, 1, 4, 4]);
             let images = Tensor::from_data(data, &device);
             let problem = problem(net, images, norm, epsilon(norm), targeted);
             let mut victim = Victim::new(net);

@@ -1,7 +1,7 @@
 //! Networks of drawn weights.
 
 use crate::nets::pictures;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::draws::Chance;
 use epsiloscope::model::{Card, Classifier, Model, Weights, write_tensors};
 use safetensors::Dtype;
@@ -29,7 +29,7 @@ fn model(means: [f32; 2], sigmas: Option<[f32; 2]>) -> Model {
 /// Mean and standard deviation of the weights over draws.
 fn moments(model: &Model, relative: f64) -> [(f64, f64); 2] {
     const DRAWS: u64 = 4000;
-    let white = burn::tensor::Tensor::ones([1, 1, 1, 1], &Device::flex());
+    let white = burn_tensor::Tensor::ones([1, 1, 1, 1], &Device::flex());
     let mut sums = [(0.0, 0.0); 2];
     for draw in 0..DRAWS {
         let network = model.sample(Chance { seed: 9, draw }, relative).unwrap();

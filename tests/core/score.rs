@@ -2,7 +2,7 @@
 //! than the published implementations needed on the same pictures.
 
 use crate::conformance::golden;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
     Aim, Budget, Goal, Norm, Plan, Problem, Score, Unobserved, Verdict, Victim, find, launch,
 };

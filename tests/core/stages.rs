@@ -1,7 +1,7 @@
 //! One table over every defence that puts stages before a network: what must hold for each of them.
 
 use crate::defended::Cpu;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::data::Picture;
 use epsiloscope::defence::{DEFENCES, DefenceSpec, Passage, Pipeline, Stack, Stage};
 use epsiloscope::draws::{Chance, Draws};

@@ -1,6 +1,6 @@
 //! Training is repeatable to the last bit, interrupted or not.
 
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::Flow;
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment;

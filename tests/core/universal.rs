@@ -1,7 +1,7 @@
 //! Attacks that learn one thing from a crowd of pictures, and attacks outside of every ε-ball.
 
 use crate::nets::{network, pictures, problem, values};
-use burn::tensor::{Device, Tensor};
+use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
     Crowd, Decision, Goal, Norm, Plan, Problem, Unobserved, Verdict, Victim, find, launch,
 };

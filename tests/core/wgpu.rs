@@ -2,7 +2,7 @@
 //! `EPSILOSCOPE_REQUIRE_WGPU` a missing adapter is a failure, not a reason to skip.
 
 use crate::nets::values;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{CrossEntropy, Goal, Gradient, Plan, Unobserved, Victim, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};

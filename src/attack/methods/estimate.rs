@@ -285,7 +285,7 @@ mod tests {
     use crate::attack::objective::Scores;
     use crate::attack::observer::Unobserved;
     use crate::attack::oracle::Decision;
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn_tensor::{Device, Tensor, TensorData};
 
     /// Two classes; the second's logit is w·x − 50, so that it never wins.
     struct Linear(Vec<f32>);

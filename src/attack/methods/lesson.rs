@@ -11,7 +11,7 @@ use crate::attack::rows::Rows;
 use crate::attack::trial::Trial;
 use crate::draws::Draws;
 use crate::error::{Error, Result};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// Attacked pictures and pictures to learn from.
 pub(super) struct Lesson {

@@ -218,7 +218,7 @@ mod tests {
     use crate::attack::observer::Step;
     use crate::attack::oracle::Decision;
     use crate::attack::problem::Problem;
-    use burn::tensor::{Device, Tensor};
+    use burn_tensor::{Device, Tensor};
 
     /// Answers 1 where the first pixel is brighter than 0.7.
     struct Bright;

@@ -15,7 +15,7 @@ use crate::metrics::Rate;
 use crate::metrics::lamps::{Cure, Evidence, LONGER, Path, Probe, Tried};
 use crate::model::Classifier;
 use crate::parameter::Value;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// Differences along so many directions at most, and at least.
 const DIRECTIONS: (u64, u64) = (16, 3);

@@ -9,7 +9,7 @@ use super::{Host, Op};
 use crate::model::graph;
 use crate::model::layer::Layer;
 use crate::model::network::Network;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 use std::sync::Arc;
 
 /// A step that no picture is looked at with.
