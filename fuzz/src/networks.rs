@@ -1,7 +1,7 @@
 //! Networks and batches: safetensors files, and cards with their weights.
 
 use super::told;
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::cli::Inputs;
 use epsiloscope::model::{Card, Classifier, Model, Weights, floats, read_tensors};
 use std::path::Path;

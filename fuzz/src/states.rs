@@ -1,7 +1,7 @@
 //! The file that an evaluation is taken up from.
 
 use super::{files::in_folder, told};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use epsiloscope::attack::{Flow, Plan, find};
 use epsiloscope::data::{Dataset, sha256};
 use epsiloscope::experiment::{self, Evaluation, EvaluationReport, evaluate};

@@ -237,7 +237,7 @@ fn defence_json(defence: &DefenceSpec) -> Value {
 }
 
 fn parameters(params: &[Param]) -> Vec<Value> {
-    let one = |p: &Param| json!({ "id": p.id, "default": p.default, "allowed": p.allowed(), "help": p.help });
+    let one = |p: &Param| json!({ "id": p.id, "default": p.default(), "allowed": p.allowed(), "help": p.help });
     params.iter().map(one).collect()
 }
 
@@ -260,7 +260,7 @@ fn explain(
     }
     out.line(&format!("\nParameters ({usage}):"))?;
     let mut rows = vec![row(["name", "default", "allowed", "meaning"])];
-    rows.extend(params.iter().map(|p| row([p.id, &p.default.to_string(), &p.allowed(), p.help])));
+    rows.extend(params.iter().map(|p| row([p.id, &p.default().to_string(), &p.allowed(), p.help])));
     out.table(&rows)
 }
 

@@ -8,8 +8,14 @@ use crate::defence::transform::{Stage, Transform};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::model::{Card, Model};
-use crate::parameter::{Param, Settings};
+use crate::parameter::{Param, Settings, TextParam};
 use std::sync::Arc;
+
+const MODELS: TextParam = TextParam::new(
+    "models",
+    "names of models separated by commas; none: the undefended ones of the data set, or, where \
+             there is only one, three looks of it",
+);
 
 /// Networks that answer together.
 pub const ENSEMBLE: DefenceSpec = DefenceSpec {
@@ -19,11 +25,7 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
     family: "ensemble",
     params: &[
         Param::choice("rule", &["mean", "vote"], "the mean of their probabilities, or a vote"),
-        Param::text(
-            "models",
-            "names of models separated by commas; none: the undefended ones of the data set, or, where \
-             there is only one, three looks of it",
-        ),
+        MODELS.param,
     ],
     passage: Passage::Exact,
     randomised: false,
@@ -39,7 +41,12 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
             Ensembles of Weak Defenses Are Not Strong, WOOT 2017",
     build: |settings, draft| {
         let rule = rule(settings);
-        let named = settings.choice("models").split(',').map(str::trim).filter(|s| !s.is_empty());
+        let named = MODELS
+            .get(settings)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|s| !s.is_empty());
         let models = named.map(|name| draft.load(name)).collect::<Result<Vec<_>>>()?;
         let models = match models.is_empty() {
             true => ordinary(draft)?,

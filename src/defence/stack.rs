@@ -45,7 +45,7 @@ impl DefencePlan {
         let mut text = self.defence.id.to_string();
         for param in self.defence.params {
             let value = self.settings.get(param.id);
-            if value != param.default {
+            if value != param.default() {
                 text.push_str(&format!(":{}={}", param.id, value.exact()));
             }
         }

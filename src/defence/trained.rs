@@ -1,7 +1,10 @@
 //! Defences by training: another network answers.
 
 use crate::defence::registry::{DefenceSpec, Passage};
-use crate::parameter::Param;
+use crate::parameter::TextParam;
+
+const NAME: TextParam =
+    TextParam::new("name", "a model's name or folder; as `epsiloscope models` lists them");
 
 /// Any network by name.
 pub const MODEL: DefenceSpec = DefenceSpec {
@@ -9,14 +12,14 @@ pub const MODEL: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "model",
     family: "training",
-    params: &[Param::text("name", "a model's name or folder; as `epsiloscope models` lists them")],
+    params: &[NAME.param],
     passage: Passage::Exact,
     randomised: false,
     summary: "a network of your choice answers",
     about: "Lets another network answer, whatever it was trained for: the base of a hybrid, such as \
             jpeg:75+model:mnist-cnn-at.",
     paper: "",
-    build: |settings, draft| draft.answer_by(settings.choice("name")),
+    build: |settings, draft| draft.answer_by(NAME.get(settings).unwrap_or_default()),
 };
 
 /// Adversarial training by FGSM.

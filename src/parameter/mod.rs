@@ -1,11 +1,32 @@
-//! Parameters of attacks and defences: declared once in a registry row, and from there read by the
-//! command line, the dashboard's editors, help, reports and tests alike.
+//! Parameters of attacks and defences: each is declared once, as a typed constant that holds its
+//! name, range, default and help. A registry row lists it; the command line, the dashboard's editors,
+//! help, reports and tests read it there; the method reads its value through the same constant.
+//!
+//! ```
+//! use epsiloscope::parameter::{FloatParam, IntParam, Param, Rule, Settings};
+//!
+//! const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 40, "number of steps");
+//! const STEP_SIZE: Rule = FloatParam::new("step-size", (0.0, 100.0), 0.0, "in pixel units of 0..1")
+//!     .by_rule("2.5·ε/steps", |given| 2.5 * given.epsilon / STEPS.get(given.settings) as f64);
+//! const DECLARED: &[Param] = &[STEPS.param, STEP_SIZE.param];
+//!
+//! let mut settings = Settings::defaults(DECLARED);
+//! settings.assign(DECLARED, "pgd", "steps=10")?;
+//! assert_eq!(STEPS.get(&settings), 10);
+//! assert_eq!(STEP_SIZE.get(&settings.given(0.3, "linf")), 0.075);
+//! # Ok::<(), epsiloscope::error::Error>(())
+//! ```
+
+mod settings;
+mod typed;
+
+pub use settings::{Given, Settings};
+pub use typed::{ChoiceParam, FlagParam, FloatParam, IntParam, OpenParam, Rule, TextParam};
 
 use crate::error::{Error, Result};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::collections::BTreeSet;
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What values a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +54,7 @@ pub enum Kind {
 }
 
 /// A parameter's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A whole number.
     Int(i64),
@@ -41,38 +62,54 @@ pub enum Value {
     Float(f64),
     /// A switch.
     Bool(bool),
-    /// One of the declared choices, or a name.
+    /// One of the declared choices.
     Choice(&'static str),
-    /// Chosen by the attack from the other settings; see [`Param::auto`].
+    /// A name; `None` where none was given, which prints as nothing.
+    Text(Option<Arc<str>>),
+    /// Follows from ε, the norm and the other settings; see [`Param::auto`].
     Auto,
 }
 
-/// The declaration of one parameter.
+/// The declaration of one parameter, whatever its type: what lists, editors and help read. The
+/// typed constants ([`IntParam`] and its like) hold one each.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     /// The name in `--set id=value` and in reports.
     pub id: &'static str,
     /// What values it takes.
     pub kind: Kind,
-    /// The value it has when nobody says otherwise.
-    pub default: Value,
+    default: Initial,
     /// What `auto` means here, if `auto` is allowed.
     pub auto: Option<Auto>,
     /// One line of help, with the unit.
     pub help: &'static str,
 }
 
-/// A value that follows from the other settings.
+/// A default: a [`Value`] that a constant can hold.
+#[derive(Clone, Copy, Debug)]
+enum Initial {
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Choice(&'static str),
+    NoText,
+    Auto,
+}
+
+/// How a value follows from ε, the norm and the other settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Auto {
     /// The rule, in words: `2.5·ε/steps`.
     pub text: &'static str,
-    /// The rule: from ε (pixel units) and the other settings. NaN leaves the choice to the attack,
-    /// which sees the pictures.
-    pub value: fn(f64, &Settings) -> f64,
+    /// The rule; `None` where the method chooses, because it depends on the images.
+    pub rule: Option<fn(&Given) -> f64>,
 }
 
 impl Param {
+    const fn new(id: &'static str, kind: Kind, default: Initial, help: &'static str) -> Self {
+        Self { id, kind, default, auto: None, help }
+    }
+
     /// A whole number in `min..=max`.
     pub const fn int(
         id: &'static str,
@@ -80,7 +117,7 @@ impl Param {
         default: i64,
         help: &'static str,
     ) -> Self {
-        Self { id, kind: Kind::Int { min, max }, default: Value::Int(default), auto: None, help }
+        IntParam::new(id, (min, max), default, help).param
     }
 
     /// A real number in `min..=max`.
@@ -90,18 +127,12 @@ impl Param {
         default: f64,
         help: &'static str,
     ) -> Self {
-        Self {
-            id,
-            kind: Kind::Float { min, max },
-            default: Value::Float(default),
-            auto: None,
-            help,
-        }
+        FloatParam::new(id, (min, max), default, help).param
     }
 
     /// A switch.
     pub const fn flag(id: &'static str, default: bool, help: &'static str) -> Self {
-        Self { id, kind: Kind::Bool, default: Value::Bool(default), auto: None, help }
+        Self::new(id, Kind::Bool, Initial::Bool(default), help)
     }
 
     /// One of `names`, the first by default.
@@ -110,17 +141,25 @@ impl Param {
         names: &'static [&'static str],
         help: &'static str,
     ) -> Self {
-        Self { id, kind: Kind::Choice(names), default: Value::Choice(names[0]), auto: None, help }
-    }
-
-    /// A name; none by default.
-    pub const fn text(id: &'static str, help: &'static str) -> Self {
-        Self { id, kind: Kind::Text, default: Value::Choice(""), auto: None, help }
+        Self::new(id, Kind::Choice(names), Initial::Choice(names[0]), help)
     }
 
     /// The same parameter, which by default follows from the other settings.
-    pub const fn automatic(self, text: &'static str, value: fn(f64, &Settings) -> f64) -> Self {
-        Self { default: Value::Auto, auto: Some(Auto { text, value }), ..self }
+    pub const fn automatic(&self, text: &'static str, rule: Option<fn(&Given) -> f64>) -> Self {
+        let Self { id, kind, help, .. } = *self;
+        Self { id, kind, default: Initial::Auto, auto: Some(Auto { text, rule }), help }
+    }
+
+    /// The value it has when nobody says otherwise.
+    pub fn default(&self) -> Value {
+        match self.default {
+            Initial::Int(value) => Value::Int(value),
+            Initial::Float(value) => Value::Float(value),
+            Initial::Bool(value) => Value::Bool(value),
+            Initial::Choice(name) => Value::Choice(name),
+            Initial::NoText => Value::Text(None),
+            Initial::Auto => Value::Auto,
+        }
     }
 
     /// Parses `text` for this parameter.
@@ -145,7 +184,7 @@ impl Param {
                 _ => None,
             },
             Kind::Choice(names) => names.iter().find(|n| **n == text).map(|n| Value::Choice(n)),
-            Kind::Text => Some(Value::Choice(interned(text))),
+            Kind::Text => Some(Value::Text(Some(text.into()).filter(|t: &Arc<str>| !t.is_empty()))),
         };
         value.ok_or_else(|| {
             Error::usage(
@@ -201,125 +240,6 @@ impl Param {
     }
 }
 
-/// The same text for as long as the program runs: a [`Value`] is copied freely. There are only as
-/// many as somebody types.
-fn interned(text: &str) -> &'static str {
-    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = known.get(text) {
-        return found;
-    }
-    let kept: &'static str = Box::leak(text.to_string().into_boxed_str());
-    known.insert(kept);
-    kept
-}
-
-/// The values chosen for a row's parameters, in the order of their declaration.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Settings(Vec<(&'static str, Value)>);
-
-impl Settings {
-    /// Every parameter at its default.
-    pub fn defaults(params: &[Param]) -> Self {
-        Self(params.iter().map(|p| (p.id, p.default)).collect())
-    }
-
-    /// Sets `id=value` as typed by the user.
-    ///
-    /// # Errors
-    /// Usage, when there is no such parameter or the value does not fit.
-    pub fn assign(&mut self, params: &'static [Param], owner: &str, text: &str) -> Result<()> {
-        let (id, value) = text.split_once('=').ok_or_else(|| {
-            Error::usage(
-                format!("'{text}' is not of the form name=value"),
-                "--set",
-                "write for example --set steps=100",
-            )
-        })?;
-        let id = id.trim();
-        let Some(param) = params.iter().find(|p| p.id == id) else {
-            let known: Vec<_> = params.iter().map(|p| p.id).collect();
-            let remedy = match known.is_empty() {
-                true => "it has no parameters".to_string(),
-                false => format!("it has {}", known.join(", ")),
-            };
-            let what = format!("'{owner}' has no parameter '{id}'");
-            return Err(Error::usage(what, "--set", remedy));
-        };
-        self.set(param.id, param.parse(value)?);
-        Ok(())
-    }
-
-    /// Sets a value by identifier.
-    pub fn set(&mut self, id: &'static str, value: Value) {
-        match self.0.iter_mut().find(|(k, _)| *k == id) {
-            Some(slot) => slot.1 = value,
-            None => self.0.push((id, value)),
-        }
-    }
-
-    /// The value of `id`; `Auto` where it is not declared.
-    pub fn get(&self, id: &str) -> Value {
-        let found = self.0.iter().find(|(k, _)| *k == id);
-        found.map_or(Value::Auto, |(_, v)| *v)
-    }
-
-    /// The same settings with every `auto` written out as the number it stands for at this ε. A
-    /// rule may look up the norm's identifier as the choice `norm`, and may answer NaN: that value
-    /// stays `auto`.
-    pub fn resolved(&self, params: &[Param], epsilon: f64, norm: &'static str) -> Self {
-        let mut settings = self.clone();
-        let mut known = self.clone();
-        known.set("norm", Value::Choice(norm));
-        for param in params {
-            if let (Value::Auto, Some(auto)) = (self.get(param.id), param.auto) {
-                let number = (auto.value)(epsilon, &known);
-                let value = match param.kind {
-                    _ if number.is_nan() => Value::Auto,
-                    Kind::Int { .. } => Value::Int(number.round() as i64),
-                    _ => Value::Float(number),
-                };
-                settings.set(param.id, value);
-            }
-        }
-        settings
-    }
-
-    /// The name chosen for `id`; empty where it is not declared.
-    pub fn choice(&self, id: &str) -> &'static str {
-        match self.get(id) {
-            Value::Choice(name) => name,
-            _ => "",
-        }
-    }
-
-    /// A whole number, or `fallback` where it is `auto`.
-    pub fn int(&self, id: &str, fallback: i64) -> i64 {
-        match self.get(id) {
-            Value::Int(v) => v,
-            _ => fallback,
-        }
-    }
-
-    /// A real number, or `fallback` where it is `auto`.
-    pub fn float(&self, id: &str, fallback: f64) -> f64 {
-        match self.get(id) {
-            Value::Float(v) => v,
-            _ => fallback,
-        }
-    }
-
-    /// A switch; `false` where it is not declared.
-    pub fn flag(&self, id: &str) -> bool {
-        self.get(id) == Value::Bool(true)
-    }
-
-    /// Every setting, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
-        self.0.iter().copied()
-    }
-}
-
 impl Value {
     /// As [`Param::parse`] reads it back, to the last bit; `Display` rounds for the eye.
     pub fn exact(&self) -> String {
@@ -337,6 +257,7 @@ impl fmt::Display for Value {
             Self::Float(v) => f.write_str(&short(*v)),
             Self::Bool(v) => write!(f, "{v}"),
             Self::Choice(v) => f.write_str(v),
+            Self::Text(v) => f.write_str(v.as_deref().unwrap_or_default()),
             Self::Auto => f.write_str("auto"),
         }
     }
@@ -355,15 +276,6 @@ fn short(value: f64) -> String {
     }
 }
 
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (id, value)) in self.iter().enumerate() {
-            write!(f, "{}{id}={value}", if i > 0 { " " } else { "" })?;
-        }
-        Ok(())
-    }
-}
-
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
@@ -371,18 +283,9 @@ impl Serialize for Value {
             Self::Float(v) => serializer.serialize_f64(*v),
             Self::Bool(v) => serializer.serialize_bool(*v),
             Self::Choice(v) => serializer.serialize_str(v),
+            Self::Text(v) => serializer.serialize_str(v.as_deref().unwrap_or_default()),
             Self::Auto => serializer.serialize_str("auto"),
         }
-    }
-}
-
-impl Serialize for Settings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (id, value) in self.iter() {
-            map.serialize_entry(id, &value)?;
-        }
-        map.end()
     }
 }
 
@@ -390,34 +293,59 @@ impl Serialize for Settings {
 mod tests {
     use super::*;
 
-    const PARAMS: &[Param] = &[
-        Param::int("steps", (1, 100), 40, ""),
-        Param::float("step-size", (0.0, 1.0), 0.0, "")
-            .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
-    ];
+    const STEPS: IntParam = IntParam::new("steps", (1, 100), 40, "");
+    const STEP_SIZE: Rule = FloatParam::new("step-size", (0.0, 1.0), 0.0, "")
+        .by_rule("2.5·ε/steps", |given| 2.5 * given.epsilon / STEPS.get(given.settings) as f64);
+    const RATE: OpenParam =
+        FloatParam::new("rate", (0.0, 1.0), 0.0, "").by_the_method("less for larger images");
+    const LOSS: ChoiceParam<u8> = ChoiceParam::new("loss", &["ce", "margin"], &[1, 2], "");
+    const NAME: TextParam = TextParam::new("name", "");
+    const PARAMS: &[Param] = &[STEPS.param, STEP_SIZE.param, RATE.param, LOSS.param, NAME.param];
 
     #[test]
     fn settings_parse_check_and_print() {
         let mut settings = Settings::defaults(PARAMS);
-        assert_eq!(settings.to_string(), "steps=40 step-size=auto");
+        assert_eq!(settings.to_string(), "steps=40 step-size=auto rate=auto loss=ce name=");
         settings.assign(PARAMS, "pgd", "steps=7").unwrap();
         settings.assign(PARAMS, "pgd", "step-size=0.01").unwrap();
-        assert_eq!(settings.to_string(), "steps=7 step-size=0.01");
-        let auto = Settings::defaults(PARAMS).resolved(PARAMS, 0.4, "linf");
-        assert_eq!(auto.to_string(), "steps=40 step-size=0.025");
-        for bad in ["steps=0", "steps=1.5", "steps=x", "step-size=2", "nope=1", "steps"] {
+        settings.assign(PARAMS, "pgd", "name=base").unwrap();
+        assert_eq!(settings.to_string(), "steps=7 step-size=0.01 rate=auto loss=ce name=base");
+        let resolved = Settings::defaults(PARAMS).resolved(PARAMS, 0.4, "linf");
+        assert_eq!(resolved.to_string(), "steps=40 step-size=0.025 rate=auto loss=ce name=");
+        for bad in ["steps=0", "steps=1.5", "steps=x", "step-size=2", "nope=1", "steps", "loss=x"] {
             assert!(settings.assign(PARAMS, "pgd", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_constant_reads_what_was_set_and_otherwise_its_one_default() {
+        let mut settings = Settings::defaults(PARAMS);
+        let empty = Settings::default();
+        assert_eq!((STEPS.get(&settings), STEPS.get(&empty)), (40, 40));
+        assert_eq!(STEP_SIZE.get(&empty.given(0.4, "linf")), 0.025);
+        assert_eq!(
+            (RATE.get(&settings), LOSS.get(&settings), NAME.get(&settings)),
+            (None, 1, None)
+        );
+        for text in ["steps=8", "rate=0.5", "loss=margin", "name=base"] {
+            settings.assign(PARAMS, "pgd", text).unwrap();
+        }
+        assert_eq!((STEPS.count(&settings), RATE.get(&settings)), (8, Some(0.5)));
+        assert_eq!((LOSS.get(&settings), NAME.get(&settings)), (2, Some("base")));
+        assert_eq!(STEP_SIZE.get(&settings.given(0.4, "linf")), 0.125);
+        settings.assign(PARAMS, "pgd", "step-size=0.5").unwrap();
+        assert_eq!(STEP_SIZE.get(&settings.given(0.4, "linf")), 0.5);
     }
 
     #[test]
     fn nudging_stays_in_range_and_moves() {
         let mut value = Value::Int(99);
         for _ in 0..5 {
-            value = PARAMS[0].nudge(value, 1);
+            value = STEPS.param.nudge(value, 1);
         }
         assert_eq!(value, Value::Int(100));
-        assert_ne!(PARAMS[1].nudge(Value::Float(0.0), 1), Value::Float(0.0));
-        assert_eq!(PARAMS[1].nudge(Value::Float(1.0), 1), Value::Float(1.0));
+        let size = &STEP_SIZE.param;
+        assert_ne!(size.nudge(Value::Float(0.0), 1), Value::Float(0.0));
+        assert_eq!(size.nudge(Value::Float(1.0), 1), Value::Float(1.0));
     }
 }

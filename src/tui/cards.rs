@@ -80,7 +80,7 @@ pub fn attack(attack: &AttackSpec) -> Card {
 
 /// A parameter: its default, what it does, what it may be.
 fn parameter(param: &Param) -> Piece {
-    let text = format!("{}; {} by default, {}", param.help, param.default, param.allowed());
+    let text = format!("{}; {} by default, {}", param.help, param.default(), param.allowed());
     Piece::Fact(param.id.into(), text)
 }
 
@@ -128,7 +128,7 @@ mod tests {
                 assert!(said(part), "{}: {part}", spec.id);
             }
             for param in spec.params {
-                let default = param.default.to_string();
+                let default = param.default().to_string();
                 let parts = [param.id, param.help, &param.allowed(), &default];
                 assert!(parts.into_iter().all(said), "{}: {}", spec.id, param.id);
             }

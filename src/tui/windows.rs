@@ -171,7 +171,7 @@ pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
             app.rerun()
         }
         Some(row) => match row.param(app) {
-            Some(param) => set_row(app, row, param.default),
+            Some(param) => set_row(app, row, param.default()),
             None => Vec::new(),
         },
         None => Vec::new(),

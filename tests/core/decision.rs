@@ -54,7 +54,7 @@ fn grey(n: usize, norm: Norm, device: &Device) -> Problem {
 fn attack(id: &str, set: &[(&'static str, Value)], problem: &Problem) -> Verdict {
     let spec = find(id).unwrap();
     let mut plan = Plan::new(spec, f64::from(problem.budget.epsilon));
-    set.iter().for_each(|(id, value)| plan.settings.set(id, *value));
+    set.iter().for_each(|(id, value)| plan.settings.set(id, value.clone()));
     let net = linear(&Device::flex());
     launch(spec, &plan.resolved(), &mut Victim::new(&net), problem, &mut Unobserved).unwrap()
 }

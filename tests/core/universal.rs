@@ -27,7 +27,7 @@ fn crowd(device: &Device) -> Option<Arc<Crowd>> {
 fn plan(id: &str, norm: Norm, set: &[(&'static str, Value)]) -> Plan {
     let mut plan = Plan::new(find(id).unwrap(), 0.1);
     plan.norm = norm;
-    set.iter().for_each(|(id, value)| plan.settings.set(id, *value));
+    set.iter().for_each(|(id, value)| plan.settings.set(id, value.clone()));
     plan
 }
 
@@ -91,8 +91,12 @@ fn a_patch_of_the_whole_picture_hides_it_and_a_small_one_leaves_the_rest() {
     let problem = Problem { crowd: crowd(&device), ..problem };
     let upright = [("shape", Value::Choice("square")), ("rotation", Value::Float(0.0))];
     let sized = |area| {
-        let set =
-            [upright[0], upright[1], ("area", Value::Float(area)), ("scale", Value::Float(1.0))];
+        let set = [
+            upright[0].clone(),
+            upright[1].clone(),
+            ("area", Value::Float(area)),
+            ("scale", Value::Float(1.0)),
+        ];
         attack(&plan("patch", Norm::L0, &set), &net, &problem).0
     };
     let whole = values(&sized(1.0).images);

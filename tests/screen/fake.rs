@@ -91,8 +91,10 @@ fn cards() -> Vec<Card> {
 /// The parameters of a made-up attack: more than fit into a window, of every kind.
 const MANY: &[Param] = &[
     Param::int("steps", (1, 10_000), 100, "number of gradient steps"),
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
-        .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
+        "2.5·ε/steps",
+        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 1) as f64),
+    ),
     Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary each step goes"),
     Param::int("searches", (1, 20), 9, "steps of the binary search for the constant"),
     Param::float("constant", (0.0, 1e10), 0.001, "the constant c to begin with"),
@@ -108,8 +110,10 @@ const MANY: &[Param] = &[
 /// The parameters of the attack that is on the screen first: few enough for one line.
 const FEW: &[Param] = &[
     Param::int("steps", (1, 10_000), 40, "number of gradient steps"),
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
-        .automatic("2.5·ε/steps", |epsilon, s| 2.5 * epsilon / s.int("steps", 1) as f64),
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
+        "2.5·ε/steps",
+        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 1) as f64),
+    ),
     Param::flag("random-start", true, "begin at a point drawn uniformly from the ball"),
     Param::int("restarts", (1, 100), 1, "number of starts; a picture leaves once one succeeds"),
 ];

@@ -126,7 +126,7 @@ fn settings_of(spec: &AttackSpec, version: &str, norm: Norm, settings: &Settings
     let mut chosen = Settings::defaults(spec.params);
     for (id, value) in budget(spec.id, version, norm, settings).iter() {
         if spec.params.iter().any(|param| param.id == id) {
-            chosen.set(id, value);
+            chosen.set(id, value.clone());
         }
     }
     chosen

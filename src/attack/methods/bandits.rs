@@ -17,11 +17,11 @@ use crate::attack::rows::Rows;
 use crate::attack::trial::Trial;
 use crate::draws::Draws;
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{Given, Param, Settings};
 
 /// What a rule gives in L∞, or in L2.
-fn by_norm(settings: &Settings, linf: f64, l2: f64) -> f64 {
-    if settings.choice("norm") == "l2" { l2 } else { linf }
+fn by_norm(given: &Given, linf: f64, l2: f64) -> f64 {
+    if given.norm == "l2" { l2 } else { linf }
 }
 
 /// Bandits with both priors.
@@ -37,15 +37,16 @@ pub const BANDITS: AttackSpec = AttackSpec {
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries, three a step"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step, in pixel units")
-            .automatic("ε/5 in L∞, ε/10 in L2: the paper's at its ε", |epsilon, settings| {
-                epsilon / by_norm(settings, 5.0, 10.0)
-            }),
+            .automatic(
+                "ε/5 in L∞, ε/10 in L2: the paper's at its ε",
+                Some(|given| given.epsilon / by_norm(given, 5.0, 10.0)),
+            ),
         Param::float("learning-rate", (0.0, 10_000.0), 0.0, "of the prior")
-            .automatic("100 in L∞, 0.1 in L2", |_, settings| by_norm(settings, 100.0, 0.1)),
+            .automatic("100 in L∞, 0.1 in L2", Some(|given| by_norm(given, 100.0, 0.1))),
         Param::float("exploration", (1e-5, 100.0), 1.0, "size of the noise around the prior")
-            .automatic("1 in L∞, 0.01 in L2", |_, settings| by_norm(settings, 1.0, 0.01)),
+            .automatic("1 in L∞, 0.01 in L2", Some(|given| by_norm(given, 1.0, 0.01))),
         Param::float("probe", (1e-5, 10.0), 0.1, "how far the two queries lie, in L2")
-            .automatic("0.1 in L∞, 0.01 in L2", |_, settings| by_norm(settings, 0.1, 0.01)),
+            .automatic("0.1 in L∞, 0.01 in L2", Some(|given| by_norm(given, 0.1, 0.01))),
         Param::int(
             "tile",
             (1, 64),

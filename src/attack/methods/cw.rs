@@ -46,7 +46,7 @@ pub const CW: AttackSpec = AttackSpec {
             0.01,
             "Adam's learning rate in tanh space; the paper takes 0.01 and 10000 steps",
         )
-        .automatic("0.05 up to 28×28 values, less for larger pictures", |_, _| f64::NAN),
+        .automatic("0.05 up to 28×28 values, less for larger pictures", None),
         INITIAL_C,
         CONFIDENCE,
         abort_early(true),

@@ -49,9 +49,10 @@ pub const EAD: AttackSpec = AttackSpec {
             1e-3,
             "β: weight of the L1 norm, and by how much every value shrinks at each step",
         )
-        .automatic("0.01 for the L1 rule, else the paper's 0.001", |_, settings| {
-            if settings.choice("rule") == "l1" { 1e-2 } else { 1e-3 }
-        }),
+        .automatic(
+            "0.01 for the L1 rule, else the paper's 0.001",
+            Some(|given| if given.settings.choice("rule") == "l1" { 1e-2 } else { 1e-3 }),
+        ),
         SEARCHES,
         Param::int(
             "steps",

@@ -69,7 +69,7 @@ pub const NES: AttackSpec = AttackSpec {
         Param::float("sigma", (1e-5, 0.5), 0.001, "spread of the probes, in pixel units"),
         Param::float("momentum", (0.0, 0.999), 0.9, "share of the previous estimate kept"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step at first, in pixel units")
-            .automatic("ε/5, the paper's 0.01 at ε = 0.05", |epsilon, _| epsilon / 5.0),
+            .automatic("ε/5, the paper's 0.01 at ε = 0.05", Some(|given| given.epsilon / 5.0)),
     ],
     summary: "estimates the gradient from Gaussian probes, climbs it by PGD's sign steps",
     about: "Pairs of opposite Gaussian probes around the picture tell how the loss changes on average: a \

@@ -41,9 +41,9 @@ pub const FMN: AttackSpec = AttackSpec {
             "α: L2 length of the first step, in pixel units; it falls to a hundredth along a cosine. \
              10 suits robust networks on small pictures",
         )
-        .automatic("1, in L0 10: there few values change, and much", |_, settings| {
-            if settings.choice("norm") == "l0" { 10.0 } else { 1.0 }
-        }),
+        .automatic("1, in L0 10: there few values change, and much", Some(|given| {
+            if given.norm == "l0" { 10.0 } else { 1.0 }
+        })),
         Param::float(
             "gamma",
             (1e-3, 0.9),

@@ -15,10 +15,10 @@ const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient st
 
 /// The step size; `auto` is what Madry et al. recommend.
 const STEP_SIZE: Param =
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
-        .automatic("2.5·ε/steps", |epsilon, settings| {
-            2.5 * epsilon / settings.int("steps", 40).max(1) as f64
-        });
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
+        "2.5·ε/steps",
+        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 40).max(1) as f64),
+    );
 
 const RANDOM: Param =
     Param::flag("random-start", true, "begin at a point drawn uniformly from the ball");

@@ -44,7 +44,7 @@ pub const R_FGSM: AttackSpec = AttackSpec {
         0.0,
         "length of the random step, in pixel units",
     )
-    .automatic("ε/2", |epsilon, _| epsilon / 2.0)],
+    .automatic("ε/2", Some(|given| given.epsilon / 2.0))],
     summary: "a random step, then FGSM with what is left of ε",
     about: "Adversarial training on FGSM alone teaches a network to bend its loss right where the \
             gradient is taken: it points the wrong way there, and the network looks robust. Leaving the \
@@ -62,7 +62,7 @@ pub const FAST: AttackSpec = AttackSpec {
     norms: &[Norm::Linf],
     random: true,
     params: &[Param::float("step-size", (0.0, 100.0), 0.0, "length α of the step, in pixel units")
-        .automatic("1.25·ε", |epsilon, _| 1.25 * epsilon)],
+        .automatic("1.25·ε", Some(|given| 1.25 * given.epsilon))],
     summary: "one step of 1.25·ε from a random start: the attack of fast adversarial training",
     about: "FGSM from a point drawn uniformly from the ball, with a step a little longer than ε, clipped \
             back into the ball. Training on it costs hardly more than ordinary training and gives \

@@ -14,10 +14,10 @@ use crate::parameter::{Param, Settings};
 
 const STEPS: Param = Param::int("steps", (1, 10_000), 10, "number of gradient steps");
 const STEP_SIZE: Param =
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
-        .automatic("ε/steps", |epsilon, settings| {
-            epsilon / settings.int("steps", 10).max(1) as f64
-        });
+    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
+        "ε/steps",
+        Some(|given| given.epsilon / given.settings.int("steps", 10).max(1) as f64),
+    );
 const DECAY: Param =
     Param::float("decay", (0.0, 1.0), 1.0, "how much of the momentum stays from step to step, μ");
 const NEIGHBOURS: Param = Param::int(

@@ -49,7 +49,7 @@ pub const UAP: AttackSpec = AttackSpec {
         Param::float("rate", (0.0, 1.0), 0.8, "the fooling rate 1 − δ at which learning ends"),
         Param::int("batch", (1, 1000), 25, "pictures a gradient step of `sgd`"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
-            .automatic("ε/4", |epsilon, _| epsilon / 4.0),
+            .automatic("ε/4", Some(|given| given.epsilon / 4.0)),
     ],
     summary: "one perturbation, learned from many pictures, that fools the model on most others",
     about: "A single pattern v is learned from a crowd of pictures and then added to every picture. \

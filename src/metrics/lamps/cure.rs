@@ -70,7 +70,7 @@ impl Cure {
                 next.attack = find(id).ok()?;
                 next.settings = Settings::defaults(next.attack.params);
             }
-            Self::Set(id, value) => next.settings.set(id, *value),
+            Self::Set(id, value) => next.settings.set(id, value.clone()),
             Self::Epsilon(epsilon) => next.epsilon = *epsilon,
             Self::Stance(_) | Self::Draws(_) | Self::Samples(_) => return None,
         }

@@ -79,7 +79,7 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let parameters: Vec<String> =
-        app.plan.resolved().iter().map(|(id, value)| parameter(id, value)).collect();
+        app.plan.resolved().iter().map(|(id, value)| parameter(id, value.clone())).collect();
     let gap = if area.width >= 150 { "    " } else { "  " };
     let mut spans = vec![Span::raw(" ")];
     let mut room = usize::from(area.width).saturating_sub(2);
