@@ -19,7 +19,9 @@
 
 use burn_tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use epsiloscope::attack::{Budget, Goal, Norm, Plan, Problem, Unobserved, Victim, find, launch};
+use epsiloscope::attack::{
+    AttackConfig, Budget, Goal, NoObserver, Norm, Problem, TargetModel, find, generate_and_judge,
+};
 use epsiloscope::data::{Dataset, Sample};
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment, Scene};
@@ -39,8 +41,8 @@ fn setting() -> (Sample, Arc<Model>, Chosen) {
     (sample, model, chosen)
 }
 
-fn pgd() -> Plan {
-    let mut plan = Plan::new(find("pgd").expect("there is PGD"), EPSILON);
+fn pgd() -> AttackConfig {
+    let mut plan = AttackConfig::new(find("pgd").expect("there is PGD"), EPSILON);
     plan.settings.set("steps", Value::Int(STEPS as i64));
     plan.settings.set("random-start", Value::Bool(false));
     plan
@@ -72,15 +74,16 @@ fn step(criterion: &mut Criterion) {
         budget: Budget::new(Norm::Linf, EPSILON, c * h * w).expect("ε is in range"),
         seed: 0,
         samples: vec![0],
-        crowd: None,
+        training_images: None,
     };
     let plan = pgd();
     let settings = plan.resolved();
     group.throughput(Throughput::Elements(STEPS as u64));
     group.bench_function("pgd", |bencher| {
         bencher.iter(|| {
-            let mut victim = Victim::new(network);
-            let verdict = launch(plan.attack, &settings, &mut victim, &problem, &mut Unobserved);
+            let mut victim = TargetModel::new(network);
+            let verdict =
+                generate_and_judge(plan.attack, &settings, &mut victim, &problem, &mut NoObserver);
             black_box(verdict.expect("the attack runs").success)
         })
     });
@@ -93,7 +96,7 @@ fn attack(criterion: &mut Criterion) {
         Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
     criterion.bench_function("attack/pgd-40", |bencher| {
         bencher.iter(|| {
-            let report = experiment::run(&experiment, &mut Unobserved);
+            let report = experiment::run(&experiment, &mut NoObserver);
             black_box(report.expect("the attack runs").success)
         })
     });
@@ -104,11 +107,11 @@ fn lamps(criterion: &mut Criterion) {
     let model = Model::load("mnist-cnn-at", &chosen.device).expect("the model loads");
     let experiment =
         Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
-    let run = || experiment::run(&experiment, &mut Unobserved).expect("the attack runs");
+    let run = || experiment::run(&experiment, &mut NoObserver).expect("the attack runs");
     let report = run();
     assert!(!report.success, "an attack that reached its goal has little left to ask");
     let scene = Scene { experiment: &experiment, report: &report, row: None };
-    let watch = || experiment::watch(&scene, &mut Unobserved, &mut |_| ()).expect("the lamps");
+    let watch = || experiment::watch(&scene, &mut NoObserver, &mut |_| ()).expect("the lamps");
     assert!(watch() > 0, "something is asked");
     let mut group = criterion.benchmark_group("lamps");
     group.bench_function("attack", |bencher| bencher.iter(|| black_box(run().success)));

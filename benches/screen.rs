@@ -1,7 +1,7 @@
 //! What the person at the keyboard feels, measured on the real program in a pseudo-terminal:
 //! `cargo bench --bench screen`. Figures only; nothing here passes or fails.
 
-use epsiloscope::attack::{Plan, Unobserved, find};
+use epsiloscope::attack::{AttackConfig, NoObserver, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment};
@@ -179,7 +179,7 @@ fn ten_thousand_attacks() {
     let chosen = choose(DeviceChoice::Cpu);
     let model = Model::load("mnist-cnn", &chosen.device).expect("the model loads");
     let data = Dataset::load("mnist").expect("the data set loads");
-    let mut plan = Plan::new(find("pgd").expect("pgd is there"), 0.3);
+    let mut plan = AttackConfig::new(find("pgd").expect("pgd is there"), 0.3);
     plan.settings.set("steps", Value::Int(2));
     for done in 0..=10_000 {
         if done % 2_500 == 0 {
@@ -188,7 +188,7 @@ fn ten_thousand_attacks() {
         let sample = data.sample(done);
         let (model, plan, device) = (model.clone(), plan.clone(), chosen.info.clone());
         let task = Experiment { model, surrogate: None, sample, plan, device };
-        experiment::run(&task, &mut Unobserved).expect("the attack runs");
+        experiment::run(&task, &mut NoObserver).expect("the attack runs");
     }
 }
 

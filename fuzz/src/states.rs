@@ -2,7 +2,7 @@
 
 use super::{files::in_folder, told};
 use burn_tensor::Device;
-use epsiloscope::attack::{Flow, Plan, find};
+use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::{Dataset, sha256};
 use epsiloscope::experiment::{self, Evaluation, EvaluationReport, evaluate};
 use epsiloscope::model::{Card, Model, Weights};
@@ -73,7 +73,7 @@ fn run(
     dataset: &Arc<Dataset>,
     path: &Path,
 ) -> epsiloscope::error::Result<EvaluationReport> {
-    let plan = |id: &str| Plan::new(find(id).expect("an attack"), 0.2);
+    let plan = |id: &str| AttackConfig::new(find(id).expect("an attack"), 0.2);
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation {
         plans: vec![plan("fgsm"), plan("bim")],

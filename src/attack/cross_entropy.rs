@@ -20,13 +20,13 @@ pub fn softmax(row: &[f32]) -> Vec<f64> {
     powers.into_iter().map(|p| p / sum).collect()
 }
 
-/// The probability of `class` and, added to `slope`, its gradient with respect to the logits,
+/// The probability of `class` and, added to `logit_gradient`, its gradient with respect to the logits,
 /// p (1 − p) and −p p_k, without the cancellation in 1 − p.
-pub fn probability(row: &[f32], class: usize, slope: &mut [f64]) -> f64 {
+pub fn probability(row: &[f32], class: usize, logit_gradient: &mut [f64]) -> f64 {
     let p = softmax(row);
     let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
-    for (k, slope) in slope.iter_mut().enumerate() {
-        *slope += p[class] * if k == class { others } else { -p[k] };
+    for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
+        *logit_gradient += p[class] * if k == class { others } else { -p[k] };
     }
     p[class]
 }
@@ -35,13 +35,13 @@ pub fn probability(row: &[f32], class: usize, slope: &mut [f64]) -> f64 {
 pub struct CrossEntropy;
 
 impl Objective for CrossEntropy {
-    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         let class = goal.class();
         let p = softmax(row);
         // p_class − 1 = −Σ of the others, without the cancellation.
         let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
-        for (k, slope) in slope.iter_mut().enumerate() {
-            *slope += goal.sign() * if k == class { -others } else { p[k] };
+        for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
+            *logit_gradient += goal.sign() * if k == class { -others } else { p[k] };
         }
         let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
         let own = f64::from(row[class]);
@@ -61,35 +61,41 @@ impl Objective for CrossEntropy {
 
     /// Logits hundreds apart (defensive distillation) underflow even in `f64`: there the slope is
     /// computed from the logits' differences, relative to the largest other class.
-    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
-        let value = self.evaluate(at, row, goal, slope);
+    fn evaluate_scaled(
+        &self,
+        at: usize,
+        row: &[f32],
+        goal: Goal,
+        logit_gradient: &mut [f64],
+    ) -> (f64, f64) {
+        let value = self.evaluate(at, row, goal, logit_gradient);
         let class = goal.class();
         let own = f64::from(row[class]);
         let next = f64::from(row[best_other(row, class)]);
-        if slope[class].abs() >= RESOLVED || !(own - next).is_finite() {
-            return (value, rescale(slope));
+        if logit_gradient[class].abs() >= RESOLVED || !(own - next).is_finite() {
+            return (value, rescale(logit_gradient));
         }
-        for (k, slope) in slope.iter_mut().enumerate() {
-            *slope = if k == class { 0.0 } else { (f64::from(row[k]) - next).exp() };
+        for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
+            *logit_gradient = if k == class { 0.0 } else { (f64::from(row[k]) - next).exp() };
         }
-        let sum: f64 = slope.iter().sum();
+        let sum: f64 = logit_gradient.iter().sum();
         // log₂ of 1 − p_class, where log Σ exp z is z_class to the last digit.
         let size = (next - own + sum.ln()) / LN_2;
         let exponent = (1e-3_f64.log2() - size).floor();
         let share = goal.sign() * (size + exponent).exp2();
-        slope.iter_mut().for_each(|slope| *slope *= share / sum);
-        slope[class] = -share;
+        logit_gradient.iter_mut().for_each(|logit_gradient| *logit_gradient *= share / sum);
+        logit_gradient[class] = -share;
         (value, exponent)
     }
 
-    fn coarse(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    fn evaluate_f32(&self, _: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         let class = goal.class();
         let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let powers: Vec<f32> = row.iter().map(|z| (z - top).exp()).collect();
         let sum: f32 = powers.iter().sum();
-        for (k, slope) in slope.iter_mut().enumerate() {
+        for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
             let wanted = if k == class { 1.0 } else { 0.0 };
-            *slope += goal.sign() * f64::from(powers[k] / sum - wanted);
+            *logit_gradient += goal.sign() * f64::from(powers[k] / sum - wanted);
         }
         // The usual guard against the logarithm of nothing.
         goal.sign() * -f64::from((powers[class] / sum).max(1e-12).ln())
@@ -98,26 +104,38 @@ impl Objective for CrossEntropy {
 
 /// The probability of a class, which the function chooses by the picture's number in the batch and
 /// its goal.
-pub(super) struct ProbabilityOf<F>(pub F);
+pub(super) struct ClassProbability<F>(pub F);
 
-impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ProbabilityOf<F> {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        probability(row, (self.0)(at, goal), slope)
+impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ClassProbability<F> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
+        probability(row, (self.0)(at, goal), logit_gradient)
     }
 
     /// ∂p/∂z = −p ∂(−ln p)/∂z: p and the other factor may both be out of range of `f64`.
-    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
+    fn evaluate_scaled(
+        &self,
+        at: usize,
+        row: &[f32],
+        goal: Goal,
+        logit_gradient: &mut [f64],
+    ) -> (f64, f64) {
         let class = (self.0)(at, goal);
-        let value = probability(row, class, slope);
-        if slope[class].abs() >= RESOLVED {
-            return (value, rescale(slope));
+        let value = probability(row, class, logit_gradient);
+        if logit_gradient[class].abs() >= RESOLVED {
+            return (value, rescale(logit_gradient));
         }
-        slope.fill(0.0);
-        let (loss, exponent) =
-            CrossEntropy.scaled(at, row, Goal::Untargeted { truth: class }, slope);
+        logit_gradient.fill(0.0);
+        let (loss, exponent) = CrossEntropy.evaluate_scaled(
+            at,
+            row,
+            Goal::Untargeted { truth: class },
+            logit_gradient,
+        );
         let size = -loss / LN_2;
         let whole = size.floor();
-        slope.iter_mut().for_each(|slope| *slope *= -(size - whole).exp2());
+        logit_gradient
+            .iter_mut()
+            .for_each(|logit_gradient| *logit_gradient *= -(size - whole).exp2());
         (value, exponent - whole)
     }
 }
@@ -125,13 +143,16 @@ impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ProbabilityOf<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::objective::{height, margin};
+    use crate::attack::objective::{loss_or_margin, margin};
     use proptest::prelude::*;
 
     /// The objectives whose slope fades with confidence.
     fn fading() -> [(&'static str, Box<dyn Objective>); 2] {
         let falls = |_: usize, goal: Goal| goal.class();
-        [("cross-entropy", Box::new(CrossEntropy)), ("probability", Box::new(ProbabilityOf(falls)))]
+        [
+            ("cross-entropy", Box::new(CrossEntropy)),
+            ("probability", Box::new(ClassProbability(falls))),
+        ]
     }
 
     /// log₂ of each slope's size, and its sign, by formulas that never leave log-space.
@@ -176,23 +197,32 @@ mod tests {
     }
 
     fn check_slopes(row: &[f32], class: usize) -> Result<(), TestCaseError> {
-        for (name, what) in fading() {
+        for (name, objective) in fading() {
             for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
-                let mut slope = vec![0.0; row.len()];
-                let (_, exponent) = what.scaled(0, row, goal, &mut slope);
+                let mut logit_gradient = vec![0.0; row.len()];
+                let (_, exponent) = objective.evaluate_scaled(0, row, goal, &mut logit_gradient);
                 let wanted = reference(name, row, goal);
                 let top = wanted.iter().fold(f64::NEG_INFINITY, |a, (size, _)| a.max(*size));
                 for (k, (size, sign)) in wanted.into_iter().enumerate() {
-                    prop_assert!(slope[k].is_finite() && (slope[k] as f32).is_finite());
+                    prop_assert!(
+                        logit_gradient[k].is_finite() && (logit_gradient[k] as f32).is_finite()
+                    );
                     // What is 2⁻²⁰⁰ of the largest is nothing in `f32`.
                     if size > top - 200.0 {
-                        prop_assert_eq!(slope[k].signum(), sign, "{} {:?} {}", name, row, k);
-                        let found = slope[k].abs().log2() - exponent;
+                        prop_assert_eq!(
+                            logit_gradient[k].signum(),
+                            sign,
+                            "{} {:?} {}",
+                            name,
+                            row,
+                            k
+                        );
+                        let found = logit_gradient[k].abs().log2() - exponent;
                         let near = (found - size).abs() < 1e-6 * (1.0 + size.abs() / 1e4);
                         prop_assert!(near, "{} {:?} {}: 2^{} for 2^{}", name, row, k, found, size);
                     }
                 }
-                let largest = slope.iter().fold(0.0_f64, |a, s| a.max(s.abs()));
+                let largest = logit_gradient.iter().fold(0.0_f64, |a, s| a.max(s.abs()));
                 prop_assert!((1e-12..=2.0).contains(&largest), "{} {:?} {}", name, row, largest);
             }
         }
@@ -212,7 +242,7 @@ mod tests {
         let at = |gap: f32, goal: Goal| {
             let row = [gap, 0.0];
             let loss = CrossEntropy.evaluate(0, &row, goal, &mut [0.0; 2]) as f32;
-            height(loss, margin(&row, goal))
+            loss_or_margin(loss, margin(&row, goal))
         };
         let gaps = [1e5_f32, 1e3, 746.0, 300.0, 104.0, 90.0, 20.0, 1.0, -1.0, -100.0, -1e5];
         let (away, towards) = (Goal::Untargeted { truth: 0 }, Goal::Targeted { target: 1 });
@@ -228,9 +258,9 @@ mod tests {
             class in 0_usize..2,
         ) {
             for goal in [Goal::Untargeted { truth: class }, Goal::Targeted { target: class }] {
-                let mut slope = vec![0.0; row.len()];
-                CrossEntropy.evaluate(0, &row, goal, &mut slope);
-                prop_assert!(slope.iter().sum::<f64>().abs() < 1e-12);
+                let mut logit_gradient = vec![0.0; row.len()];
+                CrossEntropy.evaluate(0, &row, goal, &mut logit_gradient);
+                prop_assert!(logit_gradient.iter().sum::<f64>().abs() < 1e-12);
                 for k in 0..row.len() {
                     let at = |by: f32| {
                         let mut moved = row.clone();
@@ -239,7 +269,7 @@ mod tests {
                         (CrossEntropy.evaluate(0, &moved, goal, &mut vec![0.0; row.len()]), step)
                     };
                     let ((up, a), (down, b)) = (at(1e-2), at(-1e-2));
-                    prop_assert!(((up - down) / (a - b) - slope[k]).abs() < 1e-3);
+                    prop_assert!(((up - down) / (a - b) - logit_gradient[k]).abs() < 1e-3);
                 }
             }
         }
@@ -248,20 +278,21 @@ mod tests {
     #[test]
     fn a_confident_answer_still_has_a_gradient_and_a_loss() {
         let row = [60.0, 0.0, 1.0];
-        let mut slope = vec![0.0; 3];
-        let loss = CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut slope);
+        let mut logit_gradient = vec![0.0; 3];
+        let loss =
+            CrossEntropy.evaluate(0, &row, Goal::Untargeted { truth: 0 }, &mut logit_gradient);
         let expected = (-60.0_f64).exp() + (-59.0_f64).exp();
         assert!((loss / expected - 1.0).abs() < 1e-9, "{loss}");
-        assert!((slope[0] / -expected - 1.0).abs() < 1e-9, "{}", slope[0]);
+        assert!((logit_gradient[0] / -expected - 1.0).abs() < 1e-9, "{}", logit_gradient[0]);
     }
 
     #[test]
     fn in_single_precision_a_confident_answer_has_no_gradient() {
         let goal = Goal::Untargeted { truth: 0 };
         let at = |row: &[f32]| {
-            let mut slope = vec![0.0; row.len()];
-            CrossEntropy.coarse(0, row, goal, &mut slope);
-            slope
+            let mut logit_gradient = vec![0.0; row.len()];
+            CrossEntropy.evaluate_f32(0, row, goal, &mut logit_gradient);
+            logit_gradient
         };
         assert_eq!(at(&[200.0, 0.0, 1.0]), [0.0; 3]);
         let (mut exact, row) = (vec![0.0; 3], [2.0, 0.0, 1.0]);
@@ -272,18 +303,18 @@ mod tests {
     #[test]
     fn a_probability_s_slope_is_that_of_differences_even_where_it_is_flat() {
         let at = |row: &[f32]| {
-            let mut slope = vec![0.0; row.len()];
-            (probability(row, 1, &mut slope), slope)
+            let mut logit_gradient = vec![0.0; row.len()];
+            (probability(row, 1, &mut logit_gradient), logit_gradient)
         };
         let row = [0.3_f32, 1.25, -0.5];
-        let (p, slope) = at(&row);
+        let (p, logit_gradient) = at(&row);
         for k in 0..3 {
             let mut up = row;
             up[k] += 1.0 / 1024.0;
-            assert!(((at(&up).0 - p) * 1024.0 - slope[k]).abs() < 1e-3);
+            assert!(((at(&up).0 - p) * 1024.0 - logit_gradient[k]).abs() < 1e-3);
         }
-        let (p, slope) = at(&[0.0, 60.0, 1.0]);
+        let (p, logit_gradient) = at(&[0.0, 60.0, 1.0]);
         let rest = (-60.0_f64).exp() + (-59.0_f64).exp();
-        assert!(p == 1.0 && (slope[1] / rest - 1.0).abs() < 1e-9, "{slope:?}");
+        assert!(p == 1.0 && (logit_gradient[1] / rest - 1.0).abs() < 1e-9, "{logit_gradient:?}");
     }
 }

@@ -49,7 +49,7 @@ impl Goal {
 /// What the user asks for; becomes a [`Goal`] once the clean logits are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Aim {
+pub enum TargetChoice {
     /// Any wrong answer.
     #[default]
     Untargeted,
@@ -64,7 +64,7 @@ pub enum Aim {
     Next,
 }
 
-impl Aim {
+impl TargetChoice {
     /// Whether pictures of class `truth` are what is aimed at already: there is nothing to attack.
     pub fn is_at(self, truth: usize) -> bool {
         self == Self::Class(truth)
@@ -135,13 +135,13 @@ mod tests {
     #[test]
     fn aims_become_goals() {
         let logits = [3.0, -1.0, 2.0, -7.0];
-        let goal = |aim: Aim| aim.goal(0, &logits);
-        assert_eq!(goal(Aim::Untargeted), Ok(Goal::Untargeted { truth: 0 }));
-        assert_eq!(goal(Aim::SecondMostLikely), Ok(Goal::Targeted { target: 2 }));
-        assert_eq!(goal(Aim::LeastLikely), Ok(Goal::Targeted { target: 3 }));
-        assert_eq!(goal(Aim::Next), Ok(Goal::Targeted { target: 1 }));
-        assert_eq!(Aim::Next.goal(3, &logits), Ok(Goal::Targeted { target: 0 }));
-        assert!(goal(Aim::Class(0)).is_err() && goal(Aim::Class(4)).is_err());
+        let goal = |target: TargetChoice| target.goal(0, &logits);
+        assert_eq!(goal(TargetChoice::Untargeted), Ok(Goal::Untargeted { truth: 0 }));
+        assert_eq!(goal(TargetChoice::SecondMostLikely), Ok(Goal::Targeted { target: 2 }));
+        assert_eq!(goal(TargetChoice::LeastLikely), Ok(Goal::Targeted { target: 3 }));
+        assert_eq!(goal(TargetChoice::Next), Ok(Goal::Targeted { target: 1 }));
+        assert_eq!(TargetChoice::Next.goal(3, &logits), Ok(Goal::Targeted { target: 0 }));
+        assert!(goal(TargetChoice::Class(0)).is_err() && goal(TargetChoice::Class(4)).is_err());
         assert!(
             Goal::Targeted { target: 2 }.reached(2) && !Goal::Untargeted { truth: 2 }.reached(2)
         );

@@ -2,14 +2,16 @@
 //!
 //! Everything that makes the classic mistakes possible is a type here: pixels are in 0..1 and the
 //! model normalises; losses work on logits and bring their own exact gradient ([`Objective`]); what
-//! an attack may see is its oracle's type ([`Decision`], [`Score`], [`Gradient`]); the budget and the
+//! an attack may see is its oracle's type ([`DecisionOracle`], [`ScoreOracle`], [`GradientOracle`]); the budget and the
 //! goal each exist once; and no attack is believed: [`judge`] looks again.
 
-mod budgets;
+mod context;
 mod cross_entropy;
+mod default_epsilons;
 mod dlr;
 mod goal;
-mod gradients;
+mod gradient_stats;
+mod image_batch;
 mod judge;
 mod l1;
 mod methods;
@@ -20,20 +22,18 @@ mod observer;
 mod oracle;
 mod problem;
 mod registry;
-mod rows;
-mod trial;
 
-pub use budgets::{largest, parse_epsilon, suggested};
 pub use cross_entropy::{CrossEntropy, softmax};
-pub use dlr::{Dlr, DlrBy};
-pub use goal::{Aim, Goal};
-pub use gradients::GradientCount;
-pub use judge::{Verdict, attempt, judge, launch};
+pub use default_epsilons::{default_epsilon, largest_epsilon, parse_epsilon};
+pub use dlr::{Dlr, DlrTowards};
+pub use goal::{Goal, TargetChoice};
+pub use gradient_stats::GradientStats;
+pub use image_batch::ImageBatch;
+pub use judge::{JudgedOutput, generate, generate_and_judge, judge};
 pub use norm::{Budget, Norm};
 pub use note::Note;
-pub use objective::{Margin, NON_FINITE, Objective, REJECTED, Scores, best_other, margin};
-pub use observer::{Flow, Halt, Images, Observer, Stage, Step, Unobserved};
-pub use oracle::{Decision, Gradient, Score, Slope, Victim};
-pub use problem::{Attempt, Crowd, Plan, Problem};
-pub use registry::{ATTACKS, AttackSpec, Extent, Knowledge, Run, find};
-pub use rows::Rows;
+pub use objective::{Logits, Margin, NON_FINITE, Objective, REJECTED, best_other, margin};
+pub use observer::{AttackStage, Flow, Images, NoObserver, Observer, StepEvent, StopWhen};
+pub use oracle::{DecisionOracle, GradientOracle, LossGradient, ScoreOracle, TargetModel};
+pub use problem::{AttackConfig, AttackOutput, Problem, TrainingImages};
+pub use registry::{ATTACKS, Algorithm, AttackSpec, Bound, Knowledge, find};

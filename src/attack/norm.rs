@@ -3,7 +3,7 @@
 //! All tensors are `[N, C, H, W]` perturbations δ or gradients; each picture is treated on its own,
 //! so a batch of 1 and a batch of N give the same answer.
 
-use crate::attack::rows::Rows;
+use crate::attack::image_batch::ImageBatch;
 use crate::error::{Error, Result};
 use burn_tensor::Tensor;
 use serde::Serialize;
@@ -65,7 +65,7 @@ impl Norm {
     }
 
     /// The largest distance between two pictures of this many values in 0..1.
-    pub fn widest(self, values: usize) -> f64 {
+    pub fn largest_distance(self, values: usize) -> f64 {
         match self {
             Self::Linf => 1.0,
             Self::L2 => (values as f64).sqrt(),
@@ -103,7 +103,7 @@ impl Budget {
     /// # Errors
     /// Usage, when ε is not a number, negative, or larger than the largest distance in the box.
     pub fn new(norm: Norm, epsilon: f64, values: usize) -> Result<Self> {
-        let largest = norm.widest(values);
+        let largest = norm.largest_distance(values);
         if !epsilon.is_finite() || !(0.0..=largest).contains(&epsilon) {
             return Err(Error::usage(
                 format!("ε = {epsilon} is out of range for {norm}"),
@@ -161,9 +161,9 @@ impl Budget {
 
 /// Does something to each picture's values on the host.
 fn on_rows(values: &Tensor<4>, each: impl Fn(&mut [f32])) -> Result<Tensor<4>> {
-    let mut rows = Rows::read(values)?;
+    let mut rows = ImageBatch::from_tensor(values)?;
     (0..rows.len()).for_each(|i| each(rows.row_mut(i)));
-    Ok(rows.tensor(&values.device()))
+    Ok(rows.to_tensor(&values.device()))
 }
 
 /// The Euclidean projection onto the L1 ball (Duchi et al. 2008): every value shrinks by the same

@@ -9,7 +9,7 @@ use crate::model::{finite, largest};
 
 /// The logits of N pictures over K classes, on the host, row by row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
+pub struct Logits {
     values: Vec<f32>,
     classes: usize,
     /// Which pictures were refused; empty where none can be.
@@ -23,7 +23,7 @@ pub const REJECTED: usize = usize::MAX;
 /// number): no class, and never the right one.
 pub const NON_FINITE: usize = usize::MAX - 1;
 
-impl Scores {
+impl Logits {
     /// Takes N·K logits.
     pub fn new(values: Vec<f32>, classes: usize) -> Self {
         Self { values, classes, rejected: Vec::new() }
@@ -72,23 +72,23 @@ impl Scores {
         self.rows().zip(goals).map(|(row, goal)| margin(row, *goal)).collect()
     }
 
-    /// The value of `what` for each picture, without its gradient.
-    pub fn losses(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f32> {
-        self.exact_losses(goals, what).map(|loss| loss as f32).collect()
+    /// The value of `objective` for each picture, without its gradient.
+    pub fn losses(&self, goals: &[Goal], objective: &dyn Objective) -> Vec<f32> {
+        self.exact_losses(goals, objective).map(|loss| loss as f32).collect()
     }
 
-    /// The value of `what` for each picture, or where that underflows to 0 the negated margin: for
+    /// The value of `objective` for each picture, or where that underflows to 0 the negated margin: for
     /// those who compare or take differences.
-    pub fn heights(&self, goals: &[Goal], what: &dyn Objective) -> Vec<f64> {
+    pub fn losses_or_margins(&self, goals: &[Goal], objective: &dyn Objective) -> Vec<f64> {
         let margins = self.margins(goals);
-        let losses = self.exact_losses(goals, what);
-        losses.zip(margins).map(|(loss, margin)| height(loss, f64::from(margin))).collect()
+        let losses = self.exact_losses(goals, objective);
+        losses.zip(margins).map(|(loss, margin)| loss_or_margin(loss, f64::from(margin))).collect()
     }
 
-    fn exact_losses(&self, goals: &[Goal], what: &dyn Objective) -> impl Iterator<Item = f64> {
-        let mut slope = vec![0.0; self.classes];
+    fn exact_losses(&self, goals: &[Goal], objective: &dyn Objective) -> impl Iterator<Item = f64> {
+        let mut logit_gradient = vec![0.0; self.classes];
         let rows = self.rows().zip(goals).enumerate();
-        rows.map(move |(at, (row, goal))| what.evaluate(at, row, *goal, &mut slope))
+        rows.map(move |(at, (row, goal))| objective.evaluate(at, row, *goal, &mut logit_gradient))
     }
 
     /// The answer to each picture: the class of the largest logit, the first of equals, or
@@ -122,29 +122,35 @@ pub fn margin(row: &[f32], goal: Goal) -> f32 {
 
 /// A loss that an attack climbs.
 pub trait Objective: Sync {
-    /// The value for one picture's logits, and its gradient with respect to them added to `slope`
+    /// The value for one picture's logits, and its gradient with respect to them added to `logit_gradient`
     /// (K values, zero at first). Climbing it brings the goal nearer. `at` is the picture's number
     /// in the batch that was asked about, for objectives with constants of each picture's own.
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64;
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64;
 
     /// The same with the slope multiplied by 2ᵉ, which keeps that of a confident picture from
-    /// underflowing on its way back through the network; gives the value and e. `slope` holds K zeros
+    /// underflowing on its way back through the network; gives the value and e. `logit_gradient` holds K zeros
     /// at first. e is 0 nearly always.
-    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
-        let value = self.evaluate(at, row, goal, slope);
-        (value, rescale(slope))
+    fn evaluate_scaled(
+        &self,
+        at: usize,
+        row: &[f32],
+        goal: Goal,
+        logit_gradient: &mut [f64],
+    ) -> (f64, f64) {
+        let value = self.evaluate(at, row, goal, logit_gradient);
+        (value, rescale(logit_gradient))
     }
 
     /// The same as a framework computes it in single precision, softmax first: where it is flat
     /// there, so is this. What defences that mask gradients live on.
-    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.evaluate(at, row, goal, slope)
+    fn evaluate_f32(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
+        self.evaluate(at, row, goal, logit_gradient)
     }
 }
 
 impl<F: Fn(usize, &[f32], Goal, &mut [f64]) -> f64 + Sync> Objective for F {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self(at, row, goal, slope)
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
+        self(at, row, goal, logit_gradient)
     }
 }
 
@@ -159,14 +165,14 @@ pub fn times_power_of_two(x: f64, e: f64) -> f64 {
 
 /// Brings a slope whose largest entry is below 1e-12 to about 1e-3, by a power of two; gives its
 /// exponent.
-pub(super) fn rescale(slope: &mut [f64]) -> f64 {
-    let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+pub(super) fn rescale(logit_gradient: &mut [f64]) -> f64 {
+    let top = logit_gradient.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
     if top == 0.0 || top >= 1e-12 {
         return 0.0;
     }
     // Two logarithms: the quotient 1e-3 / top overflows where top is subnormal.
     let exponent = (1e-3_f64.log2() - top.log2()).floor();
-    slope.iter_mut().for_each(|s| *s = times_power_of_two(*s, exponent));
+    logit_gradient.iter_mut().for_each(|s| *s = times_power_of_two(*s, exponent));
     exponent
 }
 
@@ -174,7 +180,7 @@ pub(super) fn rescale(slope: &mut [f64]) -> f64 {
 /// confident picture's cross-entropy underflows to 0 (at a margin of 104 in `f32`, of 746 in `f64`);
 /// its margin still tells which of two points is better. The order is right across the two: an
 /// untargeted loss is 0 only where the margin is positive, one towards a target only where it is not.
-pub fn height<T: Default + PartialEq + std::ops::Neg<Output = T>>(loss: T, margin: T) -> T {
+pub fn loss_or_margin<T: Default + PartialEq + std::ops::Neg<Output = T>>(loss: T, margin: T) -> T {
     match loss == T::default() {
         true => -margin,
         false => loss,
@@ -186,11 +192,11 @@ pub fn height<T: Default + PartialEq + std::ops::Neg<Output = T>>(loss: T, margi
 pub struct Margin;
 
 impl Objective for Margin {
-    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         let class = goal.class();
         let other = best_other(row, class);
-        slope[class] -= goal.sign();
-        slope[other] += goal.sign();
+        logit_gradient[class] -= goal.sign();
+        logit_gradient[other] += goal.sign();
         -f64::from(margin(row, goal))
     }
 }
@@ -202,19 +208,25 @@ pub fn best_other(row: &[f32], class: usize) -> usize {
 }
 
 /// A loss that is asked by other numbers than its own: the second says what they stand for.
-pub(super) struct Numbered<'a, F>(pub &'a dyn Objective, pub F);
+pub(super) struct Reindexed<'a, F>(pub &'a dyn Objective, pub F);
 
-impl<F: Fn(usize) -> usize + Sync> Objective for Numbered<'_, F> {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.evaluate((self.1)(at), row, goal, slope)
+impl<F: Fn(usize) -> usize + Sync> Objective for Reindexed<'_, F> {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
+        self.0.evaluate((self.1)(at), row, goal, logit_gradient)
     }
 
-    fn scaled(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> (f64, f64) {
-        self.0.scaled((self.1)(at), row, goal, slope)
+    fn evaluate_scaled(
+        &self,
+        at: usize,
+        row: &[f32],
+        goal: Goal,
+        logit_gradient: &mut [f64],
+    ) -> (f64, f64) {
+        self.0.evaluate_scaled((self.1)(at), row, goal, logit_gradient)
     }
 
-    fn coarse(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
-        self.0.coarse((self.1)(at), row, goal, slope)
+    fn evaluate_f32(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
+        self.0.evaluate_f32((self.1)(at), row, goal, logit_gradient)
     }
 }
 
@@ -226,10 +238,10 @@ mod tests {
     fn an_answer_that_is_no_number_is_no_class() {
         let row = |bad: f32| [1.0, bad, 3.0];
         let rows = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 2.0].map(row);
-        let scores = Scores::new(rows.concat(), 3);
-        assert_eq!(scores.labels(), [NON_FINITE, NON_FINITE, NON_FINITE, 2]);
-        assert_eq!(scores.non_finite(), 3);
-        let refused = scores.rejecting(vec![true, false, false, true]);
+        let logits = Logits::new(rows.concat(), 3);
+        assert_eq!(logits.labels(), [NON_FINITE, NON_FINITE, NON_FINITE, 2]);
+        assert_eq!(logits.non_finite(), 3);
+        let refused = logits.rejecting(vec![true, false, false, true]);
         assert_eq!(refused.labels(), [REJECTED, NON_FINITE, NON_FINITE, REJECTED]);
         assert!(Goal::Untargeted { truth: 2 }.reached(NON_FINITE), "it is not the right answer");
         assert!(!Goal::Targeted { target: 1 }.reached(NON_FINITE));

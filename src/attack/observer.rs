@@ -2,8 +2,8 @@
 //! feeds the live view, the trajectory, progress bars and cancellation.
 
 use crate::attack::goal::Goal;
-use crate::attack::objective::Scores;
-use crate::attack::rows::Rows;
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::objective::Logits;
 use crate::error::Result;
 use burn_tensor::Tensor;
 
@@ -22,7 +22,7 @@ pub enum Images<'a> {
     /// On the device, `[N, C, H, W]`.
     Tensor(&'a Tensor<4>),
     /// On the host.
-    Rows(&'a Rows),
+    ImageBatch(&'a ImageBatch),
 }
 
 impl Images<'_> {
@@ -34,23 +34,23 @@ impl Images<'_> {
         match self {
             Self::Tensor(images) => {
                 let first = Tensor::clone(images).slice(0..1);
-                Ok(Rows::read(&first)?.row(0).to_vec())
+                Ok(ImageBatch::from_tensor(&first)?.row(0).to_vec())
             }
-            Self::Rows(rows) => Ok(rows.row(0).to_vec()),
+            Self::ImageBatch(rows) => Ok(rows.row(0).to_vec()),
         }
     }
 }
 
 /// Which part of an attack of several parts is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
+pub struct AttackStage {
     /// The names of all of them, in order: `apgd-ce`, `apgd-t`, …
     pub all: &'static [&'static str],
     /// The number of this one, from 0.
     pub number: usize,
 }
 
-impl Stage {
+impl AttackStage {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.all.get(self.number).copied().unwrap_or_default()
@@ -59,9 +59,9 @@ impl Stage {
 
 /// One iteration of an attack on those pictures of its problem that are still worked on.
 #[derive(Clone, Copy)]
-pub struct Step<'a> {
+pub struct StepEvent<'a> {
     /// Which pictures of the problem the lists speak of, `[N]`.
-    pub open: &'a [usize],
+    pub active: &'a [usize],
     /// Their goals, `[N]`.
     pub goals: &'a [Goal],
     /// Which restart, from 0.
@@ -78,7 +78,7 @@ pub struct Step<'a> {
     /// where the attack sees labels only.
     pub margin: &'a [f32],
     /// The logits of each picture, `[N, K]`; none where the attack sees labels only.
-    pub scores: Option<&'a Scores>,
+    pub logits: Option<&'a Logits>,
     /// The answer for each picture, `[N]`.
     pub labels: &'a [usize],
     /// The step size in use, in pixel units; 0 where there is none.
@@ -88,7 +88,7 @@ pub struct Step<'a> {
     /// How often the model was asked about the first of them so far.
     pub queries: u64,
     /// Which part is running, for an attack of several.
-    pub stage: Option<Stage>,
+    pub stage: Option<AttackStage>,
     /// An event of the attack's own at this iteration: a halved step, a new constant, a window.
     pub mark: Option<&'a str>,
 }
@@ -96,38 +96,38 @@ pub struct Step<'a> {
 /// Somebody who watches an attack.
 pub trait Observer {
     /// Called once an iteration; the answer may stop the attack.
-    fn step(&mut self, step: &Step<'_>) -> Flow;
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow;
 
     /// Called between pieces of work inside an iteration; the answer may stop the attack.
-    fn pulse(&mut self) -> Flow {
+    fn poll(&mut self) -> Flow {
         Flow::Continue
     }
 }
 
 /// Watches nothing and never stops.
-pub struct Unobserved;
+pub struct NoObserver;
 
-impl Observer for Unobserved {
-    fn step(&mut self, _: &Step<'_>) -> Flow {
+impl Observer for NoObserver {
+    fn step(&mut self, _: &StepEvent<'_>) -> Flow {
         Flow::Continue
     }
 }
 
 /// Shows nothing and stops when the question is answered with [`Flow::Stop`].
-pub struct Halt<F>(pub F);
+pub struct StopWhen<F>(pub F);
 
-impl<F: FnMut() -> Flow> Observer for Halt<F> {
-    fn step(&mut self, _: &Step<'_>) -> Flow {
+impl<F: FnMut() -> Flow> Observer for StopWhen<F> {
+    fn step(&mut self, _: &StepEvent<'_>) -> Flow {
         (self.0)()
     }
 
-    fn pulse(&mut self) -> Flow {
+    fn poll(&mut self) -> Flow {
         (self.0)()
     }
 }
 
-impl<F: FnMut(&Step<'_>) -> Flow> Observer for F {
-    fn step(&mut self, step: &Step<'_>) -> Flow {
+impl<F: FnMut(&StepEvent<'_>) -> Flow> Observer for F {
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow {
         self(step)
     }
 }

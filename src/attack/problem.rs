@@ -1,11 +1,11 @@
 //! What an attack is given and what it hands back.
 
-use crate::attack::goal::{Aim, Goal};
-use crate::attack::gradients::GradientCount;
+use crate::attack::goal::{Goal, TargetChoice};
+use crate::attack::gradient_stats::GradientStats;
 use crate::attack::methods::autoattack;
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::note::Note;
-use crate::attack::registry::{AttackSpec, Extent, Knowledge, find};
+use crate::attack::registry::{AttackSpec, Bound, Knowledge, find};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
@@ -27,12 +27,12 @@ pub struct Problem {
     pub samples: Vec<u64>,
     /// The pictures that an attack on everything at once learns from; none where it is to learn
     /// from the attacked pictures themselves.
-    pub crowd: Option<Arc<Crowd>>,
+    pub training_images: Option<Arc<TrainingImages>>,
 }
 
 /// Pictures that a universal attack learns from.
 #[derive(Clone, Debug)]
-pub struct Crowd {
+pub struct TrainingImages {
     /// The pictures, `[M, C, H, W]`, in 0..1.
     pub images: Tensor<4>,
     /// Their true classes, M of them.
@@ -50,12 +50,12 @@ impl Problem {
         self.goals.is_empty()
     }
 
-    /// The same problem for the pictures numbered `open` only.
-    pub(super) fn select(&self, open: &[usize]) -> Self {
+    /// The same problem for the pictures numbered `active` only.
+    pub(super) fn select(&self, active: &[usize]) -> Self {
         Self {
-            images: self.images.clone().select(0, indices(open, &self.images)),
-            goals: open.iter().map(|i| self.goals[*i]).collect(),
-            samples: open.iter().map(|i| self.samples[*i]).collect(),
+            images: self.images.clone().select(0, indices(active, &self.images)),
+            goals: active.iter().map(|i| self.goals[*i]).collect(),
+            samples: active.iter().map(|i| self.samples[*i]).collect(),
             ..self.clone()
         }
     }
@@ -69,32 +69,32 @@ impl Problem {
 
 /// What an attack claims to have found. It is never believed: see [`crate::attack::judge`].
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub struct AttackOutput {
     /// The pictures, `[N, C, H, W]`.
     pub images: Tensor<4>,
     /// How often the model was asked about each picture (a gradient's forward pass counts too);
     /// N of them.
     pub queries: Vec<u64>,
     /// What the attack saw of each picture's gradients; N of them.
-    pub gradients: Vec<GradientCount>,
+    pub gradient_stats: Vec<GradientStats>,
     /// What else is worth telling: a fooling rate, a flag.
     pub notes: Vec<Note>,
     /// For an attack of several stages, which one broke each picture; else empty.
     pub stages: Vec<Option<&'static str>>,
 }
 
-impl Attempt {
+impl AttackOutput {
     /// Pictures and how often each was asked about.
     pub fn new(images: Tensor<4>, queries: Vec<u64>) -> Self {
-        let gradients = vec![GradientCount::default(); queries.len()];
-        Self { images, queries, gradients, notes: Vec::new(), stages: Vec::new() }
+        let gradient_stats = vec![GradientStats::default(); queries.len()];
+        Self { images, queries, gradient_stats, notes: Vec::new(), stages: Vec::new() }
     }
 }
 
 /// Numbers of pictures, where the pictures are.
-pub(super) fn indices(open: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
-    let numbers: Vec<i32> = open.iter().map(|i| *i as i32).collect();
-    Tensor::from_data(TensorData::new(numbers, [open.len()]), &like.device())
+pub(super) fn indices(active: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
+    let numbers: Vec<i32> = active.iter().map(|i| *i as i32).collect();
+    Tensor::from_data(TensorData::new(numbers, [active.len()]), &like.device())
 }
 
 /// For each picture of `[N, C, H, W]`: `other`'s where `mask` is true, else that of `images`.
@@ -113,7 +113,7 @@ pub(super) fn choose(images: Tensor<4>, other: Tensor<4>, mask: &[bool]) -> Tens
 
 /// An attack with its settings: everything that is needed to run it again.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct AttackConfig {
     /// Which attack.
     pub attack: &'static AttackSpec,
     /// In which norm.
@@ -123,12 +123,12 @@ pub struct Plan {
     /// The attack's parameters.
     pub settings: Settings,
     /// What is aimed at.
-    pub aim: Aim,
+    pub target: TargetChoice,
     /// The seed of all randomness.
     pub seed: u64,
 }
 
-impl Plan {
+impl AttackConfig {
     /// The attack at its defaults.
     pub fn new(attack: &'static AttackSpec, epsilon: f64) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Plan {
             norm: attack.norms[0],
             epsilon,
             settings: Settings::defaults(attack.params),
-            aim: Default::default(),
+            target: Default::default(),
             seed: 0,
         }
     }
@@ -171,10 +171,12 @@ impl Plan {
     /// bounded by its own parameters, and where it searches for the least perturbation and no
     /// distance is too far.
     pub fn threshold(&self, values: usize) -> Option<f64> {
-        match self.attack.extent {
-            Extent::Budget => Some(self.epsilon),
-            Extent::Least => Some(self.epsilon).filter(|e| *e < self.norm.widest(values)),
-            Extent::Own => None,
+        match self.attack.bound {
+            Bound::FixedEpsilon => Some(self.epsilon),
+            Bound::MinimumNorm => {
+                Some(self.epsilon).filter(|e| *e < self.norm.largest_distance(values))
+            }
+            Bound::Own => None,
         }
     }
 
@@ -182,14 +184,14 @@ impl Plan {
     pub fn takes_one_step(&self) -> bool {
         let many = ["steps", "restarts", "repeats", "queries", "iterations"];
         let settings = self.resolved();
-        let budgeted = self.attack.extent == Extent::Budget;
+        let budgeted = self.attack.bound == Bound::FixedEpsilon;
         let gradient = self.attack.knowledge() == Knowledge::Gradient;
         budgeted && gradient && many.iter().all(|id| settings.int(id, 1) <= 1)
     }
 
     /// The same plan with no ε to keep to, for pictures of this many values.
     pub fn boundless(self, values: usize) -> Self {
-        Self { epsilon: self.norm.widest(values), ..self }
+        Self { epsilon: self.norm.largest_distance(values), ..self }
     }
 
     /// Checks that norm and aim are among what the attack can do.
@@ -205,7 +207,7 @@ impl Plan {
                 format!("give {}", can.join(" or ")),
             ));
         }
-        match self.aim == Aim::Untargeted || self.attack.targeted {
+        match self.target == TargetChoice::Untargeted || self.attack.targeted {
             true => Ok(()),
             false => Err(Error::usage(
                 format!("'{}' cannot aim at a class", self.attack.id),

@@ -2,14 +2,15 @@
 //! tests are made from these rows.
 
 use crate::attack::methods::{
-    apgd, autoattack, bandits, baselines, boundary, colour, cw, ddn, deepfool, ead, estimate, fab,
-    fading, fmn, geoda, hopskipjump, jsma, newtonfool, onepixel, patch, pgd, sigma_zero, signopt,
-    simba, single, sparsefool, spatial, spatial_gradient, square, stadv, transfer, uap,
+    apgd, autoattack, bandits, baselines, boundary, colour, cw, ddn, deepfool, ead, fab, fgsm,
+    finite_differences, fmn, geoda, hopskipjump, interpolation, jsma, mi_fgsm, newtonfool,
+    onepixel, patch, pgd, sigma_zero, signopt, simba, sparsefool, spatial, spatial_gradient,
+    square, stadv, uap,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::{Decision, Gradient, Score};
-use crate::attack::problem::{Attempt, Problem};
+use crate::attack::oracle::{DecisionOracle, GradientOracle, ScoreOracle};
+use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::{Error, Result};
 use crate::parameter::{Param, Settings};
 use serde::Serialize;
@@ -38,26 +39,32 @@ impl fmt::Display for Knowledge {
 }
 
 /// How a family of attacks runs. The signature decides what it can see: an attack that is handed a
-/// [`Decision`] oracle *cannot* look at logits or gradients.
+/// [`DecisionOracle`] oracle *cannot* look at logits or gradients.
 #[derive(Clone, Copy)]
-pub enum Run {
+pub enum Algorithm {
     /// Sees labels only.
-    Decision(fn(&mut dyn Decision, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+    Decision(
+        fn(&mut dyn DecisionOracle, &Problem, &Settings, &mut dyn Observer) -> Result<AttackOutput>,
+    ),
     /// Sees logits.
-    Score(fn(&mut dyn Score, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+    Score(fn(&mut dyn ScoreOracle, &Problem, &Settings, &mut dyn Observer) -> Result<AttackOutput>),
     /// Sees gradients.
-    Gradient(fn(&mut dyn Gradient, &Problem, &Settings, &mut dyn Observer) -> Result<Attempt>),
+    Gradient(
+        fn(&mut dyn GradientOracle, &Problem, &Settings, &mut dyn Observer) -> Result<AttackOutput>,
+    ),
 }
 
 /// What bounds an attack's perturbation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Extent {
+pub enum Bound {
     /// The ε-ball: the attack uses it up, and succeeds where it reaches its goal inside.
-    Budget,
+    #[serde(rename = "budget")]
+    FixedEpsilon,
     /// Nothing: the attack looks for the least perturbation that reaches its goal, and succeeds at
     /// ε where that is no larger. Where it finds none it returns the original.
-    Least,
+    #[serde(rename = "least")]
+    MinimumNorm,
     /// Its own parameters (an angle, a patch's size): its pictures are not in any ε-ball, and it
     /// succeeds where it reaches its goal.
     Own,
@@ -74,14 +81,14 @@ pub struct AttackSpec {
     /// The norms it works in; the first is the default.
     pub norms: &'static [Norm],
     /// What bounds its perturbation.
-    pub extent: Extent,
+    pub bound: Bound,
     /// Whether it can aim at a chosen class.
     pub targeted: bool,
     /// Whether it draws random numbers at its defaults, so that another seed gives another result.
     pub random: bool,
-    /// Whether it learns from many pictures at once ([`Problem::crowd`]), so that one picture's
+    /// Whether it learns from many pictures at once ([`Problem::training_images`]), so that one picture's
     /// result depends on the others.
-    pub crowd: bool,
+    pub universal: bool,
     /// Its parameters.
     pub params: &'static [Param],
     /// One line: what it does.
@@ -91,16 +98,16 @@ pub struct AttackSpec {
     /// Where it comes from.
     pub paper: &'static str,
     /// The algorithm.
-    pub run: Run,
+    pub run: Algorithm,
 }
 
 impl AttackSpec {
     /// What it may know of its victim.
     pub fn knowledge(&self) -> Knowledge {
         match self.run {
-            Run::Decision(_) => Knowledge::Decision,
-            Run::Score(_) => Knowledge::Score,
-            Run::Gradient(_) => Knowledge::Gradient,
+            Algorithm::Decision(_) => Knowledge::Decision,
+            Algorithm::Score(_) => Knowledge::Score,
+            Algorithm::Gradient(_) => Knowledge::Gradient,
         }
     }
 }
@@ -119,22 +126,22 @@ impl PartialEq for AttackSpec {
 
 /// Every attack, in the order of menus.
 pub static ATTACKS: &[AttackSpec] = &[
-    single::FGSM,
-    single::R_FGSM,
-    single::FAST,
+    fgsm::FGSM,
+    fgsm::R_FGSM,
+    fgsm::FAST,
     pgd::BIM,
     pgd::PGD,
     pgd::EOT_PGD,
-    transfer::MI,
+    mi_fgsm::MI,
     apgd::CE,
     apgd::DLR,
     apgd::TARGETS,
-    transfer::NI,
-    transfer::SI_NI,
-    transfer::DI,
-    transfer::TI,
-    transfer::VMI,
-    transfer::VNI,
+    mi_fgsm::NI,
+    mi_fgsm::SI_NI,
+    mi_fgsm::DI,
+    mi_fgsm::TI,
+    mi_fgsm::VMI,
+    mi_fgsm::VNI,
     autoattack::AUTOATTACK,
     deepfool::DEEPFOOL,
     newtonfool::NEWTONFOOL,
@@ -149,8 +156,8 @@ pub static ATTACKS: &[AttackSpec] = &[
     sparsefool::SPARSEFOOL,
     sigma_zero::SIGMA_ZERO,
     square::SQUARE,
-    estimate::NES,
-    estimate::SPSA,
+    finite_differences::NES,
+    finite_differences::SPSA,
     simba::SIMBA,
     bandits::BANDITS,
     uap::UAP,
@@ -167,9 +174,9 @@ pub static ATTACKS: &[AttackSpec] = &[
     baselines::UNIFORM_NOISE,
     baselines::GAUSSIAN_NOISE,
     baselines::SALT_PEPPER,
-    fading::BLUR,
-    fading::CONTRAST,
-    fading::BLEND,
+    interpolation::BLUR,
+    interpolation::CONTRAST,
+    interpolation::BLEND,
 ];
 
 /// Finds an attack by its identifier.

@@ -5,7 +5,7 @@ use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{lamps, load, plan, progress};
-use crate::attack::{Extent, Flow, Norm, Step};
+use crate::attack::{Bound, Flow, Norm, StepEvent};
 use crate::data::{Picture, save_npy, save_png};
 use crate::defence::{DRAWS, Pipeline, Stack};
 use crate::error::{Error, Kind, Result};
@@ -77,7 +77,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
 fn least(experiment: &Experiment, everything: bool) -> Result<Least> {
     let bar = progress::bar(0, "steps");
     let (mut runs, mut begun) = (0, false);
-    let mut watch = |step: &Step<'_>| {
+    let mut watch = |step: &StepEvent<'_>| {
         let first = (step.restart, step.iteration) == (0, 0);
         if first && !begun {
             runs += 1;
@@ -118,7 +118,7 @@ fn attack(
     origin: &mut Origin,
 ) -> Result<Report> {
     let bar = progress::bar(0, "steps");
-    let mut watch = |step: &Step<'_>| {
+    let mut watch = |step: &StepEvent<'_>| {
         let per_restart = step.iterations + 1;
         bar.set_length((step.restarts * per_restart) as u64);
         bar.set_position((step.restart * per_restart + step.iteration + 1) as u64);
@@ -258,7 +258,7 @@ fn print(
     ];
     let size = |size: f64| experiment::size_text(report.norm, size);
     let mut more = Vec::new();
-    if report.attacked && report.extent != Extent::Own {
+    if report.attacked && report.extent != Bound::Own {
         more.push(("distance", format!("{} {}", report.norm, size(report.distance.into()))));
     }
     more.extend(report.stage.map(|stage| ("broken by", stage.to_string())));

@@ -4,7 +4,7 @@ use super::Context;
 use super::commands::AttackArgs;
 use super::output::{Style, note};
 use super::{load, plan, progress};
-use crate::attack::Extent;
+use crate::attack::Bound;
 use crate::data::{memory, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Batch, BatchReport, DataIdentity, Origin, Provenance, VERSION};
@@ -162,11 +162,11 @@ fn print(
             "model": batch.model.card.name,
             "surrogate": batch.surrogate.as_ref().map(|model| &model.card.name),
             "attack": plan.attack.id,
-            "extent": plan.attack.extent,
+            "extent": plan.attack.bound,
             "norm": plan.norm,
             "parameters": plan.resolved(),
             "epsilon": plan.threshold(values),
-            "target": plan.aim,
+            "target": plan.target,
             "seed": plan.seed,
             "device": provenance.device,
             "n": n,
@@ -193,7 +193,7 @@ fn print(
         more => format!(" ({more} more beyond ε)"),
     };
     out.line(&out.paint(Style::Strong, &format!("{head}{beyond}")))?;
-    if let Some(distance) = distance.filter(|_| plan.attack.extent != Extent::Own) {
+    if let Some(distance) = distance.filter(|_| plan.attack.bound != Bound::Own) {
         let size = experiment::size_text(plan.norm, distance);
         out.line(&format!("median {} distance {size}", plan.norm))?;
     }

@@ -5,7 +5,7 @@ use super::commands::CompareArgs;
 use super::output::{Output, Style, note};
 use super::plan::{self, Loader};
 use super::{load, progress};
-use crate::attack::{Flow, Norm, Plan};
+use crate::attack::{AttackConfig, Flow, Norm};
 use crate::data::{Dataset, Sample, atomically};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::{Error, Kind, Result};
@@ -108,7 +108,7 @@ fn stacks(args: &CompareArgs, context: &Context) -> Result<Vec<Stack>> {
 }
 
 /// The attacks with their ε.
-fn plans(args: &CompareArgs, data: &str, seed: u64) -> Result<Vec<Plan>> {
+fn plans(args: &CompareArgs, data: &str, seed: u64) -> Result<Vec<AttackConfig>> {
     let mut plans = match args.attack.as_slice() {
         [] => customary(data, seed),
         some => some.iter().map(|text| parse_attack(text, data, seed)).collect::<Result<_>>()?,

@@ -2,7 +2,7 @@
 
 use super::args::{Dashboard, Manner, Method};
 use super::plan;
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::config::{Config, Folder, folder};
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub struct Wanted {
     /// The user's own picture.
     pub picture: Option<Sample>,
     /// The attack.
-    pub plan: Option<Plan>,
+    pub plan: Option<AttackConfig>,
     /// The file that exists once the first-run hint was seen.
     pub first_run_marker: Option<PathBuf>,
 }

@@ -7,7 +7,7 @@ use super::interrupt::Interrupt;
 use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{lamps, load, plan, progress};
-use crate::attack::{Extent, Flow};
+use crate::attack::{Bound, Flow};
 use crate::defence::{Pipeline, Stack, Stance};
 use crate::error::Result;
 use crate::experiment::{
@@ -206,7 +206,7 @@ fn attack_rows(attack: &AttackRow, alone: bool) -> Vec<Vec<String>> {
     };
     let robust = |share: &Share| [percent(share.value), between(share.interval)];
     let distance = match attack.extent {
-        Extent::Own => "—".to_string(),
+        Bound::Own => "—".to_string(),
         _ => match attack.median_distance {
             Some(distance) => format!("{} {distance:.4}", attack.norm),
             None => "—".to_string(),

@@ -3,7 +3,7 @@
 use super::Context;
 use super::args::List;
 use super::output::Style;
-use crate::attack::{self, ATTACKS, AttackSpec, Extent, Knowledge};
+use crate::attack::{self, ATTACKS, AttackSpec, Bound, Knowledge};
 use crate::data::{DATASETS, Dataset};
 use crate::defence::{DEFENCES, DefencePlan, DefenceSpec, Passage};
 use crate::engine::{self, DeviceChoice};
@@ -132,10 +132,10 @@ pub fn attacks(id: Option<&str>, list: &List, context: &mut Context) -> Result<(
 const KNOWLEDGE: [Knowledge; 3] = [Knowledge::Gradient, Knowledge::Score, Knowledge::Decision];
 
 fn extent(attack: &AttackSpec) -> &'static str {
-    match attack.extent {
-        Extent::Budget => "ε",
-        Extent::Least => "nothing: it looks for the least perturbation",
-        Extent::Own => "its own parameters",
+    match attack.bound {
+        Bound::FixedEpsilon => "ε",
+        Bound::MinimumNorm => "nothing: it looks for the least perturbation",
+        Bound::Own => "its own parameters",
     }
 }
 
@@ -150,11 +150,11 @@ fn attack_json(attack: &AttackSpec) -> Value {
         "name": attack.name,
         "family": attack.family,
         "knowledge": attack.knowledge(),
-        "extent": attack.extent,
+        "extent": attack.bound,
         "norms": attack.norms,
         "targeted": attack.targeted,
         "random": attack.random,
-        "crowd": attack.crowd,
+        "crowd": attack.universal,
         "parameters": parameters(attack.params),
         "summary": attack.summary,
         "about": attack.about,

@@ -3,7 +3,7 @@
 use super::args::{Manner, Method, Pick};
 use super::load;
 use super::output::note;
-use crate::attack::{self, Aim, Extent, Norm, Plan};
+use crate::attack::{self, AttackConfig, Bound, Norm, TargetChoice};
 use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Sample, same_file, writable};
 use crate::defence::{Shelf, Stack};
@@ -110,24 +110,24 @@ pub fn target<'a>(
 }
 
 /// The attack with its settings. `dataset` suggests ε where none is given.
-pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Result<Plan> {
+pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Result<AttackConfig> {
     let (given, manner) = (method.attack.as_deref().unwrap_or("pgd"), &method.manner);
     let mut words = given.split(':');
     let attack = attack::find(words.next().unwrap_or_default())?;
-    let mut plan = Plan::new(attack, 0.0);
+    let mut plan = AttackConfig::new(attack, 0.0);
     plan.seed = seed;
     if let Some(text) = &manner.norm {
         plan.norm = Norm::parse(text)?;
     }
     plan.epsilon = match &manner.eps {
         Some(text) => epsilon(text)?,
-        None => attack::suggested(dataset, plan.norm),
+        None => attack::default_epsilon(dataset, plan.norm),
     };
     for text in words.chain(manner.set.iter().map(String::as_str)) {
         plan.settings.assign(attack.params, attack.id, text)?;
     }
     if let Some(text) = &manner.target {
-        plan.aim = Aim::parse(text, labels)?;
+        plan.target = TargetChoice::parse(text, labels)?;
     }
     plan.check()?;
     Ok(plan)
@@ -135,9 +135,9 @@ pub fn plan(method: &Method, dataset: &str, labels: &[String], seed: u64) -> Res
 
 /// As [`plan`], for one attack whose result is looked at: who gives no ε to an attack that searches
 /// for the least perturbation wants to know how far it is, and none is too far.
-pub fn command(method: &Method, dataset: &str, model: &Model, seed: u64) -> Result<Plan> {
+pub fn command(method: &Method, dataset: &str, model: &Model, seed: u64) -> Result<AttackConfig> {
     let plan = plan(method, dataset, &model.labels, seed)?;
-    let searches = plan.attack.extent == Extent::Least;
+    let searches = plan.attack.bound == Bound::MinimumNorm;
     Ok(match searches && method.manner.eps.is_none() {
         true => plan.boundless(model.card.input.shape.iter().product()),
         false => plan,
@@ -151,7 +151,7 @@ pub fn plans(
     dataset: &str,
     model: &Model,
     seed: u64,
-) -> Result<Vec<Plan>> {
+) -> Result<Vec<AttackConfig>> {
     if attacks.len() > 1 && !manner.set.is_empty() {
         return Err(Error::usage(
             format!("--set would fit only one of {} attacks", attacks.len()),
@@ -243,11 +243,11 @@ pub fn count(given: Option<usize>, first: usize, dataset: &Dataset) -> Result<us
 }
 
 /// Attack, norm, ε, parameters and seed in one line; ε only where it decides something.
-pub fn describe(plan: &Plan, values: usize) -> String {
+pub fn describe(plan: &AttackConfig, values: usize) -> String {
     let epsilon = plan.threshold(values).map(|e| experiment::size_text(plan.norm, e));
     let epsilon = epsilon.map_or(String::new(), |e| format!("  ε = {e}"));
-    let norm = match plan.attack.extent {
-        Extent::Own => String::new(),
+    let norm = match plan.attack.bound {
+        Bound::Own => String::new(),
         _ => format!(" {}", plan.norm),
     };
     let parameters = match plan.resolved().to_string() {

@@ -2,7 +2,7 @@
 
 use super::protocol::{GaugeJob, JobId, Update};
 use super::worker::Worker;
-use crate::attack::{Flow, Norm, Plan};
+use crate::attack::{AttackConfig, Flow, Norm};
 use crate::defence::Stack;
 use crate::error::Result;
 use crate::experiment::{
@@ -24,7 +24,11 @@ impl Worker {
             GaugeJob::Certify { dataset, index, sigma, n, seed } => {
                 let stack = Stack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
                 let pipeline = self.pipeline(&stack, &model, *seed)?;
-                let plan = Plan { norm: Norm::L2, seed: *seed, ..Plan::parse(BESIDE, 1.0)? };
+                let plan = AttackConfig {
+                    norm: Norm::L2,
+                    seed: *seed,
+                    ..AttackConfig::parse(BESIDE, 1.0)?
+                };
                 let task = Certification {
                     model,
                     pipeline,

@@ -2,7 +2,7 @@
 
 use super::protocol::{JobId, RunJob, Update};
 use super::worker::Worker;
-use crate::attack::{Flow, Halt};
+use crate::attack::{Flow, StopWhen};
 use crate::defence::Stance;
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, Against, Experiment, Report, Scene};
@@ -36,7 +36,7 @@ impl Worker {
             let known = experiment::know(&pipeline, &report.original)?;
             let (stance, draws) = (Stance::Naive, job.draws);
             let against = Against { pipeline: &pipeline, surrogate: None, stance, draws };
-            let row = experiment::defend(experiment, report, against, &known, &mut Halt(halt))?;
+            let row = experiment::defend(experiment, report, against, &known, &mut StopWhen(halt))?;
             self.say(Update::Defended(id, Arc::new(row)));
             ready.push((stack, pipeline, known));
         }
@@ -50,7 +50,8 @@ impl Worker {
                 let surrogate = surrogate.as_deref();
                 let draws = job.draws;
                 let against = Against { pipeline: &pipeline, surrogate, stance, draws };
-                let row = experiment::defend(experiment, report, against, &known, &mut Halt(halt))?;
+                let row =
+                    experiment::defend(experiment, report, against, &known, &mut StopWhen(halt))?;
                 let row = Arc::new(row);
                 self.say(Update::Defended(id, row.clone()));
                 let row = Some((against, row.as_ref()));

@@ -2,7 +2,7 @@
 
 use super::protocol::{JobId, ProbeJob, Update, Whose};
 use super::worker::Worker;
-use crate::attack::{Flow, Halt};
+use crate::attack::{Flow, StopWhen};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Against, Scene};
 use crate::metrics::lamps::Evidence;
@@ -17,7 +17,7 @@ impl Worker {
         halt: &(impl Fn() -> Flow + Sync),
     ) -> Result<()> {
         let mut told = |found: &Evidence| self.tell(id, scene, found);
-        experiment::watch(scene, &mut Halt(halt), &mut told)?;
+        experiment::watch(scene, &mut StopWhen(halt), &mut told)?;
         Ok(())
     }
 
@@ -35,7 +35,7 @@ impl Worker {
         }
         let (report, seed) = (&job.report, job.job.plan.seed);
         let stop = self.stopper(None);
-        let mut halt = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+        let mut halt = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
         self.say(Update::Started(id));
         let bare = Scene { experiment: &experiment, report, row: None };
         let mut told = |found: &Evidence| self.tell(job.run, &bare, found);

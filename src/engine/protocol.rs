@@ -1,6 +1,6 @@
 //! What is said between the worker and whoever listens.
 
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::data::{Dataset, Sample};
 use crate::defence::{Stack, Stance};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub struct RunJob {
     /// Which sample.
     pub sample: Sample,
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// The model to craft it on, by name or folder, if that is not the current one.
     pub surrogate: Option<String>,
     /// Which defences to try against it.
@@ -49,7 +49,7 @@ impl RunJob {
     /// True when only ε differs: then a running job is given a moment to finish, so that dragging
     /// the slider shows results instead of cancelling every one of them.
     pub fn differs_only_in_epsilon(&self, other: &Self) -> bool {
-        let plan = Plan { epsilon: self.plan.epsilon, ..other.plan.clone() };
+        let plan = AttackConfig { epsilon: self.plan.epsilon, ..other.plan.clone() };
         self.plan == plan
             && (&self.defences, self.draws) == (&other.defences, other.draws)
             && self.surrogate == other.surrogate
@@ -96,7 +96,7 @@ pub struct RaceJob {
     /// The model to craft on, if that is not the current one.
     pub surrogate: Option<String>,
     /// The attacks, one a lane.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<AttackConfig>,
 }
 
 /// Craft an attack on each of several models and try it on all of them.
@@ -105,7 +105,7 @@ pub struct TransferJob {
     /// The models, by name or folder.
     pub models: Vec<String>,
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// On which samples.
     pub samples: Samples,
 }
@@ -131,7 +131,7 @@ pub struct CompareJob {
     /// The defences.
     pub stacks: Vec<Stack>,
     /// The attacks.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<AttackConfig>,
     /// How much the attacks know of the defences.
     pub stances: Vec<Stance>,
     /// The seed of what the defences draw.
@@ -169,7 +169,7 @@ pub enum GaugeJob {
         /// On so many samples, from the first.
         n: usize,
         /// Which attack, how.
-        plan: Plan,
+        plan: AttackConfig,
     },
 }
 

@@ -2,7 +2,7 @@
 //! at a time; after each step that one goes on which has asked the model least, so that all of them
 //! have paid the same wherever one looks.
 
-use crate::attack::{Flow, Plan};
+use crate::attack::{AttackConfig, Flow};
 use crate::engine::protocol::{JobId, Update};
 use crate::engine::worker::Sink;
 use crate::error::{Error, Kind, Result};
@@ -75,7 +75,7 @@ impl Drop for Over<'_> {
 pub fn race(
     id: JobId,
     base: &Experiment,
-    plans: &[Plan],
+    plans: &[AttackConfig],
     sink: &Sink,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What the worker does beside plain runs: the least ε, transfer between models, races.
 
-use crate::attack::{Flow, Halt, Plan};
+use crate::attack::{AttackConfig, Flow, StopWhen};
 use crate::defence::DRAWS;
 use crate::engine::protocol::{JobId, RaceJob, RunJob, Samples, TransferJob, Update};
 use crate::engine::race::race;
@@ -19,7 +19,7 @@ impl Worker {
         let experiment = self.experiment(job)?;
         let stop = self.stopper(None);
         self.say(Update::Started(id));
-        let mut watch = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+        let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
         let mut tell = |epsilon, success| self.say(Update::Tried(id, epsilon, success));
         let least = experiment::least_told(&experiment, &mut watch, &mut tell)?;
         self.say(Update::Least(id, Arc::new(least)));
@@ -68,7 +68,7 @@ impl Worker {
                     surrogate: (row != column).then(|| surrogate.clone()),
                     ..base.clone()
                 };
-                let mut watch = Halt(|| if stop() { Flow::Stop } else { Flow::Continue });
+                let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
                 let report = experiment::run(&experiment, &mut watch)?;
                 self.say(Update::Cell(id, row, column, Arc::new(report)));
             }
@@ -82,7 +82,7 @@ impl Worker {
         let Some(first) = job.plans.first() else { return Ok(()) };
         let base = RunJob {
             sample: job.sample.clone(),
-            plan: Plan::clone(first),
+            plan: AttackConfig::clone(first),
             surrogate: job.surrogate.clone(),
             defences: Vec::new(),
             draws: DRAWS,

@@ -338,7 +338,7 @@ impl Worker {
     fn search(&mut self, id: JobId, job: &SearchJob) -> Result<()> {
         self.say(Update::Started(id));
         let n = job.dataset.len();
-        let plan = crate::attack::Plan::new(crate::attack::find("fgsm")?, 0.0);
+        let plan = crate::attack::AttackConfig::new(crate::attack::find("fgsm")?, 0.0);
         for looked in 1..n {
             let index = (job.from + looked) % n;
             if job.class.is_some_and(|class| job.dataset.label(index) != Some(class)) {

@@ -1,6 +1,6 @@
 //! A batch of pictures of the user's own.
 
-use crate::attack::{Flow, Note, Plan, Victim};
+use crate::attack::{AttackConfig, Flow, Note, TargetModel};
 use crate::error::{Error, Result};
 use crate::experiment::hints;
 use crate::experiment::many::{Many, Meter, Told, at_once, left_out};
@@ -27,7 +27,7 @@ pub struct Batch {
     /// The true class of each picture.
     pub labels: Vec<usize>,
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// How many pictures go through the network at once.
     pub batch_size: usize,
 }
@@ -71,8 +71,8 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
     let (n, begin, model) = (batch.shape[0], Instant::now(), &batch.model);
     let left_out = left_out(std::slice::from_ref(&batch.plan), &batch.labels)?;
     let many = Many { model, images: &batch.images, labels: &batch.labels, first: 0 };
-    let mut victim = Victim::new(&model.network);
-    let mut surrogate = batch.surrogate.as_ref().map(|model| Victim::new(&model.network));
+    let mut victim = TargetModel::new(&model.network);
+    let mut surrogate = batch.surrogate.as_ref().map(|model| TargetModel::new(&model.network));
     let answers = many.answers(&mut victim, batch.batch_size, &mut || progress(0, n))?;
     let mut report = BatchReport {
         adversarial: batch.images.clone(),
@@ -158,7 +158,7 @@ fn check(batch: &Batch) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::{Aim, find};
+    use crate::attack::{TargetChoice, find};
     use burn_tensor::Device;
 
     #[test]
@@ -169,7 +169,10 @@ mod tests {
             images: vec![0.0; 3 * 784],
             shape: [3, 1, 28, 28],
             labels: vec![7; 3],
-            plan: Plan { aim: Aim::Class(7), ..Plan::new(find("fgsm").unwrap(), 0.1) },
+            plan: AttackConfig {
+                target: TargetChoice::Class(7),
+                ..AttackConfig::new(find("fgsm").unwrap(), 0.1)
+            },
             batch_size: 1,
         };
         let mut asked = 0;

@@ -1,7 +1,8 @@
 //! How long an attack takes, without anything around it.
 
 use crate::attack::{
-    self, Attempt, CrossEntropy, Goal, Gradient, Plan, Problem, Score, Unobserved, Victim, attempt,
+    self, AttackConfig, AttackOutput, CrossEntropy, Goal, GradientOracle, NoObserver, Problem,
+    ScoreOracle, TargetModel, generate,
 };
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -99,7 +100,7 @@ pub struct Timing {
 enum Task {
     Forward,
     Gradient,
-    Attack(Plan),
+    Attack(AttackConfig),
 }
 
 /// Times the work, warmed up. The check that follows an attack is not timed.
@@ -115,7 +116,7 @@ pub fn bench(bench: &Bench) -> Result<Timing> {
     let values = model.card.input.shape.iter().product();
     let plan = match &task {
         Task::Attack(plan) => plan.clone(),
-        _ => Plan::new(attack::find("fgsm")?, 0.0),
+        _ => AttackConfig::new(attack::find("fgsm")?, 0.0),
     };
     let plan = if plan.threshold(values).is_some() { plan } else { plan.boundless(values) };
     let crowd = others(model, &plan, &bench.dataset, 0..bench.dataset.len());
@@ -153,7 +154,7 @@ fn task(bench: &Bench) -> Result<Task> {
         Some((Workload { id: "fwd", .. }, _)) => Ok(Task::Forward),
         Some((Workload { id: "grad", .. }, _)) => Ok(Task::Gradient),
         Some((work, (id, settings))) => {
-            let mut plan = Plan::new(attack::find(id)?, work.epsilon);
+            let mut plan = AttackConfig::new(attack::find(id)?, work.epsilon);
             for text in settings {
                 plan.settings.assign(plan.attack.params, id, text)?;
             }
@@ -161,7 +162,7 @@ fn task(bench: &Bench) -> Result<Task> {
         }
         None => {
             let spec = attack::find(&bench.work)?;
-            Ok(Task::Attack(Plan::new(spec, attack::suggested(data, spec.norms[0]))))
+            Ok(Task::Attack(AttackConfig::new(spec, attack::default_epsilon(data, spec.norms[0]))))
         }
     }
 }
@@ -173,7 +174,7 @@ fn right(bench: &Bench) -> Result<(Vec<f32>, Vec<usize>)> {
         let (some, truths) =
             read(&bench.model, &bench.dataset, first..(first + 100).min(bench.dataset.len()))?;
         let many = Many { model: &bench.model, images: &some, labels: &truths, first };
-        let mut victim = Victim::new(&bench.model.network);
+        let mut victim = TargetModel::new(&bench.model.network);
         let answers = many.answers(&mut victim, 100, &mut || attack::Flow::Continue)?;
         for i in answers.right {
             images.extend_from_slice(many.row(i));
@@ -188,16 +189,16 @@ fn right(bench: &Bench) -> Result<(Vec<f32>, Vec<usize>)> {
 }
 
 /// One repetition; how many passes it took.
-fn once(task: &Task, plan: &Plan, model: &Model, problem: &Problem) -> Result<(u64, u64)> {
-    use crate::attack::Decision;
-    let mut victim = Victim::new(&model.network);
+fn once(task: &Task, plan: &AttackConfig, model: &Model, problem: &Problem) -> Result<(u64, u64)> {
+    use crate::attack::DecisionOracle;
+    let mut victim = TargetModel::new(&model.network);
     match task {
-        Task::Forward => drop(victim.scores(&problem.images)?),
-        Task::Gradient => drop(victim.slope(&problem.images, &problem.goals, &CrossEntropy)?),
+        Task::Forward => drop(victim.logits(&problem.images)?),
+        Task::Gradient => drop(victim.gradient(&problem.images, &problem.goals, &CrossEntropy)?),
         Task::Attack(_) => {
             let settings = plan.resolved();
-            let found: Attempt =
-                attempt(plan.attack, &settings, &mut victim, problem, &mut Unobserved)?;
+            let found: AttackOutput =
+                generate(plan.attack, &settings, &mut victim, problem, &mut NoObserver)?;
             drop(found);
         }
     }
@@ -213,7 +214,7 @@ mod tests {
         for work in WORKLOADS.iter().filter(|work| !work.attack.0.is_empty()) {
             let (id, settings) = work.attack;
             let spec = attack::find(id).unwrap();
-            let mut plan = Plan::new(spec, work.epsilon);
+            let mut plan = AttackConfig::new(spec, work.epsilon);
             for text in settings {
                 plan.settings.assign(spec.params, id, text).unwrap();
             }

@@ -1,6 +1,6 @@
 //! What randomised smoothing proves about a picture, and beside it what an attack finds.
 
-use crate::attack::{Flow, Goal, Norm, Plan, Victim};
+use crate::attack::{AttackConfig, Flow, Goal, Norm, TargetModel};
 use crate::data::{Dataset, Picture};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ pub struct Certification {
     /// How often a certificate may be wrong.
     pub alpha: f64,
     /// The attack that looks for what can be found in L2; its ε is not used.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// Draws that EOT averages over.
     pub draws: u64,
     /// Which device does the work, for the report.
@@ -233,10 +233,10 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         rows.push(CertifiedRow { index, truth, certificate, broken_at: None });
     }
     let seen = pipeline.seen(Stance::Adaptive, task.draws);
-    let mut victim = Victim::new(&seen);
+    let mut victim = TargetModel::new(&seen);
     let right = |row: &CertifiedRow| row.certificate.label == Some(row.truth);
     for (at, epsilon) in TRIED.into_iter().enumerate() {
-        let plan = Plan { epsilon, norm: Norm::L2, ..task.plan.clone() };
+        let plan = AttackConfig { epsilon, norm: Norm::L2, ..task.plan.clone() };
         plan.check()?;
         let open = (0..rows.len()).filter(|i| right(&rows[*i]) && rows[*i].broken_at.is_none());
         let open: Vec<usize> = open.collect();
@@ -265,7 +265,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         certified: share(&|row| right(row) && row.certificate.radius >= r),
         empirical: share(&|row| right(row) && row.broken_at.is_none_or(|at| at > r)),
     };
-    let first = Plan { epsilon: TRIED[0], norm: Norm::L2, ..task.plan.clone() };
+    let first = AttackConfig { epsilon: TRIED[0], norm: Norm::L2, ..task.plan.clone() };
     Ok(CertifyReport {
         version: VERSION,
         model: model.card.name.clone(),

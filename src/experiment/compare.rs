@@ -16,7 +16,7 @@ pub use many::compare_many;
 pub use one::compare_one;
 pub use report::{Column, CompareReport, CompareRow, Frame, PairedTest, Sort, Tally, attack_name};
 
-use crate::attack::{self, AttackSpec, Flow, Norm, Plan, suggested};
+use crate::attack::{self, AttackConfig, AttackSpec, Flow, Norm, default_epsilon};
 use crate::data::{Dataset, Sample};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub struct Comparison {
     /// The defences round it.
     pub pipelines: Vec<Arc<Pipeline>>,
     /// The attacks.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<AttackConfig>,
     /// How much the attacks know of the defences: naive, adaptive, or both.
     pub stances: Vec<Stance>,
     /// Draws that EOT averages over.
@@ -90,20 +90,20 @@ const CUSTOMARY: [&str; 6] = [
 ];
 
 /// The attacks to begin with, for pictures of this data set.
-pub fn customary(dataset: &str, seed: u64) -> Vec<Plan> {
+pub fn customary(dataset: &str, seed: u64) -> Vec<AttackConfig> {
     CUSTOMARY.iter().filter_map(|text| parse_attack(text, dataset, seed).ok()).collect()
 }
 
 /// An attack in a norm at the ε that is usual for a data set.
-pub fn usual(attack: &'static AttackSpec, norm: Norm, dataset: &str, seed: u64) -> Plan {
-    Plan { norm, seed, ..Plan::new(attack, suggested(dataset, norm)) }
+pub fn usual(attack: &'static AttackSpec, norm: Norm, dataset: &str, seed: u64) -> AttackConfig {
+    AttackConfig { norm, seed, ..AttackConfig::new(attack, default_epsilon(dataset, norm)) }
 }
 
 /// Reads `id`, `id:NORM`, `id:NAME=VALUE`, such as `pgd:l2:steps=100`; ε is the usual one.
 ///
 /// # Errors
 /// Usage, with the nearest known name or what is allowed.
-pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<Plan> {
+pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<AttackConfig> {
     let mut words = text.trim().split(':');
     let attack = attack::find(words.next().unwrap_or_default())?;
     let mut plan = usual(attack, attack.norms[0], dataset, seed);
@@ -112,7 +112,7 @@ pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<Plan> {
             true => plan.settings.assign(attack.params, attack.id, word)?,
             false => {
                 let norm = Norm::parse(word).map_err(|e| Error { place: text.into(), ..e })?;
-                (plan.norm, plan.epsilon) = (norm, suggested(dataset, norm));
+                (plan.norm, plan.epsilon) = (norm, default_epsilon(dataset, norm));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The pictures that an attack on everything at once learns from.
 
-use crate::attack::{Crowd, Plan};
+use crate::attack::{AttackConfig, TrainingImages};
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::Result;
 use crate::experiment::single::truth;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 const CUSTOMARY: i64 = 100;
 
 /// Whether the plan's attack looks at other pictures than the one it attacks.
-pub(super) fn wants_crowd(plan: &Plan) -> bool {
-    plan.attack.crowd || plan.attack.params.iter().any(|param| param.id == "samples")
+pub(super) fn wants_crowd(plan: &AttackConfig) -> bool {
+    plan.attack.universal || plan.attack.params.iter().any(|param| param.id == "samples")
 }
 
 /// The first pictures of the model's data set, as many as the plan's parameter `samples` says,
@@ -21,7 +21,11 @@ pub(super) fn wants_crowd(plan: &Plan) -> bool {
 ///
 /// # Errors
 /// Failure, when the data set cannot be read.
-pub(super) fn crowd(model: &Model, plan: &Plan, sample: &Sample) -> Result<Option<Arc<Crowd>>> {
+pub(super) fn crowd(
+    model: &Model,
+    plan: &AttackConfig,
+    sample: &Sample,
+) -> Result<Option<Arc<TrainingImages>>> {
     let id = match model.card.data.as_str() {
         "" => &sample.dataset,
         own => own,
@@ -37,10 +41,10 @@ pub(super) fn crowd(model: &Model, plan: &Plan, sample: &Sample) -> Result<Optio
 /// The first of these pictures, as many as the plan's parameter `samples` says.
 pub(super) fn gather(
     model: &Model,
-    plan: &Plan,
+    plan: &AttackConfig,
     dataset: &Dataset,
     order: impl Iterator<Item = usize>,
-) -> Option<Arc<Crowd>> {
+) -> Option<Arc<TrainingImages>> {
     let most = plan.resolved().int("samples", CUSTOMARY).max(1) as usize;
     let known = order.map(|index| dataset.sample(index));
     let known = known.filter_map(|sample| truth(model, &sample).map(|label| (sample, label)));
@@ -54,5 +58,8 @@ pub(super) fn gather(
     }
     let [c, h, w] = model.card.input.shape;
     let data = TensorData::new(pixels, [labels.len(), c, h, w]);
-    Some(Arc::new(Crowd { images: Tensor::from_data(data, model.network.device()), labels }))
+    Some(Arc::new(TrainingImages {
+        images: Tensor::from_data(data, model.network.device()),
+        labels,
+    }))
 }

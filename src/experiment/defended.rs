@@ -1,6 +1,6 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Goal, GradientCount, Observer, REJECTED, Victim};
+use crate::attack::{Goal, GradientStats, Observer, REJECTED, TargetModel};
 use crate::data::Picture;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
@@ -112,7 +112,7 @@ pub(super) fn lap(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
 /// How long one answer of the bare network takes, in milliseconds.
 pub(super) fn bare_lap(model: &Model, picture: &Picture) -> Result<f64> {
     let begin = Instant::now();
-    answer(model, &mut Victim::new(&model.network), &tensor(model, picture))?;
+    answer(model, &mut TargetModel::new(&model.network), &tensor(model, picture))?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
@@ -190,7 +190,7 @@ struct Course {
     cost: Cost,
     legs: Vec<Leg>,
     first: Option<First>,
-    gradients: GradientCount,
+    gradients: GradientStats,
     gap: Option<f32>,
     non_finite: u64,
 }
@@ -208,8 +208,8 @@ fn attack(
     let begin = Instant::now();
     let seen = pipeline.seen(stance, draws);
     let behind = surrogate.map(|surrogate| surrogate.seen(stance, draws));
-    let mut victim = Victim::new(&seen);
-    let mut crafted_on = behind.as_ref().map(|seen| Victim::new(seen));
+    let mut victim = TargetModel::new(&seen);
+    let mut crafted_on = behind.as_ref().map(|seen| TargetModel::new(seen));
     let mut logbook = Logbook::new(observer);
     let plan = &experiment.plan;
     let verdict = assault(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
@@ -217,9 +217,9 @@ fn attack(
     let course = Course {
         cost: cost(asked(), begin),
         first: first(crafted_on.as_ref().unwrap_or(&victim))?,
-        gradients: verdict.gradients[0],
+        gradients: verdict.gradient_stats[0],
         gap: logbook.gap(),
-        non_finite: asked().map(Victim::non_finite).sum(),
+        non_finite: asked().map(TargetModel::non_finite).sum(),
         legs: logbook.finish(),
     };
     Ok((picture(verdict.images, report.original.shape())?, course))

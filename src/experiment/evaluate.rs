@@ -1,6 +1,6 @@
 //! Robust accuracy over many samples, under one attack or the worst of several.
 
-use crate::attack::{Budget, Flow, Goal, Plan, Victim};
+use crate::attack::{AttackConfig, Budget, Flow, Goal, TargetModel};
 use crate::data::{Dataset, Picture};
 use crate::defence::{Pipeline, Seen, Stance};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub struct Evaluation {
     /// What defends the model, if anything does.
     pub defence: Option<Defended>,
     /// Which attacks, how, in this order.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<AttackConfig>,
     /// Whether every attack is tried on every sample that is answered rightly; if not, only on
     /// those that no attack before it has broken.
     pub every: bool,
@@ -80,7 +80,7 @@ impl Evaluation {
         model: Arc<Model>,
         dataset: Arc<Dataset>,
         n: usize,
-        plan: Plan,
+        plan: AttackConfig,
         device: Device,
     ) -> Self {
         let (first, every, batch_size) = (0, false, 100);
@@ -147,7 +147,7 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     let out = left_out(&task.plans, &labels)?;
     let many = Many { model, images: &images, labels: &labels, first: task.first };
     let seen = task.seen();
-    let mut victim = Victim::new(task.victim(&seen));
+    let mut victim = TargetModel::new(task.victim(&seen));
     let looking =
         Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0, left: None };
     let mut answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
@@ -164,8 +164,8 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     if forecast.time().asks_for_forward() && !labels.is_empty() {
         // Who does not know the defence asks the bare network.
         let mut asked = match task.is_naive() {
-            true => Victim::new(&model.network),
-            false => Victim::new(task.victim(&seen)),
+            true => TargetModel::new(&model.network),
+            false => TargetModel::new(task.victim(&seen)),
         };
         let (images, seconds) = many.lap(&mut asked, task.batch_size)?;
         forecast.time().timed(images, seconds);
@@ -222,15 +222,15 @@ fn work(
         let mut meter = Meter::new(&mut tell);
         let begin = Instant::now();
         let seen = task.seen();
-        let mut victim = Victim::new(task.victim(&seen));
+        let mut victim = TargetModel::new(task.victim(&seen));
         // Who does not know the defence makes the attack on the bare network.
-        let mut bare = task.is_naive().then(|| Victim::new(&many.model.network));
+        let mut bare = task.is_naive().then(|| TargetModel::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
         let verdict = assault(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
         let standing = verdict.success.iter().filter(|broken| !**broken).count();
         let numbers = part.iter().map(|(i, _)| many.first + i);
         let asked = || [&victim].into_iter().chain(&bare);
-        ledger.entries[at].non_finite += asked().map(Victim::non_finite).sum::<u64>();
+        ledger.entries[at].non_finite += asked().map(TargetModel::non_finite).sum::<u64>();
         let cost = cost(asked(), begin);
         let truths = seen
             .is_some_and(|_| task.is_random())

@@ -1,6 +1,6 @@
 //! What an evaluation found: serialised as it stands for `--json`.
 
-use crate::attack::{Aim, Extent, Norm, Note, Plan};
+use crate::attack::{AttackConfig, Bound, Norm, Note, TargetChoice};
 use crate::defence::Stance;
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::lamps;
@@ -49,7 +49,7 @@ pub struct AttackRow {
     /// The attack's identifier.
     pub attack: &'static str,
     /// What bounds the perturbation.
-    pub extent: Extent,
+    pub extent: Bound,
     /// The norm.
     pub norm: Norm,
     /// The attack's parameters, `auto` values resolved.
@@ -57,7 +57,7 @@ pub struct AttackRow {
     /// The size allowed, in pixel units; none where ε decides nothing.
     pub epsilon: Option<f64>,
     /// What was aimed at.
-    pub target: Aim,
+    pub target: TargetChoice,
     /// Of the samples that it was tried on, the share that it broke.
     pub broken: Share,
     /// Robust accuracy against this attack alone; none where it was spared samples that an attack
@@ -232,7 +232,7 @@ pub(super) fn summarise(
 
 fn attack_row(
     task: &Evaluation,
-    plan: &Plan,
+    plan: &AttackConfig,
     entry: &Entry,
     (before, after): (usize, usize),
     (right, n): (usize, usize),
@@ -242,7 +242,7 @@ fn attack_row(
     let share = |hits: usize| Share::from(Rate { hits, n });
     let distance = |fate: &Fate| match fate.reached {
         true => Some(f64::from(fate.distance)),
-        false => (plan.attack.extent == Extent::Least).then_some(f64::INFINITY),
+        false => (plan.attack.bound == Bound::MinimumNorm).then_some(f64::INFINITY),
     };
     let mut standing = before;
     let stage = |name: &String| {
@@ -252,11 +252,11 @@ fn attack_row(
     };
     AttackRow {
         attack: plan.attack.id,
-        extent: plan.attack.extent,
+        extent: plan.attack.bound,
         norm: plan.norm,
         parameters: plan.resolved(),
         epsilon: plan.threshold(task.model.card.input.shape.iter().product()),
-        target: plan.aim,
+        target: plan.target,
         broken: Rate { hits: broken, n: entry.fates.len() }.into(),
         robust_alone: (entry.fates.len() == right).then(|| share(right - broken)),
         robust_after: share(after),

@@ -1,6 +1,6 @@
 //! Hints: what is allowed, and yet is hardly meant. One line each, none of them an error.
 
-use crate::attack::{Norm, Plan};
+use crate::attack::{AttackConfig, Norm};
 use crate::data::{Dataset, Sample};
 use crate::experiment::report::size_text;
 use crate::model::Card;
@@ -21,7 +21,7 @@ const UNSEEN: f64 = 0.15;
 const LABELS: usize = 20;
 
 /// About an ε that makes no sense in its norm, for pictures of this many values.
-pub fn of_epsilon(plan: &Plan, values: usize) -> Option<String> {
+pub fn of_epsilon(plan: &AttackConfig, values: usize) -> Option<String> {
     let epsilon = plan.threshold(values)?;
     let size = size_text(plan.norm, epsilon);
     match plan.norm {
@@ -153,7 +153,7 @@ mod tests {
     fn an_epsilon_beyond_sense_is_told_and_no_other() {
         let photo = 3 * 224 * 224;
         let told = |id: &str, norm: Norm, epsilon: f64, values: usize| {
-            let mut plan = Plan::new(attack::find(id).unwrap(), epsilon);
+            let mut plan = AttackConfig::new(attack::find(id).unwrap(), epsilon);
             plan.norm = norm;
             of_epsilon(&plan, values)
         };
@@ -164,7 +164,7 @@ mod tests {
         for row in crate::data::DATASETS {
             let values = if row.id == "photos" { photo } else { 784 };
             for norm in Norm::ALL {
-                assert_eq!(told("pgd", norm, attack::suggested(row.id, norm), values), None);
+                assert_eq!(told("pgd", norm, attack::default_epsilon(row.id, norm), values), None);
             }
         }
     }

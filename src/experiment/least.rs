@@ -1,6 +1,6 @@
 //! The least ε at which an attack works on one sample.
 
-use crate::attack::{Extent, Norm, Observer, Plan};
+use crate::attack::{AttackConfig, Bound, Norm, Observer};
 use crate::error::{Error, Result};
 use crate::experiment::report::Report;
 use crate::experiment::single::{Experiment, clean, run_from};
@@ -44,25 +44,25 @@ pub fn least_told(
     tell: &mut dyn FnMut(f64, Option<bool>),
 ) -> Result<Least> {
     let plan = &experiment.plan;
-    let widest = plan.norm.widest(experiment.model.card.input.shape.iter().product());
+    let widest = plan.norm.largest_distance(experiment.model.card.input.shape.iter().product());
     let clean = clean(experiment)?;
     let attacked = clean.prediction.label == clean.label;
     let mut run = |epsilon: f64| {
-        let plan = Plan { epsilon, ..plan.clone() };
+        let plan = AttackConfig { epsilon, ..plan.clone() };
         run_from(&Experiment { plan, ..experiment.clone() }, clean.clone(), observer)
     };
-    match plan.attack.extent {
-        Extent::Own => Err(Error::usage(
+    match plan.attack.bound {
+        Bound::Own => Err(Error::usage(
             format!("'{}' is bounded by its own parameters, not by ε", plan.attack.id),
             "--least",
             "choose an attack that works in a norm (`epsiloscope attacks`)",
         )),
-        Extent::Least => {
+        Bound::MinimumNorm => {
             let report = run(widest)?;
             let epsilon = report.reached.then(|| f64::from(report.distance));
             Ok(Least { epsilon, tried: Vec::new(), report })
         }
-        Extent::Budget => {
+        Bound::FixedEpsilon => {
             let begin = if plan.epsilon > 0.0 { plan.epsilon } else { widest / 64.0 };
             let mut tries = Tries { norm: plan.norm, begin, widest, fails: 0.0, works: None };
             let first = tries.next().unwrap_or(begin);
@@ -133,7 +133,8 @@ mod tests {
     use super::*;
 
     fn search(norm: Norm, begin: f64, works: impl Fn(f64) -> bool) -> (Option<f64>, usize) {
-        let mut tries = Tries { norm, begin, widest: norm.widest(784), fails: 0.0, works: None };
+        let mut tries =
+            Tries { norm, begin, widest: norm.largest_distance(784), fails: 0.0, works: None };
         let mut count = 0;
         while let Some(epsilon) = tries.next() {
             count += 1;

@@ -1,6 +1,6 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
-use crate::attack::{Note, Plan, Verdict};
+use crate::attack::{AttackConfig, JudgedOutput, Note};
 use crate::data::{Lock, atomically, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::Evaluation;
@@ -63,12 +63,12 @@ impl Entry {
     pub fn add(
         &mut self,
         samples: impl Iterator<Item = usize>,
-        verdict: Verdict,
+        verdict: JudgedOutput,
         truths: Option<&[usize]>,
         stages: &[&str],
         cost: Cost,
     ) {
-        let labels = verdict.scores.labels();
+        let labels = verdict.logits.labels();
         for (row, sample) in samples.enumerate() {
             let fate = Fate {
                 label: labels[row],
@@ -77,9 +77,9 @@ impl Entry {
                 distance: verdict.distance[row],
                 queries: verdict.queries[row],
                 stage: verdict.stages.get(row).copied().flatten().map(str::to_string),
-                stood: verdict.stood(row),
-                faint: !verdict.reached[row] && verdict.gradients[row].is_faint(),
-                held: truths.map(|truths| verdict.scores.row(row)[truths[row]].exp()),
+                stood: verdict.stalled(row),
+                faint: !verdict.reached[row] && verdict.gradient_stats[row].mostly_zero(),
+                held: truths.map(|truths| verdict.logits.row(row)[truths[row]].exp()),
             };
             self.fates.insert(sample, fate);
         }
@@ -229,12 +229,12 @@ fn damaged(what: impl std::fmt::Display, path: &Path) -> Error {
 
 /// Everything that the numbers depend on.
 fn identity(task: &Evaluation) -> Value {
-    let attack = |plan: &Plan| {
+    let attack = |plan: &AttackConfig| {
         json!({
             "attack": plan.attack.id,
             "norm": plan.norm,
             "epsilon": plan.epsilon,
-            "target": plan.aim,
+            "target": plan.target,
             "parameters": plan.resolved(),
             "seed": plan.seed,
         })

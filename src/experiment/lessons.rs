@@ -1,7 +1,7 @@
 //! Published lessons as scenarios: the same network and the same pictures, evaluated the way it was
 //! published and the way that broke it, side by side.
 
-use crate::attack::{self, Aim, Extent, Flow, Norm, Plan};
+use crate::attack::{self, AttackConfig, Bound, Flow, Norm, TargetChoice};
 use crate::data::Dataset;
 use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub struct Side {
     /// ε in pixel units.
     pub epsilon: f64,
     /// What is aimed at.
-    pub aim: Aim,
+    pub aim: TargetChoice,
 }
 
 /// What the numbers have to show.
@@ -147,16 +147,16 @@ impl Side {
     ///
     /// # Errors
     /// Usage, for a row that names no attack or parameter.
-    pub fn plan(&self, seed: u64) -> Result<Plan> {
-        let plan = Plan::parse(self.attack, self.epsilon)?;
-        Ok(Plan { norm: self.norm, seed, aim: self.aim, ..plan })
+    pub fn plan(&self, seed: u64) -> Result<AttackConfig> {
+        let plan = AttackConfig::parse(self.attack, self.epsilon)?;
+        Ok(AttackConfig { norm: self.norm, seed, target: self.aim, ..plan })
     }
 
     /// The attack and, where it has any, its ε: `pgd L∞ 0.3`.
     pub fn attack_text(&self) -> String {
         let id = self.attack.split(':').next().unwrap_or_default();
-        match attack::find(id).map(|spec| spec.extent) {
-            Ok(Extent::Own) => self.attack.to_string(),
+        match attack::find(id).map(|spec| spec.bound) {
+            Ok(Bound::Own) => self.attack.to_string(),
             _ => format!("{} {} {}", self.attack, self.norm, size_short(self.norm, self.epsilon)),
         }
     }

@@ -1,7 +1,9 @@
 //! Many pictures before one model: what batches, evaluations and transfers share.
 
-use crate::attack::{Budget, Crowd, Extent, Flow, Goal, Observer, Plan, Problem, Scores};
-use crate::attack::{Score, Step, Victim};
+use crate::attack::{
+    AttackConfig, Bound, Budget, Flow, Goal, Logits, Observer, Problem, TrainingImages,
+};
+use crate::attack::{ScoreOracle, StepEvent, TargetModel};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::{gather, wants_crowd};
@@ -38,10 +40,10 @@ pub(super) struct Forecast {
 
 impl Forecast {
     /// Of these attacks on so many images.
-    pub fn new(plans: &[Plan], images: usize, every: bool) -> Self {
+    pub fn new(plans: &[AttackConfig], images: usize, every: bool) -> Self {
         let attacks = plans.iter().map(parts).collect();
-        let searches = |plan: &Plan| {
-            let least = |stage: &Plan| stage.attack.extent == Extent::Least;
+        let searches = |plan: &AttackConfig| {
+            let least = |stage: &AttackConfig| stage.attack.bound == Bound::MinimumNorm;
             plan.stages().iter().map(least).collect()
         };
         let searches = plans.iter().map(searches).collect();
@@ -75,7 +77,7 @@ impl Forecast {
 /// The model's answers to the clean pictures.
 pub(super) struct Answers {
     /// The logits.
-    pub scores: Scores,
+    pub scores: Logits,
     /// The labels.
     pub labels: Vec<usize>,
     /// Which pictures are answered rightly, by their numbers here.
@@ -102,13 +104,13 @@ impl Many<'_> {
     ///
     /// # Errors
     /// Device failures.
-    pub fn lap(&self, victim: &mut Victim<'_>, batch: usize) -> Result<(usize, f64)> {
+    pub fn lap(&self, victim: &mut TargetModel<'_>, batch: usize) -> Result<(usize, f64)> {
         let few: Vec<usize> = (0..self.labels.len().min(batch.clamp(1, 128))).collect();
         let images = self.tensor(&few);
-        victim.scores(&images)?;
+        victim.logits(&images)?;
         let (begin, mut laps) = (Instant::now(), 0);
         while laps == 0 || laps < 25 && begin.elapsed().as_secs_f64() < 0.33 {
-            victim.scores(&images)?;
+            victim.logits(&images)?;
             laps += 1;
         }
         Ok((laps * few.len(), begin.elapsed().as_secs_f64()))
@@ -125,12 +127,12 @@ impl Many<'_> {
     /// Cancelled; device failures.
     pub fn answers(
         &self,
-        victim: &mut Victim<'_>,
+        victim: &mut TargetModel<'_>,
         batch: usize,
         go_on: &mut dyn FnMut() -> Flow,
     ) -> Result<Answers> {
         let all: Vec<usize> = (0..self.labels.len()).collect();
-        let mut scores = Scores::new(Vec::new(), self.model.card.num_classes);
+        let mut scores = Logits::new(Vec::new(), self.model.card.num_classes);
         for part in all.chunks(batch.max(1)) {
             scores.append(victim.decide(&self.tensor(part))?);
             if go_on() == Flow::Stop {
@@ -148,12 +150,12 @@ impl Many<'_> {
     /// Usage, for a target that does not exist.
     pub fn goals(
         &self,
-        plan: &Plan,
+        plan: &AttackConfig,
         answers: &Answers,
         which: impl IntoIterator<Item = usize>,
     ) -> Result<Vec<(usize, Goal)>> {
-        let which = which.into_iter().filter(|i| !plan.aim.is_at(self.labels[*i]));
-        which.map(|i| Ok((i, plan.aim.goal(self.labels[i], answers.scores.row(i))?))).collect()
+        let which = which.into_iter().filter(|i| !plan.target.is_at(self.labels[*i]));
+        which.map(|i| Ok((i, plan.target.goal(self.labels[i], answers.scores.row(i))?))).collect()
     }
 
     /// The problem of attacking some of them.
@@ -162,9 +164,9 @@ impl Many<'_> {
     /// Usage, for an ε out of range.
     pub fn problem(
         &self,
-        plan: &Plan,
+        plan: &AttackConfig,
         part: &[(usize, Goal)],
-        crowd: Option<Arc<Crowd>>,
+        crowd: Option<Arc<TrainingImages>>,
     ) -> Result<Problem> {
         let which: Vec<usize> = part.iter().map(|(i, _)| *i).collect();
         Ok(Problem {
@@ -173,7 +175,7 @@ impl Many<'_> {
             goals: part.iter().map(|(_, goal)| *goal).collect(),
             seed: plan.seed,
             samples: which.iter().map(|i| (self.first + i) as u64).collect(),
-            crowd,
+            training_images: crowd,
         })
     }
 }
@@ -184,8 +186,8 @@ impl Many<'_> {
 ///
 /// # Errors
 /// Usage, where that leaves none.
-pub(super) fn left_out(plans: &[Plan], labels: &[usize]) -> Result<Vec<bool>> {
-    let at = |label: &usize| !plans.is_empty() && plans.iter().all(|p| p.aim.is_at(*label));
+pub(super) fn left_out(plans: &[AttackConfig], labels: &[usize]) -> Result<Vec<bool>> {
+    let at = |label: &usize| !plans.is_empty() && plans.iter().all(|p| p.target.is_at(*label));
     let out: Vec<bool> = labels.iter().map(at).collect();
     match out.is_empty() || out.contains(&false) {
         true => Ok(out),
@@ -234,17 +236,17 @@ pub(super) fn read(
 /// Failure, when the data set cannot be read.
 pub(super) fn others(
     model: &Model,
-    plan: &Plan,
+    plan: &AttackConfig,
     dataset: &Dataset,
     range: Range<usize>,
-) -> Option<Arc<Crowd>> {
+) -> Option<Arc<TrainingImages>> {
     let order = (range.end..dataset.len()).chain(0..range.start);
     wants_crowd(plan).then(|| gather(model, plan, dataset, order)).flatten()
 }
 
 /// How many pictures to attack at a time: one perturbation for all needs all of them.
-pub(super) fn at_once(plan: &Plan, batch: usize) -> usize {
-    if plan.attack.crowd { usize::MAX } else { batch.max(1) }
+pub(super) fn at_once(plan: &AttackConfig, batch: usize) -> usize {
+    if plan.attack.universal { usize::MAX } else { batch.max(1) }
 }
 
 /// How far an attack on a batch is.
@@ -274,7 +276,7 @@ impl<'a> Meter<'a> {
 }
 
 impl Observer for Meter<'_> {
-    fn step(&mut self, step: &Step<'_>) -> Flow {
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow {
         let within = (step.iteration as f64 + 1.0) / (step.iterations as f64 + 1.0);
         let share = (step.restart as f64 + within) / step.restarts.max(1) as f64;
         let share = share.clamp(0.0, 1.0);
@@ -287,7 +289,7 @@ impl Observer for Meter<'_> {
         };
         let broken =
             step.goals.iter().zip(step.labels).filter(|(goal, label)| goal.reached(**label));
-        let open = step.open.len();
+        let open = step.active.len();
         let standing = open.saturating_sub(broken.count());
         let reach = Some(Reach { part, share, open, standing });
         let stage = step.stage.map(|stage| stage.name());
@@ -295,7 +297,7 @@ impl Observer for Meter<'_> {
         (self.tell)(&Told { reach, ..self.told })
     }
 
-    fn pulse(&mut self) -> Flow {
+    fn poll(&mut self) -> Flow {
         (self.tell)(&self.told)
     }
 }

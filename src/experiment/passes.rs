@@ -1,6 +1,6 @@
 //! How many passes through the network the parts of an attack make, as far as its parameters tell.
 
-use crate::attack::{Knowledge, Plan};
+use crate::attack::{AttackConfig, Knowledge};
 
 /// How many passes through the network an image takes at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -12,12 +12,12 @@ pub struct Passes {
 }
 
 /// The parts of an attack and the passes of each, as [`TimeLeft::new`] takes them.
-pub fn parts(plan: &Plan) -> Vec<Option<Passes>> {
+pub fn parts(plan: &AttackConfig) -> Vec<Option<Passes>> {
     plan.stages().iter().map(passes).collect()
 }
 
 /// The passes of an attack without stages, where its parameters tell.
-fn passes(plan: &Plan) -> Option<Passes> {
+fn passes(plan: &AttackConfig) -> Option<Passes> {
     let settings = plan.resolved();
     let of = |id: &str| settings.int(id, 1).max(1) as f64;
     let starts = of("restarts") * of("draws");
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_autoattack_are_its_stages() {
-        let plan = Plan::new(find("autoattack").unwrap(), 0.1);
+        let plan = AttackConfig::new(find("autoattack").unwrap(), 0.1);
         let of: Vec<Passes> = parts(&plan).into_iter().flatten().collect();
         let passes = |forward, backward| Passes { forward, backward };
         let wanted = [
@@ -63,7 +63,10 @@ mod tests {
             passes(5000.0, 0.0),
         ];
         assert_eq!(of, wanted);
-        assert_eq!(parts(&Plan::new(find("pgd").unwrap(), 0.1)), [Some(passes(40.0, 40.0))]);
-        assert_eq!(parts(&Plan::new(find("stadv").unwrap(), 0.1)), [None]);
+        assert_eq!(
+            parts(&AttackConfig::new(find("pgd").unwrap(), 0.1)),
+            [Some(passes(40.0, 40.0))]
+        );
+        assert_eq!(parts(&AttackConfig::new(find("stadv").unwrap(), 0.1)), [None]);
     }
 }

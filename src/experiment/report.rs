@@ -1,6 +1,6 @@
 //! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
 
-use crate::attack::{Extent, Goal, NON_FINITE, Norm, Plan};
+use crate::attack::{AttackConfig, Bound, Goal, NON_FINITE, Norm};
 use crate::data::Picture;
 use crate::defence::Stance;
 use crate::experiment::evaluation::Share;
@@ -157,9 +157,9 @@ pub fn outcome_of(right: bool, reached: bool, near: bool) -> Outcome {
 }
 
 /// Whether a distance is within ε, where ε judges it afterwards.
-pub fn is_near(extent: Extent, epsilon: Option<f64>, distance: f32) -> bool {
+pub fn is_near(extent: Bound, epsilon: Option<f64>, distance: f32) -> bool {
     match (extent, epsilon) {
-        (Extent::Least, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
+        (Bound::MinimumNorm, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
         _ => true,
     }
 }
@@ -233,14 +233,14 @@ pub struct Report {
     /// The attack's identifier.
     pub attack: &'static str,
     /// What bounds the perturbation.
-    pub extent: Extent,
+    pub extent: Bound,
     /// The model that the attack was crafted on, where that is another one.
     pub surrogate: Option<String>,
     /// The norm.
     pub norm: Norm,
     /// The attack's parameters, `auto` values resolved.
     pub parameters: Settings,
-    /// The size allowed, in pixel units; none where ε decides nothing: see [`Plan::threshold`].
+    /// The size allowed, in pixel units; none where ε decides nothing: see [`AttackConfig::threshold`].
     pub epsilon: Option<f64>,
     /// The target class; none for an untargeted attack.
     pub target: Option<usize>,
@@ -289,14 +289,14 @@ pub struct Report {
     pub original: Picture,
     /// What was asked for.
     #[serde(skip)]
-    pub plan: Plan,
+    pub plan: AttackConfig,
 }
 
 impl Report {
     /// The same result judged at another ε, without running the attack again: right for attacks
-    /// that do not look at ε while they search ([`Extent::Least`], [`Extent::Own`]).
+    /// that do not look at ε while they search ([`Bound::MinimumNorm`], [`Bound::Own`]).
     pub fn judged_at(&self, epsilon: f64) -> Self {
-        let plan = Plan { epsilon, ..self.plan.clone() };
+        let plan = AttackConfig { epsilon, ..self.plan.clone() };
         let mut report = Self { plan, ..self.clone() };
         report.epsilon = report.plan.threshold(self.original.pixels().len());
         report.success = self.reached && report.near(self.distance);
@@ -401,17 +401,17 @@ impl Report {
         let norm = self.norm;
         let epsilon = self.epsilon.map(|epsilon| format!("ε = {}", size_text(norm, epsilon)));
         match (self.extent, epsilon) {
-            (Extent::Budget, epsilon) => {
+            (Bound::FixedEpsilon, epsilon) => {
                 (String::new(), epsilon.map_or(String::new(), |e| format!(" at {norm} {e}")))
             }
-            (Extent::Least, epsilon) if self.reached => {
+            (Bound::MinimumNorm, epsilon) if self.reached => {
                 let verb = if self.success { "within" } else { "which is beyond" };
                 let far = format!(" at {norm} distance {}", size_text(norm, self.distance.into()));
                 (far, epsilon.map_or(String::new(), |e| format!(", {verb} {e}")))
             }
-            (Extent::Least, _) => (format!(", which found no way in {norm}"), String::new()),
-            (Extent::Own, _) if self.reached => (format!(" by {}", self.attack), String::new()),
-            (Extent::Own, _) => (String::new(), String::new()),
+            (Bound::MinimumNorm, _) => (format!(", which found no way in {norm}"), String::new()),
+            (Bound::Own, _) if self.reached => (format!(" by {}", self.attack), String::new()),
+            (Bound::Own, _) => (String::new(), String::new()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How well a detector tells attacked pictures from clean ones.
 
-use crate::attack::{Budget, Extent, Flow, NON_FINITE, Norm, Victim};
+use crate::attack::{Bound, Budget, Flow, NON_FINITE, Norm, TargetModel};
 use crate::data::Picture;
 use crate::defence::{Stance, calibrates};
 use crate::error::{Error, Result};
@@ -150,12 +150,12 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let lost = clean.iter().filter(|(label, _)| *label == NON_FINITE).count();
     let seen = pipeline.seen(*stance, *draws);
     let mut victim = match stance {
-        Stance::Naive => Victim::new(&model.network),
-        _ => Victim::new(&seen),
+        Stance::Naive => TargetModel::new(&model.network),
+        _ => TargetModel::new(&seen),
     };
     let mut asked = match stance {
-        Stance::Naive => Victim::new(&model.network),
-        _ => Victim::new(&seen),
+        Stance::Naive => TargetModel::new(&model.network),
+        _ => TargetModel::new(&seen),
     };
     // The clean logits are what a target is chosen by.
     let answers = many.answers(&mut victim, task.batch_size, &mut || Flow::Continue)?;
@@ -214,7 +214,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         attack: plan.attack.id,
         norm: plan.norm,
         parameters: plan.resolved(),
-        epsilon: plan.threshold(values).filter(|_| plan.attack.extent != Extent::Own),
+        epsilon: plan.threshold(values).filter(|_| plan.attack.bound != Bound::Own),
         seed: plan.seed,
         dataset: task.dataset.id.clone(),
         first: task.first,

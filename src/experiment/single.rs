@@ -1,8 +1,8 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    Budget, Decision, Goal, GradientCount, NON_FINITE, Note, Observer, Plan, Problem, Score,
-    Scores, Verdict, Victim, attempt, judge, launch,
+    AttackConfig, Budget, DecisionOracle, Goal, GradientStats, JudgedOutput, Logits, NON_FINITE,
+    Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge, judge,
 };
 use crate::data::{Picture, Sample};
 use crate::defence::jpeg;
@@ -31,7 +31,7 @@ pub struct Experiment {
     /// The sample.
     pub sample: Sample,
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// Which device does the work, for the report.
     pub device: Device,
 }
@@ -76,7 +76,7 @@ pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
 /// The answer behind a row of logits.
 pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
     let probabilities = probabilities(row);
-    let label = Scores::new(row.to_vec(), row.len()).labels()[0];
+    let label = Logits::new(row.to_vec(), row.len()).labels()[0];
     let unnamed = || match label {
         NON_FINITE => "no number".to_string(),
         label => label.to_string(),
@@ -105,10 +105,10 @@ pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
 /// The model's answer to a batch of one, and the logits behind it.
 pub(super) fn answer(
     model: &Model,
-    victim: &mut Victim<'_>,
+    victim: &mut TargetModel<'_>,
     images: &Tensor<4>,
 ) -> Result<(Prediction, Vec<f32>)> {
-    let scores = victim.scores(images)?;
+    let scores = victim.logits(images)?;
     let row = scores.rows().next().unwrap_or_default().to_vec();
     Ok((prediction(model, &row), row))
 }
@@ -122,7 +122,7 @@ pub fn clean(experiment: &Experiment) -> Result<Clean> {
     let picture = model.card.input.fit(&experiment.sample.picture);
     picture.check(&experiment.sample.name)?;
     let images = tensor(model, &picture);
-    let (prediction, logits) = answer(model, &mut Victim::new(&model.network), &images)?;
+    let (prediction, logits) = answer(model, &mut TargetModel::new(&model.network), &images)?;
     let known = truth(model, &experiment.sample);
     let label = known.unwrap_or(prediction.label);
     if label == NON_FINITE {
@@ -137,7 +137,7 @@ pub fn clean(experiment: &Experiment) -> Result<Clean> {
 
 /// The problem of attacking this picture.
 pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
-    let Plan { norm, epsilon, seed, .. } = experiment.plan;
+    let AttackConfig { norm, epsilon, seed, .. } = experiment.plan;
     let values = images.dims()[1..].iter().product();
     Ok(Problem {
         budget: Budget::new(norm, epsilon, values)?,
@@ -145,7 +145,7 @@ pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) ->
         goals: vec![goal],
         seed,
         samples: vec![experiment.sample.index as u64],
-        crowd: crowd(&experiment.model, &experiment.plan, &experiment.sample)?,
+        training_images: crowd(&experiment.model, &experiment.plan, &experiment.sample)?,
     })
 }
 
@@ -171,18 +171,18 @@ pub fn same_kind(surrogate: &Model, victim: &Model) -> Result<()> {
 
 /// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the victim judge.
 pub(super) fn assault(
-    plan: &Plan,
-    victim: &mut Victim<'_>,
-    surrogate: Option<&mut Victim<'_>>,
+    plan: &AttackConfig,
+    victim: &mut TargetModel<'_>,
+    surrogate: Option<&mut TargetModel<'_>>,
     problem: &Problem,
     observer: &mut dyn Observer,
-) -> Result<Verdict> {
+) -> Result<JudgedOutput> {
     let (spec, settings) = (plan.attack, plan.resolved());
     match surrogate {
-        None => launch(spec, &settings, victim, problem, observer),
+        None => generate_and_judge(spec, &settings, victim, problem, observer),
         Some(surrogate) => {
-            let found = attempt(spec, &settings, surrogate, problem, observer)?;
-            judge(spec.extent, found, victim, problem)
+            let found = generate(spec, &settings, surrogate, problem, observer)?;
+            judge(spec.bound, found, victim, problem)
         }
     }
 }
@@ -210,11 +210,11 @@ pub fn run_from(
     let (model, plan) = (&experiment.model, &experiment.plan);
     plan.check()?;
     experiment.surrogate.as_ref().map_or(Ok(()), |surrogate| same_kind(surrogate, model))?;
-    let goal = plan.aim.goal(clean.label, &clean.logits)?;
+    let goal = plan.target.goal(clean.label, &clean.logits)?;
     let attacked = clean.prediction.label == clean.label;
     let begin = Instant::now();
-    let mut victim = Victim::new(&model.network);
-    let mut surrogate = experiment.surrogate.as_ref().map(|model| Victim::new(&model.network));
+    let mut victim = TargetModel::new(&model.network);
+    let mut surrogate = experiment.surrogate.as_ref().map(|model| TargetModel::new(&model.network));
     let mut logbook = Logbook::new(observer);
     let found = match attacked {
         true => {
@@ -229,7 +229,7 @@ pub fn run_from(
         }
     };
     let asked = || [&victim].into_iter().chain(&surrogate);
-    let non_finite = asked().map(Victim::non_finite).sum();
+    let non_finite = asked().map(TargetModel::non_finite).sum();
     let cost = cost(asked(), begin);
     let adversarial = &found.picture;
     let norms = norms(clean.picture.pixels(), adversarial.pixels());
@@ -268,7 +268,7 @@ pub fn run_from(
         label_name: model.labels.get(clean.label).cloned().unwrap_or_default(),
         label_is_truth: clean.label_is_truth,
         attack: plan.attack.id,
-        extent: plan.attack.extent,
+        extent: plan.attack.bound,
         surrogate: experiment.surrogate.as_ref().map(|model| model.card.name.clone()),
         norm: plan.norm,
         parameters: plan.resolved(),
@@ -314,27 +314,27 @@ struct Found {
     reached: bool,
     distance: f32,
     queries: u64,
-    gradients: GradientCount,
+    gradients: GradientStats,
     notes: Vec<String>,
     stage: Option<&'static str>,
 }
 
 impl Found {
-    fn new(model: &Model, verdict: Verdict, shape: [usize; 3]) -> Result<Self> {
-        let GradientCount { queries, dead, .. } = verdict.gradients[0];
-        let stood = verdict.stood(0).then(|| {
+    fn new(model: &Model, verdict: JudgedOutput, shape: [usize; 3]) -> Result<Self> {
+        let GradientStats { queries, dead, .. } = verdict.gradient_stats[0];
+        let stood = verdict.stalled(0).then(|| {
             format!(
                 "{dead} of {queries} gradients were zero or not a number: the picture stood still"
             )
         });
         Ok(Self {
-            answer: prediction(model, verdict.scores.rows().next().unwrap_or_default()),
+            answer: prediction(model, verdict.logits.rows().next().unwrap_or_default()),
             picture: picture(verdict.images, shape)?,
             success: verdict.success[0],
             reached: verdict.reached[0],
             distance: verdict.distance[0],
             queries: verdict.queries[0],
-            gradients: verdict.gradients[0],
+            gradients: verdict.gradient_stats[0],
             notes: Note::texts(&verdict.notes).into_iter().chain(stood).collect(),
             stage: verdict.stages.first().copied().flatten(),
         })
@@ -348,7 +348,7 @@ impl Found {
             reached: false,
             distance: 0.0,
             queries: 0,
-            gradients: GradientCount::default(),
+            gradients: GradientStats::default(),
             notes: Vec::new(),
             stage: None,
         }
@@ -356,14 +356,17 @@ impl Found {
 }
 
 /// What these oracles were asked, since `begin`.
-pub(super) fn cost<'a>(asked: impl IntoIterator<Item = &'a Victim<'a>>, begin: Instant) -> Cost {
-    let passes = asked.into_iter().map(Decision::passes);
+pub(super) fn cost<'a>(
+    asked: impl IntoIterator<Item = &'a TargetModel<'a>>,
+    begin: Instant,
+) -> Cost {
+    let passes = asked.into_iter().map(DecisionOracle::passes);
     let (forward, backward) = passes.fold((0, 0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
     Cost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
 }
 
 /// Whether the model's answer to a picture reaches the goal.
 fn reached(model: &Model, picture: &Picture, goal: Goal) -> Result<bool> {
-    let mut victim = Victim::new(&model.network);
+    let mut victim = TargetModel::new(&model.network);
     Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
 }

@@ -1,6 +1,6 @@
 //! The lessons: one row each.
 
-use crate::attack::{Aim, Norm};
+use crate::attack::{Norm, TargetChoice};
 use crate::defence::Stance;
 use crate::error::{Error, Result};
 use crate::experiment::lessons::{Claim, LessonSpec, Side};
@@ -14,7 +14,7 @@ const DIGITS: Side = Side {
     attack: "pgd",
     norm: Norm::Linf,
     epsilon: 0.3,
-    aim: Aim::Untargeted,
+    aim: TargetChoice::Untargeted,
 };
 
 /// The same against a network on small colour pictures, where a shifted pixel matters more.
@@ -26,7 +26,7 @@ const AGREEING: Side = Side {
     attack: "pgd:steps=100",
     norm: Norm::L2,
     epsilon: 3.0,
-    aim: Aim::SecondMostLikely,
+    aim: TargetChoice::SecondMostLikely,
     ..DIGITS
 };
 

@@ -1,6 +1,8 @@
 //! The recorded course of one attack on one picture: what the trajectory view plays back.
 
-use crate::attack::{Flow, Norm, Observer, Score, Stage, Step, Victim, margin, softmax};
+use crate::attack::{
+    AttackStage, Flow, Norm, Observer, ScoreOracle, StepEvent, TargetModel, margin, softmax,
+};
 use crate::data::Picture;
 use crate::metrics::norms;
 use crate::model::Classifier;
@@ -29,7 +31,7 @@ pub struct Point {
     /// How often the attack has asked the model so far.
     pub queries: u64,
     /// Which part is running, for an attack of several.
-    pub stage: Option<Stage>,
+    pub stage: Option<AttackStage>,
     /// An event of the attack's own: a halved step, a new constant, a window.
     pub mark: Option<String>,
     /// The picture; none where it was thinned out to save memory.
@@ -70,12 +72,12 @@ impl<'a> Recorder<'a> {
         let [c, h, w] = picture.shape();
         let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
         let images = Tensor::from_data(data, self.network.device());
-        Victim::new(self.network).scores(&images).map_or(Vec::new(), |s| s.row(0).to_vec())
+        TargetModel::new(self.network).logits(&images).map_or(Vec::new(), |s| s.row(0).to_vec())
     }
 }
 
 impl Observer for Recorder<'_> {
-    fn step(&mut self, step: &Step<'_>) -> Flow {
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow {
         self.expected = step.restarts * (step.iterations + 1);
         let bytes = std::mem::size_of_val(self.original.pixels());
         let every = (self.expected * bytes).div_ceil(PICTURE_BUDGET).max(1);
@@ -86,7 +88,7 @@ impl Observer for Recorder<'_> {
         let picture = Picture::new(self.original.shape(), pixels);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
         let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
-        let row = match step.scores {
+        let row = match step.logits {
             Some(scores) => scores.row(0).to_vec(),
             None => self.logits(&picture),
         };
@@ -107,7 +109,7 @@ impl Observer for Recorder<'_> {
         (self.sink)(Some(point), self.expected)
     }
 
-    fn pulse(&mut self) -> Flow {
+    fn poll(&mut self) -> Flow {
         (self.sink)(None, self.expected)
     }
 }

@@ -1,6 +1,6 @@
 //! Transfer: what is crafted on one model, tried on others.
 
-use crate::attack::{Aim, Flow, Norm, Plan, Victim, attempt, judge};
+use crate::attack::{AttackConfig, Flow, Norm, TargetChoice, TargetModel, generate, judge};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::batch::Progress;
@@ -26,7 +26,7 @@ pub struct Transfer {
     /// How many samples.
     pub n: usize,
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// How many pictures go through the network at once.
     pub batch_size: usize,
     /// Which device does the work, for the report.
@@ -65,7 +65,7 @@ pub struct TransferReport {
     /// The size allowed, in pixel units; none where ε decides nothing.
     pub epsilon: Option<f64>,
     /// What was aimed at.
-    pub target: Aim,
+    pub target: TargetChoice,
     /// The seed.
     pub seed: u64,
     /// Which device did the work.
@@ -106,8 +106,8 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         .iter()
         .map(|model| Many { model, images: &images, labels: &labels, first: 0 })
         .collect();
-    let mut victims: Vec<Victim<'_>> =
-        task.models.iter().map(|model| Victim::new(&model.network)).collect();
+    let mut victims: Vec<TargetModel<'_>> =
+        task.models.iter().map(|model| TargetModel::new(&model.network)).collect();
     let mut answers = Vec::new();
     for (many, victim) in all.iter().zip(&mut victims) {
         let mut found = many.answers(victim, task.batch_size, &mut || progress(0, total))?;
@@ -127,9 +127,9 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
                 |told: &Told| progress(done + (told.share * part.len() as f64) as usize, total);
             let mut meter = Meter::new(&mut tell);
             let settings = plan.resolved();
-            let found = attempt(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;
+            let found = generate(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;
             for (cell, (victim, answers)) in row.iter_mut().zip(victims.iter_mut().zip(&answers)) {
-                let verdict = judge(plan.attack.extent, found.clone(), victim, &problem)?;
+                let verdict = judge(plan.attack.bound, found.clone(), victim, &problem)?;
                 for (k, (i, _)) in part.iter().enumerate() {
                     let counts = answers.labels[*i] == labels[*i];
                     cell.n += usize::from(counts);
@@ -153,7 +153,7 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         norm: plan.norm,
         parameters: plan.resolved(),
         epsilon: plan.threshold(head.card.input.shape.iter().product()),
-        target: plan.aim,
+        target: plan.target,
         seed: plan.seed,
         device: task.device.clone(),
         clean: answers.iter().map(|a| Rate { hits: a.right.len(), n: counted }.into()).collect(),

@@ -1,6 +1,6 @@
 //! The end of a training: weights rounded to 16 bits, measured, and written beside their card.
 
-use crate::attack::{self, Flow, Norm, Plan};
+use crate::attack::{self, AttackConfig, Flow, Norm};
 use crate::data::{Dataset, Filter, atomically, sha256};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
@@ -144,31 +144,32 @@ impl Measure<'_> {
         let recipe = self.trainer.recipe;
         let built_in = Dataset::load(recipe.dataset)?;
         let mut card = model.card.clone();
-        let mut on = |data: &Arc<Dataset>, n: usize, plan: Plan| -> Result<EvaluationReport> {
-            let task = Evaluation::new(model.clone(), data.clone(), n, plan, self.info.clone());
-            experiment::evaluate(&task, &mut |status| {
-                let nan = f32::NAN;
-                watch(&Progress {
-                    phase: "measuring",
-                    epoch: self.trainer.epochs,
-                    epochs: self.trainer.epochs,
-                    batch: status.done as usize,
-                    batches: status.total as usize,
-                    loss: nan,
-                    accuracy: nan,
-                    probe: None,
+        let mut on =
+            |data: &Arc<Dataset>, n: usize, plan: AttackConfig| -> Result<EvaluationReport> {
+                let task = Evaluation::new(model.clone(), data.clone(), n, plan, self.info.clone());
+                experiment::evaluate(&task, &mut |status| {
+                    let nan = f32::NAN;
+                    watch(&Progress {
+                        phase: "measuring",
+                        epoch: self.trainer.epochs,
+                        epochs: self.trainer.epochs,
+                        batch: status.done as usize,
+                        batches: status.total as usize,
+                        loss: nan,
+                        accuracy: nan,
+                        probe: None,
+                    })
                 })
-            })
-        };
+            };
         let whole = self.test.as_ref().unwrap_or(&built_in);
         // ε = 0 by one cheap step: the clean accuracy on the whole test set.
-        let clean = on(whole, usize::MAX, Plan::new(attack::find("fgsm")?, 0.0))?;
-        let mut plan = Plan::new(attack::find("pgd")?, recipe.measured_at);
+        let clean = on(whole, usize::MAX, AttackConfig::new(attack::find("fgsm")?, 0.0))?;
+        let mut plan = AttackConfig::new(attack::find("pgd")?, recipe.measured_at);
         plan.settings.set("steps", Value::Int(STEPS));
         let pgd = format!("pgd:steps={STEPS}");
         let mut asked = vec![(pgd, plan.clone(), ROBUST_N)];
         let mut named = |id: &str, n| -> Result<()> {
-            asked.push((id.into(), Plan::new(attack::find(id)?, recipe.measured_at), n));
+            asked.push((id.into(), AttackConfig::new(attack::find(id)?, recipe.measured_at), n));
             Ok(())
         };
         if recipe.method.adversary().is_some_and(|a| a.steps == 1) {

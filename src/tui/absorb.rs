@@ -4,7 +4,7 @@ use super::app::{App, Effect, Message, Playback, Run, Source, fits, model_for};
 use super::dialogs::Overlay;
 use super::gauge::{self, Found};
 use super::{compare, judging, lamps, learn, least, matrix, race};
-use crate::attack::Aim;
+use crate::attack::TargetChoice;
 use crate::data::DATASETS;
 use crate::engine::{JobId, ModelInfo, Request, Update};
 use crate::model::Card;
@@ -288,8 +288,8 @@ fn take_model(app: &mut App, info: Arc<ModelInfo>) -> Vec<Effect> {
     if app.surrogate.as_ref().is_some_and(|name| !matrix::others(app).contains(name)) {
         app.surrogate = None;
     }
-    if matches!(app.plan.aim, Aim::Class(class) if class >= classes) {
-        app.plan.aim = Aim::Untargeted;
+    if matches!(app.plan.target, TargetChoice::Class(class) if class >= classes) {
+        app.plan.target = TargetChoice::Untargeted;
     }
     let known = DATASETS.iter().any(|row| row.id == data);
     if !embedded && !app.data_fixed && known && data != app.data_wanted {

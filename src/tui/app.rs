@@ -15,7 +15,7 @@ pub use super::parts::{
 use super::race::Race;
 use super::shields::{Shield, shields};
 use super::theme::Theme;
-use crate::attack::{self, ATTACKS, Aim, AttackSpec, Norm, Plan};
+use crate::attack::{self, ATTACKS, AttackConfig, AttackSpec, Norm, TargetChoice};
 use crate::data::Sample;
 use crate::defence::{DRAWS, Stance};
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
@@ -65,7 +65,7 @@ pub struct App {
     /// Samples known to be misclassified.
     pub mistakes: BTreeSet<usize>,
     /// The attack and its settings.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// Whether ε was chosen by the user and survives a change of the data set.
     pub epsilon_fixed: bool,
     /// Every defence, and whether it is on.
@@ -147,10 +147,10 @@ impl App {
         let model_wanted = start.model.unwrap_or_else(|| model_for(&cards, &data_wanted));
         let fallback = attack::find("pgd").unwrap_or(&attack::ATTACKS[0]);
         let epsilon_fixed = start.plan.is_some();
-        let mut plan = start.plan.unwrap_or_else(|| Plan::new(fallback, 0.0));
+        let mut plan = start.plan.unwrap_or_else(|| AttackConfig::new(fallback, 0.0));
         plan.seed = start.seed;
         if !epsilon_fixed {
-            plan.epsilon = attack::suggested(&data_wanted, plan.norm);
+            plan.epsilon = attack::default_epsilon(&data_wanted, plan.norm);
         }
         let mut app = Self {
             theme: Theme::new(start.theme),
@@ -227,7 +227,7 @@ impl App {
         self.source = Some(source);
         if changed && !first {
             (self.sample, self.filter, self.mistakes) = (0, None, BTreeSet::new());
-            self.plan.aim = Aim::Untargeted;
+            self.plan.target = TargetChoice::Untargeted;
             self.epsilon_fixed = false;
         }
         if !self.epsilon_fixed {
@@ -295,12 +295,12 @@ impl App {
 
     /// The usual ε here.
     pub fn usual_epsilon(&self) -> f64 {
-        attack::suggested(self.data_id(), self.plan.norm)
+        attack::default_epsilon(self.data_id(), self.plan.norm)
     }
 
     /// The slider's right end.
     pub fn largest_epsilon(&self) -> f64 {
-        attack::largest(self.data_id(), self.plan.norm)
+        attack::largest_epsilon(self.data_id(), self.plan.norm)
     }
 
     /// The slider's small and large step.

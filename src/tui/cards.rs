@@ -1,7 +1,7 @@
 //! "More about this": what the registry says of an attack, and what lists say of their rows.
 
 use super::dialogs::Item;
-use crate::attack::{AttackSpec, Extent};
+use crate::attack::{AttackSpec, Bound};
 use crate::defence::DefenceSpec;
 use crate::parameter::Param;
 
@@ -30,11 +30,11 @@ pub struct Card {
 }
 
 /// What bounds an attack's perturbation, in words.
-pub fn extent(extent: Extent) -> &'static str {
+pub fn extent(extent: Bound) -> &'static str {
     match extent {
-        Extent::Budget => "ε: it uses the whole ε-ball",
-        Extent::Least => "nothing: it looks for the least change, which ε then judges",
-        Extent::Own => "its own parameters, not ε",
+        Bound::FixedEpsilon => "ε: it uses the whole ε-ball",
+        Bound::MinimumNorm => "nothing: it looks for the least change, which ε then judges",
+        Bound::Own => "its own parameters, not ε",
     }
 }
 
@@ -50,10 +50,10 @@ pub fn brief(attack: &AttackSpec) -> Vec<Piece> {
         Piece::Lead(attack.summary.into()),
         fact("knows", attack.knowledge().to_string()),
         fact("norms", norms.join(" ")),
-        fact("bounded by", extent(attack.extent).into()),
+        fact("bounded by", extent(attack.bound).into()),
         fact("aims at", aims.into()),
     ];
-    if attack.crowd {
+    if attack.universal {
         out.push(fact("learns from", "many pictures at once".into()));
     }
     out.extend([Piece::Text(attack.about.into()), Piece::Text(attack.paper.into())]);

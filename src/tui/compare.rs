@@ -9,7 +9,7 @@ pub use typed::{ask_export, ask_filter, ask_hybrid, export, filter, hybrid, stan
 
 use super::app::{App, Effect, Source};
 use super::shields::Shield;
-use crate::attack::{AttackSpec, Norm, Plan, suggested};
+use crate::attack::{AttackConfig, AttackSpec, Norm, default_epsilon};
 use crate::data::Sample;
 use crate::defence::{Stack, Stance};
 use crate::engine::{CompareJob, JobId, Request};
@@ -73,7 +73,7 @@ pub struct Compare {
     /// The job that is going on.
     pub running: Option<(JobId, Arc<CompareJob>)>,
     /// The attacks; ε and seed are the screen's.
-    pub columns: Vec<Plan>,
+    pub columns: Vec<AttackConfig>,
     /// Defences that are not on the strip.
     pub own: Vec<Stack>,
     /// Which attacks are shown.
@@ -198,7 +198,7 @@ fn missing(app: &App) -> Option<CompareJob> {
     let found = &compare.findings;
     let names: Vec<String> =
         std::iter::once(String::new()).chain(stacks.iter().map(Stack::text)).collect();
-    let every = |there: &dyn Fn(&str, &Plan, Stance) -> bool| {
+    let every = |there: &dyn Fn(&str, &AttackConfig, Stance) -> bool| {
         names.iter().all(|name| {
             plans.iter().all(|plan| stances.iter().all(|stance| there(name, plan, *stance)))
         })
@@ -213,7 +213,8 @@ fn missing(app: &App) -> Option<CompareJob> {
     let many = set.map(|set| (set.clone(), COUNTS[compare.count].min(set.len())));
     let many = many.filter(|(_, n)| {
         let right = names.iter().all(|name| found.right(name).len() >= *n);
-        let held = |name: &str, plan: &Plan, stance| found.held(name, plan, stance).len() >= *n;
+        let held =
+            |name: &str, plan: &AttackConfig, stance| found.held(name, plan, stance).len() >= *n;
         !(right && every(&held))
     });
     let seed = app.plan.seed;
@@ -292,7 +293,7 @@ pub fn explore(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     app.compare.opened = Some(app.compare.at.1);
-    app.epsilon_fixed = plan.epsilon != suggested(app.data_id(), plan.norm);
+    app.epsilon_fixed = plan.epsilon != default_epsilon(app.data_id(), plan.norm);
     app.plan = plan.clone();
     if let Some(stance) = row.stance {
         app.stance = stance;

@@ -8,7 +8,7 @@ use super::gauge::Which;
 use super::keymap::Context;
 pub use super::menus::items;
 use super::shields::Shield;
-use crate::attack::{self, Aim, AttackSpec, Norm};
+use crate::attack::{self, AttackSpec, Norm, TargetChoice};
 use crate::defence::DefenceSpec;
 use crate::parameter::{Param, Value};
 use tui_input::Input;
@@ -105,7 +105,7 @@ pub enum Choice {
     /// Take this attack.
     Attack(&'static AttackSpec),
     /// Aim at this.
-    Target(Aim),
+    Target(TargetChoice),
     /// Craft on this model, or on the one that judges.
     Surrogate(Option<String>),
     /// Let this attack take part in a race, or not.

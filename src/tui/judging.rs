@@ -1,14 +1,14 @@
 //! ε as a judge: for attacks that do not look at ε while they search, another ε needs no other run.
 
 use super::app::{App, Run};
-use crate::attack::{Extent, Goal};
+use crate::attack::{Bound, Goal};
 use crate::engine::RunJob;
 use crate::experiment::{Outcome, Point, is_near, outcome_of};
 use std::sync::Arc;
 
 /// Whether ε decides what the attack does, and not only what is made of it.
-pub fn bounds(extent: Extent) -> bool {
-    extent == Extent::Budget
+pub fn bounds(extent: Bound) -> bool {
+    extent == Bound::FixedEpsilon
 }
 
 impl Run {
@@ -31,11 +31,11 @@ impl Run {
             return self.report.as_ref().map(|report| (report.outcome(), report.is_beyond()));
         };
         let (clean, plan) = (self.clean.as_ref()?, &self.job.plan);
-        let goal = plan.aim.goal(clean.label, &clean.logits);
+        let goal = plan.target.goal(clean.label, &clean.logits);
         let goal = goal.unwrap_or(Goal::Untargeted { truth: clean.label });
         let reached = goal.reached(point.label);
         let epsilon = plan.threshold(clean.picture.pixels().len());
-        let near = is_near(plan.attack.extent, epsilon, point.size);
+        let near = is_near(plan.attack.bound, epsilon, point.size);
         let outcome = outcome_of(clean.prediction.label == clean.label, reached, near);
         Some((outcome, outcome == Outcome::Right && reached))
     }
@@ -43,14 +43,14 @@ impl Run {
     /// How far the attack found a way, where it searches for the least perturbation.
     pub fn found(&self) -> Option<f64> {
         let report = self.report.as_ref()?;
-        (report.extent == Extent::Least && report.reached).then(|| report.distance.into())
+        (report.extent == Bound::MinimumNorm && report.reached).then(|| report.distance.into())
     }
 }
 
 /// Where only ε differs from what is there or on its way, and ε only judges it: judges that at the
 /// new ε. False where the attack has to run.
 pub fn rejudged(app: &mut App, job: &RunJob) -> bool {
-    if bounds(job.plan.attack.extent) || !app.sent.is_empty() {
+    if bounds(job.plan.attack.bound) || !app.sent.is_empty() {
         return false;
     }
     let model = app.model.as_ref().map_or("", |model| &model.id);

@@ -3,7 +3,7 @@
 use super::app::{App, Effect};
 use super::dialogs::Overlay;
 use super::update::set_epsilon;
-use crate::attack::Extent;
+use crate::attack::Bound;
 use crate::engine::{JobId, Request, RunJob};
 use crate::experiment::{Least, size_text};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl LeastSearch {
 pub fn search(app: &mut App) -> Vec<Effect> {
     let Some(job) = app.wanted().filter(|_| app.ready()) else { return Vec::new() };
     let name = job.plan.attack.name;
-    if job.plan.attack.extent == Extent::Own {
+    if job.plan.attack.bound == Bound::Own {
         app.say(format!("{name} is bounded by its own parameters, not by ε"), false);
         return Vec::new();
     }

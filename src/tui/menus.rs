@@ -6,7 +6,7 @@ use super::cards::{self, Piece, paragraphs};
 use super::dialogs::{Choice, Item, List, Topic, parse_epsilon};
 use super::widgets::text::{first_name, fuzzy};
 use super::{compare, keymap, matrix};
-use crate::attack::{Aim, AttackSpec};
+use crate::attack::{AttackSpec, TargetChoice};
 use crate::data::DATASETS;
 use crate::experiment::compare::attack_name;
 use crate::model::Card;
@@ -250,22 +250,28 @@ fn surrogates(app: &App) -> Vec<Item> {
 }
 
 fn targets(app: &App) -> Vec<Item> {
-    let mut out = vec![item("", "any wrong answer", "untargeted", Choice::Target(Aim::Untargeted))];
+    let mut out =
+        vec![item("", "any wrong answer", "untargeted", Choice::Target(TargetChoice::Untargeted))];
     if !app.plan.attack.targeted {
         let word = format!("{} cannot aim at a class.", app.plan.attack.name);
         out[0].about.push(Piece::Lead(word));
         return out;
     }
-    out.push(item("", "the second most likely class", "", Choice::Target(Aim::SecondMostLikely)));
-    out.push(item("", "the least likely class", "", Choice::Target(Aim::LeastLikely)));
-    out.push(item("", "the class of the next number", "", Choice::Target(Aim::Next)));
+    out.push(item(
+        "",
+        "the second most likely class",
+        "",
+        Choice::Target(TargetChoice::SecondMostLikely),
+    ));
+    out.push(item("", "the least likely class", "", Choice::Target(TargetChoice::LeastLikely)));
+    out.push(item("", "the class of the next number", "", Choice::Target(TargetChoice::Next)));
     let truth = app.shown.as_ref().and_then(|run| run.clean.as_ref()).map(|clean| clean.label);
     let labels = app.model.as_ref().map_or(&[][..], |m| &m.labels);
     let others = labels.iter().enumerate().filter(|(class, _)| Some(*class) != truth);
     out.extend(others.map(|(class, name)| {
         let number = class.to_string();
         let note = if number == *name { String::new() } else { number };
-        item("", first_name(name), note, Choice::Target(Aim::Class(class)))
+        item("", first_name(name), note, Choice::Target(TargetChoice::Class(class)))
     }));
     out
 }

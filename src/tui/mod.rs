@@ -34,7 +34,7 @@ mod windows;
 
 pub use keymap::{BINDINGS, key_table};
 
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::data::{Picture, Sample, atomically};
 use crate::defence::{Stack, saved};
 use crate::engine::{DeviceChoice, Engine, Request, Update};
@@ -68,7 +68,7 @@ pub struct Options {
     /// The user's own picture.
     pub picture: Option<Sample>,
     /// The attack.
-    pub plan: Option<Plan>,
+    pub plan: Option<AttackConfig>,
     /// The seed of all randomness.
     pub seed: u64,
     /// Where everything goes that may not reach the screen.

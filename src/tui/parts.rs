@@ -2,7 +2,7 @@
 
 use super::theme::Kind;
 use super::trail::Trail;
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::data::{Dataset, Picture, Sample};
 use crate::defence::{Stack, Stance};
 use crate::engine::{JobId, Request, RunJob};
@@ -137,7 +137,7 @@ pub struct Start {
     /// The user's own picture.
     pub picture: Option<Sample>,
     /// The attack asked for.
-    pub plan: Option<Plan>,
+    pub plan: Option<AttackConfig>,
     /// The seed of all randomness.
     pub seed: u64,
     /// Whether to greet a new user.

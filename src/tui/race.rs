@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect};
 use super::trail::Trail;
-use crate::attack::{AttackSpec, Goal, Plan, suggested};
+use crate::attack::{AttackConfig, AttackSpec, Goal, default_epsilon};
 use crate::engine::{JobId, RaceJob, Request};
 use crate::error::Result;
 use crate::experiment::{Clean, Point, Report};
@@ -29,7 +29,7 @@ pub struct Race {
 #[derive(Clone, Debug)]
 pub struct Lane {
     /// Which attack, how.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// Its course.
     pub trail: Trail,
     /// The first point that reached the goal: its number and the queries so far.
@@ -41,7 +41,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    fn new(plan: Plan) -> Self {
+    fn new(plan: AttackConfig) -> Self {
         let (trail, worked) = (Trail::default(), Duration::ZERO);
         Self { plan, trail, first: None, ended: None, worked }
     }
@@ -54,19 +54,19 @@ impl Lane {
 
 /// The attacks chosen, with the settings of the screen where one of them is on it. All keep to its
 /// norm and its ε; those that cannot, to the usual ε of a norm of theirs.
-fn plans(app: &App) -> Vec<Plan> {
+fn plans(app: &App) -> Vec<AttackConfig> {
     let plan = |attack: &&'static AttackSpec| {
         if *attack == app.plan.attack {
             return app.plan.clone();
         }
-        let mut plan = Plan::new(attack, app.plan.epsilon);
+        let mut plan = AttackConfig::new(attack, app.plan.epsilon);
         plan.seed = app.plan.seed;
         if attack.targeted {
-            plan.aim = app.plan.aim;
+            plan.target = app.plan.target;
         }
         match attack.norms.contains(&app.plan.norm) {
             true => plan.norm = app.plan.norm,
-            false => plan.epsilon = suggested(app.data_id(), plan.norm),
+            false => plan.epsilon = default_epsilon(app.data_id(), plan.norm),
         }
         plan
     };
@@ -119,7 +119,7 @@ pub fn step(app: &mut App, id: JobId, lane: usize, point: Point, expected: usize
     let Some(race) = of(app, id) else { return };
     let clean = race.clean.clone();
     let Some(lane) = race.lanes.get_mut(lane) else { return };
-    let goal = clean.and_then(|clean| lane.plan.aim.goal(clean.label, &clean.logits).ok());
+    let goal = clean.and_then(|clean| lane.plan.target.goal(clean.label, &clean.logits).ok());
     let there = goal.is_some_and(|goal: Goal| goal.reached(point.label));
     if point.picture.is_some() {
         lane.trail.forget_picture();

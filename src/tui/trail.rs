@@ -2,7 +2,7 @@
 //! bounded: beyond [`MOST`] points every other one is dropped, and pictures beyond `PICTURES`
 //! bytes.
 
-use crate::attack::Stage;
+use crate::attack::AttackStage;
 use crate::experiment::Point;
 
 /// The most points that are kept.
@@ -169,7 +169,7 @@ impl Trail {
     }
 
     /// The stage that is running, or ran last.
-    pub fn stage(&self) -> Option<Stage> {
+    pub fn stage(&self) -> Option<AttackStage> {
         self.stops.last().and_then(|stop| stop.point.stage)
     }
 
@@ -206,7 +206,7 @@ mod tests {
             probabilities: Vec::new(),
             step_size: 0.0,
             queries,
-            stage: stage.map(|number| Stage { all: ALL, number }),
+            stage: stage.map(|number| AttackStage { all: ALL, number }),
             mark: None,
             picture: None,
         }

@@ -12,7 +12,7 @@ use super::windows::{
     self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
 use super::{compare, lamps, learn, least, matrix, race, shields};
-use crate::attack::{Aim, AttackSpec, Extent, Norm};
+use crate::attack::{AttackSpec, Bound, Norm, TargetChoice};
 use crate::data::Picture;
 use crate::engine::{Request, SearchJob};
 use crate::parameter::Settings;
@@ -315,7 +315,7 @@ fn nudge_epsilon(app: &mut App, direction: f64, fast: bool) -> Vec<Effect> {
 }
 
 pub(super) fn set_epsilon(app: &mut App, value: f64) -> Vec<Effect> {
-    if app.plan.attack.extent == Extent::Own {
+    if app.plan.attack.bound == Bound::Own {
         let text = format!("{} is bounded by its own parameters, not by ε", app.plan.attack.name);
         app.say(text, false);
         return Vec::new();
@@ -356,8 +356,8 @@ pub fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
     if !attack.norms.contains(&app.plan.norm) {
         take_norm(app, attack.norms[0]);
     }
-    if !attack.targeted && app.plan.aim != Aim::Untargeted {
-        app.plan.aim = Aim::Untargeted;
+    if !attack.targeted && app.plan.target != TargetChoice::Untargeted {
+        app.plan.target = TargetChoice::Untargeted;
         let text = format!("{} cannot aim at a class: any wrong answer counts", attack.name);
         app.say(text, false);
     }

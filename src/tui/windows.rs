@@ -46,7 +46,7 @@ pub(super) fn list(app: &mut App, topic: Topic) -> Vec<Effect> {
         Choice::Data(id) => *id == app.data_wanted,
         Choice::Model(name) => *name == app.model_wanted,
         Choice::Attack(attack) => *attack == app.plan.attack,
-        Choice::Target(aim) => *aim == app.plan.aim,
+        Choice::Target(aim) => *aim == app.plan.target,
         Choice::Surrogate(name) => *name == app.surrogate,
         Choice::Racer(attack) => *attack == app.plan.attack,
         Choice::Column(attack, norm) => compare::has(app, attack, *norm),
@@ -270,7 +270,7 @@ fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
         }
         Choice::Attack(attack) => take_attack(app, attack),
         Choice::Target(aim) => {
-            app.plan.aim = aim;
+            app.plan.target = aim;
             app.rerun()
         }
         Choice::Surrogate(name) => {

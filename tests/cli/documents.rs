@@ -1,7 +1,7 @@
 //! Help, manual, completions and README say what the program does.
 
 use crate::{User, root};
-use epsiloscope::attack::{ATTACKS, Extent, Knowledge};
+use epsiloscope::attack::{ATTACKS, Bound, Knowledge};
 use epsiloscope::defence::{DEFENCES, Passage};
 use epsiloscope::experiment::LESSONS;
 use epsiloscope::metrics::lamps::LAMPS;
@@ -71,10 +71,10 @@ fn attack_table() -> String {
             Knowledge::Score => "scores",
             Knowledge::Decision => "labels",
         };
-        let bounded = match spec.extent {
-            Extent::Budget => "ε",
-            Extent::Least => "nothing: finds the least",
-            Extent::Own => "its parameters",
+        let bounded = match spec.bound {
+            Bound::FixedEpsilon => "ε",
+            Bound::MinimumNorm => "nothing: finds the least",
+            Bound::Own => "its parameters",
         };
         let norms: Vec<String> = spec.norms.iter().map(ToString::to_string).collect();
         let (name, id, paper) = (spec.name, spec.id, spec.paper);

@@ -288,7 +288,7 @@ fn what_the_machine_lacks_is_told_once() {
 
 #[test]
 fn the_dashboards_worker_and_the_command_line_say_the_same() {
-    use epsiloscope::attack::{Plan, find};
+    use epsiloscope::attack::{AttackConfig, find};
     use epsiloscope::data::Dataset;
     use epsiloscope::engine::{DeviceChoice, Engine, Request, RunJob, Update};
     let user = User::new();
@@ -299,7 +299,7 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
         let _ = sender.send(update);
     });
     engine.request(Request::Model("mnist-cnn".into()));
-    let mut plan = Plan::new(find("pgd").unwrap(), 0.3);
+    let mut plan = AttackConfig::new(find("pgd").unwrap(), 0.3);
     plan.seed = 1;
     let sample = Dataset::load("mnist").unwrap().sample(0);
     let job = RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: 10 };

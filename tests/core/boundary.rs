@@ -3,7 +3,9 @@
 
 use crate::nets::{problem, values};
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Norm, Plan, Problem, Unobserved, Verdict, Victim, find, launch};
+use epsiloscope::attack::{
+    AttackConfig, JudgedOutput, NoObserver, Norm, Problem, TargetModel, find, generate_and_judge,
+};
 use epsiloscope::model::{Card, Network};
 use std::path::Path;
 
@@ -46,14 +48,15 @@ pub fn tensor(pictures: &[Vec<f32>], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pictures.concat(), [pictures.len(), 1, 4, 4]), device)
 }
 
-pub fn attack(id: &str, settings: &[&str], net: &Network, problem: &Problem) -> Verdict {
-    let mut plan = Plan::new(find(id).unwrap(), f64::from(problem.budget.epsilon));
+pub fn attack(id: &str, settings: &[&str], net: &Network, problem: &Problem) -> JudgedOutput {
+    let mut plan = AttackConfig::new(find(id).unwrap(), f64::from(problem.budget.epsilon));
     plan.norm = problem.budget.norm;
     for text in settings {
         plan.settings.assign(plan.attack.params, id, text).unwrap();
     }
-    let mut victim = Victim::new(net);
-    launch(plan.attack, &plan.resolved(), &mut victim, problem, &mut Unobserved).unwrap()
+    let mut victim = TargetModel::new(net);
+    generate_and_judge(plan.attack, &plan.resolved(), &mut victim, problem, &mut NoObserver)
+        .unwrap()
 }
 
 /// For each class but the one that answers: the gap of the logits and the difference of weights.

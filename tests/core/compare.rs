@@ -3,7 +3,7 @@
 
 use crate::defended::Cpu;
 use burn_tensor::Device;
-use epsiloscope::attack::{Flow, Norm, Plan};
+use epsiloscope::attack::{AttackConfig, Flow, Norm};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
 use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 const BOTH: [Stance; 2] = [Stance::Naive, Stance::Adaptive];
 
-fn plan(text: &str) -> Plan {
+fn plan(text: &str) -> AttackConfig {
     parse_attack(text, "mnist", 0).unwrap()
 }
 
@@ -193,7 +193,7 @@ fn it_stops_when_it_is_told_to() {
 fn an_attack_is_named_with_its_norm_and_parameters() {
     let plan = plan("pgd:l2:steps=7");
     assert_eq!((plan.norm, plan.settings.int("steps", 0)), (Norm::L2, 7));
-    assert_eq!(plan.epsilon, epsiloscope::attack::suggested("mnist", Norm::L2));
+    assert_eq!(plan.epsilon, epsiloscope::attack::default_epsilon("mnist", Norm::L2));
     for (bad, word) in
         [("pdg", "'pgd'"), ("pgd:l7", "l7"), ("jsma:linf", "give l0"), ("pgd:step=3", "steps")]
     {
@@ -216,7 +216,7 @@ fn the_time_left_is_right_after_the_first_tenth() {
         .collect();
     // Milliseconds of one answer; a pass through the bare network takes 0.2 ms, a gradient 0.6.
     let lap = [0.2, 0.5, 0.4, 0.2];
-    let attack = |plan: &Plan| if plan.attack.id == "pgd" { 40.0 } else { 1.0 };
+    let attack = |plan: &AttackConfig| if plan.attack.id == "pgd" { 40.0 } else { 1.0 };
     let mut events: Vec<(Finding, f64)> = Vec::new();
     for _ in 0..5 {
         for (at, name) in names.iter().enumerate() {

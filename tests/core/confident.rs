@@ -4,8 +4,8 @@
 use crate::nets::{epsilon, network, pictures};
 use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    ATTACKS, AttackSpec, Budget, Extent, Flow, Goal, Knowledge, Norm, Plan, Problem, Step, Victim,
-    find, launch,
+    ATTACKS, AttackConfig, AttackSpec, Bound, Budget, Flow, Goal, Knowledge, Norm, Problem,
+    StepEvent, TargetModel, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::error::Result;
@@ -69,9 +69,9 @@ fn gains(spec: &'static AttackSpec, norm: Norm, lead: f32) -> [f32; 2] {
         budget: Budget::new(norm, epsilon(norm), 64).unwrap(),
         seed: 0,
         samples: vec![0, 1],
-        crowd: None,
+        training_images: None,
     };
-    let mut plan = Plan::new(spec, epsilon(norm));
+    let mut plan = AttackConfig::new(spec, epsilon(norm));
     plan.norm = norm;
     for (id, few) in [("steps", 10), ("queries", 120), ("searches", 2)] {
         if spec.params.iter().any(|param| param.id == id) {
@@ -79,21 +79,21 @@ fn gains(spec: &'static AttackSpec, norm: Norm, lead: f32) -> [f32; 2] {
         }
     }
     let (mut first, mut nearest) = ([None; 2], [f32::INFINITY; 2]);
-    let mut watch = |step: &Step<'_>| {
-        for (margin, i) in step.margin.iter().zip(step.open) {
+    let mut watch = |step: &StepEvent<'_>| {
+        for (margin, i) in step.margin.iter().zip(step.active) {
             first[*i].get_or_insert(*margin);
             nearest[*i] = nearest[*i].min(*margin);
         }
         Flow::Continue
     };
-    let victim = &mut Victim::new(&sure);
-    launch(spec, &plan.resolved(), victim, &problem, &mut watch).unwrap();
+    let victim = &mut TargetModel::new(&sure);
+    generate_and_judge(spec, &plan.resolved(), victim, &problem, &mut watch).unwrap();
     [0, 1].map(|i| first[i].unwrap_or(f32::INFINITY) - nearest[i])
 }
 
 #[test]
 fn attacks_come_as_near_however_sure_the_network_is() {
-    for spec in ATTACKS.iter().filter(|spec| !spec.crowd && spec.extent != Extent::Own) {
+    for spec in ATTACKS.iter().filter(|spec| !spec.universal && spec.bound != Bound::Own) {
         // Differences of logits of 20,000 are too coarse for who sees no gradient.
         let most = match spec.knowledge() {
             Knowledge::Gradient => f32::INFINITY,
@@ -118,7 +118,7 @@ fn the_distilled_network_falls_to_cross_entropy() {
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
     for attack in ["pgd", "bim", "mi-fgsm", "apgd-ce"] {
         let model = Model::load("mnist-distilled", &Device::flex()).unwrap();
-        let mut plan = Plan::new(find(attack).unwrap(), 0.3);
+        let mut plan = AttackConfig::new(find(attack).unwrap(), 0.3);
         plan.settings.set("steps", Value::Int(20));
         let task =
             Evaluation::new(model, Dataset::load("mnist").unwrap(), 300, plan, device.clone());

@@ -4,7 +4,9 @@
 use crate::nets::values;
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::Flow;
-use epsiloscope::attack::{CrossEntropy, Goal, Gradient, Norm, Plan, Score, Victim, find, margin};
+use epsiloscope::attack::{
+    AttackConfig, CrossEntropy, Goal, GradientOracle, Norm, ScoreOracle, TargetModel, find, margin,
+};
 use epsiloscope::experiment::{Batch, attack_batch};
 use epsiloscope::model::{Classifier, Model, floats, read_tensors};
 use epsiloscope::parameter::Value;
@@ -28,7 +30,7 @@ impl Golden {
     pub fn broken(&self, images: &[f32], n: usize) -> Vec<bool> {
         let data = TensorData::new(images[..n * SIZE].to_vec(), [n, 1, 28, 28]);
         let images = Tensor::from_data(data, &Device::flex());
-        let labels = Victim::new(&self.model.network).scores(&images).unwrap().labels();
+        let labels = TargetModel::new(&self.model.network).logits(&images).unwrap().labels();
         labels.iter().zip(&self.labels).map(|(a, b)| a != b).collect()
     }
 }
@@ -56,7 +58,7 @@ fn ours(
     epsilon: f64,
     step: Option<f64>,
 ) -> (Vec<f32>, Vec<bool>) {
-    let mut plan = Plan::new(find(id).unwrap(), epsilon);
+    let mut plan = AttackConfig::new(find(id).unwrap(), epsilon);
     plan.norm = norm;
     if let Some(step) = step {
         plan.settings.set("steps", Value::Int(40));
@@ -112,9 +114,9 @@ fn logits_and_gradients_agree_with_float64() {
         let images = Tensor::from_data(data, &device);
         let goals: Vec<Goal> =
             golden.labels.iter().map(|t| Goal::Untargeted { truth: *t }).collect();
-        let mut victim = Victim::new(&golden.model.network);
-        let slope = victim.slope(&images, &goals, &CrossEntropy).unwrap();
-        let logits: Vec<f32> = slope.scores.rows().flatten().copied().collect();
+        let mut victim = TargetModel::new(&golden.model.network);
+        let slope = victim.gradient(&images, &goals, &CrossEntropy).unwrap();
+        let logits: Vec<f32> = slope.logits.rows().flatten().copied().collect();
         let scale = |v: &[f32]| v.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
         let worst = |a: &[f32], b: &[f32]| {
             a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale(b)
@@ -125,7 +127,7 @@ fn logits_and_gradients_agree_with_float64() {
         for (i, (a, b)) in gradient.chunks(SIZE).zip(reference.chunks(SIZE)).enumerate() {
             assert!(worst(a, b) < 1e-4, "{name} gradient of picture {i}: {}", worst(a, b));
         }
-        for ((row, goal), label) in slope.scores.rows().zip(&goals).zip(slope.scores.labels()) {
+        for ((row, goal), label) in slope.logits.rows().zip(&goals).zip(slope.logits.labels()) {
             assert_eq!(margin(row, *goal) < 0.0, goal.reached(label));
         }
     }
@@ -146,8 +148,8 @@ fn lite0_agrees_with_pytorch() {
     let images = Tensor::from_data(data, model.network.device());
     let goals: Vec<Goal> =
         integers("labels").iter().map(|truth| Goal::Untargeted { truth: *truth }).collect();
-    let slope = Victim::new(&model.network).slope(&images, &goals, &CrossEntropy).unwrap();
-    let logits: Vec<f32> = slope.scores.rows().flatten().copied().collect();
+    let slope = TargetModel::new(&model.network).gradient(&images, &goals, &CrossEntropy).unwrap();
+    let logits: Vec<f32> = slope.logits.rows().flatten().copied().collect();
     for (a, b) in logits.iter().zip(numbers("logits")) {
         assert!((a - b).abs() < 1e-3, "{a} {b}");
     }

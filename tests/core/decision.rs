@@ -4,7 +4,8 @@
 use crate::nets::values;
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
-    Budget, Crowd, Flow, Goal, Norm, Plan, Problem, Step, Unobserved, Verdict, Victim, find, launch,
+    AttackConfig, Budget, Flow, Goal, JudgedOutput, NoObserver, Norm, Problem, StepEvent,
+    TargetModel, TrainingImages, find, generate_and_judge,
 };
 use epsiloscope::model::{Card, Network};
 use epsiloscope::parameter::Value;
@@ -44,19 +45,26 @@ fn grey(n: usize, norm: Norm, device: &Device) -> Problem {
     Problem {
         images: Tensor::full([n, 1, SIDE, SIDE], 0.5, device),
         goals: vec![Goal::Untargeted { truth: 0 }; n],
-        budget: Budget::new(norm, norm.widest(SIZE).min(8.0), SIZE).unwrap(),
+        budget: Budget::new(norm, norm.largest_distance(SIZE).min(8.0), SIZE).unwrap(),
         seed: 3,
         samples: (0..n as u64).collect(),
-        crowd: None,
+        training_images: None,
     }
 }
 
-fn attack(id: &str, set: &[(&'static str, Value)], problem: &Problem) -> Verdict {
+fn attack(id: &str, set: &[(&'static str, Value)], problem: &Problem) -> JudgedOutput {
     let spec = find(id).unwrap();
-    let mut plan = Plan::new(spec, f64::from(problem.budget.epsilon));
+    let mut plan = AttackConfig::new(spec, f64::from(problem.budget.epsilon));
     set.iter().for_each(|(id, value)| plan.settings.set(id, value.clone()));
     let net = linear(&Device::flex());
-    launch(spec, &plan.resolved(), &mut Victim::new(&net), problem, &mut Unobserved).unwrap()
+    generate_and_judge(
+        spec,
+        &plan.resolved(),
+        &mut TargetModel::new(&net),
+        problem,
+        &mut NoObserver,
+    )
+    .unwrap()
 }
 
 /// The distance of the hyperplane: the lead over the dual norm of w.
@@ -113,10 +121,10 @@ fn every_picture_shown_after_the_start_is_adversarial_and_the_answer_is_the_near
     for id in ["boundary", "hopskipjump", "geoda", "sign-opt"] {
         let problem = grey(1, Norm::L2, &device);
         let spec = find(id).unwrap();
-        let mut plan = Plan::new(spec, 1.0);
+        let mut plan = AttackConfig::new(spec, 1.0);
         plan.settings.set("queries", Value::Int(800));
         let (mut nearest, mut shown, mut marks) = (f32::INFINITY, 0, Vec::new());
-        let mut watch = |step: &Step<'_>| {
+        let mut watch = |step: &StepEvent<'_>| {
             assert_eq!(step.labels, [1], "{id}");
             assert!(step.iteration <= step.iterations, "{id}");
             let size = Norm::L2.distance(&step.images.first().unwrap(), &[0.5; SIZE]);
@@ -127,7 +135,9 @@ fn every_picture_shown_after_the_start_is_adversarial_and_the_answer_is_the_near
             Flow::Continue
         };
         let settings = plan.resolved();
-        let found = launch(spec, &settings, &mut Victim::new(&net), &problem, &mut watch).unwrap();
+        let found =
+            generate_and_judge(spec, &settings, &mut TargetModel::new(&net), &problem, &mut watch)
+                .unwrap();
         assert!(found.distance[0] <= nearest * (1.0 + 2e-4), "{id}");
         assert!(
             shown > 2 && marks.first().is_some_and(|m| m == "boundary found"),
@@ -145,7 +155,7 @@ fn a_picture_at_hand_of_the_target_is_the_start() {
     let bright = (0..SIZE).map(|i| if weight(i) > 0.0 { 0.9 } else { 0.1 });
     let pixels: Vec<f32> = bright.chain([0.5; SIZE]).collect();
     let images = Tensor::from_data(TensorData::new(pixels, [2, 1, SIDE, SIDE]), &device);
-    problem.crowd = Some(Arc::new(Crowd { images, labels: vec![1, 0] }));
+    problem.training_images = Some(Arc::new(TrainingImages { images, labels: vec![1, 0] }));
     let found = attack("blend", &[], &problem);
     // On the straight line from ½ to that picture: every pixel is as far from ½ as the others.
     let image = values(&found.images);

@@ -1,7 +1,7 @@
 //! Defended models: what an attack that knows the defence leaves of it.
 
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Flow, Plan, find};
+use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
 use epsiloscope::error::Result;
@@ -26,7 +26,7 @@ fn evaluate(model: &str, stack: &str, stance: Stance, n: usize) -> EvaluationRep
     let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
     let defence = Defended { pipeline: Arc::new(pipeline), stance, draws: DRAWS };
     let dataset = Dataset::load("mnist").unwrap();
-    let plan = Plan::new(find("pgd").unwrap(), 0.3);
+    let plan = AttackConfig::new(find("pgd").unwrap(), 0.3);
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation::new(model, dataset, n, plan, device);
     let task = Evaluation { defence: Some(defence), ..task };

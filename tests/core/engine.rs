@@ -1,6 +1,6 @@
 //! The worker: latest wins, cancellation, order of updates, errors that do not stop it.
 
-use epsiloscope::attack::{Plan, find};
+use epsiloscope::attack::{AttackConfig, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Stack, Stance};
 use epsiloscope::engine::{
@@ -24,7 +24,7 @@ fn start(model: &str) -> (Engine, Receiver<Update>) {
 }
 
 fn job(sample: usize, epsilon: f64, steps: i64) -> RunJob {
-    let mut plan = Plan::new(find("pgd").unwrap(), epsilon);
+    let mut plan = AttackConfig::new(find("pgd").unwrap(), epsilon);
     plan.settings.set("steps", Value::Int(steps));
     let sample = Dataset::load("mnist").unwrap().sample(sample);
     RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: DRAWS }
@@ -129,7 +129,7 @@ fn the_next_misclassified_sample_is_found() {
     let Some(Update::Found(_, Some(index))) = seen.last() else { panic!("{seen:?}") };
     assert!(*index > 0);
     let mut run = job(*index, 0.1, 1);
-    run.plan = Plan::new(find("fgsm").unwrap(), 0.1);
+    run.plan = AttackConfig::new(find("fgsm").unwrap(), 0.1);
     engine.request(Request::Run(Arc::new(run)));
     let seen = until(&updates, |u| matches!(u, Update::Finished(..)));
     let Some(Update::Finished(_, report)) = seen.last() else { panic!() };
@@ -158,7 +158,7 @@ fn the_least_epsilon_is_searched_for_try_by_try() {
 /// PGD, Square and DeepFool on one sample.
 fn race(steps: i64) -> Request {
     let RunJob { sample, plan, .. } = job(0, 0.3, steps);
-    let other = |id| Plan { norm: plan.norm, ..Plan::new(find(id).unwrap(), 0.3) };
+    let other = |id| AttackConfig { norm: plan.norm, ..AttackConfig::new(find(id).unwrap(), 0.3) };
     let plans = vec![plan.clone(), other("square"), other("deepfool")];
     Request::Race(Arc::new(RaceJob { sample, surrogate: None, plans }))
 }

@@ -1,7 +1,7 @@
 //! Experiments: what the dashboard and the command line both run.
 
 use burn_tensor::Device;
-use epsiloscope::attack::{Extent, Flow, Norm, Plan, Unobserved, find};
+use epsiloscope::attack::{AttackConfig, Bound, Flow, NoObserver, Norm, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{
     self, Evaluation, EvaluationReport, Experiment, Report, Status, Transfer,
@@ -14,7 +14,7 @@ fn experiment(model: &str, attack: &str, epsilon: f64) -> Experiment {
         model: Model::load(model, &Device::flex()).unwrap(),
         surrogate: None,
         sample: Dataset::load("mnist").unwrap().sample(0),
-        plan: Plan::new(find(attack).unwrap(), epsilon),
+        plan: AttackConfig::new(find(attack).unwrap(), epsilon),
         device: cpu(),
     }
 }
@@ -24,7 +24,7 @@ fn cpu() -> experiment::Device {
 }
 
 fn run(experiment: &Experiment) -> Report {
-    experiment::run(experiment, &mut Unobserved).unwrap()
+    experiment::run(experiment, &mut NoObserver).unwrap()
 }
 
 #[test]
@@ -47,14 +47,14 @@ fn a_surrogate_crafts_and_the_victim_judges() {
     assert_eq!(answer.label, transferred.adversarial.label);
     let other = Model::load("fashion-cnn", &Device::flex()).unwrap();
     let unlike = Experiment { surrogate: Some(other), ..alone };
-    let refused = experiment::run(&unlike, &mut Unobserved).unwrap_err();
+    let refused = experiment::run(&unlike, &mut NoObserver).unwrap_err();
     assert_eq!((refused.exit_status(), refused.place.as_str()), (2, "--surrogate"));
 }
 
 #[test]
 fn the_least_epsilon_works_and_one_percent_less_does_not() {
     let task = experiment("mnist-cnn", "bim", 0.3);
-    let found = experiment::least(&task, &mut Unobserved).unwrap();
+    let found = experiment::least(&task, &mut NoObserver).unwrap();
     let epsilon = found.epsilon.unwrap();
     assert!(found.report.success && found.report.epsilon == Some(epsilon));
     assert!(found.tried.len() <= 16, "{:?}", found.tried);
@@ -82,7 +82,7 @@ fn a_sentence_says_what_bounds_the_attack() {
     (report.clean.name, report.adversarial.name) = ("7".into(), "2".into());
     (report.reached, report.success) = (true, true);
     check(&report, "7 becomes 2 at L∞ ε = 0.3000 (76.5/255)", "7 becomes 2");
-    (report.extent, report.norm, report.distance) = (Extent::Least, Norm::L2, 1.31);
+    (report.extent, report.norm, report.distance) = (Bound::MinimumNorm, Norm::L2, 1.31);
     report.epsilon = Some(1.5);
     let brief = "7 becomes 2 at L2 distance 1.310";
     check(&report, &format!("{brief}, within ε = 1.500"), brief);
@@ -93,7 +93,7 @@ fn a_sentence_says_what_bounds_the_attack() {
     (report.reached, report.success) = (false, false);
     let none = "7 holds against fgsm, which found no way in L2";
     check(&report, none, none);
-    (report.extent, report.reached, report.success) = (Extent::Own, true, true);
+    (report.extent, report.reached, report.success) = (Bound::Own, true, true);
     check(&report, "7 becomes 2 by fgsm", "7 becomes 2 by fgsm");
 }
 
@@ -101,7 +101,7 @@ fn a_sentence_says_what_bounds_the_attack() {
 fn evaluation(every: bool) -> Evaluation {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
     let dataset = Dataset::load("mnist").unwrap();
-    let plan = |id: &str| Plan::new(find(id).unwrap(), 0.1);
+    let plan = |id: &str| AttackConfig::new(find(id).unwrap(), 0.1);
     let mut pgd = plan("pgd");
     pgd.settings.set("steps", Value::Int(5));
     let one = Evaluation::new(model, dataset, 40, plan("fgsm"), cpu());
@@ -188,7 +188,7 @@ fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
 #[test]
 fn the_transfer_matrix_is_what_its_cells_say() {
     let load = |name: &str| Model::load(name, &Device::flex()).unwrap();
-    let mut plan = Plan::new(find("bim").unwrap(), 0.2);
+    let mut plan = AttackConfig::new(find("bim").unwrap(), 0.2);
     plan.settings.set("steps", Value::Int(5));
     let task = Transfer {
         models: vec![load("mnist-cnn"), load("mnist-cnn-at")],
@@ -227,7 +227,7 @@ fn the_transfer_matrix_is_what_its_cells_say() {
 #[test]
 fn what_is_learned_from_many_is_learned_once_and_from_others() {
     let mut task = evaluation(false);
-    task.plans = vec![Plan::new(find("uap").unwrap(), 0.2)];
+    task.plans = vec![AttackConfig::new(find("uap").unwrap(), 0.2)];
     task.plans[0].settings.set("samples", Value::Int(10));
     task.plans[0].settings.set("steps", Value::Int(2));
     let whole = evaluate(&task);

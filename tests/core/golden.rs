@@ -3,7 +3,7 @@
 //! networks and 32 pictures, is made with the reference harness).
 
 use crate::conformance::{Golden, SIZE, differing, golden};
-use epsiloscope::attack::{Aim, Extent, Flow, Norm, Plan, find};
+use epsiloscope::attack::{AttackConfig, Bound, Flow, Norm, TargetChoice, find};
 use epsiloscope::experiment::{Batch, attack_batch};
 
 const PICTURES: usize = 8;
@@ -87,10 +87,10 @@ const LINES: &[Line] = &[
 fn ours(golden: &Golden, line: &Line) -> (Vec<f32>, Vec<bool>) {
     let (_, _, id, norm, epsilon, settings, _) = *line;
     let spec = find(id).unwrap();
-    let mut plan = Plan::new(spec, epsilon);
+    let mut plan = AttackConfig::new(spec, epsilon);
     plan.norm = norm;
     // The references' saliency attacks aim at the next class.
-    plan.aim = if id == "jsma" { Aim::Next } else { Aim::Untargeted };
+    plan.target = if id == "jsma" { TargetChoice::Next } else { TargetChoice::Untargeted };
     for text in settings {
         plan.settings.assign(spec.params, id, text).unwrap();
     }
@@ -139,7 +139,7 @@ fn every_family_agrees_with_its_reference() {
         if let Some(told) = told {
             failures.push(format!("{model} {tensor}: {told}, {success:?} for {reached:?}"));
         }
-        if find(id).unwrap().extent == Extent::Budget {
+        if find(id).unwrap().bound == Bound::FixedEpsilon {
             let widest = found.chunks(SIZE).zip(x.chunks(SIZE)).map(|(a, b)| norm.distance(a, b));
             assert!(
                 widest.fold(0.0, f32::max) <= epsilon as f32 * (1.0 + 1e-6),

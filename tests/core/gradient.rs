@@ -2,18 +2,21 @@
 
 use crate::nets::{network, pictures, problem, values};
 use burn_tensor::Device;
-use epsiloscope::attack::{Flow, Norm, Plan, Problem, Step, Unobserved, Victim, find, launch};
+use epsiloscope::attack::{
+    AttackConfig, Flow, NoObserver, Norm, Problem, StepEvent, TargetModel, find, generate_and_judge,
+};
 use epsiloscope::model::Network;
 
 fn run(net: &Network, problem: &Problem, id: &str, settings: &[&str]) -> (Vec<f32>, u64) {
     let spec = find(id).unwrap();
-    let mut plan = Plan::new(spec, f64::from(problem.budget.epsilon));
+    let mut plan = AttackConfig::new(spec, f64::from(problem.budget.epsilon));
     plan.norm = problem.budget.norm;
     for text in settings {
         plan.settings.assign(spec.params, id, text).unwrap();
     }
-    let mut victim = Victim::new(net);
-    let found = launch(spec, &plan.resolved(), &mut victim, problem, &mut Unobserved).unwrap();
+    let mut victim = TargetModel::new(net);
+    let found =
+        generate_and_judge(spec, &plan.resolved(), &mut victim, problem, &mut NoObserver).unwrap();
     (values(&found.images), found.queries[0])
 }
 
@@ -90,16 +93,17 @@ fn halvings_are_marked_and_l1_begins_in_larger_balls() {
     for (norm, wanted) in [(Norm::Linf, "step halved to 0.2"), (Norm::L1, "in the ball of 9")] {
         let epsilon = if norm == Norm::L1 { 3.0 } else { 0.2 };
         let problem = problem(&net, pictures(1, [1, 8, 8], &device), norm, epsilon, false);
-        let mut plan = Plan::new(find("apgd-ce").unwrap(), epsilon);
+        let mut plan = AttackConfig::new(find("apgd-ce").unwrap(), epsilon);
         plan.norm = norm;
         let (mut marks, mut steps) = (Vec::new(), Vec::new());
-        let mut watch = |step: &Step<'_>| {
+        let mut watch = |step: &StepEvent<'_>| {
             marks.extend(step.mark.map(String::from));
             steps.push(step.step_size);
             Flow::Continue
         };
-        let mut victim = Victim::new(&net);
-        launch(plan.attack, &plan.resolved(), &mut victim, &problem, &mut watch).unwrap();
+        let mut victim = TargetModel::new(&net);
+        generate_and_judge(plan.attack, &plan.resolved(), &mut victim, &problem, &mut watch)
+            .unwrap();
         assert!(marks.iter().any(|mark| mark == wanted), "{norm}: {marks:?}");
         assert!(steps.windows(2).any(|pair| pair[1] < pair[0]), "{norm}: {steps:?}");
     }

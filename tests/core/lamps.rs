@@ -4,8 +4,8 @@
 use crate::defended::Cpu;
 use burn_tensor::Device;
 use epsiloscope::attack::{
-    AttackSpec, Attempt, Extent, Flow, Gradient, Norm, Observer, Plan, Problem, Run, Unobserved,
-    find,
+    Algorithm, AttackConfig, AttackOutput, AttackSpec, Bound, Flow, GradientOracle, NoObserver,
+    Norm, Observer, Problem, find,
 };
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{DefenceSpec, Draft, Passage, Pipeline, Stack, Stance, Transform};
@@ -47,15 +47,15 @@ pub fn model(name: &str) -> Arc<Model> {
     Model::load(name, &Device::flex()).unwrap()
 }
 
-pub fn plan(attack: &str, epsilon: f64) -> Plan {
+pub fn plan(attack: &str, epsilon: f64) -> AttackConfig {
     let mut words = attack.split(':');
     let spec = find(words.next().unwrap()).unwrap();
-    let mut plan = Plan::new(spec, epsilon);
+    let mut plan = AttackConfig::new(spec, epsilon);
     words.for_each(|text| plan.settings.assign(spec.params, spec.id, text).unwrap());
     plan
 }
 
-pub fn on(model: Arc<Model>, sample: usize, plan: Plan) -> Case {
+pub fn on(model: Arc<Model>, sample: usize, plan: AttackConfig) -> Case {
     let sample = Dataset::load(&model.card.data).unwrap().sample(sample);
     let experiment = Experiment { model, surrogate: None, sample, plan, device: cpu() };
     Case { experiment, defence: None }
@@ -76,7 +76,7 @@ impl Case {
 
     /// Attacks, and lets `see` see what was attacked and what came of it.
     fn with<T>(&self, see: impl FnOnce(Scene<'_>) -> T) -> T {
-        let (experiment, observer) = (&self.experiment, &mut Unobserved);
+        let (experiment, observer) = (&self.experiment, &mut NoObserver);
         let report = experiment::run(experiment, observer).unwrap();
         assert!(report.attacked || report.clean.confidence.is_nan());
         let Some((stack, stance, draws)) = &self.defence else {
@@ -95,7 +95,7 @@ impl Case {
         self.with(|scene| {
             let mut evidence = scene.evidence().clone();
             let mut told = |found: &Evidence| evidence = found.clone();
-            experiment::watch(&scene, &mut Unobserved, &mut told).unwrap();
+            experiment::watch(&scene, &mut NoObserver, &mut told).unwrap();
             evidence
         })
     }
@@ -105,14 +105,14 @@ impl Case {
         self.with(|scene| {
             let mut evidence = scene.evidence().clone();
             let mut told = |found: &Evidence| evidence = found.clone();
-            experiment::probe(&scene, probes, &mut Unobserved, &mut told).unwrap();
+            experiment::probe(&scene, probes, &mut NoObserver, &mut told).unwrap();
             evidence
         })
     }
 }
 
 /// Attacks on the first `n` samples of the model's data set, every one on each.
-fn many(model: Arc<Model>, n: usize, plans: Vec<Plan>) -> Evaluation {
+fn many(model: Arc<Model>, n: usize, plans: Vec<AttackConfig>) -> Evaluation {
     let dataset = Dataset::load(&model.card.data).unwrap();
     let one = Evaluation::new(model, dataset, n, plans[0].clone(), cpu());
     Evaluation { plans, every: true, ..one }
@@ -191,10 +191,10 @@ static FORGETFUL: AttackSpec = AttackSpec {
     name: "forgetful",
     family: "test",
     norms: &[Norm::Linf],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: false,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 100), 10, "steps"),
         Param::float("step-size", (0.0, 1.0), 0.1, "length"),
@@ -202,18 +202,18 @@ static FORGETFUL: AttackSpec = AttackSpec {
     summary: "",
     about: "",
     paper: "",
-    run: Run::Gradient(forget),
+    run: Algorithm::Gradient(forget),
 };
 
 fn forget(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
     watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let Run::Gradient(run) = find("bim")?.run else { panic!("BIM asks for gradients") };
+) -> Result<AttackOutput> {
+    let Algorithm::Gradient(run) = find("bim")?.run else { panic!("BIM asks for gradients") };
     let attempt = run(oracle, problem, settings, watcher)?;
-    Ok(Attempt { images: problem.images.clone(), ..attempt })
+    Ok(AttackOutput { images: problem.images.clone(), ..attempt })
 }
 
 /// `mnist-cnn` with its logits so many times as large: what distillation does to a network.
@@ -394,7 +394,10 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
         ),
         (
             "silent-success",
-            [One(on(model("mnist-cnn"), 0, Plan::new(&FORGETFUL, 0.3))), One(digit("pgd", 0.3))],
+            [
+                One(on(model("mnist-cnn"), 0, AttackConfig::new(&FORGETFUL, 0.3))),
+                One(digit("pgd", 0.3)),
+            ],
         ),
         (
             "draws",
@@ -486,7 +489,7 @@ fn what_is_asked_by_itself_takes_a_tenth_of_the_attack() {
     ] {
         case.with(|scene| {
             let mut tells = 0;
-            let spent = experiment::watch(&scene, &mut Unobserved, &mut |_| tells += 1).unwrap();
+            let spent = experiment::watch(&scene, &mut NoObserver, &mut |_| tells += 1).unwrap();
             assert!(10 * spent <= scene.passes(), "{spent} of {}", scene.passes());
             asked += tells;
         });
@@ -499,7 +502,7 @@ fn a_probe_can_be_stopped_and_a_success_needs_none() {
     let case = case("mnist-cnn-at", 0, "pgd", 0.3);
     case.with(|scene| {
         let mut left = 30;
-        let mut stop = |_: &epsiloscope::attack::Step<'_>| {
+        let mut stop = |_: &epsiloscope::attack::StepEvent<'_>| {
             left -= 1;
             if left < 0 { Flow::Stop } else { Flow::Continue }
         };

@@ -5,7 +5,7 @@ use crate::boundary::{SIZE, attack, linear, pictures, scaled, tensor, weight};
 use crate::conformance::golden;
 use crate::nets::{problem, values};
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Budget, Goal, Norm, Problem, Verdict, margin};
+use epsiloscope::attack::{Budget, Goal, JudgedOutput, Norm, Problem, margin};
 use epsiloscope::model::{Classifier, Network};
 
 const CLASSES: usize = 5;
@@ -64,9 +64,9 @@ fn on_linear(
     settings: &[&str],
     net: &Network,
     targeted: bool,
-) -> (Verdict, Problem) {
+) -> (JudgedOutput, Problem) {
     let images = tensor(&fair(), net.device());
-    let problem = problem(net, images, norm, norm.widest(SIZE), targeted);
+    let problem = problem(net, images, norm, norm.largest_distance(SIZE), targeted);
     let found = attack(id, settings, net, &problem);
     assert!(found.success.iter().all(|s| *s), "{id} {norm}");
     (found, problem)
@@ -91,7 +91,7 @@ fn on_a_linear_network_the_distances_are_those_of_the_closed_form() {
         let net = scaled(CLASSES, gain, 0.0, &device);
         for targeted in [false, true] {
             let (found, problem) = on_linear(id, norm, settings, &net, targeted);
-            let (pictures, labels) = (fair(), found.scores.labels());
+            let (pictures, labels) = (fair(), found.logits.labels());
             let rows = pictures.iter().zip(&labels).zip(&found.distance);
             let ratios: Vec<f64> = rows
                 .map(|((x, class), distance)| f64::from(*distance) / least(*class, norm, x))
@@ -135,23 +135,23 @@ fn confidence_goes_farther_and_leads_by_so_much() {
         let (near, _) = on_linear(id, *norm, &[], &net, true);
         let (far, problem) = on_linear(id, *norm, &["confidence=0.2"], &net, true);
         for (i, goal) in problem.goals.iter().enumerate() {
-            assert!(margin(far.scores.row(i), *goal) <= -0.1999, "{id} picture {i}");
+            assert!(margin(far.logits.row(i), *goal) <= -0.1999, "{id} picture {i}");
             assert!(far.distance[i] > near.distance[i], "{id} picture {i}");
         }
     }
 }
 
 /// What an attack finds for the pictures of the reference network.
-fn on_mlp(id: &str, norm: Norm, settings: &[&str]) -> (Verdict, Problem) {
+fn on_mlp(id: &str, norm: Norm, settings: &[&str]) -> (JudgedOutput, Problem) {
     let golden = golden("mlp");
     let images = TensorData::new(golden.tensors["x"].clone(), [golden.labels.len(), 1, 28, 28]);
     let problem = Problem {
         images: Tensor::from_data(images, &Device::flex()),
-        budget: Budget::new(norm, norm.widest(784), 784).unwrap(),
+        budget: Budget::new(norm, norm.largest_distance(784), 784).unwrap(),
         samples: (0..golden.labels.len() as u64).collect(),
         goals: golden.labels.into_iter().map(|truth| Goal::Untargeted { truth }).collect(),
         seed: 0,
-        crowd: None,
+        training_images: None,
     };
     let found = attack(id, settings, &golden.model.network, &problem);
     assert!(found.reached.iter().all(|reached| *reached), "{id} {norm}");

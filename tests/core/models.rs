@@ -1,7 +1,7 @@
 //! The shipped models are what their cards say.
 
 use burn_tensor::Device;
-use epsiloscope::attack::{Flow, Norm, Plan, find};
+use epsiloscope::attack::{AttackConfig, Flow, Norm, find};
 use epsiloscope::data::{Dataset, Sample, sha256};
 use epsiloscope::defence::DefenceSpec;
 use epsiloscope::experiment::{self, Evaluation, Experiment};
@@ -35,7 +35,7 @@ fn cards_tell_the_truth_about_accuracy() {
     for card in catalogue().into_iter().filter(|c| c.accuracy.is_some()) {
         let said = card.accuracy.clone().unwrap();
         let model = Model::load(&card.name, &Device::flex()).unwrap();
-        let measure = |n: usize, plan: Plan| {
+        let measure = |n: usize, plan: AttackConfig| {
             let dataset = Dataset::load(&card.data).unwrap();
             let task = Evaluation::new(model.clone(), dataset, n, plan, cpu());
             experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap()
@@ -46,11 +46,11 @@ fn cards_tell_the_truth_about_accuracy() {
         };
         // Of CIFAR-10 only a part of what the card counts is built in.
         let n = 2000.min(Dataset::load(&card.data).unwrap().len());
-        let clean = measure(n, Plan::new(find("fgsm").unwrap(), 0.0));
+        let clean = measure(n, AttackConfig::new(find("fgsm").unwrap(), 0.0));
         close(clean.clean_accuracy, said.clean, n as f64);
         assert_eq!(clean.clean_accuracy, clean.robust_accuracy, "ε = 0 breaks nothing");
         for robust in &said.robust {
-            let mut plan = Plan::new(find(&robust.attack).unwrap(), robust.epsilon);
+            let mut plan = AttackConfig::new(find(&robust.attack).unwrap(), robust.epsilon);
             for part in robust.parameters.split_whitespace() {
                 plan.settings.assign(plan.attack.params, plan.attack.id, part).unwrap();
             }
@@ -74,11 +74,11 @@ fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
     assert_eq!(photos.len(), LISTED.len());
     for (index, listed) in LISTED.into_iter().enumerate() {
         let sample: Sample = photos.sample(index);
-        let mut plan = Plan::new(find("pgd").unwrap(), 2.0 / 255.0);
+        let mut plan = AttackConfig::new(find("pgd").unwrap(), 2.0 / 255.0);
         plan.settings.set("steps", Value::Int(5));
         let task =
             Experiment { model: model.clone(), surrogate: None, sample, plan, device: cpu() };
-        let report = experiment::run(&task, &mut epsiloscope::attack::Unobserved).unwrap();
+        let report = experiment::run(&task, &mut epsiloscope::attack::NoObserver).unwrap();
         assert!(report.label_is_truth);
         assert_eq!(
             report.clean.label, report.label,

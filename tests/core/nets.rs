@@ -81,7 +81,7 @@ pub fn problem(
         images,
         goals,
         seed: 7,
-        crowd: None,
+        training_images: None,
     }
 }
 

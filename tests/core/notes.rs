@@ -3,7 +3,7 @@
 
 use crate::defended::Cpu;
 use burn_tensor::Device;
-use epsiloscope::attack::{Flow, Plan, find};
+use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
 use epsiloscope::experiment::{self, Defended, Evaluation, Status};
@@ -19,7 +19,7 @@ fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Eval
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
     let stack = Stack::parse("bits:3").unwrap();
     let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap());
-    let mut plan = Plan::new(find(attack).unwrap(), 0.3);
+    let mut plan = AttackConfig::new(find(attack).unwrap(), 0.3);
     plan.norm = plan.attack.norms[0];
     for (id, value) in [("steps", 2), ("queries", 60)] {
         if plan.attack.params.iter().any(|param| param.id == id) {
@@ -83,7 +83,7 @@ fn a_check_agrees_with_what_stands_beside_it() {
             at => (at < attacked).then_some((false, None)),
         };
         let trial = Trial {
-            plan: Plan::new(find("autoattack").unwrap(), 0.1),
+            plan: AttackConfig::new(find("autoattack").unwrap(), 0.1),
             epsilon: Some(0.1),
             staged: true,
             broke: (0..1000).map(fate).collect(),
@@ -108,7 +108,7 @@ fn a_check_agrees_with_what_stands_beside_it() {
     let usual = black_box(900, 1);
     assert!(usual.colour == Colour::Green && usual.reason.contains("1 of 900"), "{}", usual.reason);
     // DeepFool found a way beyond ε: that BIM finds none is no sign that there is none.
-    let mut evidence = Evidence::new(Plan::new(find("deepfool").unwrap(), 0.1), Some(0.1));
+    let mut evidence = Evidence::new(AttackConfig::new(find("deepfool").unwrap(), 0.1), Some(0.1));
     (evidence.reached, evidence.probes.unbounded) = (true, Some(false));
     let all = light(&evidence);
     let unbounded = all.iter().find(|verdict| verdict.lamp.id == "unbounded").unwrap();

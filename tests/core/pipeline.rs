@@ -2,7 +2,7 @@
 
 use crate::defended::Cpu;
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Flow, Norm, Plan, Unobserved, Victim, find};
+use epsiloscope::attack::{AttackConfig, Flow, NoObserver, Norm, TargetModel, find};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::{
     DEFENCES, DRAWS, DefenceSpec, Passage, Pipeline, Stack, Stance, calibrates,
@@ -114,13 +114,13 @@ fn no_attack_of_no_size_changes_anything() {
             model: pipeline.base.clone(),
             surrogate: None,
             sample: data.sample(0),
-            plan: Plan { norm: Norm::Linf, ..Plan::new(find("bim").unwrap(), 0.0) },
+            plan: AttackConfig { norm: Norm::Linf, ..AttackConfig::new(find("bim").unwrap(), 0.0) },
             device: cpu(),
         };
         let mut plan = experiment.plan.clone();
         plan.settings.assign(plan.attack.params, "bim", "steps=2").unwrap();
         let experiment = Experiment { plan, ..experiment };
-        let report = experiment::run(&experiment, &mut Unobserved).unwrap();
+        let report = experiment::run(&experiment, &mut NoObserver).unwrap();
         let known = experiment::know(&pipeline, &report.original).unwrap();
         let against = experiment::Against {
             pipeline: &pipeline,
@@ -129,7 +129,7 @@ fn no_attack_of_no_size_changes_anything() {
             draws: 2,
         };
         let row_ =
-            experiment::defend(&experiment, &report, against, &known, &mut Unobserved).unwrap();
+            experiment::defend(&experiment, &report, against, &known, &mut NoObserver).unwrap();
         assert_eq!(row_.picture, report.original, "{}", row.id);
         assert_eq!(row_.adversarial.label, known.clean.label, "{}", row.id);
     }
@@ -220,7 +220,7 @@ fn cpu() -> experiment::Device {
 
 fn roc(stack: &str, attack: &str, epsilon: f64, stance: Stance, n: usize) -> RocReport {
     let pipeline = Arc::new(build(stack, "mnist-cnn", 0).unwrap());
-    let plan = Plan { norm: Norm::L2, ..Plan::new(find(attack).unwrap(), epsilon) };
+    let plan = AttackConfig { norm: Norm::L2, ..AttackConfig::new(find(attack).unwrap(), epsilon) };
     let dataset = Dataset::load("mnist").unwrap();
     let task = Evaluation {
         defence: Some(Defended { pipeline: pipeline.clone(), stance, draws: DRAWS }),
@@ -295,7 +295,7 @@ fn a_close_vote_gets_no_answer_and_no_certificate() {
 #[test]
 fn no_attack_breaks_within_a_certified_radius() {
     let pipeline = Arc::new(build("smoothing:0.5", "mnist-cnn", 0).unwrap());
-    let mut plan = Plan::new(find("pgd").unwrap(), 1.0);
+    let mut plan = AttackConfig::new(find("pgd").unwrap(), 1.0);
     plan.settings.assign(plan.attack.params, "pgd", "steps=10").unwrap();
     let task = Certification {
         model: pipeline.base.clone(),
@@ -330,9 +330,9 @@ fn distillation_hides_its_gradient_from_who_takes_the_softmax_first() {
         let goals: Vec<_> = (0..30)
             .map(|i| epsiloscope::attack::Goal::Untargeted { truth: data.label(i).unwrap() })
             .collect();
-        let mut victim = Victim::new(&seen);
-        use epsiloscope::attack::{CrossEntropy, Gradient};
-        let slope = victim.slope(&images, &goals, &CrossEntropy).unwrap();
+        let mut victim = TargetModel::new(&seen);
+        use epsiloscope::attack::{CrossEntropy, GradientOracle};
+        let slope = victim.gradient(&images, &goals, &CrossEntropy).unwrap();
         let flat = values(slope.gradient);
         flat.chunks(784).filter(|row| row.iter().all(|g| *g == 0.0)).count()
     };

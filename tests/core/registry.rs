@@ -4,8 +4,8 @@
 use crate::nets::{epsilon, network, pictures, problem, values};
 use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    ATTACKS, AttackSpec, Decision, Extent, Flow, Knowledge, Norm, Plan, Problem, Score, Step,
-    Unobserved, Verdict, Victim, launch,
+    ATTACKS, AttackConfig, AttackSpec, Bound, DecisionOracle, Flow, JudgedOutput, Knowledge,
+    NoObserver, Norm, Problem, ScoreOracle, StepEvent, TargetModel, generate_and_judge,
 };
 use epsiloscope::model::Network;
 use epsiloscope::parameter::Value;
@@ -15,8 +15,8 @@ const FEW: &[(&str, i64)] =
     &[("steps", 6), ("restarts", 2), ("repeats", 5), ("queries", 60), ("searches", 3)];
 
 /// A plan that is quick enough to be run many times.
-fn plan(spec: &'static AttackSpec, norm: Norm, epsilon: f64) -> Plan {
-    let mut plan = Plan::new(spec, epsilon);
+fn plan(spec: &'static AttackSpec, norm: Norm, epsilon: f64) -> AttackConfig {
+    let mut plan = AttackConfig::new(spec, epsilon);
     plan.norm = norm;
     for param in spec.params {
         if let Some((_, few)) = FEW.iter().find(|(id, _)| *id == param.id) {
@@ -26,8 +26,15 @@ fn plan(spec: &'static AttackSpec, norm: Norm, epsilon: f64) -> Plan {
     plan
 }
 
-fn attack(plan: &Plan, net: &Network, problem: &Problem) -> Verdict {
-    launch(plan.attack, &plan.resolved(), &mut Victim::new(net), problem, &mut Unobserved).unwrap()
+fn attack(plan: &AttackConfig, net: &Network, problem: &Problem) -> JudgedOutput {
+    generate_and_judge(
+        plan.attack,
+        &plan.resolved(),
+        &mut TargetModel::new(net),
+        problem,
+        &mut NoObserver,
+    )
+    .unwrap()
 }
 
 /// Every (attack, norm, targeted) that the registry offers.
@@ -67,16 +74,16 @@ fn results_stay_in_the_ball_and_in_the_box() {
                     );
                     let found = norm.distance(a, b);
                     let bound = epsilon(norm) as f32 * (1.0 + 1e-6);
-                    if spec.extent == Extent::Budget {
+                    if spec.bound == Bound::FixedEpsilon {
                         assert!(found <= bound, "{} {norm}: {found} > {bound}", spec.id);
                     }
                 }
-                let goals = verdict.scores.labels().into_iter().zip(&problem.goals);
+                let goals = verdict.logits.labels().into_iter().zip(&problem.goals);
                 let reached: Vec<bool> = goals.map(|(label, goal)| goal.reached(label)).collect();
                 assert_eq!(reached, verdict.reached, "{}: the victim decides", spec.id);
                 for (i, success) in verdict.success.iter().enumerate() {
                     let inside = verdict.distance[i] <= epsilon(norm) as f32 * (1.0 + 1e-6);
-                    let bounded = spec.extent != Extent::Own;
+                    let bounded = spec.bound != Bound::Own;
                     assert_eq!(*success, reached[i] && (inside || !bounded), "{}", spec.id);
                 }
             }
@@ -91,10 +98,10 @@ fn epsilon_zero_is_the_identity() {
     for (spec, norm, targeted) in every_row() {
         let problem = problem(&net, pictures(3, [1, 8, 8], &device), norm, 0.0, targeted);
         let verdict = attack(&plan(spec, norm, 0.0), &net, &problem);
-        if spec.extent == Extent::Budget {
+        if spec.bound == Bound::FixedEpsilon {
             assert_eq!(values(&verdict.images), values(&problem.images), "{} {norm}", spec.id);
         }
-        if spec.extent != Extent::Own {
+        if spec.bound != Bound::Own {
             assert!(verdict.success.iter().all(|s| !s), "{} {norm}", spec.id);
         }
     }
@@ -111,11 +118,17 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_does_not() {
         // The result and the way to it: several starts may end at the same nearest picture.
         let course = |problem: &Problem| {
             let mut way = Vec::new();
-            let mut watch = |step: &Step<'_>| {
+            let mut watch = |step: &StepEvent<'_>| {
                 way.extend(step.images.first().unwrap());
                 Flow::Continue
             };
-            let found = launch(spec, &settings, &mut Victim::new(&net), problem, &mut watch);
+            let found = generate_and_judge(
+                spec,
+                &settings,
+                &mut TargetModel::new(&net),
+                problem,
+                &mut watch,
+            );
             (values(&found.unwrap().images), way)
         };
         let first = course(&problem);
@@ -133,7 +146,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_does_not() {
 fn a_batch_of_one_equals_a_batch_of_many() {
     let device = Device::flex();
     let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
-    for (spec, norm, targeted) in every_row().into_iter().filter(|(spec, ..)| !spec.crowd) {
+    for (spec, norm, targeted) in every_row().into_iter().filter(|(spec, ..)| !spec.universal) {
         let whole = problem(&net, pictures(5, [1, 8, 8], &device), norm, epsilon(norm), targeted);
         let plan = plan(spec, norm, epsilon(norm));
         let together = values(&attack(&plan, &net, &whole).images);
@@ -160,12 +173,17 @@ fn a_stop_takes_effect_within_one_step() {
         let problem = problem(&net, pictures(2, [1, 8, 8], &device), norm, 1e-4, targeted);
         let plan = plan(spec, norm, 1e-4);
         let mut events = 0;
-        let mut stop = |_: &Step<'_>| {
+        let mut stop = |_: &StepEvent<'_>| {
             events += 1;
             Flow::Stop
         };
-        let result =
-            launch(plan.attack, &plan.resolved(), &mut Victim::new(&net), &problem, &mut stop);
+        let result = generate_and_judge(
+            plan.attack,
+            &plan.resolved(),
+            &mut TargetModel::new(&net),
+            &problem,
+            &mut stop,
+        );
         assert!(result.is_err_and(|e| e.is_cancelled()), "{}", spec.id);
         assert_eq!(events, 1, "{}", spec.id);
     }
@@ -187,8 +205,8 @@ fn the_answer_is_never_worse_than_the_last_iterate() {
         let mut last = vec![false; problem.len()];
         let mut most = 0;
         let goals = problem.goals.clone();
-        let mut watch = |step: &Step<'_>| {
-            for (i, label) in step.open.iter().zip(step.labels) {
+        let mut watch = |step: &StepEvent<'_>| {
+            for (i, label) in step.active.iter().zip(step.labels) {
                 last[*i] = goals[*i].reached(*label);
                 ever[*i] |= last[*i];
             }
@@ -196,9 +214,15 @@ fn the_answer_is_never_worse_than_the_last_iterate() {
             Flow::Continue
         };
         let settings = plan.resolved();
-        let verdict =
-            launch(plan.attack, &settings, &mut Victim::new(&net), &problem, &mut watch).unwrap();
-        if spec.crowd {
+        let verdict = generate_and_judge(
+            plan.attack,
+            &settings,
+            &mut TargetModel::new(&net),
+            &problem,
+            &mut watch,
+        )
+        .unwrap();
+        if spec.universal {
             // One perturbation for all: it wins some pictures and loses others.
             let reached = verdict.reached.iter().filter(|reached| **reached).count();
             assert!(reached >= most, "{} {norm}: {reached} of {most}", spec.id);
@@ -230,9 +254,9 @@ fn a_dead_network_gives_no_nan() {
         assert!(values(&verdict.images).iter().all(|p| p.is_finite()), "{} {norm}", spec.id);
         // No gradient leads anywhere, and that is told.
         for i in (0..problem.len()).filter(|i| !verdict.reached[*i]) {
-            let seen = verdict.gradients[i];
+            let seen = verdict.gradient_stats[i];
             let asked = seen.queries > 0;
-            assert_eq!(verdict.stood(i), asked, "{} {norm} {targeted}: {seen:?}", spec.id);
+            assert_eq!(verdict.stalled(i), asked, "{} {norm} {targeted}: {seen:?}", spec.id);
         }
     }
 }
@@ -291,28 +315,36 @@ fn no_attack_fails_or_stands_still_in_silence_where_the_network_gives_no_numbers
             let data = burn_tensor::TensorData::new(images, [4, 1, 4, 4]);
             let images = Tensor::from_data(data, &device);
             let problem = problem(net, images, norm, epsilon(norm), targeted);
-            let mut victim = Victim::new(net);
+            let mut victim = TargetModel::new(net);
             let plan = plan(spec, norm, epsilon(norm));
             let place = format!("network {number}, {} {norm} {targeted}", spec.id);
             let verdict =
-                launch(spec, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();
+                generate_and_judge(spec, &plan.resolved(), &mut victim, &problem, &mut NoObserver)
+                    .unwrap();
             bad += victim.non_finite();
             let (before, after) = (values(&problem.images), values(&verdict.images));
             assert!(after.iter().all(|p| (0.0..=1.0).contains(p)), "{place}");
             for (i, (a, b)) in before.chunks(size).zip(after.chunks(size)).enumerate() {
                 let bound = epsilon(norm) as f32 * (1.0 + 1e-6);
-                assert!(spec.extent != Extent::Budget || norm.distance(a, b) <= bound, "{place}");
+                assert!(
+                    spec.bound != Bound::FixedEpsilon || norm.distance(a, b) <= bound,
+                    "{place}"
+                );
                 // Who asked for gradients and got nothing but zeros has said so.
-                let seen = verdict.gradients[i];
+                let seen = verdict.gradient_stats[i];
                 let blind = seen.queries > 0 && seen.dead == seen.queries;
-                assert_eq!(verdict.stood(i), seen.stands() && !verdict.reached[i], "{place}");
-                assert!(!blind || verdict.reached[i] || verdict.stood(i), "{place}");
+                assert_eq!(
+                    verdict.stalled(i),
+                    seen.mostly_dead() && !verdict.reached[i],
+                    "{place}"
+                );
+                assert!(!blind || verdict.reached[i] || verdict.stalled(i), "{place}");
                 let asks = spec.knowledge() == Knowledge::Gradient;
-                let told = verdict.reached[i] || verdict.stood(i) || a != b;
+                let told = verdict.reached[i] || verdict.stalled(i) || a != b;
                 // None where its own look, in another order of sums, found the goal reached.
                 let none = seen.queries == 0 || seen.queries > seen.dead;
                 assert!(told || !asks || none, "{place} picture {i}: {seen:?}");
-                stood += usize::from(verdict.stood(i));
+                stood += usize::from(verdict.stalled(i));
             }
         }
     }
@@ -327,12 +359,13 @@ fn noise_uses_no_gradient_and_oracles_count() {
     for (id, forward, backward) in [("fgsm", 2 * 3, 2), ("bim", 2 * 8, 2 * 6), ("noise", 2 * 6, 0)]
     {
         let plan = plan(epsiloscope::attack::find(id).unwrap(), Norm::Linf, 1e-5);
-        let mut victim = Victim::new(&net);
-        launch(plan.attack, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();
+        let mut victim = TargetModel::new(&net);
+        generate_and_judge(plan.attack, &plan.resolved(), &mut victim, &problem, &mut NoObserver)
+            .unwrap();
         assert_eq!(victim.passes(), (forward, backward), "{id}");
     }
-    let mut victim = Victim::new(&net);
-    victim.scores(&problem.images).unwrap();
+    let mut victim = TargetModel::new(&net);
+    victim.logits(&problem.images).unwrap();
     assert_eq!(victim.passes(), (2, 0));
 }
 
@@ -340,11 +373,13 @@ fn noise_uses_no_gradient_and_oracles_count() {
 fn every_query_is_counted_and_black_boxes_see_no_gradient() {
     let device = Device::flex();
     let net = network([1, 8, 8], 10, 1.0, 0.0, &device);
-    for (spec, norm, targeted) in every_row().into_iter().filter(|(spec, ..)| !spec.crowd) {
+    for (spec, norm, targeted) in every_row().into_iter().filter(|(spec, ..)| !spec.universal) {
         let problem = problem(&net, pictures(3, [1, 8, 8], &device), norm, epsilon(norm), targeted);
-        let mut victim = Victim::new(&net);
+        let mut victim = TargetModel::new(&net);
         let plan = plan(spec, norm, epsilon(norm));
-        let found = launch(spec, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap();
+        let found =
+            generate_and_judge(spec, &plan.resolved(), &mut victim, &problem, &mut NoObserver)
+                .unwrap();
         let (forward, backward) = victim.passes();
         let asked: u64 = found.queries.iter().sum();
         // The judge asks once, and once more where a search for the least found nothing.

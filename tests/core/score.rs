@@ -4,13 +4,14 @@
 use crate::conformance::golden;
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
-    Aim, Budget, Goal, Norm, Plan, Problem, Score, Unobserved, Verdict, Victim, find, launch,
+    AttackConfig, Budget, Goal, JudgedOutput, NoObserver, Norm, Problem, ScoreOracle, TargetChoice,
+    TargetModel, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::model::Model;
 
 /// The first test pictures, those that are answered rightly.
-fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: Aim) -> Problem {
+fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: TargetChoice) -> Problem {
     let (data, device) = (Dataset::load("mnist").unwrap(), Device::flex());
     let read = |kept: &[usize]| -> Tensor<4> {
         let pixels = kept.iter().flat_map(|i| data.sample(*i).picture.pixels().to_vec());
@@ -18,7 +19,7 @@ fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: Aim) -> Proble
         Tensor::from_data(TensorData::new(pixels, [kept.len(), 1, 28, 28]), &device)
     };
     let all: Vec<usize> = (0..n).collect();
-    let clean = Victim::new(&model.network).scores(&read(&all)).unwrap();
+    let clean = TargetModel::new(&model.network).logits(&read(&all)).unwrap();
     let truth = |i: &usize| data.label(*i).unwrap();
     let right: Vec<usize> = all.into_iter().filter(|i| clean.labels()[*i] == truth(i)).collect();
     let goals: Vec<Goal> =
@@ -29,27 +30,27 @@ fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: Aim) -> Proble
         budget: Budget::new(norm, epsilon, 784).unwrap(),
         seed: 0,
         samples: right.iter().map(|i| *i as u64).collect(),
-        crowd: None,
+        training_images: None,
     }
 }
 
 fn attack(
     id: &str,
     settings: &[&str],
-    (n, norm, epsilon, aim): (usize, Norm, f64, Aim),
-) -> Verdict {
+    (n, norm, epsilon, aim): (usize, Norm, f64, TargetChoice),
+) -> JudgedOutput {
     let model = golden("mlp").model;
     let problem = digits(&model, n, norm, epsilon, aim);
     let spec = find(id).unwrap();
-    let mut plan = Plan::new(spec, epsilon);
+    let mut plan = AttackConfig::new(spec, epsilon);
     plan.norm = norm;
     settings.iter().for_each(|text| plan.settings.assign(spec.params, id, text).unwrap());
-    let mut victim = Victim::new(&model.network);
-    launch(spec, &plan.resolved(), &mut victim, &problem, &mut Unobserved).unwrap()
+    let mut victim = TargetModel::new(&model.network);
+    generate_and_judge(spec, &plan.resolved(), &mut victim, &problem, &mut NoObserver).unwrap()
 }
 
 /// The share of the first n pictures, as peers count it, that is not broken in `limit` queries.
-fn robust(verdict: &Verdict, n: usize, limit: u64) -> f64 {
+fn robust(verdict: &JudgedOutput, n: usize, limit: u64) -> f64 {
     let pairs = verdict.success.iter().zip(&verdict.queries);
     pairs.filter(|(success, queries)| !(**success && **queries <= limit)).count() as f64 / n as f64
 }
@@ -63,11 +64,11 @@ fn median<T: Copy + PartialOrd>(values: &[T]) -> T {
 /// AutoAttack's Square, 128 pictures, mean of three seeds, plus two standard errors.
 #[test]
 fn square_needs_no_more_queries_than_autoattacks() {
-    let easy = attack("square", &["queries=250"], (128, Norm::Linf, 0.3, Aim::Untargeted));
+    let easy = attack("square", &["queries=250"], (128, Norm::Linf, 0.3, TargetChoice::Untargeted));
     assert_eq!(robust(&easy, 128, 250), 0.0);
     assert!(median(&easy.queries) <= 3);
     assert_eq!(easy.queries.iter().min(), Some(&1), "the start is a query");
-    let hard = attack("square", &["queries=500"], (128, Norm::Linf, 0.1, Aim::Untargeted));
+    let hard = attack("square", &["queries=500"], (128, Norm::Linf, 0.1, TargetChoice::Untargeted));
     for (limit, most) in [(100, 0.513 + 0.088), (250, 0.276 + 0.080), (500, 0.177 + 0.068)] {
         assert!(robust(&hard, 128, limit) <= most, "{limit}: {}", robust(&hard, 128, limit));
     }
@@ -75,22 +76,22 @@ fn square_needs_no_more_queries_than_autoattacks() {
 
 #[test]
 fn simba_takes_no_longer_way_than_arts() {
-    let found = attack("simba", &[], (16, Norm::L2, 10.0, Aim::Untargeted));
+    let found = attack("simba", &[], (16, Norm::L2, 10.0, TargetChoice::Untargeted));
     assert!(found.success.iter().all(|s| *s));
     assert!(median(&found.distance) <= 2.36, "{}", median(&found.distance));
     assert!(found.queries.iter().sum::<u64>() / found.queries.len() as u64 <= 380);
     // In the ball of ε = 2 the half that needs more than that is left.
-    let bounded = attack("simba", &[], (16, Norm::L2, 2.0, Aim::Untargeted));
+    let bounded = attack("simba", &[], (16, Norm::L2, 2.0, TargetChoice::Untargeted));
     assert!(bounded.distance.iter().all(|d| *d <= 2.0));
     assert!((1..16).contains(&bounded.success.iter().filter(|s| **s).count()));
-    let waves = attack("simba", &["basis=dct"], (16, Norm::L2, 2.0, Aim::Untargeted));
-    let hits = |found: &Verdict| found.success.iter().filter(|s| **s).count();
+    let waves = attack("simba", &["basis=dct"], (16, Norm::L2, 2.0, TargetChoice::Untargeted));
+    let hits = |found: &JudgedOutput| found.success.iter().filter(|s| **s).count();
     assert!(hits(&waves) > hits(&bounded), "long waves are the better directions");
 }
 
 #[test]
 fn estimated_gradients_break_what_gradients_break() {
-    let linf = (16, Norm::Linf, 0.3, Aim::Untargeted);
+    let linf = (16, Norm::Linf, 0.3, TargetChoice::Untargeted);
     let like = ["steps=20", "samples=128", "learning-rate=0.1"];
     for (id, settings, most) in
         [("spsa", &like[..], 5121), ("nes", &[], 1000), ("bandits", &[], 300)]
@@ -103,7 +104,7 @@ fn estimated_gradients_break_what_gradients_break() {
 
 #[test]
 fn a_few_pixels_break_what_torchattacks_breaks() {
-    let budget = (32, Norm::L0, 1.0, Aim::Untargeted);
+    let budget = (32, Norm::L0, 1.0, TargetChoice::Untargeted);
     let found = attack("one-pixel", &["population=60", "steps=5"], budget);
     assert!(found.success.contains(&true), "1 of 32");
     assert!(found.distance.iter().all(|d| *d <= 1.0));
@@ -121,14 +122,17 @@ fn targets_are_reached_and_no_limit_is_passed() {
         ("bandits", Norm::L2, 4.0, 14),
         ("simba", Norm::L2, 4.0, 10),
     ] {
-        let second = (16, norm, epsilon, Aim::SecondMostLikely);
+        let second = (16, norm, epsilon, TargetChoice::SecondMostLikely);
         let found = attack(id, &["queries=1000"], second);
         let reached = found.success.iter().filter(|s| **s).count();
         assert!(reached >= hits, "{id} {norm}: {reached}");
         assert!(found.queries.iter().all(|q| *q <= 1000), "{id} {norm}");
         for limit in [1, 2, 53] {
-            let found =
-                attack(id, &[&format!("queries={limit}")], (4, norm, 1e-4, Aim::Untargeted));
+            let found = attack(
+                id,
+                &[&format!("queries={limit}")],
+                (4, norm, 1e-4, TargetChoice::Untargeted),
+            );
             assert!(found.queries.iter().all(|q| *q <= limit), "{id} {norm} {limit}");
         }
     }

@@ -1,7 +1,7 @@
 //! Robust networks that are what they seem: no lamp that lights by itself may call them otherwise.
 
 use crate::lamps::{Case, model, on, plan};
-use epsiloscope::attack::{Norm, Unobserved, suggested};
+use epsiloscope::attack::{NoObserver, Norm, default_epsilon};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{self, Experiment};
 use epsiloscope::metrics::lamps::{Colour, light};
@@ -17,7 +17,7 @@ const FEW: usize = 5;
 /// The red lamps beside an attack that failed on this sample; none where there is nothing to see: a
 /// sample that is not answered rightly, or that an attack breaks.
 fn red(case: &Case) -> Option<Vec<String>> {
-    let report = experiment::run(&case.experiment, &mut Unobserved).unwrap();
+    let report = experiment::run(&case.experiment, &mut NoObserver).unwrap();
     if !report.attacked || report.success {
         return None;
     }
@@ -29,7 +29,7 @@ fn red(case: &Case) -> Option<Vec<String>> {
     let breaks = |attack: &str| {
         let plan = plan(attack, case.experiment.plan.epsilon);
         let stronger = Experiment { plan, ..case.experiment.clone() };
-        experiment::run(&stronger, &mut Unobserved).unwrap().success
+        experiment::run(&stronger, &mut NoObserver).unwrap().success
     };
     // A warning of a sample that a stronger attack breaks is right.
     let right =
@@ -44,7 +44,7 @@ fn lamps_that_light_by_themselves_leave_sound_networks_alone() {
     let (mut looked, mut complaints) = (0, Vec::new());
     for name in NETWORKS {
         let model = model(name);
-        let epsilon = suggested(&model.card.data, Norm::Linf);
+        let epsilon = default_epsilon(&model.card.data, Norm::Linf);
         let samples = Dataset::load(&model.card.data).unwrap().len();
         let sound = (0..samples).filter_map(|sample| {
             let case = on(model.clone(), sample, plan("pgd", epsilon));

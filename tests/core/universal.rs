@@ -3,7 +3,8 @@
 use crate::nets::{network, pictures, problem, values};
 use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    Crowd, Decision, Goal, Norm, Plan, Problem, Unobserved, Verdict, Victim, find, launch,
+    AttackConfig, DecisionOracle, Goal, JudgedOutput, NoObserver, Norm, Problem, TargetModel,
+    TrainingImages, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{Batch, attack_batch};
@@ -18,23 +19,24 @@ fn greyish(n: usize, device: &Device) -> Tensor<4> {
     pictures(n, SHAPE, device) * 0.4 + 0.3
 }
 
-fn crowd(device: &Device) -> Option<Arc<Crowd>> {
+fn crowd(device: &Device) -> Option<Arc<TrainingImages>> {
     let images = pictures(30, SHAPE, device).slice(18..30) * 0.4 + 0.3;
     // The labels are wrong on purpose: what is fooled is the model's own answer.
-    Some(Arc::new(Crowd { labels: vec![0; 12], images }))
+    Some(Arc::new(TrainingImages { labels: vec![0; 12], images }))
 }
 
-fn plan(id: &str, norm: Norm, set: &[(&'static str, Value)]) -> Plan {
-    let mut plan = Plan::new(find(id).unwrap(), 0.1);
+fn plan(id: &str, norm: Norm, set: &[(&'static str, Value)]) -> AttackConfig {
+    let mut plan = AttackConfig::new(find(id).unwrap(), 0.1);
     plan.norm = norm;
     set.iter().for_each(|(id, value)| plan.settings.set(id, value.clone()));
     plan
 }
 
-fn attack(plan: &Plan, net: &Network, problem: &Problem) -> (Verdict, u64) {
-    let mut victim = Victim::new(net);
+fn attack(plan: &AttackConfig, net: &Network, problem: &Problem) -> (JudgedOutput, u64) {
+    let mut victim = TargetModel::new(net);
     let verdict =
-        launch(plan.attack, &plan.resolved(), &mut victim, problem, &mut Unobserved).unwrap();
+        generate_and_judge(plan.attack, &plan.resolved(), &mut victim, problem, &mut NoObserver)
+            .unwrap();
     (verdict, victim.passes().0)
 }
 
@@ -47,7 +49,7 @@ fn a_crowd_teaches_one_perturbation_that_all_pictures_get() {
             let plan = plan("uap", norm, &[("inner", Value::Choice(inner))]);
             let crowd = crowd(&device);
             let some = problem(&net, greyish(5, &device), norm, epsilon, false);
-            let some = Problem { crowd: crowd.clone(), ..some };
+            let some = Problem { training_images: crowd.clone(), ..some };
             let (verdict, asked) = attack(&plan, &net, &some);
             let (before, after) = (values(&some.images), values(&verdict.images));
             let v: Vec<f32> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
@@ -59,7 +61,7 @@ fn a_crowd_teaches_one_perturbation_that_all_pictures_get() {
             assert_eq!(verdict.queries.iter().sum::<u64>() + 5, asked, "{norm} {inner}");
             // Whom it will be used on changes nothing.
             let one = problem(&net, greyish(1, &device), norm, epsilon, false);
-            let one = Problem { crowd, ..one };
+            let one = Problem { training_images: crowd, ..one };
             assert_eq!(values(&attack(&plan, &net, &one).0.images), after[..64], "{inner}");
             let note = &verdict.notes[0].text().unwrap();
             assert!(note.contains("of the 12 pictures"), "{note}");
@@ -74,10 +76,11 @@ fn one_perturbation_for_all_needs_one_target() {
     let problem = problem(&net, greyish(2, &device), Norm::Linf, 0.1, true);
     let run = |goals: [usize; 2]| {
         let goals = goals.map(|target| Goal::Targeted { target }).to_vec();
-        let problem = Problem { crowd: crowd(&device), goals, ..problem.clone() };
+        let problem = Problem { training_images: crowd(&device), goals, ..problem.clone() };
         let plan = plan("uap", Norm::Linf, &[]);
-        let mut victim = Victim::new(&net);
-        launch(plan.attack, &plan.resolved(), &mut victim, &problem, &mut Unobserved).map(|_| ())
+        let mut victim = TargetModel::new(&net);
+        generate_and_judge(plan.attack, &plan.resolved(), &mut victim, &problem, &mut NoObserver)
+            .map(|_| ())
     };
     assert!(run([3, 3]).is_ok());
     assert!(run([3, 4]).is_err_and(|e| !e.is_cancelled()));
@@ -88,7 +91,7 @@ fn a_patch_of_the_whole_picture_hides_it_and_a_small_one_leaves_the_rest() {
     let device = Device::flex();
     let net = network(SHAPE, 10, 1.0, 0.0, &device);
     let problem = problem(&net, greyish(4, &device), Norm::L0, 1.0, false);
-    let problem = Problem { crowd: crowd(&device), ..problem };
+    let problem = Problem { training_images: crowd(&device), ..problem };
     let upright = [("shape", Value::Choice("square")), ("rotation", Value::Float(0.0))];
     let sized = |area| {
         let set = [

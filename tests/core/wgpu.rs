@@ -3,7 +3,9 @@
 
 use crate::nets::values;
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{CrossEntropy, Goal, Gradient, Plan, Unobserved, Victim, find};
+use epsiloscope::attack::{
+    AttackConfig, CrossEntropy, Goal, GradientOracle, NoObserver, TargetModel, find,
+};
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment};
@@ -35,14 +37,15 @@ fn gradients_and_attacks_agree_with_the_cpu() {
         let data = TensorData::new(sample.picture.pixels().to_vec(), [1, 1, 28, 28]);
         let images = Tensor::from_data(data, &device);
         let goals = [Goal::Untargeted { truth: 7 }];
-        let slope = Victim::new(&model.network).slope(&images, &goals, &CrossEntropy).unwrap();
+        let slope =
+            TargetModel::new(&model.network).gradient(&images, &goals, &CrossEntropy).unwrap();
         gradients.push(values(&slope.gradient));
-        let mut plan = Plan::new(find("pgd").unwrap(), 0.3);
+        let mut plan = AttackConfig::new(find("pgd").unwrap(), 0.3);
         plan.settings.set("steps", Value::Int(10));
         plan.seed = 1;
         let task =
             Experiment { model, surrogate: None, sample: sample.clone(), plan, device: info };
-        reports.push(experiment::run(&task, &mut Unobserved).unwrap());
+        reports.push(experiment::run(&task, &mut NoObserver).unwrap());
     }
     let top = gradients[0].iter().fold(0.0_f32, |a, b| a.max(b.abs()));
     let far = gradients[0].iter().zip(&gradients[1]).map(|(a, b)| (a - b).abs());

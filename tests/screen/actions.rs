@@ -3,7 +3,7 @@
 use crate::contests;
 use crate::fake::{self, answers, press, send};
 use crate::snapshots::{render, text};
-use epsiloscope::attack::{Aim, Norm};
+use epsiloscope::attack::{Norm, TargetChoice};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{Request, RunJob, Samples, Update};
 use epsiloscope::error::Error;
@@ -122,7 +122,7 @@ fn attack_norm_target_parameters_and_seed_change_the_plan() {
     assert_eq!(job.plan.norm, Norm::L2);
     assert!(app.plan.epsilon > 1.0, "ε follows the norm");
     let job = run_of(press(&mut app, "tleast\n")).expect("a run");
-    assert_eq!(job.plan.aim, Aim::LeastLikely);
+    assert_eq!(job.plan.target, TargetChoice::LeastLikely);
     assert_eq!(run_after(&mut app, NextSeed).expect("a run").plan.seed, 1);
     update(&mut app, EditAttack);
     update(&mut app, Down);
@@ -298,9 +298,9 @@ fn a_target_is_kept_only_where_the_attack_has_one() {
     let mut app = app();
     press(&mut app, "tleast\n");
     press(&mut app, "acw\n");
-    assert_eq!(app.plan.aim, Aim::LeastLikely);
+    assert_eq!(app.plan.target, TargetChoice::LeastLikely);
     press(&mut app, "ablur\n");
-    assert_eq!(app.plan.aim, Aim::Untargeted);
+    assert_eq!(app.plan.target, TargetChoice::Untargeted);
     assert!(app.message_shown && app.messages.last().is_some_and(|m| m.text.contains("aim")));
 }
 

@@ -1,7 +1,7 @@
 //! The Compare screen: what is asked for, what is kept, what keys and mouse do; its worker is made up.
 
 use crate::fake::{self, press};
-use epsiloscope::attack::{Extent, Norm, Plan};
+use epsiloscope::attack::{AttackConfig, Bound, Norm};
 use epsiloscope::defence::{Stack, Stance};
 use epsiloscope::engine::{CompareJob, JobId, Request, RunJob, Update};
 use epsiloscope::experiment::compare::{BARE, Finding, Sort, customary};
@@ -20,9 +20,9 @@ use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 /// How many in a hundred hold.
-fn share(defence: &str, plan: &Plan, stance: Stance) -> usize {
+fn share(defence: &str, plan: &AttackConfig, stance: Stance) -> usize {
     let trained = defence.contains("pgd-at");
-    let spatial = plan.attack.extent == Extent::Own;
+    let spatial = plan.attack.bound == Bound::Own;
     match (trained, stance, plan.norm) {
         (true, ..) if spatial => 40,
         (true, _, Norm::Linf) => 92,

@@ -1,7 +1,7 @@
 //! A worker made up for what is not a plain run: races, the search for the least ε, transfer.
 
 use crate::fake;
-use epsiloscope::attack::{ATTACKS, Aim};
+use epsiloscope::attack::{ATTACKS, TargetChoice};
 use epsiloscope::defence::DRAWS;
 use epsiloscope::engine::{
     DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, TransferJob, Update,
@@ -167,7 +167,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         norm: job.plan.norm,
         parameters: job.plan.settings.clone(),
         epsilon: Some(job.plan.epsilon),
-        target: Aim::Untargeted,
+        target: TargetChoice::Untargeted,
         seed: app.plan.seed,
         device: fake::device(),
         clean: vec![share(n), share(n - 1)],

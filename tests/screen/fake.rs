@@ -1,6 +1,8 @@
 //! A dashboard without worker, models or data: everything on its screen is made up here.
 
-use epsiloscope::attack::{self, AttackSpec, Extent, Knowledge, Norm, Plan, Run, Stage};
+use epsiloscope::attack::{
+    self, Algorithm, AttackConfig, AttackSpec, AttackStage, Bound, Knowledge, Norm,
+};
 use epsiloscope::data::{Dataset, Picture};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
@@ -131,14 +133,14 @@ pub fn attacks() -> Vec<&'static AttackSpec> {
             name,
             family,
             norms: norms.leak(),
-            extent: match extent {
-                "budget" => Extent::Budget,
-                "least" => Extent::Least,
-                _ => Extent::Own,
+            bound: match extent {
+                "budget" => Bound::FixedEpsilon,
+                "least" => Bound::MinimumNorm,
+                _ => Bound::Own,
             },
             targeted: extent != "own",
             random: knows != "gradient",
-            crowd: id == "uap",
+            universal: id == "uap",
             params: if id == "pgd" { FEW } else { MANY },
             summary: "one line that says what it does",
             about: "One paragraph that says how it works and what to notice on the screen. It goes \
@@ -146,9 +148,9 @@ pub fn attacks() -> Vec<&'static AttackSpec> {
                     worth as much as knowing when it works.",
             paper: "Somebody et al.: A Paper on It, ICLR 2018",
             run: match knows {
-                "gradient" => Run::Gradient(|_, _, _, _| unreachable!()),
-                "scores" => Run::Score(|_, _, _, _| unreachable!()),
-                _ => Run::Decision(|_, _, _, _| unreachable!()),
+                "gradient" => Algorithm::Gradient(|_, _, _, _| unreachable!()),
+                "scores" => Algorithm::Score(|_, _, _, _| unreachable!()),
+                _ => Algorithm::Decision(|_, _, _, _| unreachable!()),
             },
         }))
     };
@@ -212,7 +214,7 @@ fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, 
             probabilities: mixed(before, after, fooled),
             step_size: 0.01,
             queries: i as u64 * if asks { 125 } else { 1 } + 1,
-            stage: (stages > 1).then_some(Stage { all: ALL, number: stage }),
+            stage: (stages > 1).then_some(AttackStage { all: ALL, number: stage }),
             mark,
             picture: Some(attacked(&job.sample.picture, share)),
         };
@@ -239,7 +241,8 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         out.push(Update::Step(id, point, expected));
     }
     let picture = attacked(&original, 1.0);
-    let distance = if job.plan.attack.extent == Extent::Least { 1.31 } else { job.plan.epsilon };
+    let distance =
+        if job.plan.attack.bound == Bound::MinimumNorm { 1.31 } else { job.plan.epsilon };
     let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
     let success = distance <= job.plan.epsilon;
     let climbed: Vec<f32> = (0..=40).map(|i| (i as f32).min(20.0)).collect();
@@ -262,7 +265,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
         label_name: truth.to_string(),
         label_is_truth: true,
         attack: job.plan.attack.id,
-        extent: job.plan.attack.extent,
+        extent: job.plan.attack.bound,
         surrogate: job.surrogate.clone(),
         norm: job.plan.norm,
         parameters: job.plan.settings.clone(),
@@ -385,7 +388,8 @@ pub fn fresh(theme: Kind, size: (u16, u16)) -> (App, Vec<Effect>) {
     app.size = size;
     app.cards = cards();
     app.attacks = attacks();
-    app.plan = Plan { norm: Norm::Linf, ..Plan::new(attack("pgd"), app.plan.epsilon) };
+    app.plan =
+        AttackConfig { norm: Norm::Linf, ..AttackConfig::new(attack("pgd"), app.plan.epsilon) };
     (app, effects)
 }
 
@@ -402,7 +406,7 @@ pub fn app(theme: Kind, size: (u16, u16)) -> App {
     let (id, job) =
         runs.into_iter().next_back().expect("data and model are there: a run is asked for");
     assert_eq!((job.plan.attack.id, job.plan.norm), ("pgd", Norm::Linf));
-    assert_eq!(job.plan.epsilon, attack::suggested("mnist", Norm::Linf));
+    assert_eq!(job.plan.epsilon, attack::default_epsilon("mnist", Norm::Linf));
     app.tick(Duration::from_millis(10));
     for update in answers(id, &job) {
         app.absorb(update);

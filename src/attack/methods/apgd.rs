@@ -9,20 +9,20 @@
 //! balls are shown, and tried, as what is left of them in the ε-ball, which costs one forward pass
 //! each and can only find more.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
-use crate::attack::dlr::{Dlr, DlrBy, largest};
+use crate::attack::dlr::{Dlr, DlrTowards, largest};
 use crate::attack::goal::Goal;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::l1;
-use crate::attack::methods::apgd_walk::Walk;
-use crate::attack::methods::expectation::Survey;
+use crate::attack::methods::apgd_state::ApgdState;
+use crate::attack::methods::eot::EotOracle;
 use crate::attack::norm::{Budget, Norm};
-use crate::attack::objective::{Objective, height};
+use crate::attack::objective::{Objective, loss_or_margin};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
@@ -63,10 +63,10 @@ pub const CE: AttackSpec = AttackSpec {
     name: "APGD-CE",
     family: "gradient, fixed ε",
     norms: NORMS,
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[STEPS, RESTARTS, RANDOM, RHO, DRAWS, EARLY],
     summary: "PGD that chooses its own step size, on cross-entropy: AutoAttack's first stage",
     about: "Auto-PGD begins with steps as wide as the ball, adds momentum, and at checkpoints that come \
@@ -75,7 +75,7 @@ pub const CE: AttackSpec = AttackSpec {
             size to tune, so it is hard to use wrongly. Cross-entropy's gradient fades on very \
             confident networks: compare APGD-DLR.",
     paper: PAPER,
-    run: Run::Gradient(ce),
+    run: Algorithm::Gradient(ce),
 };
 
 /// Auto-PGD on the difference of logits ratio.
@@ -88,7 +88,7 @@ pub const DLR: AttackSpec = AttackSpec {
             about it, while cross-entropy's gradient would vanish. Where it finds much more than \
             APGD-CE, the network hides its gradients behind large logits. Networks with two classes \
             get the plain margin.",
-    run: Run::Gradient(dlr),
+    run: Algorithm::Gradient(dlr),
     ..CE
 };
 
@@ -114,67 +114,67 @@ pub const TARGETS: AttackSpec = AttackSpec {
             and if that fails towards the third, and so on: nine full walks for a picture that resists. \
             The direction that looks best at first is not always the one that gives way, so this breaks \
             pictures that an untargeted attack leaves standing. Any wrong answer on the way counts.",
-    run: Run::Gradient(targets),
+    run: Algorithm::Gradient(targets),
     ..CE
 };
 
 /// Runs `apgd-ce`.
 pub(in crate::attack) fn ce(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    restarts(oracle, problem, settings, watcher, &CrossEntropy)
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    restarts(oracle, problem, settings, observer, &CrossEntropy)
 }
 
 /// Runs `apgd-dlr`.
 pub(in crate::attack) fn dlr(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    restarts(oracle, problem, settings, watcher, &Dlr)
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    restarts(oracle, problem, settings, observer, &Dlr)
 }
 
 fn restarts(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-    what: &dyn Objective,
-) -> Result<Attempt> {
-    let course = Course::new(settings);
+    observer: &mut dyn Observer,
+    objective: &dyn Objective,
+) -> Result<AttackOutput> {
+    let config = ApgdConfig::new(settings);
     // Without a random start every restart would be the same.
-    let rounds = if course.random { settings.int("restarts", 1).max(1) as usize } else { 1 };
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    let rounds = if config.random { settings.int("restarts", 1).max(1) as usize } else { 1 };
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     for round in 0..rounds {
-        trial.restart = (round, rounds);
-        let mut survey = Survey { oracle, what, draws: course.draws };
-        course.round(&mut trial, &mut survey, &mut best)?;
+        context.restart = (round, rounds);
+        let mut eot_oracle = EotOracle { oracle, objective, draws: config.draws };
+        config.round(&mut context, &mut eot_oracle, &mut best)?;
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// Runs `apgd-t`.
 pub(in crate::attack) fn targets(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let course = Course::new(settings);
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let config = ApgdConfig::new(settings);
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let chosen = |goal: &Goal| matches!(goal, Goal::Targeted { .. });
     // By picture: the classes to walk towards, likeliest first.
     let mut ways: Vec<Vec<usize>> = problem.goals.iter().map(|goal| vec![goal.class()]).collect();
     if !problem.goals.iter().all(chosen) {
-        let all = trial.all();
-        let x = trial.x.clone();
-        let clean = trial.scores(oracle, &all, &x)?;
+        let all = context.all();
+        let x = context.x.clone();
+        let clean = context.logits(oracle, &all, &x)?;
         let most = settings.int("targets", 9).max(1) as usize;
         for ((ways, row), goal) in ways.iter_mut().zip(clean.rows()).zip(&problem.goals) {
             if !chosen(goal) {
@@ -186,16 +186,16 @@ pub(in crate::attack) fn targets(
     }
     let rounds = ways.iter().map(Vec::len).max().unwrap_or(0);
     for round in 0..rounds {
-        trial.restart = (round, rounds);
-        let by = DlrBy(ways.iter().map(|ways| ways[round.min(ways.len() - 1)]).collect());
-        let mut survey = Survey { oracle, what: &by, draws: course.draws };
-        course.round(&mut trial, &mut survey, &mut best)?;
+        context.restart = (round, rounds);
+        let by = DlrTowards(ways.iter().map(|ways| ways[round.min(ways.len() - 1)]).collect());
+        let mut eot_oracle = EotOracle { oracle, objective: &by, draws: config.draws };
+        config.round(&mut context, &mut eot_oracle, &mut best)?;
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// How the walks go.
-struct Course {
+struct ApgdConfig {
     steps: usize,
     rho: f64,
     random: bool,
@@ -203,7 +203,7 @@ struct Course {
     early: bool,
 }
 
-impl Course {
+impl ApgdConfig {
     fn new(settings: &Settings) -> Self {
         Self {
             steps: settings.int("steps", 100).max(1) as usize,
@@ -225,29 +225,39 @@ impl Course {
     }
 
     /// One walk of every picture that is not broken yet.
-    fn round(&self, trial: &mut Trial, survey: &mut Survey, best: &mut Best) -> Result<()> {
-        let draws = trial.problem.draws(trial.restart.0);
-        let balls = self.balls(trial.problem.budget);
+    fn round(
+        &self,
+        context: &mut AttackContext,
+        eot_oracle: &mut EotOracle,
+        best: &mut BestSoFar,
+    ) -> Result<()> {
+        let draws = context.problem.draws(context.restart.0);
+        let balls = self.balls(context.problem.budget);
         let (first, steps) = balls[0];
         let begin = |i: usize| {
-            let x = trial.x.row(i);
+            let x = context.x.row(i);
             let start = match self.random {
                 true => start(x, first, &mut draws[i].clone()),
                 false => x.to_vec(),
             };
-            Runner { number: i, walk: Walk::new(x, start, first, steps, self.rho), broken: None }
+            ActiveImage {
+                number: i,
+                state: ApgdState::new(x, start, first, steps, self.rho),
+                broken: None,
+            }
         };
-        let mut runners: Vec<Runner> = best.open(&trial.all()).into_iter().map(begin).collect();
+        let mut runners: Vec<ActiveImage> =
+            best.active(&context.all()).into_iter().map(begin).collect();
         let mut done = 0;
         for (ball, steps) in balls {
             if done > 0 {
                 for runner in &mut runners {
-                    let x = trial.x.row(runner.number);
-                    let start = l1::nearest(x, &runner.walk.best, ball.epsilon);
-                    runner.walk = Walk::new(x, start, ball, steps, self.rho);
+                    let x = context.x.row(runner.number);
+                    let start = l1::nearest(x, &runner.state.best, ball.epsilon);
+                    runner.state = ApgdState::new(x, start, ball, steps, self.rho);
                 }
             }
-            self.walk(trial, survey, &mut runners, best, (ball, steps, done))?;
+            self.state(context, eot_oracle, &mut runners, best, (ball, steps, done))?;
             done += steps;
         }
         runners.into_iter().for_each(|runner| runner.arrive(best));
@@ -255,15 +265,15 @@ impl Course {
     }
 
     /// `steps` steps in one ball, after `done` others.
-    fn walk(
+    fn state(
         &self,
-        trial: &mut Trial,
-        survey: &mut Survey,
-        runners: &mut Vec<Runner>,
-        best: &mut Best,
+        context: &mut AttackContext,
+        eot_oracle: &mut EotOracle,
+        runners: &mut Vec<ActiveImage>,
+        best: &mut BestSoFar,
         (ball, steps, done): (Budget, usize, usize),
     ) -> Result<()> {
-        let budget = trial.problem.budget;
+        let budget = context.problem.budget;
         for iteration in 0..=steps {
             if self.early {
                 let left = runners.extract_if(.., |runner| runner.broken.is_some());
@@ -272,55 +282,55 @@ impl Course {
             if runners.is_empty() {
                 break;
             }
-            let open: Vec<usize> = runners.iter().map(|runner| runner.number).collect();
-            let mut images = Rows::zeros(trial.x.shape(), 0);
-            runners.iter().for_each(|runner| images.push(&runner.walk.at));
+            let active: Vec<usize> = runners.iter().map(|runner| runner.number).collect();
+            let mut images = ImageBatch::zeros(context.x.shape(), 0);
+            runners.iter().for_each(|runner| images.push(&runner.state.at));
             // The last iterate is only looked at: no step is taken from it.
-            let (mut scores, mut loss, gradient) = match iteration == steps {
+            let (mut logits, mut loss, gradient) = match iteration == steps {
                 false => {
-                    let found = survey.slopes(trial, &open, &images)?;
-                    (found.scores, found.loss, Some(found.gradient))
+                    let found = eot_oracle.gradients(context, &active, &images)?;
+                    (found.logits, found.loss, Some(found.gradient))
                 }
                 true => {
-                    let (scores, loss) = survey.scores(trial, &open, &images)?;
-                    (scores, loss, None)
+                    let (logits, loss) = eot_oracle.logits(context, &active, &images)?;
+                    (logits, loss, None)
                 }
             };
-            let margins = scores.margins(&trial.goals(&open));
+            let margins = logits.margins(&context.goals(&active));
             let mut mark = (iteration == 0 && steps < self.steps)
                 .then(|| format!("in the ball of {}", Value::Float(f64::from(ball.epsilon))));
             for (row, runner) in runners.iter_mut().enumerate() {
-                let x = trial.x.row(runner.number);
+                let x = context.x.row(runner.number);
                 let gradient = gradient.as_ref().map_or(&[][..], |gradient| gradient.row(row));
-                let height = height(loss[row], margins[row]);
-                let event = runner.walk.learn(x, height, margins[row], gradient);
+                let loss_or_margin = loss_or_margin(loss[row], margins[row]);
+                let event = runner.state.observe(x, loss_or_margin, margins[row], gradient);
                 if row == 0 {
                     mark = event.or(mark);
                 }
             }
             if ball.epsilon > budget.epsilon {
-                for (row, i) in open.iter().enumerate() {
-                    let near = l1::nearest(trial.x.row(*i), images.row(row), budget.epsilon);
+                for (row, i) in active.iter().enumerate() {
+                    let near = l1::nearest(context.x.row(*i), images.row(row), budget.epsilon);
                     images.row_mut(row).copy_from_slice(&near);
                 }
-                (scores, loss) = survey.scores(trial, &open, &images)?;
+                (logits, loss) = eot_oracle.logits(context, &active, &images)?;
             }
-            let reached = trial.reached(&open, &scores.labels());
+            let reached = context.reached(&active, &logits.labels());
             for (row, runner) in runners.iter_mut().enumerate().filter(|(row, _)| reached[*row]) {
                 runner.broken = Some(images.row(row).to_vec());
             }
-            trial.show(&Sight {
-                open: &open,
+            context.report(&StepReport {
+                active: &active,
                 iteration: done + iteration,
                 iterations: self.steps,
                 loss: &loss,
-                answers: Answers::Scores(&scores),
-                step_size: runners[0].walk.step,
+                predictions: Predictions::Logits(&logits),
+                step_size: runners[0].state.step,
                 images: &images,
                 mark: mark.as_deref(),
             })?;
             if iteration < steps {
-                runners.iter_mut().for_each(|r| r.walk.advance(trial.x.row(r.number)));
+                runners.iter_mut().for_each(|r| r.state.advance(context.x.row(r.number)));
             }
         }
         Ok(())
@@ -328,19 +338,19 @@ impl Course {
 }
 
 /// A picture on its way.
-struct Runner {
+struct ActiveImage {
     /// Which picture of the problem.
     number: usize,
-    walk: Walk,
+    state: ApgdState,
     /// The last iterate that reached the goal.
     broken: Option<Vec<f32>>,
 }
 
-impl Runner {
-    fn arrive(self, best: &mut Best) {
+impl ActiveImage {
+    fn arrive(self, best: &mut BestSoFar) {
         match self.broken {
-            Some(image) => best.offer(self.number, &image, true, self.walk.margin),
-            None => best.offer(self.number, &self.walk.best, false, self.walk.margin),
+            Some(image) => best.offer(self.number, &image, true, self.state.margin),
+            None => best.offer(self.number, &self.state.best, false, self.state.margin),
         };
     }
 }

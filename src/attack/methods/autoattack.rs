@@ -9,16 +9,16 @@
 //! A picture that stands is handed out as the first stage left it: inside the ball, at the largest
 //! loss that was found.
 
+use crate::attack::context::AttackContext;
 use crate::attack::dlr::Dlr;
-use crate::attack::gradients::GradientCount;
+use crate::attack::gradient_stats::GradientStats;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
-use crate::attack::observer::{Flow, Observer, Stage, Step};
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Plan, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run, find};
-use crate::attack::rows::Rows;
-use crate::attack::trial::Trial;
+use crate::attack::observer::{AttackStage, Flow, Observer, StepEvent};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackConfig, AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound, find};
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 
@@ -28,10 +28,10 @@ pub const AUTOATTACK: AttackSpec = AttackSpec {
     name: "AutoAttack",
     family: "ensemble",
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: false,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::choice(
             "version",
@@ -52,7 +52,7 @@ pub const AUTOATTACK: AttackSpec = AttackSpec {
             for the defence at hand may still do better.",
     paper: "Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse \
             Parameter-free Attacks, ICML 2020",
-    run: Run::Gradient(autoattack),
+    run: Algorithm::Gradient(autoattack),
 };
 
 const STANDARD: &[&str] = &["apgd-ce", "apgd-t", "fab-t", "square"];
@@ -60,30 +60,31 @@ const PLUS: &[&str] = &["apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t
 const RAND: &[&str] = &["apgd-ce", "apgd-dlr"];
 
 fn autoattack(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let version = settings.choice("version");
     let stages = of(version);
-    let mut flags = Flags::before(oracle, problem, version, watcher)?;
+    let mut flags = GradientFlags::before(oracle, problem, version, observer)?;
     let mut queries = flags.queries.clone();
-    let mut images = Rows::read(&problem.images)?;
-    let mut gradients = vec![GradientCount::default(); problem.len()];
+    let mut images = ImageBatch::from_tensor(&problem.images)?;
+    let mut gradient_stats = vec![GradientStats::default(); problem.len()];
     let mut broken: Vec<Option<&'static str>> = vec![None; problem.len()];
     for (number, name) in stages.iter().enumerate() {
-        let open: Vec<usize> = (0..problem.len()).filter(|i| broken[*i].is_none()).collect();
-        if open.is_empty() {
+        let active: Vec<usize> = (0..problem.len()).filter(|i| broken[*i].is_none()).collect();
+        if active.is_empty() {
             break;
         }
-        let part = problem.select(&open);
-        let stage = Stage { all: stages, number };
-        let mut relay = Relay { watcher: &mut *watcher, open: &open, queries: &queries, stage };
+        let part = problem.select(&active);
+        let stage = AttackStage { all: stages, number };
+        let mut relay =
+            StageObserver { observer: &mut *observer, active: &active, queries: &queries, stage };
         let found = run(oracle, &part, name, version, settings, &mut relay)?;
-        for (row, i) in open.iter().enumerate() {
+        for (row, i) in active.iter().enumerate() {
             queries[*i] += found.queries[row];
-            gradients[*i].add(&found.gradients[row]);
+            gradient_stats[*i].add(&found.gradient_stats[row]);
             if found.reached[row] {
                 broken[*i] = Some(name);
             }
@@ -94,11 +95,11 @@ fn autoattack(
     }
     flags.after(problem, settings, &broken);
     let device = problem.images.device();
-    let mut attempt = Attempt::new(images.tensor(&device), queries);
-    attempt.gradients = gradients;
-    attempt.notes = flags.notes;
-    attempt.stages = broken;
-    Ok(attempt)
+    let mut output = AttackOutput::new(images.to_tensor(&device), queries);
+    output.gradient_stats = gradient_stats;
+    output.notes = flags.notes;
+    output.stages = broken;
+    Ok(output)
 }
 
 /// The stages of a version.
@@ -111,12 +112,12 @@ fn of(version: &str) -> &'static [&'static str] {
 }
 
 /// The stages with these settings of the ensemble, each as an attack of its own.
-pub(in crate::attack) fn stages(plan: &Plan) -> Vec<Plan> {
+pub(in crate::attack) fn stages(plan: &AttackConfig) -> Vec<AttackConfig> {
     let version = plan.settings.choice("version");
     let stage = |name: &&str| {
         let attack = find(name).ok()?;
         let settings = settings_of(attack, version, plan.norm, &plan.settings);
-        Some(Plan { attack, settings, ..plan.clone() })
+        Some(AttackConfig { attack, settings, ..plan.clone() })
     };
     of(version).iter().filter_map(stage).collect()
 }
@@ -133,12 +134,12 @@ fn settings_of(spec: &AttackSpec, version: &str, norm: Norm, settings: &Settings
 }
 
 /// What a stage left behind.
-struct Left {
-    images: Rows,
+struct Remaining {
+    images: ImageBatch,
     /// Whether the goal is reached within ε.
     reached: Vec<bool>,
     queries: Vec<u64>,
-    gradients: Vec<GradientCount>,
+    gradient_stats: Vec<GradientStats>,
 }
 
 /// The budgets of a stage, as published.
@@ -161,58 +162,63 @@ fn budget(name: &str, version: &str, norm: Norm, settings: &Settings) -> Setting
 }
 
 fn run(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     part: &Problem,
     name: &str,
     version: &str,
     settings: &Settings,
-    relay: &mut Relay<'_>,
-) -> Result<Left> {
+    relay: &mut StageObserver<'_>,
+) -> Result<Remaining> {
     let spec = find(name)?;
     let chosen = settings_of(spec, version, part.budget.norm, settings);
-    let attempt = match spec.run {
-        Run::Decision(run) => run(oracle, part, &chosen, relay)?,
-        Run::Score(run) => run(oracle, part, &chosen, relay)?,
-        Run::Gradient(run) => run(oracle, part, &chosen, relay)?,
+    let output = match spec.run {
+        Algorithm::Decision(run) => run(oracle, part, &chosen, relay)?,
+        Algorithm::Score(run) => run(oracle, part, &chosen, relay)?,
+        Algorithm::Gradient(run) => run(oracle, part, &chosen, relay)?,
     };
-    let images = Rows::read(&attempt.images)?;
-    let mut trial = Trial::new(part, relay)?;
-    let all = trial.all();
-    let labels = trial.labels(oracle, &all, &images)?;
-    let mut reached = trial.reached(&all, &labels);
+    let images = ImageBatch::from_tensor(&output.images)?;
+    let mut context = AttackContext::new(part, relay)?;
+    let all = context.all();
+    let labels = context.labels(oracle, &all, &images)?;
+    let mut reached = context.reached(&all, &labels);
     for (i, reached) in reached.iter_mut().enumerate() {
         // A search for the least perturbation may end outside the ball.
-        let distance = part.budget.norm.distance(trial.x.row(i), images.row(i));
+        let distance = part.budget.norm.distance(context.x.row(i), images.row(i));
         *reached &= distance <= part.budget.epsilon * (1.0 + 1e-6);
     }
-    let queries = attempt.queries.iter().zip(&trial.queries).map(|(a, b)| a + b).collect();
-    Ok(Left { images, reached, queries, gradients: attempt.gradients })
+    let queries = output.queries.iter().zip(&context.queries).map(|(a, b)| a + b).collect();
+    Ok(Remaining { images, reached, queries, gradient_stats: output.gradient_stats })
 }
 
 /// Passes a stage's events on, in the numbers of the whole problem.
-struct Relay<'a> {
-    watcher: &'a mut dyn Observer,
-    open: &'a [usize],
+struct StageObserver<'a> {
+    observer: &'a mut dyn Observer,
+    active: &'a [usize],
     /// Queries before this stage, by picture of the whole problem.
     queries: &'a [u64],
-    stage: Stage,
+    stage: AttackStage,
 }
 
-impl Observer for Relay<'_> {
-    fn step(&mut self, step: &Step<'_>) -> Flow {
-        let open: Vec<usize> = step.open.iter().map(|i| self.open[*i]).collect();
-        let before = open.first().map_or(0, |i| self.queries[*i]);
+impl Observer for StageObserver<'_> {
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow {
+        let active: Vec<usize> = step.active.iter().map(|i| self.active[*i]).collect();
+        let before = active.first().map_or(0, |i| self.queries[*i]);
         let queries = before + step.queries;
-        self.watcher.step(&Step { open: &open, queries, stage: Some(self.stage), ..*step })
+        self.observer.step(&StepEvent {
+            active: &active,
+            queries,
+            stage: Some(self.stage),
+            ..*step
+        })
     }
 
-    fn pulse(&mut self) -> Flow {
-        self.watcher.pulse()
+    fn poll(&mut self) -> Flow {
+        self.observer.poll()
     }
 }
 
 /// The warnings of the published code.
-struct Flags {
+struct GradientFlags {
     notes: Vec<Note>,
     queries: Vec<u64>,
 }
@@ -221,22 +227,22 @@ struct Flags {
 const LOOKED_AT: usize = 16;
 const REPEATS: usize = 5;
 
-impl Flags {
+impl GradientFlags {
     fn before(
-        oracle: &mut dyn Gradient,
+        oracle: &mut dyn GradientOracle,
         problem: &Problem,
         version: &str,
-        watcher: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Self> {
         let mut notes = Vec::new();
-        let mut trial = Trial::new(problem, watcher)?;
-        let few: Vec<usize> = trial.all().into_iter().take(LOOKED_AT).collect();
-        let images = trial.x.select(&few);
-        let slope = trial.slopes(oracle, &few, &images, &Dlr)?;
+        let mut context = AttackContext::new(problem, observer)?;
+        let few: Vec<usize> = context.all().into_iter().take(LOOKED_AT).collect();
+        let images = context.x.select(&few);
+        let slope = context.gradients(oracle, &few, &images, &Dlr)?;
         let mut moved = vec![false; few.len()];
         for _ in 1..REPEATS {
-            let again = trial.scores(oracle, &few, &images)?;
-            for (moved, (a, b)) in moved.iter_mut().zip(again.rows().zip(slope.scores.rows())) {
+            let again = context.logits(oracle, &few, &images)?;
+            for (moved, (a, b)) in moved.iter_mut().zip(again.rows().zip(slope.logits.rows())) {
                 *moved |= a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-4 * b.abs().max(1.0));
             }
         }
@@ -248,7 +254,7 @@ impl Flags {
             "rand" => count("", "flag: the network is not random; use version=standard", moved),
             _ => count("flag: the network is random; use version=rand", "", moved),
         }
-        let logits = slope.scores.rows().filter(|row| {
+        let logits = slope.logits.rows().filter(|row| {
             let sum: f32 = row.iter().sum();
             !row.iter().all(|z| (0.0..=1.0).contains(z)) || (sum - 1.0).abs() >= 1e-5
         });
@@ -260,7 +266,7 @@ impl Flags {
             3 => notes.push(Note::line("flag: three classes: targeted DLR needs four")),
             _ => {}
         }
-        Ok(Self { notes, queries: trial.queries })
+        Ok(Self { notes, queries: context.queries })
     }
 
     /// What only the result tells.

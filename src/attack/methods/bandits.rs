@@ -6,15 +6,15 @@
 //! The paper's code does not count the query that tells whether an iterate has succeeded; here it
 //! is counted, three queries a step.
 
+use crate::attack::context::AttackContext;
 use crate::attack::cross_entropy::CrossEntropy;
-use crate::attack::methods::estimate::climb;
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::finite_differences::climb;
 use crate::attack::norm::{Norm, length, sign};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::Trial;
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Given, Param, Settings};
@@ -30,10 +30,10 @@ pub const BANDITS: AttackSpec = AttackSpec {
     name: "Bandits",
     family: "score-based",
     norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries, three a step"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step, in pixel units")
@@ -62,22 +62,22 @@ pub const BANDITS: AttackSpec = AttackSpec {
             show. It needs far fewer queries than estimates from scratch.",
     paper: "Ilyas, Engstrom, Madry: Prior Convictions: Black-Box Adversarial Attacks with Bandits and \
             Priors, ICLR 2019",
-    run: Run::Score(bandits),
+    run: Algorithm::Score(bandits),
 };
 
 fn bandits(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
     let queries = settings.int("queries", 10_000).max(1) as usize;
     let step = settings.float("step-size", 0.0) as f32;
     let norm = problem.budget.norm;
-    let rules = Rules {
+    let rules = PriorConfig {
         norm,
-        shape: trial.x.shape(),
+        shape: context.x.shape(),
         tile: settings.int("tile", 4).max(1) as usize,
         rate: settings.float("learning-rate", 100.0),
         exploration: settings.float("exploration", 1.0),
@@ -86,40 +86,41 @@ fn bandits(
     let mut draws = problem.draws(0);
     let mut priors = vec![Prior::new(&rules); problem.len()];
     let steps = (queries - 1) / 3;
-    let best = climb(oracle, &mut trial, &CrossEntropy, steps, |oracle, trial, open, images| {
-        let mut noises = Vec::with_capacity(open.len());
-        let mut probes = Rows::zeros(rules.shape, 0);
-        for (k, i) in open.iter().enumerate() {
-            let noise = rules.noise(&mut draws[*i]);
-            for sign in [1.0, -1.0] {
-                let towards = priors[*i].probe(&rules, &noise, sign);
-                let moved = images.row(k).iter().zip(towards).map(|(p, t)| p + t);
-                probes.push(&moved.collect::<Vec<f32>>());
+    let best =
+        climb(oracle, &mut context, &CrossEntropy, steps, |oracle, context, active, images| {
+            let mut noises = Vec::with_capacity(active.len());
+            let mut probes = ImageBatch::zeros(rules.shape, 0);
+            for (k, i) in active.iter().enumerate() {
+                let noise = rules.noise(&mut draws[*i]);
+                for sign in [1.0, -1.0] {
+                    let towards = priors[*i].probe(&rules, &noise, sign);
+                    let moved = images.row(k).iter().zip(towards).map(|(p, t)| p + t);
+                    probes.push(&moved.collect::<Vec<f32>>());
+                }
+                noises.push(noise);
             }
-            noises.push(noise);
-        }
-        let payers: Vec<usize> = open.iter().flat_map(|i| [*i, *i]).collect();
-        let scores = trial.scores(oracle, &payers, &probes)?;
-        // In f64: the two values are close together.
-        let losses: Vec<f64> = scores.heights(&trial.goals(&payers), &CrossEntropy);
-        for (k, i) in open.iter().enumerate() {
-            priors[*i].learn(&rules, &noises[k], losses[2 * k] - losses[2 * k + 1]);
-            let mut along = rules.spread(&priors[*i].values);
-            // On a confident picture the values are as small as the loss: their squares underflow.
-            let top = along.iter().fold(f64::MIN_POSITIVE, |top, a| top.max(a.abs()));
-            along.iter_mut().for_each(|a| *a /= top);
-            let size = length(&along).max(1e-30);
-            for (p, a) in images.row_mut(k).iter_mut().zip(along) {
-                *p += step * if norm == Norm::L2 { (a / size) as f32 } else { sign(a) };
+            let payers: Vec<usize> = active.iter().flat_map(|i| [*i, *i]).collect();
+            let logits = context.logits(oracle, &payers, &probes)?;
+            // In f64: the two values are close together.
+            let losses: Vec<f64> = logits.losses_or_margins(&context.goals(&payers), &CrossEntropy);
+            for (k, i) in active.iter().enumerate() {
+                priors[*i].learn(&rules, &noises[k], losses[2 * k] - losses[2 * k + 1]);
+                let mut along = rules.spread(&priors[*i].values);
+                // On a confident picture the values are as small as the loss: their squares underflow.
+                let top = along.iter().fold(f64::MIN_POSITIVE, |top, a| top.max(a.abs()));
+                along.iter_mut().for_each(|a| *a /= top);
+                let size = length(&along).max(1e-30);
+                for (p, a) in images.row_mut(k).iter_mut().zip(along) {
+                    *p += step * if norm == Norm::L2 { (a / size) as f32 } else { sign(a) };
+                }
             }
-        }
-        Ok((step, None))
-    })?;
-    Ok(trial.finish(&best.images))
+            Ok((step, None))
+        })?;
+    Ok(context.finish(&best.images))
 }
 
 /// How the prior is kept.
-struct Rules {
+struct PriorConfig {
     norm: Norm,
     shape: [usize; 3],
     tile: usize,
@@ -128,7 +129,7 @@ struct Rules {
     probe: f64,
 }
 
-impl Rules {
+impl PriorConfig {
     /// Tiles from top to bottom and from left to right.
     fn grid(&self) -> (usize, usize) {
         (self.shape[1].div_ceil(self.tile), self.shape[2].div_ceil(self.tile))
@@ -169,12 +170,12 @@ struct Prior {
 }
 
 impl Prior {
-    fn new(rules: &Rules) -> Self {
+    fn new(rules: &PriorConfig) -> Self {
         Self { values: vec![0.0; rules.size()], odds: vec![0.0; rules.size()] }
     }
 
     /// A step of length `probe` along the prior with the noise added, or taken off.
-    fn probe(&self, rules: &Rules, noise: &[f64], sign: f64) -> impl Iterator<Item = f32> {
+    fn probe(&self, rules: &PriorConfig, noise: &[f64], sign: f64) -> impl Iterator<Item = f32> {
         let tiles: Vec<f64> = self.values.iter().zip(noise).map(|(v, n)| v + sign * n).collect();
         let pixels = rules.spread(&tiles);
         let scale = rules.probe / length(&pixels).max(1e-30);
@@ -183,7 +184,7 @@ impl Prior {
 
     /// Learns that the loss was higher by `gain` on the noise's side: an exponentiated gradient
     /// step in L∞, where the values stay between −1 and 1, a plain one in L2.
-    fn learn(&mut self, rules: &Rules, noise: &[f64], gain: f64) {
+    fn learn(&mut self, rules: &PriorConfig, noise: &[f64], gain: f64) {
         let slope = gain / (rules.probe * rules.exploration);
         for ((value, odds), noise) in self.values.iter_mut().zip(&mut self.odds).zip(noise) {
             let step = rules.rate * slope * noise;
@@ -201,10 +202,10 @@ impl Prior {
 mod tests {
     use super::*;
 
-    fn rules(norm: Norm) -> Rules {
+    fn rules(norm: Norm) -> PriorConfig {
         let (rate, exploration, probe) =
             if norm == Norm::L2 { (0.1, 0.01, 0.01) } else { (100.0, 1.0, 0.1) };
-        Rules { norm, shape: [2, 10, 9], tile: 4, rate, exploration, probe }
+        PriorConfig { norm, shape: [2, 10, 9], tile: 4, rate, exploration, probe }
     }
 
     #[test]

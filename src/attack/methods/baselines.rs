@@ -1,12 +1,12 @@
 //! Random noise: the baseline that every attack must beat.
 
-use crate::attack::methods::walk::{Spot, Walk};
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::{Decision, Score};
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::{DecisionOracle, ScoreOracle};
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -24,10 +24,10 @@ pub const NOISE: AttackSpec = AttackSpec {
     name: "random noise",
     family: "baseline",
     norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[REPEATS],
     summary: "random noise of size ε: what an attack must be better than",
     about: "Every pixel is moved by +ε or −ε at random (L∞), or the picture is moved by ε in a random \
@@ -36,7 +36,7 @@ pub const NOISE: AttackSpec = AttackSpec {
             that fools them but its direction. If noise ever beats a gradient attack, the gradients \
             are misleading.",
     paper: "the random-search check of Carlini et al.: On Evaluating Adversarial Robustness, 2019",
-    run: Run::Score(signs),
+    run: Algorithm::Score(signs),
 };
 
 /// Uniform noise of norm ε, repeated.
@@ -49,7 +49,7 @@ pub const UNIFORM_NOISE: AttackSpec = AttackSpec {
             noise in L∞: most of it stays far from the bound. Useful as a check that a defence does \
             not already break under harmless noise.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (additive uniform noise, repeated and clip-aware)",
-    run: Run::Score(uniform),
+    run: Algorithm::Score(uniform),
     ..NOISE
 };
 
@@ -65,7 +65,7 @@ pub const GAUSSIAN_NOISE: AttackSpec = AttackSpec {
             how far its decision boundary is in a typical direction; an attack finds one that is \
             many times nearer.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (additive Gaussian noise, repeated and clip-aware)",
-    run: Run::Score(gaussian),
+    run: Algorithm::Score(gaussian),
     ..NOISE
 };
 
@@ -75,10 +75,10 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
     name: "salt and pepper",
     family: "baseline",
     norms: &[Norm::L0],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[Param::int(
         "repeats",
         (1, 10_000),
@@ -91,28 +91,43 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
             it arrives at is what a broken sensor would need; sparse attacks that choose their pixels \
             need a small part of it.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (salt-and-pepper noise of shrinking density)",
-    run: Run::Decision(salt_pepper),
+    run: Algorithm::Decision(salt_pepper),
 };
 
 /// Draws a perturbation of size ε for a picture of `x`.
 type Noise = fn(&mut Draws, Norm, &[f32], f32) -> Vec<f32>;
 type Watcher<'a> = &'a mut dyn Observer;
 
-fn signs(o: &mut dyn Score, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+fn signs(
+    o: &mut dyn ScoreOracle,
+    p: &Problem,
+    s: &Settings,
+    w: Watcher<'_>,
+) -> Result<AttackOutput> {
     repeated(o, p, s, w, |draws, norm, x, epsilon| match norm {
         Norm::L2 => draws.on_l2_sphere(x.len(), epsilon),
         _ => x.iter().map(|_| epsilon.copysign(draws.signed())).collect(),
     })
 }
 
-fn uniform(o: &mut dyn Score, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+fn uniform(
+    o: &mut dyn ScoreOracle,
+    p: &Problem,
+    s: &Settings,
+    w: Watcher<'_>,
+) -> Result<AttackOutput> {
     repeated(o, p, s, w, |draws, norm, x, epsilon| {
         let noise: Vec<f32> = x.iter().map(|_| draws.signed() * epsilon).collect();
         if norm == Norm::L2 { filled(x, noise, epsilon) } else { noise }
     })
 }
 
-fn gaussian(o: &mut dyn Score, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
+fn gaussian(
+    o: &mut dyn ScoreOracle,
+    p: &Problem,
+    s: &Settings,
+    w: Watcher<'_>,
+) -> Result<AttackOutput> {
     repeated(o, p, s, w, |draws, norm, x, epsilon| match norm {
         Norm::L2 => filled(x, draws.on_l2_sphere(x.len(), epsilon), epsilon),
         _ => x.iter().map(|_| (draws.normal() * epsilon).clamp(-epsilon, epsilon)).collect(),
@@ -143,69 +158,69 @@ fn filled(x: &[f32], noise: Vec<f32>, epsilon: f32) -> Vec<f32> {
 }
 
 fn repeated(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: Watcher<'_>,
+    observer: Watcher<'_>,
     draw: Noise,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let repeats = settings.int("repeats", 20).max(1) as usize;
     let epsilon = problem.budget.epsilon;
     for repeat in 0..repeats {
-        let open = best.open(&trial.all());
-        if open.is_empty() {
+        let active = best.active(&context.all());
+        if active.is_empty() {
             break;
         }
         let draws = problem.draws(repeat);
-        let mut images = trial.x.select(&open);
-        for (row, i) in open.iter().enumerate() {
+        let mut images = context.x.select(&active);
+        for (row, i) in active.iter().enumerate() {
             let noise = draw(&mut draws[*i].clone(), problem.budget.norm, images.row(row), epsilon);
             let image = images.row_mut(row);
             image.iter_mut().zip(noise).for_each(|(p, d)| *p = (*p + d).clamp(0.0, 1.0));
         }
-        let scores = trial.scores(oracle, &open, &images)?;
-        let margins = scores.margins(&trial.goals(&open));
-        let reached = trial.reached(&open, &scores.labels());
-        for (row, i) in open.iter().enumerate() {
+        let logits = context.logits(oracle, &active, &images)?;
+        let margins = logits.margins(&context.goals(&active));
+        let reached = context.reached(&active, &logits.labels());
+        for (row, i) in active.iter().enumerate() {
             best.offer(*i, images.row(row), reached[row], margins[row]);
         }
         let loss: Vec<f32> = margins.iter().map(|m| -m).collect();
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration: repeat,
             iterations: repeats - 1,
             loss: &loss,
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: epsilon,
             images: &images,
             mark: None,
         })?;
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 fn salt_pepper(
-    oracle: &mut dyn Decision,
+    oracle: &mut dyn DecisionOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: Watcher<'_>,
-) -> Result<Attempt> {
+    observer: Watcher<'_>,
+) -> Result<AttackOutput> {
     let repeats = settings.int("repeats", 100).max(1) as usize;
-    let mut walk = Walk::new(oracle, problem, settings, repeats - 1, watcher)?;
-    let [c, h, w] = walk.trial.x.shape();
-    for i in walk.trial.all() {
-        let x = walk.clean(i);
+    let mut search = BoundarySearch::new(oracle, problem, settings, repeats - 1, observer)?;
+    let [c, h, w] = search.context.x.shape();
+    for i in search.context.all() {
+        let x = search.clean(i);
         let mut fewest = h * w;
-        let mut shown: Option<Spot> = None;
+        let mut shown: Option<BoundaryPoint> = None;
         for repeat in 0..repeats {
             // The pixels in random order, each with the value it takes.
             let mut order: Vec<(usize, f32)> = (0..h * w).map(|pixel| (pixel, 0.0)).collect();
             for k in 0..order.len() {
-                let other = k + walk.draws[i].below(h * w - k);
+                let other = k + search.draws[i].below(h * w - k);
                 order.swap(k, other);
-                order[k].1 = walk.draws[i].below(2) as f32;
+                order[k].1 = search.draws[i].below(2) as f32;
             }
             let grains = |count: f64| {
                 let mut image = x.clone();
@@ -215,23 +230,23 @@ fn salt_pepper(
                 image
             };
             // Until something is found, dense and sparse by turns: noise all over is one class.
-            let found = shown.as_ref().is_some_and(|spot| spot.reached);
+            let found = shown.as_ref().is_some_and(|point| point.reached);
             let count = if found { fewest } else { (fewest >> (repeat % 4)).max(1) } as f64;
-            let Some(mut spot) = walk.probe(i, grains(count))? else { break };
-            let better = spot.reached;
+            let Some(mut point) = search.query_one(i, grains(count))? else { break };
+            let better = point.reached;
             if better {
                 // Whole pixels: neighbours are one apart.
-                let found = walk.bisect(i, (0.0, count), spot, 1.0, &grains)?;
-                (fewest, spot) = ((found.0 as usize).saturating_sub(1).max(1), found.1);
+                let found = search.bisect(i, (0.0, count), point, 1.0, &grains)?;
+                (fewest, point) = ((found.0 as usize).saturating_sub(1).max(1), found.1);
             }
             if better || !found {
-                shown = Some(spot);
+                shown = Some(point);
             }
             let mark = better.then_some("fewer pixels");
-            if let Some(spot) = &shown {
-                walk.show(&[i], &[spot], repeat, 0.0, mark)?;
+            if let Some(point) = &shown {
+                search.report(&[i], &[point], repeat, 0.0, mark)?;
             }
         }
     }
-    walk.finish()
+    search.finish()
 }

@@ -11,13 +11,13 @@
 //! first change comes after 1000 steps. Ten are enough, and on MNIST nets the distance after 3000
 //! steps is more than a third shorter; `window` says how many.
 
-use crate::attack::methods::walk::{SAMPLES, Spot, Walk, queries};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch, SAMPLES, queries};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -29,10 +29,10 @@ pub const BOUNDARY: AttackSpec = AttackSpec {
     name: "Boundary Attack",
     family: "decision-based",
     norms: &[Norm::L2],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 100_000), 3000, "number of steps; the paper takes 25000"),
         queries(5000),
@@ -60,7 +60,7 @@ pub const BOUNDARY: AttackSpec = AttackSpec {
             cannot be stopped by hidden gradients, and fails only where no start is found or where \
             answers are random.",
     paper: "Brendel, Rauber, Bethge: Decision-Based Adversarial Attacks, ICLR 2018",
-    run: Run::Decision(boundary),
+    run: Algorithm::Decision(boundary),
 };
 
 /// How often the turned picture is asked about.
@@ -69,12 +69,12 @@ const EVERY: usize = 10;
 const CONVERGED: f64 = 1e-7;
 
 /// The share of successes among the last samples, once there are enough.
-struct Share {
+struct SuccessRate {
     window: usize,
     seen: VecDeque<bool>,
 }
 
-impl Share {
+impl SuccessRate {
     fn new(window: usize) -> Self {
         Self { window, seen: VecDeque::new() }
     }
@@ -100,21 +100,21 @@ impl Share {
 }
 
 /// One picture on its way.
-struct Walker {
+struct BoundaryState {
     i: usize,
     x: Vec<f32>,
-    spot: Spot,
+    point: BoundaryPoint,
     sphere: f64,
     source: f64,
-    turns: Share,
-    moves: Share,
+    turns: SuccessRate,
+    moves: SuccessRate,
 }
 
-impl Walker {
+impl BoundaryState {
     /// The picture turned around the clean one, and that one moved inwards.
     fn propose(&self, draws: &mut Draws) -> [Vec<f32>; 2] {
         let out: Vec<f64> =
-            self.spot.image.iter().zip(&self.x).map(|(p, x)| f64::from(p - x)).collect();
+            self.point.image.iter().zip(&self.x).map(|(p, x)| f64::from(p - x)).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let distance = dot(&out, &out).sqrt();
         let mut around: Vec<f64> = out.iter().map(|_| f64::from(draws.normal())).collect();
@@ -125,25 +125,25 @@ impl Walker {
         let shrink = 1.0 / (1.0 + self.sphere * self.sphere).sqrt();
         let step = self.sphere * distance / length;
         let turn = out.iter().zip(&around).map(|(o, a)| shrink * (o + step * a));
-        let turned = super::walk::moved(&self.x, 1.0, turn);
+        let turned = super::boundary_search::moved(&self.x, 1.0, turn);
         // Clipping may have brought it nearer already: never move back outwards for the step's sake.
         let left = f64::from(Norm::L2.distance(&self.x, &turned)).max(1e-30);
         let inwards = ((left - distance * (1.0 - self.source)) / left).max(0.0);
         let home = self.x.iter().zip(&turned).map(|(x, p)| f64::from(x - p));
-        let nearer = super::walk::moved(&turned, inwards, home);
+        let nearer = super::boundary_search::moved(&turned, inwards, home);
         [turned, nearer]
     }
 
     /// Takes the answers to one step; says what changed.
     fn answer(
         &mut self,
-        nearer: Spot,
-        turned: Option<Spot>,
+        nearer: BoundaryPoint,
+        turned: Option<BoundaryPoint>,
         adaptation: f64,
     ) -> Option<&'static str> {
         let reached = nearer.reached;
-        if reached && nearer.distance < self.spot.distance {
-            self.spot = nearer;
+        if reached && nearer.distance < self.point.distance {
+            self.point = nearer;
         }
         let turn = self.turns.judge(turned?.reached, (0.2, 0.5));
         self.sphere *= adaptation.powi(turn);
@@ -160,53 +160,55 @@ impl Walker {
 }
 
 fn boundary(
-    oracle: &mut dyn Decision,
+    oracle: &mut dyn DecisionOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 3000).max(1) as usize;
     let adaptation = settings.float("adaptation", 1.5);
     let window = settings.int("window", 10).max(1) as usize;
-    let mut walk = Walk::new(oracle, problem, settings, steps, watcher)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
     let mut walkers = Vec::new();
-    for i in walk.trial.all() {
-        let Some(spot) = walk.start(i, 1e-3)? else { continue };
-        let x = walk.clean(i);
+    for i in search.context.all() {
+        let Some(point) = search.start(i, 1e-3)? else { continue };
+        let x = search.clean(i);
         let (sphere, source) =
             (settings.float("sphere-step", 0.01), settings.float("source-step", 0.01));
-        let (turns, moves) = (Share::new(window), Share::new(window));
-        walkers.push(Walker { i, x, spot, sphere, source, turns, moves });
+        let (turns, moves) = (SuccessRate::new(window), SuccessRate::new(window));
+        walkers.push(BoundaryState { i, x, point, sphere, source, turns, moves });
     }
     for step in 1..=steps {
-        walkers.retain(|w| walk.left(w.i) > 0 && w.source > CONVERGED && w.spot.distance > 0.0);
+        walkers.retain(|w| {
+            search.queries_left(w.i) > 0 && w.source > CONVERGED && w.point.distance > 0.0
+        });
         if walkers.is_empty() {
             break;
         }
-        let mut images = Rows::zeros(walk.trial.x.shape(), 0);
+        let mut images = ImageBatch::zeros(search.context.x.shape(), 0);
         let mut asked = Vec::new();
         for walker in &walkers {
-            let [turned, nearer] = walker.propose(&mut walk.draws[walker.i]);
-            let looks = step.is_multiple_of(EVERY) && walk.left(walker.i) > 1;
+            let [turned, nearer] = walker.propose(&mut search.draws[walker.i]);
+            let looks = step.is_multiple_of(EVERY) && search.queries_left(walker.i) > 1;
             for image in std::iter::once(&nearer).chain(looks.then_some(&turned)) {
                 asked.push(walker.i);
                 images.push(image);
             }
         }
-        let mut spots = walk.ask(&asked, &images)?.into_iter();
+        let mut points = search.query(&asked, &images)?.into_iter();
         let mut owners = asked.iter().peekable();
         let mut mark = None;
         for walker in &mut walkers {
-            let Some(nearer) = spots.next() else { break };
+            let Some(nearer) = points.next() else { break };
             owners.next();
             let looked = owners.next_if_eq(&&walker.i).is_some();
-            let turned = if looked { spots.next() } else { None };
+            let turned = if looked { points.next() } else { None };
             mark = mark.or(walker.answer(nearer, turned, adaptation));
         }
-        let open: Vec<usize> = walkers.iter().map(|w| w.i).collect();
-        let spots: Vec<&Spot> = walkers.iter().map(|w| &w.spot).collect();
-        let size = walkers[0].source * f64::from(walkers[0].spot.distance);
-        walk.show(&open, &spots, step, size, mark)?;
+        let active: Vec<usize> = walkers.iter().map(|w| w.i).collect();
+        let points: Vec<&BoundaryPoint> = walkers.iter().map(|w| &w.point).collect();
+        let size = walkers[0].source * f64::from(walkers[0].point.distance);
+        search.report(&active, &points, step, size, mark)?;
     }
-    walk.finish()
+    search.finish()
 }

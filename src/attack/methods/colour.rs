@@ -5,14 +5,16 @@
 //! et al. 2023. What is found is then made milder: each change that is not needed is left out, and
 //! the rest shrinks as long as it works. Needs scores only to keep the nearest failure.
 
-use crate::attack::methods::sweep::{Change, Setting, report, soften, softening, sweep};
+use crate::attack::context::AttackContext;
+use crate::attack::methods::grid_search::{
+    TransformSetting, Transformation, grid_search, report, soften, softening,
+};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::Trial;
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -26,10 +28,10 @@ pub const COLOUR: AttackSpec = AttackSpec {
     name: "hue, saturation, brightness, contrast",
     family: "spatial and semantic",
     norms: &[Norm::L2],
-    extent: Extent::Own,
+    bound: Bound::Own,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::choice(
             "what",
@@ -50,20 +52,20 @@ pub const COLOUR: AttackSpec = AttackSpec {
             networks mostly stand: a failure is an answer too.",
     paper: "Hosseini, Poovendran: Semantic Adversarial Examples, CVPR workshops 2018; \
             Hsiung, Tsai, Chen, Ho: Towards Compositional Adversarial Robustness, CVPR 2023",
-    run: Run::Score(colour),
+    run: Algorithm::Score(colour),
 };
 
 /// Changes the colours: a setting is (hue, saturation, brightness, contrast) as shares of their
 /// bounds.
-struct Tint {
+struct ColourShift {
     /// Whether the picture has colours (3 channels).
     coloured: bool,
     /// The bounds: degrees, share, pixel units, share.
     bounds: [f64; 4],
 }
 
-impl Change<4> for Tint {
-    fn apply(&self, picture: &[f32], setting: &Setting<4>) -> Vec<f32> {
+impl Transformation<4> for ColourShift {
+    fn apply(&self, picture: &[f32], setting: &TransformSetting<4>) -> Vec<f32> {
         let [hue, saturation, light, contrast] = self.amounts(setting);
         let mut values: Vec<f64> = picture.iter().map(|v| f64::from(*v)).collect();
         if self.coloured && (hue != 0.0 || saturation != 0.0) {
@@ -88,7 +90,7 @@ impl Change<4> for Tint {
         values.into_iter().map(|v| v as f32).collect()
     }
 
-    fn sizes(&self, setting: &Setting<4>) -> Setting<4> {
+    fn sizes(&self, setting: &TransformSetting<4>) -> TransformSetting<4> {
         let [hue, saturation, light, contrast] = self.amounts(setting).map(f64::abs);
         [hue, 100.0 * saturation, light, 100.0 * contrast]
     }
@@ -97,7 +99,7 @@ impl Change<4> for Tint {
         "hue {0:.0}°, saturation {1:.0} %, brightness {2:.3}, contrast {3:.0} %"
     }
 
-    fn tell(&self, setting: &Setting<4>) -> String {
+    fn describe(&self, setting: &TransformSetting<4>) -> String {
         let [hue, saturation, light, contrast] = self.amounts(setting);
         let mut parts = Vec::new();
         if hue != 0.0 {
@@ -116,8 +118,8 @@ impl Change<4> for Tint {
     }
 }
 
-impl Tint {
-    fn amounts(&self, setting: &Setting<4>) -> Setting<4> {
+impl ColourShift {
+    fn amounts(&self, setting: &TransformSetting<4>) -> TransformSetting<4> {
         std::array::from_fn(|d| setting[d] * self.bounds[d])
     }
 
@@ -128,17 +130,19 @@ impl Tint {
 }
 
 fn colour(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let tint =
-        Tint { coloured: trial.x.shape()[0] == 3, bounds: WHAT.map(|id| settings.float(id, 0.0)) };
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let tint = ColourShift {
+        coloured: context.x.shape()[0] == 3,
+        bounds: WHAT.map(|id| settings.float(id, 0.0)),
+    };
     let free = tint.free(settings.choice("what"));
     let n = if free.contains(&true) { settings.int("queries", 500).max(1) } else { 0 };
-    let list = |draws: &mut Draws| -> Vec<Setting<4>> {
+    let list = |draws: &mut Draws| -> Vec<TransformSetting<4>> {
         let mut point = |k: i64| {
             let share = k as f64 / n as f64;
             free.map(|free| if free { f64::from(draws.signed()) * share } else { 0.0 })
@@ -146,14 +150,14 @@ fn colour(
         std::iter::once([0.0; 4]).chain((1..=n).map(&mut point)).collect()
     };
     let lists: Vec<_> = problem.draws(0).iter_mut().map(list).collect();
-    let mut found = sweep(&mut trial, oracle, &tint, &lists, softening::<4>())?;
-    soften(&mut trial, oracle, &tint, &mut found)?;
-    let mut attempt = report(trial, &tint, &found);
+    let mut found = grid_search(&mut context, oracle, &tint, &lists, softening::<4>())?;
+    soften(&mut context, oracle, &tint, &mut found)?;
+    let mut output = report(context, &tint, &found);
     if n == 0 {
         let text = format!("a grey picture has no {}", settings.choice("what"));
-        attempt.notes.push(Note::line(text));
+        output.notes.push(Note::line(text));
     }
-    Ok(attempt)
+    Ok(output)
 }
 
 /// Hue (in turns), saturation and value of red, green and blue, all in 0..1.
@@ -188,8 +192,8 @@ mod tests {
 
     const RED_AND_OLIVE: [f32; 6] = [1.0, 0.4, 0.0, 0.4, 0.0, 0.2];
 
-    fn tint(coloured: bool) -> Tint {
-        Tint { coloured, bounds: [180.0, 0.5, 0.2, 0.5] }
+    fn tint(coloured: bool) -> ColourShift {
+        ColourShift { coloured, bounds: [180.0, 0.5, 0.2, 0.5] }
     }
 
     fn near(a: &[f32], b: &[f32]) -> bool {
@@ -231,7 +235,7 @@ mod tests {
         let flatter = tint.apply(x, &[0.0, 0.0, 0.0, -1.0]);
         let mean = 2.0 / 6.0;
         assert!(near(&flatter, &x.map(|v| (v + mean) / 2.0)), "{flatter:?}");
-        assert_eq!(tint.tell(&[0.5, 0.0, -1.0, 0.0]), "hue +90°, brightness -0.200");
+        assert_eq!(tint.describe(&[0.5, 0.0, -1.0, 0.0]), "hue +90°, brightness -0.200");
     }
 
     #[test]

@@ -8,17 +8,17 @@
 //! authors look at the sum over the batch. The margin is the true one: torchattacks' masks logits
 //! by multiplication, which makes every loss of all-negative logits zero.
 
-use crate::attack::methods::ascent::Adam;
-use crate::attack::methods::penalty::{
-    CONFIDENCE, INITIAL_C, Patience, Penalty, SEARCHES, abort_early, mark,
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::adam::Adam;
+use crate::attack::methods::cw_penalty::{
+    CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, abort_early, mark,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -28,10 +28,10 @@ pub const CW: AttackSpec = AttackSpec {
     name: "Carlini & Wagner",
     family: "least perturbation",
     norms: &[Norm::L2],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         SEARCHES,
         Param::int(
@@ -60,89 +60,89 @@ pub const CW: AttackSpec = AttackSpec {
             again. It broke defensive distillation and many defences after it. It is slow, and black \
             or white pixels hardly move at first: tanh is flat there.",
     paper: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, IEEE S&P 2017",
-    run: Run::Gradient(cw),
+    run: Algorithm::Gradient(cw),
 };
 
 fn cw(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
     // A first step of Adam moves every value alike, so its length grows with the picture: by this
     // rule it does not, and a photograph is not thrown far beyond the boundary.
-    let few = (784.0 / trial.x.size() as f64).sqrt().min(1.0);
-    let penalty = Penalty::read(settings, 0.05 * few);
-    let best = penalty.search(&mut trial, |trial, constants, best| {
-        descend(trial, oracle, &penalty, constants, best)
+    let few = (784.0 / context.x.size() as f64).sqrt().min(1.0);
+    let penalty = PenaltySearch::read(settings, 0.05 * few);
+    let best = penalty.search(&mut context, |context, constants, best| {
+        descend(context, oracle, &penalty, constants, best)
     })?;
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// All pictures, each with its constant; says which reached their goals on the way.
 fn descend(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
-    penalty: &Penalty,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
+    penalty: &PenaltySearch,
     constants: &[f64],
-    best: &mut Best,
+    best: &mut BestSoFar,
 ) -> Result<Vec<bool>> {
-    let mut found = vec![false; trial.x.len()];
-    let start = |i: usize| Course::new(i, trial.x.row(i), penalty.patience());
-    let mut courses: Vec<Course> = (0..trial.x.len()).map(start).collect();
+    let mut found = vec![false; context.x.len()];
+    let start = |i: usize| CwState::new(i, context.x.row(i), penalty.patience());
+    let mut states: Vec<CwState> = (0..context.x.len()).map(start).collect();
     for step in 0..penalty.steps {
-        let open: Vec<usize> = courses.iter().map(|course| course.picture).collect();
-        if open.is_empty() {
+        let active: Vec<usize> = states.iter().map(|state| state.picture).collect();
+        if active.is_empty() {
             break;
         }
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        courses.iter().for_each(|course| images.push(&course.image()));
-        let slopes = trial.slopes(oracle, &open, &images, &penalty.hinge)?;
-        let labels = slopes.scores.labels();
-        let mut loss = Vec::with_capacity(open.len());
-        for (row, i) in open.iter().enumerate() {
-            let (image, goal) = (images.row(row), trial.problem.goals[*i]);
-            if penalty.hinge.holds(slopes.scores.row(row), goal, labels[row]) {
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        states.iter().for_each(|state| images.push(&state.image()));
+        let gradients = context.gradients(oracle, &active, &images, &penalty.hinge)?;
+        let labels = gradients.logits.labels();
+        let mut loss = Vec::with_capacity(active.len());
+        for (row, i) in active.iter().enumerate() {
+            let (image, goal) = (images.row(row), context.problem.goals[*i]);
+            if penalty.hinge.holds(gradients.logits.row(row), goal, labels[row]) {
                 found[*i] = true;
-                best.offer(*i, image, true, Norm::L2.distance(image, trial.x.row(*i)));
+                best.offer(*i, image, true, Norm::L2.distance(image, context.x.row(*i)));
             }
-            loss.push(courses[row].distance() - constants[*i] * f64::from(slopes.loss[row]));
+            loss.push(states[row].distance() - constants[*i] * f64::from(gradients.loss[row]));
         }
         let climbed: Vec<f32> = loss.iter().map(|loss| -loss as f32).collect();
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration: step,
             iterations: penalty.steps - 1,
             loss: &climbed,
-            answers: Answers::Scores(&slopes.scores),
+            predictions: Predictions::Logits(&gradients.logits),
             step_size: 0.0,
             images: &images,
-            mark: mark(step, constants, &open).as_deref(),
+            mark: mark(step, constants, &active).as_deref(),
         })?;
         let mut row = 0;
-        courses.retain_mut(|course| {
-            let c = constants[course.picture];
-            course.step(penalty.rate, c, slopes.gradient.row(row));
+        states.retain_mut(|state| {
+            let c = constants[state.picture];
+            state.step(penalty.rate, c, gradients.gradient.row(row));
             row += 1;
-            !course.patience.ends(step, loss[row - 1])
+            !state.patience.ends(step, loss[row - 1])
         });
     }
     Ok(found)
 }
 
 /// One picture's way in tanh space.
-struct Course {
+struct CwState {
     picture: usize,
     w: Vec<f64>,
     tanh: Vec<f64>,
     origin: Vec<f64>,
     adam: Adam,
-    patience: Patience,
+    patience: EarlyAbort,
 }
 
-impl Course {
-    fn new(picture: usize, x: &[f32], patience: Patience) -> Self {
+impl CwState {
+    fn new(picture: usize, x: &[f32], patience: EarlyAbort) -> Self {
         let origin: Vec<f64> = x.iter().map(|x| 0.999_999 * (2.0 * f64::from(*x) - 1.0)).collect();
         let w = origin.iter().map(|t| t.atanh()).collect();
         Self { picture, w, tanh: origin.clone(), adam: Adam::new(x.len()), origin, patience }
@@ -159,8 +159,8 @@ impl Course {
 
     /// One step down distance + c·hinge; `climb` is the gradient of the negated hinge.
     fn step(&mut self, rate: f64, c: f64, climb: &[f32]) {
-        let slopes = self.tanh.iter().zip(&self.origin).zip(climb);
-        let up = slopes.map(|((t, o), g)| (c * f64::from(*g) - (t - o)) * (1.0 - t * t) / 2.0);
+        let gradients = self.tanh.iter().zip(&self.origin).zip(climb);
+        let up = gradients.map(|((t, o), g)| (c * f64::from(*g) - (t - o)) * (1.0 - t * t) / 2.0);
         self.adam.climb(&mut self.w, &up.collect::<Vec<f64>>(), rate);
         self.tanh.iter_mut().zip(&self.w).for_each(|(t, w)| *t = w.tanh());
     }

@@ -1,15 +1,15 @@
 //! Decoupled direction and norm (Rony et al. 2019): a walk on a sphere whose radius follows the
 //! boundary.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
-use crate::attack::methods::ascent::cosine;
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::adam::cosine;
 use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -19,10 +19,10 @@ pub const DDN: AttackSpec = AttackSpec {
     name: "DDN",
     family: "least perturbation",
     norms: &[Norm::L2],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 10_000), 100, "gradients; the paper takes 100, 300 and 1000"),
         Param::float("initial-epsilon", (1e-3, 100.0), 1.0, "radius of the first sphere"),
@@ -47,56 +47,56 @@ pub const DDN: AttackSpec = AttackSpec {
             smallest one that fooled counts. It can settle in a valley that is not the nearest.",
     paper: "Rony et al.: Decoupling Direction and Norm for Efficient Gradient-Based L2 Adversarial \
             Attacks and Defenses, CVPR 2019",
-    run: Run::Gradient(ddn),
+    run: Algorithm::Gradient(ddn),
 };
 
 fn ddn(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let steps = settings.int("steps", 100).max(1) as usize;
     let gamma = settings.float("gamma", 0.05);
     let quantise = settings.flag("quantise");
-    let open = trial.all();
-    let mut images = trial.x.clone();
-    let mut radius = vec![settings.float("initial-epsilon", 1.0); open.len()];
+    let active = context.all();
+    let mut images = context.x.clone();
+    let mut radius = vec![settings.float("initial-epsilon", 1.0); active.len()];
     for step in 0..steps {
         let rate = 0.01 + 0.99 * cosine(step, steps);
-        let slopes = trial.slopes(oracle, &open, &images, &CrossEntropy)?;
-        let reached = trial.keep(&mut best, &open, &images, &slopes.scores);
-        for i in &open {
-            let x = trial.x.row(*i);
+        let gradients = context.gradients(oracle, &active, &images, &CrossEntropy)?;
+        let reached = context.keep_successes(&mut best, &active, &images, &gradients.logits);
+        for i in &active {
+            let x = context.x.row(*i);
             radius[*i] *= if reached[*i] { 1.0 - gamma } else { 1.0 + gamma };
             // No picture in the box is farther away.
             let farthest: Vec<f32> = x.iter().map(|x| x.max(1.0 - x)).collect();
             radius[*i] = radius[*i].min(length(&farthest));
         }
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration: step,
             iterations: steps - 1,
-            loss: &slopes.loss,
-            answers: Answers::Scores(&slopes.scores),
+            loss: &gradients.loss,
+            predictions: Predictions::Logits(&gradients.logits),
             step_size: rate as f32,
             images: &images,
             mark: reached.first().map(|in_| if *in_ { "inwards" } else { "outwards" }),
         })?;
-        for i in &open {
-            walk(images.row_mut(*i), &trial.x, *i, slopes.gradient.row(*i), rate, radius[*i]);
+        for i in &active {
+            walk(images.row_mut(*i), &context.x, *i, gradients.gradient.row(*i), rate, radius[*i]);
             if quantise {
                 images.row_mut(*i).iter_mut().for_each(|p| *p = (*p * 255.0).round() / 255.0);
             }
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// One step of this length along the gradient, and from there onto the sphere around the original.
-fn walk(image: &mut [f32], x: &Rows, i: usize, gradient: &[f32], rate: f64, radius: f64) {
+fn walk(image: &mut [f32], x: &ImageBatch, i: usize, gradient: &[f32], rate: f64, radius: f64) {
     let x = x.row(i);
     let slope = length(gradient);
     let rate = if slope > 0.0 { rate / slope } else { 0.0 };

@@ -4,13 +4,15 @@
 //! which is clipped to the box before the next look. (Applying it to each step and clipping each, as
 //! torchattacks does, comes to rest in front of the boundary on pictures with many pixels at 0 or 1.)
 
-use crate::attack::methods::linear::{CANDIDATES, Plane, look, nearest, note, rivals};
+use crate::attack::context::{AttackContext, BestSoFar};
+use crate::attack::methods::linearised_boundary::{
+    CANDIDATES, Hyperplane, look, nearest, note, rivals,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Best, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -20,10 +22,10 @@ pub const DEEPFOOL: AttackSpec = AttackSpec {
     name: "DeepFool",
     family: "least perturbation",
     norms: &[Norm::L2, Norm::Linf],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: false,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 1000), 50, "linearisations at most; two or three are usual"),
         CANDIDATES,
@@ -37,51 +39,51 @@ pub const DEEPFOOL: AttackSpec = AttackSpec {
             C&W come somewhat closer because they go on after the first success. It cannot aim at a class.",
     paper: "Moosavi-Dezfooli, Fawzi, Frossard: DeepFool: A Simple and Accurate Method to Fool Deep \
             Neural Networks, CVPR 2016",
-    run: Run::Gradient(deepfool),
+    run: Algorithm::Gradient(deepfool),
 };
 
 fn deepfool(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 50).max(1) as usize;
     let candidates = settings.int("candidates", 10).max(2) as usize;
     let overshoot = 1.0 + settings.float("overshoot", 0.02);
     let norm = problem.budget.norm;
     let notes = note(oracle.classes(), candidates);
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
-    let mut totals = vec![vec![0.0; trial.x.size()]; problem.len()];
-    let mut images = trial.x.clone();
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
+    let mut totals = vec![vec![0.0; context.x.size()]; problem.len()];
+    let mut images = context.x.clone();
     let mut targets = Vec::new();
-    let mut open = trial.all();
+    let mut active = context.all();
     for iteration in 0..=steps {
-        let scores = look(&mut trial, oracle, &mut best, &open, &images, (iteration, steps))?;
+        let logits = look(&mut context, oracle, &mut best, &active, &images, (iteration, steps))?;
         if iteration == 0 {
-            targets = rivals(&problem.goals, &scores, candidates);
+            targets = rivals(&problem.goals, &logits, candidates);
         }
-        open = best.open(&open);
-        if open.is_empty() || iteration == steps {
+        active = best.active(&active);
+        if active.is_empty() || iteration == steps {
             break;
         }
-        let now = images.select(&open);
-        let (_, planes) = nearest(&mut trial, oracle, &open, &now, &targets, norm)?;
-        for (i, plane) in open.iter().zip(&planes) {
+        let now = images.select(&active);
+        let (_, planes) = nearest(&mut context, oracle, &active, &now, &targets, norm)?;
+        for (i, plane) in active.iter().zip(&planes) {
             add_step(&mut totals[*i], plane, norm);
-            let clean = trial.x.row(*i).iter().zip(&totals[*i]);
+            let clean = context.x.row(*i).iter().zip(&totals[*i]);
             for (pixel, (clean, total)) in images.row_mut(*i).iter_mut().zip(clean) {
                 *pixel = (f64::from(*clean) + overshoot * total).clamp(0.0, 1.0) as f32;
             }
         }
     }
-    Ok(Attempt { notes, ..trial.finish(&best.images) })
+    Ok(AttackOutput { notes, ..context.finish(&best.images) })
 }
 
 /// Adds the step to the plane, and a little more, so that a step from right in front of the
 /// boundary gets anywhere.
-pub(super) fn add_step(total: &mut [f64], plane: &Plane, norm: Norm) {
+pub(super) fn add_step(total: &mut [f64], plane: &Hyperplane, norm: Norm) {
     let size = plane.size(norm) + 1e-8;
     let distance = plane.gap.abs() / size + 1e-4;
     for (total, w) in total.iter_mut().zip(&plane.normal) {

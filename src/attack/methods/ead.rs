@@ -14,16 +14,16 @@
 //! default of this rule. `shrink-only` drops the pull of the squared distance where the goal is
 //! reached; it is not better everywhere (on `cnn_at` 13.6 instead of 12.7).
 
-use crate::attack::methods::penalty::{
-    CONFIDENCE, INITIAL_C, Patience, Penalty, SEARCHES, abort_early, mark,
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::cw_penalty::{
+    CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, abort_early, mark,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -33,10 +33,10 @@ pub const EAD: AttackSpec = AttackSpec {
     name: "EAD",
     family: "least perturbation",
     norms: &[Norm::L1],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::choice(
             "rule",
@@ -77,122 +77,122 @@ pub const EAD: AttackSpec = AttackSpec {
             pixels light up and go out again until a handful of strong ones are left. L1 lies between \
             counting pixels and measuring length: defences trained against L∞ are often weak here.",
     paper: "Chen, Sharma, Zhang, Yi, Hsieh: EAD: Elastic-Net Attacks to Deep Neural Networks, AAAI 2018",
-    run: Run::Gradient(ead),
+    run: Algorithm::Gradient(ead),
 };
 
 /// What an elastic net is made of beside the penalty.
-struct Net {
-    penalty: Penalty,
+struct EadConfig {
+    penalty: PenaltySearch,
     beta: f64,
     l1_rule: bool,
     shrink_only: bool,
 }
 
 fn ead(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let net = Net {
-        penalty: Penalty::read(settings, 0.01),
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let config = EadConfig {
+        penalty: PenaltySearch::read(settings, 0.01),
         beta: settings.float("beta", 1e-3),
         l1_rule: settings.choice("rule") != "en",
         shrink_only: settings.flag("shrink-only"),
     };
-    let best = net.penalty.search(&mut trial, |trial, constants, best| {
-        descend(trial, oracle, &net, constants, best)
+    let best = config.penalty.search(&mut context, |context, constants, best| {
+        descend(context, oracle, &config, constants, best)
     })?;
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// All pictures, each with its constant; says which reached their goals on the way.
 fn descend(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
-    net: &Net,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
+    config: &EadConfig,
     constants: &[f64],
-    best: &mut Best,
+    best: &mut BestSoFar,
 ) -> Result<Vec<bool>> {
-    let Net { penalty, beta, .. } = net;
-    let mut found = vec![false; trial.x.len()];
-    let start = |i: usize| Course::new(i, trial.x.row(i), penalty.patience());
-    let mut courses: Vec<Course> = (0..trial.x.len()).map(start).collect();
+    let EadConfig { penalty, beta, .. } = config;
+    let mut found = vec![false; context.x.len()];
+    let start = |i: usize| EadState::new(i, context.x.row(i), penalty.patience());
+    let mut states: Vec<EadState> = (0..context.x.len()).map(start).collect();
     for step in 0..penalty.steps {
-        let open: Vec<usize> = courses.iter().map(|course| course.picture).collect();
-        if open.is_empty() {
+        let active: Vec<usize> = states.iter().map(|state| state.picture).collect();
+        if active.is_empty() {
             break;
         }
-        let mut ahead = Rows::zeros(trial.x.shape(), 0);
-        courses.iter().for_each(|course| ahead.push(&course.ahead));
-        let slopes = trial.slopes(oracle, &open, &ahead, &penalty.hinge)?;
+        let mut ahead = ImageBatch::zeros(context.x.shape(), 0);
+        states.iter().for_each(|state| ahead.push(&state.ahead));
+        let gradients = context.gradients(oracle, &active, &ahead, &penalty.hinge)?;
         if step == 0 {
-            trial.show(&Sight {
-                open: &open,
+            context.report(&StepReport {
+                active: &active,
                 iteration: 0,
                 iterations: penalty.steps,
-                loss: &slopes.loss,
-                answers: Answers::Scores(&slopes.scores),
+                loss: &gradients.loss,
+                predictions: Predictions::Logits(&gradients.logits),
                 step_size: 0.0,
                 images: &ahead,
-                mark: mark(step, constants, &open).as_deref(),
+                mark: mark(step, constants, &active).as_deref(),
             })?;
         }
         let rate = penalty.rate * (1.0 - step as f64 / penalty.steps as f64).sqrt();
         let momentum = step as f64 / (step as f64 + 3.0);
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        for (row, course) in courses.iter_mut().enumerate() {
-            let i = course.picture;
-            let slack = penalty.hinge.slack(slopes.scores.row(row), trial.problem.goals[i]);
-            let pull = if net.shrink_only && slack { 0.0 } else { 2.0 };
-            let climb = slopes.gradient.row(row).iter().map(|g| constants[i] * f64::from(*g));
-            course.step(trial.x.row(i), climb, [rate, pull, *beta, momentum]);
-            images.push(&course.at);
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        for (row, state) in states.iter_mut().enumerate() {
+            let i = state.picture;
+            let slack = penalty.hinge.slack(gradients.logits.row(row), context.problem.goals[i]);
+            let pull = if config.shrink_only && slack { 0.0 } else { 2.0 };
+            let climb = gradients.gradient.row(row).iter().map(|g| constants[i] * f64::from(*g));
+            state.step(context.x.row(i), climb, [rate, pull, *beta, momentum]);
+            images.push(&state.at);
         }
-        let scores = trial.scores(oracle, &open, &images)?;
-        let (labels, goals) = (scores.labels(), trial.goals(&open));
-        let hinges = scores.losses(&goals, &penalty.hinge);
-        let mut loss = Vec::with_capacity(open.len());
-        for (row, i) in open.iter().enumerate() {
-            let (image, x) = (images.row(row), trial.x.row(*i));
+        let logits = context.logits(oracle, &active, &images)?;
+        let (labels, goals) = (logits.labels(), context.goals(&active));
+        let hinges = logits.losses(&goals, &penalty.hinge);
+        let mut loss = Vec::with_capacity(active.len());
+        for (row, i) in active.iter().enumerate() {
+            let (image, x) = (images.row(row), context.x.row(*i));
             let l1 = Norm::L1.distance(image, x);
             let elastic = Norm::L2.distance(image, x).powi(2) + *beta as f32 * l1;
-            if penalty.hinge.holds(scores.row(row), goals[row], labels[row]) {
+            if penalty.hinge.holds(logits.row(row), goals[row], labels[row]) {
                 found[*i] = true;
-                best.offer(*i, image, true, if net.l1_rule { l1 } else { elastic });
+                best.offer(*i, image, true, if config.l1_rule { l1 } else { elastic });
             }
             loss.push(constants[*i] as f32 * hinges[row] - elastic);
         }
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration: step + 1,
             iterations: penalty.steps,
             loss: &loss,
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: rate as f32,
             images: &images,
             mark: None,
         })?;
         let mut loss = loss.iter();
-        courses.retain_mut(|course| {
+        states.retain_mut(|state| {
             let loss = loss.next().map_or(0.0, |loss| -f64::from(*loss));
-            !course.patience.ends(step, loss)
+            !state.patience.ends(step, loss)
         });
     }
     Ok(found)
 }
 
 /// One picture's way.
-struct Course {
+struct EadState {
     picture: usize,
     at: Vec<f32>,
     ahead: Vec<f32>,
-    patience: Patience,
+    patience: EarlyAbort,
 }
 
-impl Course {
-    fn new(picture: usize, x: &[f32], patience: Patience) -> Self {
+impl EadState {
+    fn new(picture: usize, x: &[f32], patience: EarlyAbort) -> Self {
         Self { picture, at: x.to_vec(), ahead: x.to_vec(), patience }
     }
 
@@ -227,15 +227,15 @@ mod tests {
     fn small_changes_go_back_exactly_and_large_ones_shrink_by_beta() {
         let x = [0.3, 0.3, 0.3, 0.99];
         let settings = Settings::defaults(EAD.params);
-        let mut course = Course::new(0, &x, Penalty::read(&settings, 0.01).patience());
+        let mut state = EadState::new(0, &x, PenaltySearch::read(&settings, 0.01).patience());
         let climb = [0.5, -0.5, 0.05, 9.0];
-        course.step(&x, climb.into_iter(), [0.1, 2.0, 0.01, 0.25]);
+        state.step(&x, climb.into_iter(), [0.1, 2.0, 0.01, 0.25]);
         let wanted = [0.34, 0.26, 0.3, 1.0];
-        for (at, wanted) in course.at.iter().zip(wanted) {
-            assert!((at - wanted).abs() < 1e-6, "{:?}", course.at);
+        for (at, wanted) in state.at.iter().zip(wanted) {
+            assert!((at - wanted).abs() < 1e-6, "{:?}", state.at);
         }
-        assert_eq!(course.at[2], 0.3);
+        assert_eq!(state.at[2], 0.3);
         // The extrapolated picture runs ahead, here by a quarter of the step.
-        assert!((course.ahead[0] - 0.35).abs() < 1e-6 && course.ahead[3] > 1.0);
+        assert!((state.ahead[0] - 0.35).abs() < 1e-6 && state.ahead[3] > 1.0);
     }
 }

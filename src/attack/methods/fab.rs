@@ -6,15 +6,15 @@
 //! where their code starts each run with no best; and with more than `candidates` classes the
 //! hyperplanes of the likeliest ones only are looked at.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::fab_projection::onto_plane;
-use crate::attack::methods::linear::{CANDIDATES, Plane, nearest, note, rivals};
+use crate::attack::methods::linearised_boundary::{CANDIDATES, Hyperplane, nearest, note, rivals};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -52,10 +52,10 @@ pub const FAB: AttackSpec = AttackSpec {
     name: "FAB",
     family: "least perturbation",
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[STEPS, RESTARTS, ALPHA_MAX, ETA, BETA, CANDIDATES, LEAVE],
     summary: "projects onto the nearest linearised boundary, again and again, and pulls back",
     about: "FAB looks for the least perturbation without any step size. At each point it takes the \
@@ -67,7 +67,7 @@ pub const FAB: AttackSpec = AttackSpec {
             the boundary is: masked or noisy ones.",
     paper: "Croce, Hein: Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary \
             Attack, ICML 2020",
-    run: Run::Gradient(fab),
+    run: Algorithm::Gradient(fab),
 };
 
 /// One target class after the other.
@@ -76,10 +76,10 @@ pub const FAB_T: AttackSpec = AttackSpec {
     name: "targeted FAB",
     family: "least perturbation",
     norms: FAB.norms,
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: false,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         STEPS,
         RESTARTS,
@@ -95,34 +95,34 @@ pub const FAB_T: AttackSpec = AttackSpec {
             that a network of a thousand classes can be attacked, and a target that is not the nearest \
             at first may turn out to be. Any wrong answer counts, and the nearest picture of all is kept.",
     paper: FAB.paper,
-    run: Run::Gradient(fab_t),
+    run: Algorithm::Gradient(fab_t),
 };
 
 fn fab(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let candidates = settings.int("candidates", 10).max(2) as usize;
     let notes = match problem.goals.iter().any(|goal| goal.sign() > 0.0) {
         true => note(oracle.classes(), candidates),
         false => Vec::new(),
     };
-    let mut walk = Walk::new(problem, settings, watcher)?;
+    let mut walk = FabRun::new(problem, settings, observer)?;
     let rivals = walk.rivals(oracle, candidates)?;
     walk.starts(oracle, &[rivals])?;
-    Ok(Attempt { notes, ..walk.trial.finish(&walk.best.images) })
+    Ok(AttackOutput { notes, ..walk.context.finish(&walk.best.images) })
 }
 
 fn fab_t(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let targets = settings.int("targets", 9).max(1) as usize;
-    let mut walk = Walk::new(problem, settings, watcher)?;
+    let mut walk = FabRun::new(problem, settings, observer)?;
     let rivals = walk.rivals(oracle, targets + 1)?;
     let few = rivals.iter().map(Vec::len).max().unwrap_or(0);
     // A list of one rival for each picture, target by target.
@@ -132,12 +132,12 @@ fn fab_t(
     };
     let passes: Vec<Vec<Vec<usize>>> = (0..few).map(rank).collect();
     walk.starts(oracle, &passes)?;
-    Ok(walk.trial.finish(&walk.best.images))
+    Ok(walk.context.finish(&walk.best.images))
 }
 
-struct Walk<'a> {
-    trial: Trial<'a>,
-    best: Best,
+struct FabRun<'a> {
+    context: AttackContext<'a>,
+    best: BestSoFar,
     norm: Norm,
     epsilon: f32,
     steps: usize,
@@ -148,16 +148,16 @@ struct Walk<'a> {
     leave: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> FabRun<'a> {
     fn new(
         problem: &'a Problem,
         settings: &Settings,
-        watcher: &'a mut dyn Observer,
+        observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let trial = Trial::new(problem, watcher)?;
+        let context = AttackContext::new(problem, observer)?;
         Ok(Self {
-            best: Best::new(&trial.x),
-            trial,
+            best: BestSoFar::new(&context.x),
+            context,
             norm: problem.budget.norm,
             epsilon: problem.budget.epsilon,
             steps: settings.int("steps", 100).max(1) as usize,
@@ -170,38 +170,47 @@ impl<'a> Walk<'a> {
     }
 
     /// The classes whose boundaries are looked at, ranked on the clean pictures, which are shown.
-    fn rivals(&mut self, oracle: &mut dyn Gradient, candidates: usize) -> Result<Vec<Vec<usize>>> {
-        let all = self.trial.all();
-        let x = self.trial.x.clone();
-        let scores = self.trial.scores(oracle, &all, &x)?;
-        self.show(&all, 0, &x, Answers::Scores(&scores), None)?;
-        Ok(rivals(&self.trial.goals(&all), &scores, candidates))
+    fn rivals(
+        &mut self,
+        oracle: &mut dyn GradientOracle,
+        candidates: usize,
+    ) -> Result<Vec<Vec<usize>>> {
+        let all = self.context.all();
+        let x = self.context.x.clone();
+        let logits = self.context.logits(oracle, &all, &x)?;
+        self.report(&all, 0, &x, Predictions::Logits(&logits), None)?;
+        Ok(rivals(&self.context.goals(&all), &logits, candidates))
     }
 
     /// Every restart with each of these lists of rivals.
-    fn starts(&mut self, oracle: &mut dyn Gradient, passes: &[Vec<Vec<usize>>]) -> Result<()> {
+    fn starts(
+        &mut self,
+        oracle: &mut dyn GradientOracle,
+        passes: &[Vec<Vec<usize>>],
+    ) -> Result<()> {
         for start in 0..passes.len() * self.restarts {
             let (pass, restart) = (start / self.restarts, start % self.restarts);
             let near = |i: &usize| self.best.reached[*i] && self.best.value[*i] <= self.epsilon;
-            let open = self.trial.all();
-            let open: Vec<usize> = open.into_iter().filter(|i| !self.leave || !near(i)).collect();
-            if open.is_empty() {
+            let active = self.context.all();
+            let active: Vec<usize> =
+                active.into_iter().filter(|i| !self.leave || !near(i)).collect();
+            if active.is_empty() {
                 break;
             }
-            self.trial.restart = (start, passes.len() * self.restarts);
-            let mut images = self.trial.x.select(&open);
+            self.context.restart = (start, passes.len() * self.restarts);
+            let mut images = self.context.x.select(&active);
             if restart > 0 {
-                self.scatter(&open, &mut images, start);
+                self.scatter(&active, &mut images, start);
             }
-            self.walk(oracle, &open, images, &passes[pass])?;
+            self.walk(oracle, &active, images, &passes[pass])?;
         }
         Ok(())
     }
 
     /// Moves each picture to a random point at half the best distance so far, but no more than ε/2.
-    fn scatter(&self, open: &[usize], images: &mut Rows, start: usize) {
-        let draws = self.trial.problem.draws(start);
-        for (row, i) in open.iter().enumerate() {
+    fn scatter(&self, active: &[usize], images: &mut ImageBatch, start: usize) {
+        let draws = self.context.problem.draws(start);
+        for (row, i) in active.iter().enumerate() {
             let mut draws = draws[*i].clone();
             let radius = 0.5 * f64::from(self.best.value[*i].min(self.epsilon));
             let image = images.row_mut(row);
@@ -219,29 +228,30 @@ impl<'a> Walk<'a> {
 
     fn walk(
         &mut self,
-        oracle: &mut dyn Gradient,
-        open: &[usize],
-        mut images: Rows,
+        oracle: &mut dyn GradientOracle,
+        active: &[usize],
+        mut images: ImageBatch,
         rivals: &[Vec<usize>],
     ) -> Result<()> {
         for iteration in 1..=self.steps {
-            let (_, planes) = nearest(&mut self.trial, oracle, open, &images, rivals, self.norm)?;
-            for (row, (i, plane)) in open.iter().zip(&planes).enumerate() {
-                self.step(self.trial.x.row(*i), images.row_mut(row), plane);
+            let (_, planes) =
+                nearest(&mut self.context, oracle, active, &images, rivals, self.norm)?;
+            for (row, (i, plane)) in active.iter().zip(&planes).enumerate() {
+                self.step(self.context.x.row(*i), images.row_mut(row), plane);
             }
-            let scores = self.trial.scores(oracle, open, &images)?;
-            let reached = self.trial.reached(open, &scores.labels());
+            let logits = self.context.logits(oracle, active, &images)?;
+            let reached = self.context.reached(active, &logits.labels());
             let mut mark = None;
-            for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-                let distance = self.norm.distance(self.trial.x.row(*i), images.row(row));
+            for (row, i) in active.iter().enumerate().filter(|(row, _)| reached[*row]) {
+                let distance = self.norm.distance(self.context.x.row(*i), images.row(row));
                 let nearer = self.best.offer(*i, images.row(row), true, distance);
                 if row == 0 {
                     mark = Some(if nearer { "nearest so far" } else { "crossed" });
                 }
             }
-            self.show(open, iteration, &images, Answers::Scores(&scores), mark)?;
-            for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
-                for (pixel, clean) in images.row_mut(row).iter_mut().zip(self.trial.x.row(*i)) {
+            self.report(active, iteration, &images, Predictions::Logits(&logits), mark)?;
+            for (row, i) in active.iter().enumerate().filter(|(row, _)| reached[*row]) {
+                for (pixel, clean) in images.row_mut(row).iter_mut().zip(self.context.x.row(*i)) {
                     *pixel = clean + (*pixel - clean) * self.beta as f32;
                 }
             }
@@ -250,7 +260,7 @@ impl<'a> Walk<'a> {
     }
 
     /// One step: a mixture of the two projections, each a little beyond the plane.
-    fn step(&self, x: &[f32], image: &mut [f32], plane: &Plane) {
+    fn step(&self, x: &[f32], image: &mut [f32], plane: &Hyperplane) {
         let apart = image.iter().zip(x).zip(&plane.normal);
         // ⟨normal, x⟩ is this much smaller than at the point.
         let behind: f64 =
@@ -266,22 +276,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn show(
+    fn report(
         &mut self,
-        open: &[usize],
+        active: &[usize],
         iteration: usize,
-        images: &Rows,
-        answers: Answers<'_>,
+        images: &ImageBatch,
+        predictions: Predictions<'_>,
         mark: Option<&str>,
     ) -> Result<()> {
-        let pairs = open.iter().zip(images.iter());
-        let far = pairs.map(|(i, image)| -self.norm.distance(self.trial.x.row(*i), image));
-        self.trial.show(&Sight {
-            open,
+        let pairs = active.iter().zip(images.iter());
+        let far = pairs.map(|(i, image)| -self.norm.distance(self.context.x.row(*i), image));
+        self.context.report(&StepReport {
+            active,
             iteration,
             iterations: self.steps,
             loss: &far.collect::<Vec<f32>>(),
-            answers,
+            predictions,
             step_size: 0.0,
             images,
             mark,

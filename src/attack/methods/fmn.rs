@@ -10,15 +10,15 @@
 //! by which it grows later on; then every picture is found, at the same or a smaller distance. In L0,
 //! where the paper adds a few values at a time, it grows by half: photographs need hundreds.
 
-use crate::attack::methods::ascent::cosine;
-use crate::attack::methods::linear::dual_size;
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::methods::adam::cosine;
+use crate::attack::methods::linearised_boundary::dual_size;
 use crate::attack::norm::{Budget, Norm, length};
 use crate::attack::objective::{Margin, times_power_of_two};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -28,10 +28,10 @@ pub const FMN: AttackSpec = AttackSpec {
     name: "FMN",
     family: "least perturbation",
     norms: &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 10_000), 100, "gradients"),
         Param::float(
@@ -60,61 +60,61 @@ pub const FMN: AttackSpec = AttackSpec {
             jump to that guess and then tighten. In L0 the ball keeps the largest changes only.",
     paper: "Pintor, Roli, Brendel, Biggio: Fast Minimum-norm Adversarial Attacks through Adaptive Norm \
             Constraints, NeurIPS 2021",
-    run: Run::Gradient(fmn),
+    run: Algorithm::Gradient(fmn),
 };
 
 /// What γ falls to.
 const LAST_GAMMA: f64 = 0.001;
 
 fn fmn(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let norm = problem.budget.norm;
     let steps = settings.int("steps", 100).max(1) as usize;
     let (first_rate, first_gamma) =
         (settings.float("step-size", 1.0), settings.float("gamma", 0.05));
-    let open = trial.all();
-    let mut images = trial.x.clone();
-    let mut radii = Vec::with_capacity(open.len());
-    for x in trial.x.iter() {
+    let active = context.all();
+    let mut images = context.x.clone();
+    let mut radii = Vec::with_capacity(active.len());
+    for x in context.x.iter() {
         let corner: Vec<f32> = x.iter().map(|x| x.round() - 1.0).map(f32::abs).collect();
         let farthest = f64::from(norm.distance(x, &corner));
-        radii.push(Radius { norm, now: 0.0, farthest, least: f64::INFINITY });
+        radii.push(EpsilonState { norm, now: 0.0, farthest, least: f64::INFINITY });
     }
     for step in 0..steps {
         let cosine = cosine(step, steps);
         let rate = first_rate * (0.01 + 0.99 * cosine);
         let gamma = LAST_GAMMA + (first_gamma - LAST_GAMMA) * cosine;
-        let slopes = trial.slopes(oracle, &open, &images, &Margin)?;
-        let reached = trial.reached(&open, &slopes.scores.labels());
-        for i in &open {
+        let gradients = context.gradients(oracle, &active, &images, &Margin)?;
+        let reached = context.reached(&active, &gradients.logits.labels());
+        for i in &active {
             let image = images.row(*i);
-            let distance = norm.distance(image, trial.x.row(*i));
+            let distance = norm.distance(image, context.x.row(*i));
             if reached[*i] {
                 best.offer(*i, image, true, distance);
             }
-            let slope = dual_size(norm, slopes.gradient.row(*i));
-            let slope = times_power_of_two(slope, -slopes.log2_scale[*i]);
-            let guess = f64::from(slopes.loss[*i]).abs() / slope.max(1e-30);
+            let slope = dual_size(norm, gradients.gradient.row(*i));
+            let slope = times_power_of_two(slope, -gradients.log2_scale[*i]);
+            let guess = f64::from(gradients.loss[*i]).abs() / slope.max(1e-30);
             radii[*i].follow(reached[*i], f64::from(distance), guess, gamma);
         }
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration: step,
             iterations: steps - 1,
-            loss: &slopes.loss,
-            answers: Answers::Scores(&slopes.scores),
+            loss: &gradients.loss,
+            predictions: Predictions::Logits(&gradients.logits),
             step_size: rate as f32,
             images: &images,
             mark: radii.first().map(|radius| format!("ε = {:.4}", radius.now)).as_deref(),
         })?;
-        for i in &open {
-            let (x, gradient) = (trial.x.row(*i), slopes.gradient.row(*i));
+        for i in &active {
+            let (x, gradient) = (context.x.row(*i), gradients.gradient.row(*i));
             let slope = length(gradient);
             let rate = if slope > 0.0 { rate / slope } else { 0.0 };
             let moved = images.row(*i).iter().zip(x).zip(gradient);
@@ -125,11 +125,11 @@ fn fmn(
             placed.for_each(|((p, x), d)| *p = (x + d).clamp(0.0, 1.0));
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// The radius of one picture's ball.
-struct Radius {
+struct EpsilonState {
     norm: Norm,
     now: f64,
     /// The distance that no picture in the box exceeds.
@@ -138,7 +138,7 @@ struct Radius {
     least: f64,
 }
 
-impl Radius {
+impl EpsilonState {
     /// Moves to what the last answer asks for: given whether it reached the goal, at which
     /// `distance`, and how far away the linearised boundary is.
     fn follow(&mut self, reached: bool, distance: f64, guess: f64, gamma: f64) {
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn the_radius_never_shrinks_before_the_first_hit_and_then_follows_the_boundary() {
-        let mut radius = Radius { norm: Norm::L2, now: 0.0, farthest: 10.0, least: f64::INFINITY };
+        let mut radius =
+            EpsilonState { norm: Norm::L2, now: 0.0, farthest: 10.0, least: f64::INFINITY };
         radius.follow(false, 0.0, 2.0, 0.05);
         assert!((radius.now - 2.1).abs() < 1e-12, "the linear guess and a little more");
         radius.follow(false, 1.0, 0.5, 0.05);
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn in_l0_the_radius_moves_by_whole_values() {
-        let mut radius = Radius { norm: Norm::L0, now: 0.0, farthest: 9.0, least: f64::INFINITY };
+        let mut radius =
+            EpsilonState { norm: Norm::L0, now: 0.0, farthest: 9.0, least: f64::INFINITY };
         let mut grown = Vec::new();
         for _ in 0..6 {
             radius.follow(false, 0.0, 0.0, 0.05);

@@ -9,12 +9,14 @@
 //! The answers' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
 //! the boundary and would otherwise bias the estimate.
 
-use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
+use crate::attack::methods::boundary_search::{
+    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::draws::Draws;
 use crate::error::Result;
@@ -26,10 +28,10 @@ pub const GEODA: AttackSpec = AttackSpec {
     name: "GeoDA",
     family: "decision-based",
     norms: &[Norm::L2, Norm::Linf],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         queries(4000),
         SAMPLES,
@@ -51,7 +53,7 @@ pub const GEODA: AttackSpec = AttackSpec {
             each round replaces the perturbation by a cleaner one. It is frugal with queries; where the \
             boundary curves strongly, or the perturbation needs fine detail, HopSkipJump ends nearer.",
     paper: "Rahmati, Moosavi-Dezfooli, Frossard, Dai: GeoDA, CVPR 2020",
-    run: Run::Decision(geoda),
+    run: Algorithm::Decision(geoda),
 };
 
 /// Questions for a round's search along the normal; the rest is for probes.
@@ -62,45 +64,51 @@ const ROUND: usize = 500;
 const DOUBLINGS: usize = 12;
 
 fn geoda(
-    oracle: &mut dyn Decision,
+    oracle: &mut dyn DecisionOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let queries = settings.int("queries", 4000).max(1) as usize;
     let rounds = ((queries as f64 / ROUND as f64).round() as usize).max(1);
-    let mut walk = Walk::new(oracle, problem, settings, rounds, watcher)?;
-    let waves = Waves::new(walk.trial.x.shape(), settings.int("subspace", 0).max(0) as usize);
-    for i in walk.trial.all() {
-        one(&mut walk, i, settings, &waves)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, rounds, observer)?;
+    let waves =
+        DctSubspace::new(search.context.x.shape(), settings.int("subspace", 0).max(0) as usize);
+    for i in search.context.all() {
+        one(&mut search, i, settings, &waves)?;
     }
-    walk.finish()
+    search.finish()
 }
 
-fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings, waves: &Waves) -> Result<()> {
+fn one(
+    search: &mut BoundarySearch<'_>,
+    i: usize,
+    settings: &Settings,
+    waves: &DctSubspace,
+) -> Result<()> {
     let tolerance = settings.float("tolerance", 1e-4);
     let growth = settings.float("mu", 0.6).powf(-2.0 / 3.0);
     let radius = settings.float("sigma", 2e-4) * (waves.count() as f64).sqrt();
-    let x = walk.clean(i);
-    let Some(mut spot) = walk.start(i, 1e-3)? else { return Ok(()) };
-    let size = f64::from(Norm::L2.distance(&x, &spot.image));
-    spot = walk.approach(i, spot, (tolerance / size.max(tolerance)).max(1e-6))?;
-    let rounds = walk.iterations;
-    let probes = walk.left(i).saturating_sub(rounds * SEARCH) as f64;
+    let x = search.clean(i);
+    let Some(mut point) = search.start(i, 1e-3)? else { return Ok(()) };
+    let size = f64::from(Norm::L2.distance(&x, &point.image));
+    point = search.approach(i, point, (tolerance / size.max(tolerance)).max(1e-6))?;
+    let rounds = search.iterations;
+    let probes = search.queries_left(i).saturating_sub(rounds * SEARCH) as f64;
     let shares: Vec<f64> = (0..rounds).map(|t| growth.powi(t as i32)).collect();
     let whole: f64 = shares.iter().sum();
     let mut sum = vec![0.0; x.len()];
     for (round, share) in shares.iter().enumerate() {
         let count = (probes * share / whole) as usize;
-        if count == 0 || walk.left(i) == 0 || spot.distance == 0.0 {
+        if count == 0 || search.queries_left(i) == 0 || point.distance == 0.0 {
             break;
         }
-        let normal = walk.normal(i, &spot.image, radius, count, &|draws| waves.draw(draws))?;
+        let normal = search.normal(i, &point.image, radius, count, &|draws| waves.draw(draws))?;
         sum.iter_mut().zip(normal).for_each(|(sum, g)| *sum += g);
-        let found = outwards(walk, i, &sum, f64::from(spot.distance), tolerance)?;
+        let found = outwards(search, i, &sum, f64::from(point.distance), tolerance)?;
         let mark = found.is_none().then_some("no boundary that way");
-        spot = found.unwrap_or(spot);
-        walk.show(&[i], &[&spot], round + 1, 0.0, mark)?;
+        point = found.unwrap_or(point);
+        search.report(&[i], &[&point], round + 1, 0.0, mark)?;
     }
     Ok(())
 }
@@ -108,14 +116,14 @@ fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings, waves: &Waves) -> Res
 /// Goes out from the clean picture along the normal until the goal is reached, and searches the
 /// boundary on that way. `guess` is where it may be.
 fn outwards(
-    walk: &mut Walk<'_>,
+    search: &mut BoundarySearch<'_>,
     i: usize,
     normal: &[f64],
     guess: f64,
     tolerance: f64,
-) -> Result<Option<Spot>> {
-    let x = walk.clean(i);
-    let (direction, length) = match walk.norm() {
+) -> Result<Option<BoundaryPoint>> {
+    let x = search.clean(i);
+    let (direction, length) = match search.norm() {
         Norm::Linf => {
             let signs = normal.iter().map(|g| if *g == 0.0 { 0.0 } else { g.signum() });
             (signs.collect(), (x.len() as f64).sqrt())
@@ -125,9 +133,9 @@ fn outwards(
     let way = |r: f64| moved(&x, r, direction.iter().copied());
     let (mut near, mut far) = (0.0, guess);
     for _ in 0..DOUBLINGS {
-        match walk.probe(i, way(far))? {
-            Some(spot) if spot.reached => {
-                let found = walk.bisect(i, (near, far), spot, tolerance / length, &way)?;
+        match search.query_one(i, way(far))? {
+            Some(point) if point.reached => {
+                let found = search.bisect(i, (near, far), point, tolerance / length, &way)?;
                 return Ok(Some(found.1));
             }
             Some(_) => (near, far) = (far, 2.0 * far),
@@ -138,7 +146,7 @@ fn outwards(
 }
 
 /// The lowest frequencies of the cosine transform of a picture's rows and columns.
-struct Waves {
+struct DctSubspace {
     shape: [usize; 3],
     /// `[K, H]` and `[K, W]`: orthonormal cosines along a column and along a row.
     down: Vec<f64>,
@@ -146,7 +154,7 @@ struct Waves {
     cells: [usize; 2],
 }
 
-impl Waves {
+impl DctSubspace {
     fn new(shape: [usize; 3], subspace: usize) -> Self {
         let [_, h, w] = shape;
         let cells = |side: usize| match subspace {
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn directions_are_smooth_and_of_unit_length() {
-        let waves = Waves::new([3, 32, 28], 0);
+        let waves = DctSubspace::new([3, 32, 28], 0);
         assert_eq!(waves.count(), 3 * 11 * 10);
         let mut draws = Draws::new(1, 2, 3);
         let all = waves.draw(&mut draws);

@@ -9,12 +9,14 @@
 //! down to the rounding of single-precision logits. θ is not taken below 3e-5 here (it is 4.6e-5 for
 //! 28×28 grey pictures in L2), and the probing radius, which is derived from θ, follows.
 
-use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
+use crate::attack::methods::boundary_search::{
+    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -25,10 +27,10 @@ pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
     name: "HopSkipJump",
     family: "decision-based",
     norms: &[Norm::L2, Norm::Linf],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 1000), 20, "number of jumps; the paper takes 64"),
         queries(7000),
@@ -49,7 +51,7 @@ pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
             fast at first. With thousands of queries it ends about a third farther away than \
             white-box attacks do; answers that change at random blind it.",
     paper: "Chen, Jordan, Wainwright: HopSkipJumpAttack, IEEE S&P 2020",
-    run: Run::Decision(hopskipjump),
+    run: Algorithm::Decision(hopskipjump),
 };
 
 /// The finest share of the distance that is searched for.
@@ -62,67 +64,67 @@ const FEWEST: usize = 8;
 const HALVINGS: i32 = 30;
 
 fn hopskipjump(
-    oracle: &mut dyn Decision,
+    oracle: &mut dyn DecisionOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 20).max(1) as usize;
-    let mut walk = Walk::new(oracle, problem, settings, steps, watcher)?;
-    for i in walk.trial.all() {
-        one(&mut walk, i, settings)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
+    for i in search.context.all() {
+        one(&mut search, i, settings)?;
     }
-    walk.finish()
+    search.finish()
 }
 
-fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<()> {
+fn one(search: &mut BoundarySearch<'_>, i: usize, settings: &Settings) -> Result<()> {
     let first = settings.int("directions", 100) as f64;
-    let (norm, d) = (walk.norm(), walk.trial.x.size() as f64);
+    let (norm, d) = (search.norm(), search.context.x.size() as f64);
     // How far θ reaches in each norm, and how much wider the probing is.
     let (power, wider) = if norm == Norm::Linf { (2.0, d) } else { (1.5, d.sqrt()) };
     let theta = (settings.float("gamma", 1.0) / d.powf(power)).clamp(FINEST, 1e-2);
-    let Some(spot) = walk.start(i, 1e-3)? else { return Ok(()) };
-    let mut before = f64::from(spot.distance);
-    let mut spot = walk.approach(i, spot, theta)?;
-    for step in 1..=walk.iterations {
+    let Some(point) = search.start(i, 1e-3)? else { return Ok(()) };
+    let mut before = f64::from(point.distance);
+    let mut point = search.approach(i, point, theta)?;
+    for step in 1..=search.iterations {
         let back = (1.0 / theta).log2().ceil() as usize + 2;
         let wanted = ((first * (step as f64).sqrt()) as usize).min(MOST);
-        let count = wanted.min(walk.left(i).saturating_sub(back));
-        if count < FEWEST.min(wanted) || spot.distance == 0.0 {
+        let count = wanted.min(search.queries_left(i).saturating_sub(back));
+        if count < FEWEST.min(wanted) || point.distance == 0.0 {
             break;
         }
         let radius = if step == 1 { 0.1 } else { wider * theta * before };
         let normal =
-            walk.normal(i, &spot.image, radius, count, &|draws| direction(draws, norm, d))?;
+            search.normal(i, &point.image, radius, count, &|draws| direction(draws, norm, d))?;
         let jump = match norm {
             Norm::Linf => normal.iter().map(|g| if *g == 0.0 { 0.0 } else { g.signum() }).collect(),
             _ => unit(normal),
         };
-        let length = f64::from(spot.distance) / (step as f64).sqrt();
-        let (landed, halvings) = leap(walk, i, &spot, length, &jump)?;
+        let length = f64::from(point.distance) / (step as f64).sqrt();
+        let (landed, halvings) = leap(search, i, &point, length, &jump)?;
         if let Some(landed) = landed {
             before = f64::from(landed.distance);
-            spot = walk.approach(i, landed, theta)?;
+            point = search.approach(i, landed, theta)?;
         }
         let size = length / f64::from(1 << halvings);
         let mark = (halvings > 0).then(|| format!("step halved {halvings}×"));
-        walk.show(&[i], &[&spot], step, size, mark.as_deref())?;
+        search.report(&[i], &[&point], step, size, mark.as_deref())?;
     }
     Ok(())
 }
 
-/// Jumps from `spot`, half as far each time, until the goal is reached; says how often the jump
+/// Jumps from `point`, half as far each time, until the goal is reached; says how often the jump
 /// was halved.
 fn leap(
-    walk: &mut Walk<'_>,
+    search: &mut BoundarySearch<'_>,
     i: usize,
-    spot: &Spot,
+    point: &BoundaryPoint,
     length: f64,
     jump: &[f64],
-) -> Result<(Option<Spot>, i32)> {
+) -> Result<(Option<BoundaryPoint>, i32)> {
     for halvings in 0..HALVINGS {
-        let image = moved(&spot.image, length / f64::from(1 << halvings), jump.iter().copied());
-        match walk.probe(i, image)? {
+        let image = moved(&point.image, length / f64::from(1 << halvings), jump.iter().copied());
+        match search.query_one(i, image)? {
             Some(landed) if landed.reached => return Ok((Some(landed), halvings)),
             Some(_) => {}
             None => return Ok((None, halvings)),

@@ -12,17 +12,17 @@
 //! logits, which is ART's rule, give 100, 94 and 13 % with 12, 30 and 52. So the default is the
 //! paper's: pairs on softmax outputs.
 
-use crate::attack::cross_entropy::ProbabilityOf;
+use crate::attack::context::{AttackContext, BestSoFar, LossGradients, Predictions, StepReport};
+use crate::attack::cross_entropy::ClassProbability;
 use crate::attack::goal::Goal;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::saliency::{best_pair, best_two};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{Objective, Scores, best_other};
+use crate::attack::objective::{Logits, Objective, best_other};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Slopes, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -32,10 +32,10 @@ pub const JSMA: AttackSpec = AttackSpec {
     name: "JSMA",
     family: "sparse",
     norms: &[Norm::L0],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::choice(
             "rule",
@@ -56,10 +56,10 @@ pub const JSMA: AttackSpec = AttackSpec {
             likely class and stops at any wrong answer. It fails where no few values matter much, as \
             on adversarially trained networks.",
     paper: "Papernot et al.: The Limitations of Deep Learning in Adversarial Settings, EuroS&P 2016",
-    run: Run::Gradient(jsma),
+    run: Algorithm::Gradient(jsma),
 };
 
-struct Rules {
+struct JsmaConfig {
     pair: bool,
     softmax: bool,
     /// +1 to increase, −1 to decrease.
@@ -68,51 +68,51 @@ struct Rules {
 }
 
 fn jsma(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let rules = Rules {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let rules = JsmaConfig {
         pair: settings.choice("rule") == "pair",
         softmax: settings.choice("outputs") == "softmax",
         way: if settings.choice("change") == "decrease" { -1.0 } else { 1.0 },
         theta: settings.float("theta", 1.0),
     };
-    let mut trial = Trial::new(problem, watcher)?;
-    let steps = (settings.float("gamma", 0.1) * trial.x.size() as f64 / 2.0).floor() as usize;
-    let mut best = Best::new(&trial.x);
-    let mut images = trial.x.clone();
+    let mut context = AttackContext::new(problem, observer)?;
+    let steps = (settings.float("gamma", 0.1) * context.x.size() as f64 / 2.0).floor() as usize;
+    let mut best = BestSoFar::new(&context.x);
+    let mut images = context.x.clone();
     let mut targets = Vec::new();
-    let mut open = trial.all();
+    let mut active = context.all();
     for iteration in 0..=steps {
-        let now = images.select(&open);
-        let scores = trial.scores(oracle, &open, &now)?;
+        let now = images.select(&active);
+        let logits = context.logits(oracle, &active, &now)?;
         if iteration == 0 {
-            targets = aims(&problem.goals, &scores);
+            targets = aims(&problem.goals, &logits);
         }
-        let reached = trial.keep(&mut best, &open, &now, &scores);
-        let outputs = open.iter().zip(scores.rows()).map(|(i, row)| row[targets[*i]]);
-        trial.show(&Sight {
-            open: &open,
+        let reached = context.keep_successes(&mut best, &active, &now, &logits);
+        let outputs = active.iter().zip(logits.rows()).map(|(i, row)| row[targets[*i]]);
+        context.report(&StepReport {
+            active: &active,
             iteration,
             iterations: steps,
             loss: &outputs.collect::<Vec<f32>>(),
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: rules.theta as f32,
             images: &now,
             mark: reached[0].then_some("there"),
         })?;
-        open = best.open(&open);
-        if open.is_empty() || iteration == steps {
+        active = best.active(&active);
+        if active.is_empty() || iteration == steps {
             break;
         }
-        let now = images.select(&open);
-        let slopes = rules.slopes(&mut trial, oracle, &open, &now, &targets)?;
+        let now = images.select(&active);
+        let gradients = rules.gradients(&mut context, oracle, &active, &now, &targets)?;
         let mut moved = Vec::new();
-        for (row, i) in open.iter().enumerate() {
+        for (row, i) in active.iter().enumerate() {
             let image = images.row_mut(*i);
-            let chosen = rules.choose(image, &slopes, row);
+            let chosen = rules.choose(image, &gradients, row);
             for at in &chosen {
                 let to = f64::from(image[*at]) + rules.way * rules.theta;
                 image[*at] = to.clamp(0.0, 1.0) as f32;
@@ -122,59 +122,59 @@ fn jsma(
             }
         }
         // Where no value helps, none ever will.
-        open = moved;
-        if open.is_empty() {
+        active = moved;
+        if active.is_empty() {
             break;
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// The class to be raised for each picture: the target, or the most likely wrong one.
-fn aims(goals: &[Goal], scores: &Scores) -> Vec<usize> {
+fn aims(goals: &[Goal], logits: &Logits) -> Vec<usize> {
     let aim = |(goal, row): (&Goal, &[f32])| match *goal {
         Goal::Targeted { target } => target,
         Goal::Untargeted { truth } => best_other(row, truth),
     };
-    goals.iter().zip(scores.rows()).map(aim).collect()
+    goals.iter().zip(logits.rows()).map(aim).collect()
 }
 
-impl Rules {
+impl JsmaConfig {
     /// How many backward passes a picture needs: the target's, and that of the sum of the others
     /// where it is not simply the opposite.
     fn passes(&self) -> usize {
         if self.pair && !self.softmax { 2 } else { 1 }
     }
 
-    fn slopes(
+    fn gradients(
         &self,
-        trial: &mut Trial<'_>,
-        oracle: &mut dyn Gradient,
-        open: &[usize],
-        now: &Rows,
+        context: &mut AttackContext<'_>,
+        oracle: &mut dyn GradientOracle,
+        active: &[usize],
+        now: &ImageBatch,
         targets: &[usize],
-    ) -> Result<Slopes> {
+    ) -> Result<LossGradients> {
         let passes = self.passes();
-        let rows: Vec<usize> = (0..passes * open.len()).map(|at| at / passes).collect();
-        let whose: Vec<usize> = rows.iter().map(|row| open[*row]).collect();
-        let likelihood = ProbabilityOf(|at: usize, _: Goal| targets[whose[at]]);
-        let sums = |at: usize, row: &[f32], _: Goal, slope: &mut [f64]| {
+        let rows: Vec<usize> = (0..passes * active.len()).map(|at| at / passes).collect();
+        let whose: Vec<usize> = rows.iter().map(|row| active[*row]).collect();
+        let likelihood = ClassProbability(|at: usize, _: Goal| targets[whose[at]]);
+        let sums = |at: usize, row: &[f32], _: Goal, logit_gradient: &mut [f64]| {
             let target = targets[whose[at]];
             let ours = |k: usize| (k == target) == at.is_multiple_of(passes);
-            for (k, slope) in slope.iter_mut().enumerate() {
-                *slope += f64::from(u8::from(ours(k)));
+            for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
+                *logit_gradient += f64::from(u8::from(ours(k)));
             }
             (0..row.len()).filter(|k| ours(*k)).map(|k| f64::from(row[k])).sum()
         };
-        let what: &dyn Objective = if self.softmax { &likelihood } else { &sums };
-        trial.slopes(oracle, &whose, &now.select(&rows), what)
+        let objective: &dyn Objective = if self.softmax { &likelihood } else { &sums };
+        context.gradients(oracle, &whose, &now.select(&rows), objective)
     }
 
     /// The values of a picture to be changed next: two, or fewer where no others help.
-    fn choose(&self, image: &[f32], slopes: &Slopes, row: usize) -> Vec<usize> {
+    fn choose(&self, image: &[f32], gradients: &LossGradients, row: usize) -> Vec<usize> {
         let passes = self.passes();
         let scaled = |at: usize, by: f64| -> Vec<f64> {
-            slopes.gradient.row(at).iter().map(|g| by * f64::from(*g)).collect()
+            gradients.gradient.row(at).iter().map(|g| by * f64::from(*g)).collect()
         };
         let end = if self.way > 0.0 { 1.0 } else { 0.0 };
         let free: Vec<usize> = (0..image.len()).filter(|i| image[*i] != end).collect();

@@ -7,12 +7,12 @@
 //! longer with the mean, and next to nothing with the norm. The mean is used here: the published
 //! results are made with it.
 
-use crate::attack::methods::descent::Sense;
-use crate::attack::methods::expectation::Survey;
-use crate::attack::methods::views::{Shrunk, blur, gaussian};
+use crate::attack::context::{AttackContext, LossGradients};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::eot::EotOracle;
+use crate::attack::methods::gradient_steps::GradientEstimator;
+use crate::attack::methods::input_diversity::{ResizePad, blur, gaussian};
 use crate::attack::objective::times_power_of_two;
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Slopes, Trial};
 use crate::draws::Draws;
 use crate::error::Result;
 
@@ -24,7 +24,7 @@ pub(super) struct Momentum {
     /// Nesterov: how far along the momentum the gradient is taken, α·μ.
     pub ahead: f32,
     /// What the network is shown.
-    pub view: View,
+    pub view: InputView,
     /// Width of the kernel that blurs the gradient; none: not blurred.
     pub blur: Option<usize>,
     /// Variance tuning: how many neighbours, how far away at most (pixel units).
@@ -36,34 +36,34 @@ pub(super) struct Momentum {
 
 /// What the network is shown of a picture.
 #[derive(Clone, Copy, Default)]
-pub(super) enum View {
+pub(super) enum InputView {
     /// The picture.
     #[default]
     Plain,
     /// The picture divided by 1, 2, 4, …: this many, the gradient averaged.
     Scales(usize),
     /// With this probability, the picture shrunk to no less than this share.
-    Shrunk(f64, f64),
+    ResizePad(f64, f64),
 }
 
-impl Sense for Momentum {
-    fn begin(&mut self, trial: &Trial<'_>, open: &[usize], draws: Vec<Draws>) {
-        self.memory = vec![vec![0.0; trial.x.size()]; open.len()];
-        self.variance = vec![None; open.len()];
+impl GradientEstimator for Momentum {
+    fn reset(&mut self, context: &AttackContext<'_>, active: &[usize], draws: Vec<Draws>) {
+        self.memory = vec![vec![0.0; context.x.size()]; active.len()];
+        self.variance = vec![None; active.len()];
         self.draws = draws;
     }
 
-    fn look(
+    fn estimate(
         &mut self,
-        survey: &mut Survey<'_>,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        at: &Rows,
-    ) -> Result<Slopes> {
-        let mut found = self.gradient(survey, trial, open, at)?;
-        if self.ahead != 0.0 || !matches!(self.view, View::Plain) {
+        eot_oracle: &mut EotOracle<'_>,
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        at: &ImageBatch,
+    ) -> Result<LossGradients> {
+        let mut found = self.gradient(eot_oracle, context, active, at)?;
+        if self.ahead != 0.0 || !matches!(self.view, InputView::Plain) {
             // The gradient was taken elsewhere: what is said about the picture itself is asked for.
-            (found.scores, found.loss) = survey.scores(trial, open, at)?;
+            (found.logits, found.loss) = eot_oracle.logits(context, active, at)?;
         }
         let around = match self.neighbours {
             None => None,
@@ -72,11 +72,11 @@ impl Sense for Momentum {
                     let draws = &mut self.draws[k];
                     at.row(k).iter().map(|p| p + draws.signed() * radius).collect()
                 };
-                Some(survey.mean(trial, open, count, &mut version, &|_| 1.0)?)
+                Some(eot_oracle.mean(context, active, count, &mut version, &|_| 1.0)?)
             }
         };
         let [_, h, w] = at.shape();
-        for k in 0..open.len() {
+        for k in 0..active.len() {
             let here = Scaled::of(&found, k);
             let Scaled { values: mut way, .. } = match &self.variance[k] {
                 Some(variance) => here.plus(1.0, variance),
@@ -109,9 +109,9 @@ struct Scaled {
 
 impl Scaled {
     /// Picture number `row`'s gradient.
-    fn of(slopes: &Slopes, row: usize) -> Self {
-        let values = slopes.gradient.row(row).iter().map(|g| f64::from(*g)).collect();
-        Self { values, exponent: slopes.log2_scale[row] }
+    fn of(gradients: &LossGradients, row: usize) -> Self {
+        let values = gradients.gradient.row(row).iter().map(|g| f64::from(*g)).collect();
+        Self { values, exponent: gradients.log2_scale[row] }
     }
 
     /// The sum with `share` times the other, on the scale of the longer one.
@@ -133,11 +133,11 @@ impl Momentum {
     /// The gradient at the picture, or ahead of it, through the view.
     fn gradient(
         &mut self,
-        survey: &mut Survey<'_>,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        at: &Rows,
-    ) -> Result<Slopes> {
+        eot_oracle: &mut EotOracle<'_>,
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        at: &ImageBatch,
+    ) -> Result<LossGradients> {
         let mut points = at.clone();
         if self.ahead != 0.0 {
             for (k, memory) in self.memory.iter().enumerate() {
@@ -146,27 +146,27 @@ impl Momentum {
             }
         }
         match self.view {
-            View::Plain => survey.slopes(trial, open, &points),
-            View::Scales(scales) => {
+            InputView::Plain => eot_oracle.gradients(context, active, &points),
+            InputView::Scales(scales) => {
                 // The picture is divided by 2ⁱ, and so by the chain rule is its gradient.
                 let scale = |copy: usize| 0.5_f64.powi(copy as i32);
                 let mut version = |k: usize, copy: usize| -> Vec<f32> {
                     points.row(k).iter().map(|p| p * scale(copy) as f32).collect()
                 };
-                survey.mean(trial, open, scales, &mut version, &scale)
+                eot_oracle.mean(context, active, scales, &mut version, &scale)
             }
-            View::Shrunk(probability, rate) => {
+            InputView::ResizePad(probability, rate) => {
                 let [_, h, w] = at.shape();
-                let mut views = Vec::with_capacity(open.len());
+                let mut views = Vec::with_capacity(active.len());
                 for (k, draws) in self.draws.iter_mut().enumerate() {
                     let shrinks = f64::from(draws.unit()) < probability;
-                    views.push(shrinks.then(|| Shrunk::draw(h, w, rate, draws)));
+                    views.push(shrinks.then(|| ResizePad::draw(h, w, rate, draws)));
                     if let Some(view) = &views[k] {
                         let shown = view.apply(points.row(k));
                         points.row_mut(k).copy_from_slice(&shown);
                     }
                 }
-                let mut found = survey.slopes(trial, open, &points)?;
+                let mut found = eot_oracle.gradients(context, active, &points)?;
                 for (k, view) in views.iter().enumerate() {
                     if let Some(view) = view {
                         let back = view.pull_back(found.gradient.row(k));

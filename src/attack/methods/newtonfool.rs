@@ -6,15 +6,15 @@
 //! quotient stays exact. As in foolbox a picture is done when its answer has changed; the paper goes
 //! on for all iterations, which raises the probability again once it is below chance.
 
-use crate::attack::cross_entropy::ProbabilityOf;
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::cross_entropy::ClassProbability;
 use crate::attack::goal::Goal;
 use crate::attack::norm::{Norm, length};
 use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -24,10 +24,10 @@ pub const NEWTONFOOL: AttackSpec = AttackSpec {
     name: "NewtonFool",
     family: "least perturbation",
     norms: &[Norm::L2],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: false,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int(
             "steps",
@@ -46,35 +46,35 @@ pub const NEWTONFOOL: AttackSpec = AttackSpec {
             steps follow a bent boundary better. Where the probability is exactly flat it stands still.",
     paper: "Jang, Wu, Jha: Objective Metrics and Gradient Descent Algorithms for Adversarial Examples \
             in Machine Learning, ACSAC 2017",
-    run: Run::Gradient(newtonfool),
+    run: Algorithm::Gradient(newtonfool),
 };
 
 fn newtonfool(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 100).max(1) as usize;
     let eta = settings.float("eta", 0.01);
     let chance = 1.0 / oracle.classes() as f64;
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
-    let mut images = trial.x.clone();
-    let longest: Vec<f64> = trial.x.iter().map(|x| eta * length(x)).collect();
-    let mut open = trial.all();
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
+    let mut images = context.x.clone();
+    let longest: Vec<f64> = context.x.iter().map(|x| eta * length(x)).collect();
+    let mut active = context.all();
     for iteration in 0..=steps {
-        let now = images.select(&open);
-        let falls = ProbabilityOf(|_: usize, goal: Goal| goal.class());
-        let slopes = trial.slopes(oracle, &open, &now, &falls)?;
-        let reached = trial.keep(&mut best, &open, &now, &slopes.scores);
+        let now = images.select(&active);
+        let falls = ClassProbability(|_: usize, goal: Goal| goal.class());
+        let gradients = context.gradients(oracle, &active, &now, &falls)?;
+        let reached = context.keep_successes(&mut best, &active, &now, &gradients.logits);
         let mut moved = Vec::new();
         let mut first = 0.0;
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| !reached[*row]) {
-            let gradient = slopes.gradient.row(row);
+        for (row, i) in active.iter().enumerate().filter(|(row, _)| !reached[*row]) {
+            let gradient = gradients.gradient.row(row);
             let size = length(gradient);
-            let above = f64::from(slopes.loss[row]) - chance;
-            let step = newton_step(above, (size, slopes.log2_scale[row]), longest[*i]);
+            let above = f64::from(gradients.loss[row]) - chance;
+            let step = newton_step(above, (size, gradients.log2_scale[row]), longest[*i]);
             if size > 0.0 && step > 0.0 {
                 moved.push(*i);
                 for (pixel, g) in images.row_mut(*i).iter_mut().zip(gradient) {
@@ -86,23 +86,23 @@ fn newtonfool(
                 first = step;
             }
         }
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration,
             iterations: steps,
-            loss: &slopes.loss.iter().map(|p| -p).collect::<Vec<f32>>(),
-            answers: Answers::Scores(&slopes.scores),
+            loss: &gradients.loss.iter().map(|p| -p).collect::<Vec<f32>>(),
+            predictions: Predictions::Logits(&gradients.logits),
             step_size: first as f32,
             images: &now,
             mark: reached[0].then_some("crossed"),
         })?;
         // Where the gradient is zero nothing can change any more.
-        open = moved;
-        if open.is_empty() {
+        active = moved;
+        if active.is_empty() {
             break;
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// The length of the step to where the probability, if linear, would be at chance. The slope is

@@ -7,15 +7,15 @@
 //! soon as the answer is what is wanted. Fitness is the cross-entropy, which orders candidates as
 //! the probability does without rounding to 1.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::norm::Norm;
-use crate::attack::objective::Scores;
+use crate::attack::objective::Logits;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -26,10 +26,10 @@ pub const ONE_PIXEL: AttackSpec = AttackSpec {
     name: "one pixel",
     family: "sparse",
     norms: &[Norm::L0],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int(
             "population",
@@ -48,19 +48,19 @@ pub const ONE_PIXEL: AttackSpec = AttackSpec {
             pixel. It works on small colour pictures; on digits and on large photographs it takes \
             many pixels.",
     paper: "Su, Vargas, Sakurai: One Pixel Attack for Fooling Deep Neural Networks, IEEE TEVC 2019",
-    run: Run::Score(one_pixel),
+    run: Algorithm::Score(one_pixel),
 };
 
 fn one_pixel(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let species = Species::new(
-        trial.x.shape(),
+        context.x.shape(),
         problem.budget.epsilon,
         settings.int("population", 100).max(4) as usize,
         settings.float("factor", 0.5) as f32,
@@ -68,41 +68,41 @@ fn one_pixel(
     // Where no pixel may change, one look at the picture is enough.
     let steps = settings.int("steps", 50).max(1) as usize * species.pixels.min(1);
     let mut draws = problem.draws(0);
-    let mut swarms: Vec<Swarm> = trial.all().iter().map(|_| Swarm::default()).collect();
-    let mut open = trial.all();
+    let mut swarms: Vec<Swarm> = context.all().iter().map(|_| Swarm::default()).collect();
+    let mut active = context.all();
     for generation in 0..=steps {
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        let mut scores = Scores::new(Vec::new(), oracle.classes());
-        for i in &open {
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        let mut logits = Logits::new(Vec::new(), oracle.classes());
+        for i in &active {
             let swarm = &mut swarms[*i];
             let children = swarm.breed(&species, &mut draws[*i]);
-            swarm.compete(&species, &children, *i, oracle, &mut trial)?;
-            images.push(&species.picture(trial.x.row(*i), &swarm.champion.genes));
-            scores.append(Scores::new(swarm.champion.answer.clone(), scores.classes()));
+            swarm.compete(&species, &children, *i, oracle, &mut context)?;
+            images.push(&species.picture(context.x.row(*i), &swarm.champion.genes));
+            logits.append(Logits::new(swarm.champion.answer.clone(), logits.classes()));
         }
-        let goals = trial.goals(&open);
-        let (loss, margins) = (scores.losses(&goals, &CrossEntropy), scores.margins(&goals));
-        let reached = trial.reached(&open, &scores.labels());
-        for (k, i) in open.iter().enumerate() {
+        let goals = context.goals(&active);
+        let (loss, margins) = (logits.losses(&goals, &CrossEntropy), logits.margins(&goals));
+        let reached = context.reached(&active, &logits.labels());
+        for (k, i) in active.iter().enumerate() {
             best.offer(*i, images.row(k), reached[k], margins[k]);
         }
-        let mark = species.name(&swarms[open[0]].champion.genes);
-        trial.show(&Sight {
-            open: &open,
+        let mark = species.name(&swarms[active[0]].champion.genes);
+        context.report(&StepReport {
+            active: &active,
             iteration: generation,
             iterations: steps,
             loss: &loss,
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: 0.0,
             images: &images,
             mark: mark.as_deref(),
         })?;
-        open = best.open(&open);
-        if open.is_empty() {
+        active = best.active(&active);
+        if active.is_empty() {
             break;
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// What one pixel's genes are: row, column, and a value for each channel.
@@ -232,20 +232,20 @@ impl Swarm {
         species: &Species,
         children: &[Vec<f32>],
         picture: usize,
-        oracle: &mut dyn Score,
-        trial: &mut Trial<'_>,
+        oracle: &mut dyn ScoreOracle,
+        context: &mut AttackContext<'_>,
     ) -> Result<()> {
-        let most = trial.piece();
-        for (piece, part) in children.chunks(most).enumerate() {
-            let mut images = Rows::zeros(trial.x.shape(), 0);
-            let x = trial.x.row(picture);
+        let most = context.batch_size();
+        for (batch_size, part) in children.chunks(most).enumerate() {
+            let mut images = ImageBatch::zeros(context.x.shape(), 0);
+            let x = context.x.row(picture);
             part.iter().for_each(|genes| images.push(&species.picture(x, genes)));
             let payers = vec![picture; part.len()];
-            let scores = trial.scores(oracle, &payers, &images)?;
-            let fitness = scores.heights(&trial.goals(&payers), &CrossEntropy);
-            let reached = trial.reached(&payers, &scores.labels());
+            let logits = context.logits(oracle, &payers, &images)?;
+            let fitness = logits.losses_or_margins(&context.goals(&payers), &CrossEntropy);
+            let reached = context.reached(&payers, &logits.labels());
             for (k, genes) in part.iter().enumerate() {
-                let number = piece * most + k;
+                let number = batch_size * most + k;
                 if number == self.members.len() {
                     self.members.push(genes.clone());
                     self.fitness.push(fitness[k]);
@@ -256,7 +256,7 @@ impl Swarm {
                 let champion = &mut self.champion;
                 let better = reached[k] || fitness[k] > champion.fitness;
                 if champion.genes.is_empty() || (better && !champion.done) {
-                    let (genes, answer) = (genes.clone(), scores.row(k).to_vec());
+                    let (genes, answer) = (genes.clone(), logits.row(k).to_vec());
                     *champion = Champion { genes, answer, fitness: fitness[k], done: reached[k] };
                 }
             }

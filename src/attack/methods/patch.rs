@@ -9,18 +9,18 @@
 //! trained on; how it does at other placements is told besides. The patch kept is the one that wins
 //! most of the pictures it learns from, each at a fixed placement, not the last.
 
-use crate::attack::methods::ascent::Adam;
-use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
-use crate::attack::methods::placing::{Cover, Sheet};
+use crate::attack::context::{AttackContext, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::adam::Adam;
+use crate::attack::methods::patch_placement::{CoveredPixel, PatchGeometry};
+use crate::attack::methods::universal::{GoalLogLikelihood, UniversalScore, UniversalTask};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
 use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::{Gradient, Score};
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Sight, Trial};
+use crate::attack::oracle::{GradientOracle, ScoreOracle};
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -30,10 +30,10 @@ pub const PATCH: AttackSpec = AttackSpec {
     name: "adversarial patch",
     family: "universal and patch",
     norms: &[Norm::L0],
-    extent: Extent::Own,
+    bound: Bound::Own,
     targeted: true,
     random: true,
-    crowd: true,
+    universal: true,
     params: &[
         Param::float("area", (0.001, 1.0), 0.1, "its share of the picture's area at full scale"),
         Param::choice("shape", &["circle", "square"], "its outline"),
@@ -53,7 +53,7 @@ pub const PATCH: AttackSpec = AttackSpec {
             patch is shown where the seed puts it; how often it wins at 20 fresh placements is told \
             in the notes. Small areas fail: try the least that works.",
     paper: "Brown, Mané, Roy, Abadi, Gilmer: Adversarial Patch, NIPS workshop 2017",
-    run: Run::Gradient(patch),
+    run: Algorithm::Gradient(patch),
 };
 
 /// How many fresh placements an attacked picture is tried at, and how many pictures at most: a
@@ -65,49 +65,49 @@ const SHOWN: usize = 8;
 const CHECKS: usize = 10;
 
 fn patch(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut lesson = Lesson::new(oracle, problem, watcher)?;
-    let joint = lesson.joint.clone();
-    let mut trial = Trial::new(&joint, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut task = UniversalTask::new(oracle, problem, observer)?;
+    let joint = task.joint.clone();
+    let mut context = AttackContext::new(&joint, observer)?;
     let round = settings.choice("shape") != "square";
-    let sheet = Sheet {
+    let geometry = PatchGeometry {
         spot: settings.choice("place"),
         turn: settings.float("rotation", 22.5),
         smallest: settings.float("scale", 0.7),
-        ..Sheet::new(trial.x.shape(), settings.float("area", 0.1), round)
+        ..PatchGeometry::new(context.x.shape(), settings.float("area", 0.1), round)
     };
-    let fixed: Vec<_> = joint.draws(0).iter_mut().map(|draws| sheet.draw(draws)).collect();
+    let fixed: Vec<_> = joint.draws(0).iter_mut().map(|draws| geometry.draw(draws)).collect();
     let steps = settings.int("steps", 100).max(1) as usize;
     let rate = settings.float("learning-rate", 0.05);
-    let attacked = lesson.attacked();
+    let attacked = task.attacked();
     // With a crowd to judge by, a few of the attacked pictures are enough to look at.
-    let most = if lesson.without_crowd() { attacked.len() } else { SHOWN };
+    let most = if task.learns_from_attacked() { attacked.len() } else { SHOWN };
     let shown = &attacked[..most.min(attacked.len())];
-    let mut values = vec![0.5_f64; sheet.canvas().iter().product()];
+    let mut values = vec![0.5_f64; geometry.canvas().iter().product()];
     let mut adam = Adam::new(values.len());
     let mut order = Vec::new();
-    let mut best: Option<(Merit, Vec<f32>)> = None;
+    let mut best: Option<(UniversalScore, Vec<f32>)> = None;
     for step in 0..=steps {
         if step > 0 {
             let mut some = Vec::new();
             while some.len() < settings.int("draws", 16).max(1) as usize {
                 if order.is_empty() {
-                    order = lesson.shuffled();
+                    order = task.shuffled();
                 }
                 some.extend(order.pop());
             }
-            let covers: Vec<_> = some.iter().map(|_| sheet.draw(&mut lesson.draws)).collect();
+            let covers: Vec<_> = some.iter().map(|_| geometry.draw(&mut task.draws)).collect();
             let now = single(&values);
-            let images = laid(&trial, &sheet, &now, some.iter().copied().zip(&covers));
-            let slopes = trial.slopes(oracle, &some, &images, &Likelihood)?;
+            let images = laid(&context, &geometry, &now, some.iter().copied().zip(&covers));
+            let gradients = context.gradients(oracle, &some, &images, &GoalLogLikelihood)?;
             let mut gradient = vec![0.0; values.len()];
             for (row, covers) in covers.iter().enumerate() {
-                let one = sheet.lift(covers, slopes.gradient.row(row));
-                let share = times_power_of_two(1.0 / some.len() as f64, -slopes.log2_scale[row]);
+                let one = geometry.patch_gradient(covers, gradients.gradient.row(row));
+                let share = times_power_of_two(1.0 / some.len() as f64, -gradients.log2_scale[row]);
                 gradient.iter_mut().zip(one).for_each(|(sum, g)| *sum += share * g);
             }
             adam.climb(&mut values, &gradient, rate);
@@ -115,41 +115,41 @@ fn patch(
         }
         let now = single(&values);
         let fix = |which: &[usize]| which.iter().map(|i| (*i, &fixed[*i])).collect::<Vec<_>>();
-        let images = laid(&trial, &sheet, &now, fix(shown));
-        let scores = trial.scores(oracle, shown, &images)?;
+        let images = laid(&context, &geometry, &now, fix(shown));
+        let logits = context.logits(oracle, shown, &images)?;
         let check = step % steps.div_ceil(CHECKS) == 0 || step == steps;
-        let merit = match (lesson.without_crowd(), check) {
-            (true, _) => Some(Merit::new(&scores, &trial.goals(shown))),
+        let score = match (task.learns_from_attacked(), check) {
+            (true, _) => Some(UniversalScore::new(&logits, &context.goals(shown))),
             (false, true) => {
-                let others = laid(&trial, &sheet, &now, fix(&lesson.learn));
-                let answers = trial.scores(oracle, &lesson.learn, &others)?;
-                Some(Merit::new(&answers, &trial.goals(&lesson.learn)))
+                let others = laid(&context, &geometry, &now, fix(&task.learn));
+                let predictions = context.logits(oracle, &task.learn, &others)?;
+                Some(UniversalScore::new(&predictions, &context.goals(&task.learn)))
             }
             (false, false) => None,
         };
-        let margins = scores.margins(&trial.goals(shown));
-        let n = lesson.learn.len();
-        let mark = merit.map(|merit| format!("wins {} of {n} it learns from", merit.reached));
-        trial.show(&Sight {
-            open: shown,
+        let margins = logits.margins(&context.goals(shown));
+        let n = task.learn.len();
+        let mark = score.map(|score| format!("wins {} of {n} it learns from", score.reached));
+        context.report(&StepReport {
+            active: shown,
             iteration: step,
             iterations: steps,
             loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: rate as f32,
             images: &images,
             mark: mark.as_deref().filter(|_| check),
         })?;
-        if let Some(merit) = merit
-            && best.as_ref().is_none_or(|(record, _)| merit.beats(*record))
+        if let Some(score) = score
+            && best.as_ref().is_none_or(|(record, _)| score.beats(*record))
         {
-            best = Some((merit, now));
+            best = Some((score, now));
         }
     }
     let now = best.map_or_else(|| single(&values), |(_, patch)| patch);
-    let notes = vec![fresh(&mut trial, oracle, &sheet, &now, &attacked)?];
-    let images = laid(&trial, &sheet, &now, attacked.iter().map(|i| (*i, &fixed[*i])));
-    Ok(lesson.finish(trial, &images, notes))
+    let notes = vec![fresh(&mut context, oracle, &geometry, &now, &attacked)?];
+    let images = laid(&context, &geometry, &now, attacked.iter().map(|i| (*i, &fixed[*i])));
+    Ok(task.finish(context, &images, notes))
 }
 
 fn single(values: &[f64]) -> Vec<f32> {
@@ -158,15 +158,15 @@ fn single(values: &[f64]) -> Vec<f32> {
 
 /// These pictures with the patch laid on them.
 fn laid<'a>(
-    trial: &Trial<'_>,
-    sheet: &Sheet,
+    context: &AttackContext<'_>,
+    geometry: &PatchGeometry,
     patch: &[f32],
-    which: impl IntoIterator<Item = (usize, &'a Vec<Cover>)>,
-) -> Rows {
-    let mut rows = Rows::zeros(trial.x.shape(), 0);
+    which: impl IntoIterator<Item = (usize, &'a Vec<CoveredPixel>)>,
+) -> ImageBatch {
+    let mut rows = ImageBatch::zeros(context.x.shape(), 0);
     for (i, covers) in which {
-        let mut picture = trial.x.row(i).to_vec();
-        sheet.lay(patch, covers, &mut picture);
+        let mut picture = context.x.row(i).to_vec();
+        geometry.apply(patch, covers, &mut picture);
         rows.push(&picture);
     }
     rows
@@ -174,22 +174,22 @@ fn laid<'a>(
 
 /// How often the patch wins at placements that it has never been tried at, in words.
 fn fresh(
-    trial: &mut Trial<'_>,
-    oracle: &mut (impl Score + ?Sized),
-    sheet: &Sheet,
+    context: &mut AttackContext<'_>,
+    oracle: &mut (impl ScoreOracle + ?Sized),
+    geometry: &PatchGeometry,
     patch: &[f32],
     attacked: &[usize],
 ) -> Result<Note> {
     let (each, most) = FRESH;
-    let mut draws = trial.problem.draws(1);
+    let mut draws = context.problem.draws(1);
     let tried = &attacked[..most.min(attacked.len())];
     let mut won = 0;
     for i in tried {
-        let covers: Vec<_> = (0..each).map(|_| sheet.draw(&mut draws[*i])).collect();
-        let images = laid(trial, sheet, patch, covers.iter().map(|c| (*i, c)));
+        let covers: Vec<_> = (0..each).map(|_| geometry.draw(&mut draws[*i])).collect();
+        let images = laid(context, geometry, patch, covers.iter().map(|c| (*i, c)));
         let which = vec![*i; each];
-        let labels = trial.labels(oracle, &which, &images)?;
-        won += trial.reached(&which, &labels).into_iter().filter(|r| *r).count();
+        let labels = context.labels(oracle, &which, &images)?;
+        won += context.reached(&which, &labels).into_iter().filter(|r| *r).count();
     }
     let text = format!("wins at {{hits}} of {{of}} fresh placements ({each} a picture)");
     Ok(Note::count(&text, &text, (won, each * tried.len())))

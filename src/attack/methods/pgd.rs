@@ -1,12 +1,14 @@
 //! Attacks of many gradient steps. BIM: Kurakin et al. 2017. PGD: Madry et al. 2018; in L1 as SLIDE
 //! (Tramèr & Boneh 2019), with the exact projection onto ball and box. EOT: Athalye et al. 2018.
 
-use crate::attack::methods::descent::{Course, Plain, Sparsity, Start, descend};
+use crate::attack::methods::gradient_steps::{
+    InitialPoint, InputGradient, L1Step, StepSchedule, gradient_ascent,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -37,17 +39,17 @@ pub const BIM: AttackSpec = AttackSpec {
     name: "BIM",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[STEPS, STEP_SIZE],
     summary: "many small FGSM steps, each projected back into the ball",
     about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
             and the pixel range after each, so that it can follow the loss surface where it bends. It \
             starts at the clean picture: the same every time.",
     paper: "Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017",
-    run: Run::Gradient(run),
+    run: Algorithm::Gradient(run),
 };
 
 /// The iterated attack from random starts.
@@ -101,24 +103,24 @@ pub const EOT_PGD: AttackSpec = AttackSpec {
 };
 
 /// The course that the settings ask for.
-fn course(settings: &Settings) -> Course {
+fn schedule(settings: &Settings) -> StepSchedule {
     let steps = settings.int("steps", 40).max(1) as usize;
     let random = settings.flag("random-start");
-    Course {
-        start: if random { Start::Ball } else { Start::Clean },
+    StepSchedule {
+        start: if random { InitialPoint::Ball } else { InitialPoint::Clean },
         // Without a random start every restart would be the same.
         restarts: if random { settings.int("restarts", 1).max(1) as usize } else { 1 },
         draws: settings.int("draws", 1).max(1) as usize,
-        sparsity: Sparsity::Quantile(settings.float("quantile", 0.99)),
-        ..Course::new(steps, settings.float("step-size", 0.0) as f32)
+        l1_step: L1Step::Quantile(settings.float("quantile", 0.99)),
+        ..StepSchedule::new(steps, settings.float("step-size", 0.0) as f32)
     }
 }
 
 fn run(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    descend(oracle, problem, &course(settings), &mut Plain, watcher)
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    gradient_ascent(oracle, problem, &schedule(settings), &mut InputGradient, observer)
 }

@@ -9,13 +9,15 @@
 //! boundary, only to reject a direction that is longer than the best one. One question, at the best
 //! distance, tells that: here no direction that is longer is searched.
 
-use crate::attack::methods::walk::{SAMPLES, Spot, Walk, moved, queries, unit};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::boundary_search::{
+    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -25,10 +27,10 @@ pub const SIGN_OPT: AttackSpec = AttackSpec {
     name: "Sign-OPT",
     family: "decision-based",
     norms: &[Norm::L2],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 10_000), 1000, "number of descent steps, where queries last"),
         queries(5000),
@@ -45,66 +47,66 @@ pub const SIGN_OPT: AttackSpec = AttackSpec {
             and shrinks; marks show where the turn had to be shortened. Steady, but every step pays \
             for its probes, so it needs thousands of queries.",
     paper: "Cheng, Singh, Chen, Chen, Liu, Hsieh: Sign-OPT, ICLR 2020",
-    run: Run::Decision(sign_opt),
+    run: Algorithm::Decision(sign_opt),
 };
 
 /// Trials of one line search.
 const TRIALS: usize = 15;
 
 /// A direction of unit length, and the boundary along it.
-struct Way {
+struct SearchDirection {
     direction: Vec<f64>,
     /// How far the boundary is, before clipping to the box.
     length: f64,
-    spot: Spot,
+    point: BoundaryPoint,
 }
 
 fn sign_opt(
-    oracle: &mut dyn Decision,
+    oracle: &mut dyn DecisionOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 1000).max(1) as usize;
-    let mut walk = Walk::new(oracle, problem, settings, steps, watcher)?;
-    for i in walk.trial.all() {
-        one(&mut walk, i, settings)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
+    for i in search.context.all() {
+        one(&mut search, i, settings)?;
     }
-    walk.finish()
+    search.finish()
 }
 
-fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<()> {
-    let Some(mut way) = first(walk, i, settings)? else { return Ok(()) };
+fn one(search: &mut BoundarySearch<'_>, i: usize, settings: &Settings) -> Result<()> {
+    let Some(mut way) = first(search, i, settings)? else { return Ok(()) };
     let probes = settings.int("directions", 200).max(1) as usize;
     let start = settings.float("alpha", 0.2);
     let (mut alpha, mut beta) = (start, settings.float("beta", 1e-3));
-    for step in 1..=walk.iterations {
+    for step in 1..=search.iterations {
         // A step needs its probes, a trial and a search.
-        if walk.left(i) < 2 || way.spot.distance == 0.0 {
+        if search.queries_left(i) < 2 || way.point.distance == 0.0 {
             break;
         }
-        let descent = descent(walk, i, &way, probes, beta)?;
+        let descent = descent(search, i, &way, probes, beta)?;
         let turned = |alpha: f64| -> Vec<f64> {
             let terms = way.direction.iter().zip(&descent);
             unit(terms.map(|(t, g)| t + alpha * g).collect())
         };
         let tolerance = beta / 500.0;
-        let mut found: Option<Way> = None;
+        let mut found: Option<SearchDirection> = None;
         for _ in 0..TRIALS {
             let length = found.as_ref().map_or(way.length, |w| w.length);
-            let Some(better) = shorter(walk, i, turned(alpha), length, tolerance)? else { break };
+            let Some(better) = shorter(search, i, turned(alpha), length, tolerance)? else { break };
             found = Some(better);
             alpha *= 2.0;
         }
         let mut quartered = 0;
-        while found.is_none() && quartered < TRIALS && walk.left(i) > 0 {
+        while found.is_none() && quartered < TRIALS && search.queries_left(i) > 0 {
             alpha *= 0.25;
             quartered += 1;
-            found = shorter(walk, i, turned(alpha), way.length, tolerance)?;
+            found = shorter(search, i, turned(alpha), way.length, tolerance)?;
         }
         let mark = (quartered > 0).then(|| format!("step quartered {quartered}×"));
         way = found.unwrap_or(way);
-        walk.show(&[i], &[&way.spot], step, alpha, mark.as_deref())?;
+        search.report(&[i], &[&way.point], step, alpha, mark.as_deref())?;
         if alpha < 1e-4 {
             (alpha, beta) = (1.0, beta * 0.1);
             // Probes any shorter are lost in the rounding of the pixels.
@@ -117,17 +119,21 @@ fn one(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<()> {
 }
 
 /// The shortest of some random directions.
-fn first(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<Option<Way>> {
-    let Some(spot) = walk.start(i, 1e-3)? else { return Ok(None) };
-    let x = walk.clean(i);
-    let delta: Vec<f64> = spot.image.iter().zip(&x).map(|(p, x)| f64::from(p - x)).collect();
+fn first(
+    search: &mut BoundarySearch<'_>,
+    i: usize,
+    settings: &Settings,
+) -> Result<Option<SearchDirection>> {
+    let Some(point) = search.start(i, 1e-3)? else { return Ok(None) };
+    let x = search.clean(i);
+    let delta: Vec<f64> = point.image.iter().zip(&x).map(|(p, x)| f64::from(p - x)).collect();
     let length = delta.iter().map(|d| d * d).sum::<f64>().sqrt();
-    let mut way = Way { direction: unit(delta), length, spot };
+    let mut way = SearchDirection { direction: unit(delta), length, point };
     let searches = settings.int("searches", 100).max(0) as usize;
     // The first one is the start's; half of the questions are for the descent.
-    for _ in 1..searches.min(walk.left(i) / 2) {
-        let direction = (0..x.len()).map(|_| f64::from(walk.draws[i].normal())).collect();
-        if let Some(better) = shorter(walk, i, unit(direction), way.length, 1e-3)? {
+    for _ in 1..searches.min(search.queries_left(i) / 2) {
+        let direction = (0..x.len()).map(|_| f64::from(search.draws[i].normal())).collect();
+        if let Some(better) = shorter(search, i, unit(direction), way.length, 1e-3)? {
             way = better;
         }
     }
@@ -135,25 +141,31 @@ fn first(walk: &mut Walk<'_>, i: usize, settings: &Settings) -> Result<Option<Wa
 }
 
 /// The mean of ±u over the probes: along it the distance falls.
-fn descent(walk: &mut Walk<'_>, i: usize, way: &Way, probes: usize, beta: f64) -> Result<Vec<f64>> {
-    let x = walk.clean(i);
-    let probes = probes.min(walk.left(i) - 1);
+fn descent(
+    search: &mut BoundarySearch<'_>,
+    i: usize,
+    way: &SearchDirection,
+    probes: usize,
+    beta: f64,
+) -> Result<Vec<f64>> {
+    let x = search.clean(i);
+    let probes = probes.min(search.queries_left(i) - 1);
     let mut sum = vec![0.0; x.len()];
     let mut todo = probes;
     while todo > 0 {
-        let part = todo.min(walk.trial.piece());
-        let mut images = Rows::zeros(walk.trial.x.shape(), 0);
+        let part = todo.min(search.context.batch_size());
+        let mut images = ImageBatch::zeros(search.context.x.shape(), 0);
         let mut turns = Vec::with_capacity(part);
         for _ in 0..part {
-            let turn = walk.draws[i].on_l2_sphere(x.len(), 1.0);
+            let turn = search.draws[i].on_l2_sphere(x.len(), 1.0);
             let terms = way.direction.iter().zip(&turn);
             let direction = unit(terms.map(|(t, u)| t + beta * f64::from(*u)).collect());
             images.push(&moved(&x, way.length, direction.into_iter()));
             turns.push(turn);
         }
-        for (spot, turn) in walk.ask(&vec![i; part], &images)?.iter().zip(&turns) {
+        for (point, turn) in search.query(&vec![i; part], &images)?.iter().zip(&turns) {
             // Adversarial at the present distance: the boundary is nearer that way.
-            let sign = if spot.reached { 1.0 } else { -1.0 };
+            let sign = if point.reached { 1.0 } else { -1.0 };
             sum.iter_mut().zip(turn).for_each(|(sum, u)| *sum += sign * f64::from(*u));
         }
         todo -= part;
@@ -164,29 +176,29 @@ fn descent(walk: &mut Walk<'_>, i: usize, way: &Way, probes: usize, beta: f64) -
 
 /// The boundary along `direction` where it is nearer than `length`: one question where it is not.
 fn shorter(
-    walk: &mut Walk<'_>,
+    search: &mut BoundarySearch<'_>,
     i: usize,
     direction: Vec<f64>,
     length: f64,
     tolerance: f64,
-) -> Result<Option<Way>> {
-    let x = walk.clean(i);
+) -> Result<Option<SearchDirection>> {
+    let x = search.clean(i);
     let way = |r: f64| moved(&x, r, direction.iter().copied());
-    let Some(mut spot) = walk.probe(i, way(length))?.filter(|spot| spot.reached) else {
+    let Some(mut point) = search.query_one(i, way(length))?.filter(|point| point.reached) else {
         return Ok(None);
     };
     // Most turns gain little: look for the boundary nearby first, twice as far each time.
     let (mut far, mut gap) = (length, 0.01 * length);
     let near = loop {
         let near = (far - gap).max(0.0);
-        match walk.probe(i, way(near))? {
-            Some(found) if found.reached => (far, gap, spot) = (near, 2.0 * gap, found),
+        match search.query_one(i, way(near))? {
+            Some(found) if found.reached => (far, gap, point) = (near, 2.0 * gap, found),
             _ => break near,
         }
         if near == 0.0 {
             break 0.0;
         }
     };
-    let (length, spot) = walk.bisect(i, (near, far), spot, tolerance, &way)?;
-    Ok(Some(Way { direction, length, spot }))
+    let (length, point) = search.bisect(i, (near, far), point, tolerance, &way)?;
+    Ok(Some(SearchDirection { direction, length, point }))
 }

@@ -4,14 +4,14 @@
 //! The paper bounds the perturbation by the number of steps only; here a step that would leave the
 //! ε-ball is skipped. Neither it nor a step that the box turns into nothing costs a query.
 
+use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::cross_entropy::CrossEntropy;
-use crate::attack::methods::standing::Standing;
+use crate::attack::methods::random_search::RandomSearch;
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Best, Trial};
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::draws::Draws;
 use crate::error::Result;
@@ -23,10 +23,10 @@ pub const SIMBA: AttackSpec = AttackSpec {
     name: "SimBA",
     family: "score-based",
     norms: &[Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
         Param::float("step", (1e-4, 10.0), 0.2, "length of one step in L2, in pixel units"),
@@ -43,67 +43,67 @@ pub const SIMBA: AttackSpec = AttackSpec {
             for photographs are weak against them, so that far fewer queries do. It ends when every \
             direction was tried or no step fits in the ball any more.",
     paper: "Guo, Gardner, You, Wilson, Weinberger: Simple Black-box Adversarial Attacks, ICML 2019",
-    run: Run::Score(simba),
+    run: Algorithm::Score(simba),
 };
 
 fn simba(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     let last = settings.int("queries", 10_000).max(1) as usize - 1;
-    let basis = Basis::new(trial.x.shape(), settings.choice("basis") == "dct");
-    let walk = |mut draws: Draws| Walk {
+    let basis = OrthonormalBasis::new(context.x.shape(), settings.choice("basis") == "dct");
+    let state = |mut draws: Draws| SimbaState {
         order: basis.order(&mut draws),
         next: 0,
         spent: 0.0,
         step: settings.float("step", 0.2),
         epsilon: f64::from(problem.budget.epsilon),
     };
-    let mut walks: Vec<Walk> = problem.draws(0).into_iter().map(walk).collect();
-    let starts = trial.x.clone();
-    let open = trial.all();
-    let mut standing = Standing::ask(oracle, &mut trial, open, starts, &CrossEntropy)?;
-    standing.show(&mut trial, (0, last), None)?;
+    let mut walks: Vec<SimbaState> = problem.draws(0).into_iter().map(state).collect();
+    let starts = context.x.clone();
+    let active = context.all();
+    let mut standing = RandomSearch::new(oracle, &mut context, active, starts, &CrossEntropy)?;
+    standing.report(&mut context, (0, last), None)?;
     for query in 0..last {
-        standing.settle(&trial, &mut best);
+        standing.retire_successes(&context, &mut best);
         let mut asked = standing.images.clone();
-        let steps: Vec<Option<Step>> = standing
-            .open
+        let steps: Vec<Option<Proposal>> = standing
+            .active
             .iter()
             .enumerate()
-            .map(|(k, i)| walks[*i].propose(&basis, trial.x.row(*i), asked.row_mut(k)))
+            .map(|(k, i)| walks[*i].propose(&basis, context.x.row(*i), asked.row_mut(k)))
             .collect();
         let lost: Vec<bool> = steps.iter().map(Option::is_none).collect();
         if lost.contains(&true) {
             let left: Vec<usize> = (0..lost.len()).filter(|k| !lost[*k]).collect();
             asked = asked.select(&left);
-            standing.leave(&lost, &trial, &mut best);
+            standing.retire(&lost, &context, &mut best);
         }
-        if standing.open.is_empty() {
+        if standing.active.is_empty() {
             break;
         }
-        let steps: Vec<Step> = steps.into_iter().flatten().collect();
-        let kept = standing.propose(oracle, &mut trial, &asked, &CrossEntropy, |_| false)?;
-        for (k, i) in standing.open.iter().enumerate() {
-            walks[*i].learn(&steps[k], kept[k]);
+        let steps: Vec<Proposal> = steps.into_iter().flatten().collect();
+        let kept = standing.propose(oracle, &mut context, &asked, &CrossEntropy, |_| false)?;
+        for (k, i) in standing.active.iter().enumerate() {
+            walks[*i].record(&steps[k], kept[k]);
         }
         let outcome = if kept[0] { "kept" } else { "no better" };
         let mark = format!("{}: {outcome}", basis.name(&steps[0]));
-        standing.show(&mut trial, (query + 1, last), Some(&mark))?;
+        standing.report(&mut context, (query + 1, last), Some(&mark))?;
     }
-    standing.close(&trial, &mut best);
-    Ok(trial.finish(&best.images))
+    standing.retire_all(&context, &mut best);
+    Ok(context.finish(&best.images))
 }
 
 /// A search ends when so many steps one after the other do not fit in the ball.
 const PATIENCE: usize = 2000;
 
 /// The way of one picture.
-struct Walk {
+struct SimbaState {
     /// The directions, in the order in which they are tried.
     order: Vec<usize>,
     /// The next step: twice the place in the order, and 1 more for the step forth.
@@ -115,16 +115,21 @@ struct Walk {
 }
 
 /// One step that is asked about.
-struct Step {
+struct Proposal {
     direction: usize,
     length: f64,
     /// ‖δ‖² after it.
     spent: f64,
 }
 
-impl Walk {
+impl SimbaState {
     /// Writes the next step that changes the picture and stays in the ball into `image`.
-    fn propose(&mut self, basis: &Basis, x: &[f32], image: &mut [f32]) -> Option<Step> {
+    fn propose(
+        &mut self,
+        basis: &OrthonormalBasis,
+        x: &[f32],
+        image: &mut [f32],
+    ) -> Option<Proposal> {
         for _ in 0..PATIENCE {
             let direction = *self.order.get(self.next / 2)?;
             let forth = !self.next.is_multiple_of(2);
@@ -143,7 +148,7 @@ impl Walk {
                 .collect();
             if changed && spent <= self.epsilon * self.epsilon {
                 moved.into_iter().for_each(|(at, new)| image[at] = new);
-                return Some(Step { direction, length, spent });
+                return Some(Proposal { direction, length, spent });
             }
             self.next += 1;
         }
@@ -151,7 +156,7 @@ impl Walk {
     }
 
     /// After a step that was kept comes the next direction, else the other side of this one.
-    fn learn(&mut self, step: &Step, kept: bool) {
+    fn record(&mut self, step: &Proposal, kept: bool) {
         if kept {
             self.spent = step.spent;
             self.next = (self.next / 2 + 1) * 2;
@@ -162,13 +167,13 @@ impl Walk {
 }
 
 /// The orthonormal directions.
-struct Basis {
+struct OrthonormalBasis {
     shape: [usize; 3],
     /// For cosine waves: the values of wave u at place y, down and across, `[u · size + y]`.
     waves: Option<[Vec<f64>; 2]>,
 }
 
-impl Basis {
+impl OrthonormalBasis {
     fn new(shape: [usize; 3], smooth: bool) -> Self {
         let waves = |size: usize| cosines(size, size);
         Self { shape, waves: smooth.then(|| [waves(shape[1]), waves(shape[2])]) }
@@ -212,7 +217,7 @@ impl Basis {
         }))
     }
 
-    fn name(&self, step: &Step) -> String {
+    fn name(&self, step: &Proposal) -> String {
         let (channel, u, v) = self.place(step.direction);
         let what = if self.waves.is_some() { "wave" } else { "pixel" };
         let channel = if self.shape[0] > 1 { format!(" of channel {channel}") } else { "".into() };
@@ -229,7 +234,7 @@ mod tests {
     #[test]
     fn directions_are_orthonormal() {
         for cosines in [false, true] {
-            let basis = Basis::new(SHAPE, cosines);
+            let basis = OrthonormalBasis::new(SHAPE, cosines);
             let dense = |direction: usize| {
                 let mut values = vec![0.0; 96];
                 basis.wave(direction).for_each(|(at, value)| values[at] = value);
@@ -249,14 +254,14 @@ mod tests {
     #[test]
     fn every_direction_comes_once_and_long_waves_come_first() {
         for cosines in [false, true] {
-            let basis = Basis::new(SHAPE, cosines);
+            let basis = OrthonormalBasis::new(SHAPE, cosines);
             let order = basis.order(&mut Draws::new(0, 0, 0));
             let mut sorted = order.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, (0..96).collect::<Vec<_>>());
             assert_ne!(order, sorted, "at random");
         }
-        let basis = Basis::new([3, 224, 224], true);
+        let basis = OrthonormalBasis::new([3, 224, 224], true);
         let order = basis.order(&mut Draws::new(0, 0, 0));
         let longest = |n: usize| {
             let largest = |d: &usize| basis.place(*d).1.max(basis.place(*d).2);
@@ -269,21 +274,21 @@ mod tests {
     #[test]
     fn steps_stay_in_the_ball_change_the_picture_and_try_both_sides() {
         for cosines in [false, true] {
-            let basis = Basis::new(SHAPE, cosines);
+            let basis = OrthonormalBasis::new(SHAPE, cosines);
             let order = basis.order(&mut Draws::new(4, 0, 0));
-            let mut walk = Walk { order, next: 0, spent: 0.0, step: 0.3, epsilon: 1.0 };
+            let mut state = SimbaState { order, next: 0, spent: 0.0, step: 0.3, epsilon: 1.0 };
             // Half of the pixels cannot become darker.
             let x: Vec<f32> = (0..96).map(|i| if i % 2 == 0 { 0.0 } else { 0.5 }).collect();
             let mut image = x.clone();
             let (mut kept, mut sides) = (0, [0, 0]);
             for turn in 0.. {
                 let mut asked = image.clone();
-                let Some(step) = walk.propose(&basis, &x, &mut asked) else { break };
+                let Some(step) = state.propose(&basis, &x, &mut asked) else { break };
                 let far = f64::from(Norm::L2.distance(&asked, &x));
                 assert!(far <= 1.0 + 1e-6 && (far * far - step.spent).abs() < 1e-5, "{far}");
                 assert_ne!(asked, image);
                 sides[usize::from(step.length > 0.0)] += 1;
-                walk.learn(&step, turn % 3 == 0);
+                state.record(&step, turn % 3 == 0);
                 if turn % 3 == 0 {
                     image = asked;
                     kept += 1;

@@ -3,15 +3,15 @@
 //! nor started from the clean picture again (torchattacks linearises at the stretched point and does
 //! start again). L0 counts values, so a pixel of a colour picture may count three times.
 
+use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::goal::Goal;
-use crate::attack::methods::linear::{CANDIDATES, look, nearest, note, rivals};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::linearised_boundary::{CANDIDATES, look, nearest, note, rivals};
 use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Best, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -24,10 +24,10 @@ pub const SPARSEFOOL: AttackSpec = AttackSpec {
     name: "SparseFool",
     family: "sparse",
     norms: &[Norm::L0],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: false,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 1000), 20, "linearisations at most"),
         Param::float(
@@ -47,48 +47,48 @@ pub const SPARSEFOOL: AttackSpec = AttackSpec {
             change, it does so again from where it is. λ puts the plane farther away, so that fewer \
             rounds but more values are needed. It cannot aim at a class.",
     paper: "Modas, Moosavi-Dezfooli, Frossard: SparseFool: A Few Pixels Make a Big Difference, CVPR 2019",
-    run: Run::Gradient(sparsefool),
+    run: Algorithm::Gradient(sparsefool),
 };
 
 fn sparsefool(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 20).max(1) as usize;
     let candidates = settings.int("candidates", 10).max(2) as usize;
     let lambda = settings.float("lambda", 3.0);
     let overshoot = 1.0 + settings.float("overshoot", 0.02);
     let notes = note(oracle.classes(), candidates);
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
     // Where the walk is, and what is looked at: that a little farther from the clean picture.
-    let mut points = trial.x.clone();
-    let mut images = trial.x.clone();
+    let mut points = context.x.clone();
+    let mut images = context.x.clone();
     let mut targets = Vec::new();
-    let mut open = trial.all();
+    let mut active = context.all();
     for iteration in 0..=steps {
-        let scores = look(&mut trial, oracle, &mut best, &open, &images, (iteration, steps))?;
+        let logits = look(&mut context, oracle, &mut best, &active, &images, (iteration, steps))?;
         if iteration == 0 {
-            targets = rivals(&problem.goals, &scores, candidates);
+            targets = rivals(&problem.goals, &logits, candidates);
         }
-        open = best.open(&open);
-        if open.is_empty() || iteration == steps {
+        active = best.active(&active);
+        if active.is_empty() || iteration == steps {
             break;
         }
-        let found = boundary(&mut trial, oracle, &open, &points, &targets, overshoot)?;
-        for (i, Boundary { total, normal }) in open.iter().zip(found) {
+        let found = boundary(&mut context, oracle, &active, &points, &targets, overshoot)?;
+        for (i, Boundary { total, normal }) in active.iter().zip(found) {
             let gap: f64 = total.iter().zip(&normal).map(|(r, n)| -lambda * r * n).sum();
             push(points.row_mut(*i), &normal, gap);
-            let pairs = points.row(*i).iter().zip(trial.x.row(*i));
+            let pairs = points.row(*i).iter().zip(context.x.row(*i));
             for (pixel, (to, clean)) in images.row_mut(*i).iter_mut().zip(pairs) {
                 let far = overshoot * (f64::from(*to) - f64::from(*clean));
                 *pixel = (f64::from(*clean) + far).clamp(0.0, 1.0) as f32;
             }
         }
     }
-    Ok(Attempt { notes, ..trial.finish(&best.images) })
+    Ok(AttackOutput { notes, ..context.finish(&best.images) })
 }
 
 /// What DeepFool found from a point.
@@ -102,31 +102,32 @@ struct Boundary {
 
 /// DeepFool in L2 from these points, without clipping.
 fn boundary(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
-    open: &[usize],
-    points: &Rows,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
+    active: &[usize],
+    points: &ImageBatch,
     targets: &[Vec<usize>],
     overshoot: f64,
 ) -> Result<Vec<Boundary>> {
     let nothing = vec![0.0; points.size()];
-    let mut found = vec![Boundary { total: nothing.clone(), normal: nothing.clone() }; open.len()];
+    let mut found =
+        vec![Boundary { total: nothing.clone(), normal: nothing.clone() }; active.len()];
     // The class on the other side: the likeliest rival, until the answer is another.
-    let mut beyond: Vec<usize> = open.iter().map(|i| targets[*i][0]).collect();
-    let mut rows: Vec<usize> = (0..open.len()).collect();
+    let mut beyond: Vec<usize> = active.iter().map(|i| targets[*i][0]).collect();
+    let mut rows: Vec<usize> = (0..active.len()).collect();
     let moved = |rows: &[usize], found: &[Boundary], factor: f64| {
-        let mut images = Rows::zeros(points.shape(), 0);
+        let mut images = ImageBatch::zeros(points.shape(), 0);
         for row in rows {
-            let pairs = points.row(open[*row]).iter().zip(&found[*row].total);
+            let pairs = points.row(active[*row]).iter().zip(&found[*row].total);
             let image = pairs.map(|(x, r)| (f64::from(*x) + factor * r) as f32);
             images.push(&image.collect::<Vec<f32>>());
         }
         images
     };
     for _ in 0..INNER {
-        let which: Vec<usize> = rows.iter().map(|row| open[*row]).collect();
+        let which: Vec<usize> = rows.iter().map(|row| active[*row]).collect();
         let here = moved(&rows, &found, 1.0);
-        let (_, planes) = nearest(trial, oracle, &which, &here, targets, Norm::L2)?;
+        let (_, planes) = nearest(context, oracle, &which, &here, targets, Norm::L2)?;
         for (row, plane) in rows.iter().zip(&planes) {
             let size = plane.size(Norm::L2);
             if size > 0.0 {
@@ -135,8 +136,8 @@ fn boundary(
                 total.for_each(|(total, w)| *total += step * f64::from(*w));
             }
         }
-        let labels = trial.scores(oracle, &which, &moved(&rows, &found, overshoot))?.labels();
-        let reached = trial.reached(&which, &labels);
+        let labels = context.logits(oracle, &which, &moved(&rows, &found, overshoot))?.labels();
+        let reached = context.reached(&which, &labels);
         // An answer that is no number reaches the goal, and is no class to go on with.
         let classes = oracle.classes();
         let class = |at: &usize| reached[*at] && labels[*at] < classes;
@@ -148,14 +149,14 @@ fn boundary(
             break;
         }
     }
-    let all: Vec<usize> = (0..open.len()).collect();
-    let difference = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
-        slope[beyond[at]] += 1.0;
-        slope[goal.class()] -= 1.0;
+    let all: Vec<usize> = (0..active.len()).collect();
+    let difference = |at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]| {
+        logit_gradient[beyond[at]] += 1.0;
+        logit_gradient[goal.class()] -= 1.0;
         f64::from(row[beyond[at]]) - f64::from(row[goal.class()])
     };
-    let slopes = trial.slopes(oracle, open, &moved(&all, &found, 1.0), &difference)?;
-    for (found, gradient) in found.iter_mut().zip(slopes.gradient.iter()) {
+    let gradients = context.gradients(oracle, active, &moved(&all, &found, 1.0), &difference)?;
+    for (found, gradient) in found.iter_mut().zip(gradients.gradient.iter()) {
         let size = length(gradient).max(1e-30);
         found.normal = gradient.iter().map(|g| f64::from(*g) / size).collect();
     }

@@ -9,14 +9,16 @@
 //! are tried mildest first and the first that works is kept. Which pictures are fooled is the same,
 //! and what is shown is the least that it takes. Where none works it is the one of the largest loss.
 
-use crate::attack::methods::sampler::{Border, Place, Sampler};
-use crate::attack::methods::sweep::{Change, Setting, report, strength, sweep};
+use crate::attack::context::AttackContext;
+use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
+use crate::attack::methods::grid_search::{
+    TransformSetting, Transformation, grid_search, report, strength,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::Trial;
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -38,10 +40,10 @@ pub const ROTATE: AttackSpec = AttackSpec {
     name: "rotation and translation",
     family: "spatial and semantic",
     norms: &[Norm::L2],
-    extent: Extent::Own,
+    bound: Bound::Own,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::choice(
             "search",
@@ -61,12 +63,12 @@ pub const ROTATE: AttackSpec = AttackSpec {
             ε-ball holds it, and training against small ε does not help: a model that is robust \
             inside a ball is robust there only.",
     paper: "Engstrom, Tran, Tsipras, Schmidt, Madry: Exploring the Landscape of Spatial Robustness, ICML 2019",
-    run: Run::Score(search),
+    run: Algorithm::Score(search),
 };
 
 /// Turns and moves pictures: a setting is (angle, down, right) as shares of their bounds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
+pub(super) struct RotateTranslate {
     /// `[C, H, W]`.
     shape: [usize; 3],
     /// Largest angle, in degrees.
@@ -75,26 +77,26 @@ pub(super) struct Turn {
     shift: f64,
 }
 
-impl Turn {
+impl RotateTranslate {
     /// With the bounds of these settings.
     pub fn new(shape: [usize; 3], settings: &Settings) -> Self {
         let (angle, shift) = (settings.float("angle", 30.0), settings.float("shift", 0.1));
         Self { shape, angle, shift }
     }
 
-    fn sampler(&self) -> Sampler {
-        Sampler { shape: self.shape, border: Border::Black }
+    fn sampler(&self) -> BilinearSampler {
+        BilinearSampler { shape: self.shape, border: Border::Black }
     }
 
     /// Angle to the left in radians; shift down and right in pixels.
-    fn amounts(&self, [angle, down, right]: Setting<3>) -> (f64, f64, f64) {
+    fn amounts(&self, [angle, down, right]: TransformSetting<3>) -> (f64, f64, f64) {
         let [_, height, width] = self.shape.map(|s| s as f64);
         let angle = (angle * self.angle).to_radians();
         (angle, down * self.shift * height, right * self.shift * width)
     }
 
     /// Where each pixel comes from: back by the shift, then back by the angle around the middle.
-    fn places(&self, setting: Setting<3>) -> Vec<Place> {
+    fn places(&self, setting: TransformSetting<3>) -> Vec<Position> {
         let (angle, down, right) = self.amounts(setting);
         let (sin, cos) = angle.sin_cos();
         let [_, height, width] = self.shape;
@@ -108,15 +110,20 @@ impl Turn {
     }
 
     /// The derivative with respect to the setting, from the gradient with respect to the pixels.
-    pub fn gradient(&self, picture: &[f32], setting: Setting<3>, gradient: &[f32]) -> Setting<3> {
+    pub fn gradient(
+        &self,
+        picture: &[f32],
+        setting: TransformSetting<3>,
+        gradient: &[f32],
+    ) -> TransformSetting<3> {
         let (angle, ..) = self.amounts(setting);
         let (sin, cos) = angle.sin_cos();
         let [_, height, width] = self.shape.map(|s| s as f64);
         let middle = [(height - 1.0) / 2.0, (width - 1.0) / 2.0];
         let places = self.places(setting);
-        let slopes = self.sampler().place_gradient(picture, &places, gradient);
+        let gradients = self.sampler().place_gradient(picture, &places, gradient);
         let mut sum = [0.0; 3];
-        for (place, [by_row, by_column]) in places.iter().zip(slopes) {
+        for (place, [by_row, by_column]) in places.iter().zip(gradients) {
             let (y, x) = (place[0] - middle[0], place[1] - middle[1]);
             sum[0] += by_row * x - by_column * y;
             sum[1] += -by_row * cos + by_column * sin;
@@ -127,12 +134,12 @@ impl Turn {
     }
 }
 
-impl Change<3> for Turn {
-    fn apply(&self, picture: &[f32], setting: &Setting<3>) -> Vec<f32> {
+impl Transformation<3> for RotateTranslate {
+    fn apply(&self, picture: &[f32], setting: &TransformSetting<3>) -> Vec<f32> {
         self.sampler().sample(picture, &self.places(*setting))
     }
 
-    fn sizes(&self, setting: &Setting<3>) -> Setting<3> {
+    fn sizes(&self, setting: &TransformSetting<3>) -> TransformSetting<3> {
         let (angle, down, right) = self.amounts(*setting);
         [angle.to_degrees(), down, right].map(f64::abs)
     }
@@ -141,7 +148,7 @@ impl Change<3> for Turn {
         "turned {0:.1}°, moved {1:.1} px up or down and {2:.1} px sideways"
     }
 
-    fn tell(&self, setting: &Setting<3>) -> String {
+    fn describe(&self, setting: &TransformSetting<3>) -> String {
         let (angle, down, right) = self.amounts(*setting);
         let side = |amount: f64, names: [&'static str; 2]| names[usize::from(amount < 0.0)];
         format!(
@@ -157,13 +164,13 @@ impl Change<3> for Turn {
 }
 
 fn search(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let turn = Turn::new(trial.x.shape(), settings);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let turn = RotateTranslate::new(context.x.shape(), settings);
     let lists = match settings.choice("search") {
         "random" => {
             let n = settings.int("repeats", 10).max(1) as usize;
@@ -175,12 +182,12 @@ fn search(
         }
         _ => vec![grid(settings.int("angles", 31), settings.int("shifts", 5)); problem.len()],
     };
-    let found = sweep(&mut trial, oracle, &turn, &lists, 0)?;
-    Ok(report(trial, &turn, &found))
+    let found = grid_search(&mut context, oracle, &turn, &lists, 0)?;
+    Ok(report(context, &turn, &found))
 }
 
 /// The clean picture, then these settings in order of their strength.
-fn mildest_first(mut settings: Vec<Setting<3>>) -> Vec<Setting<3>> {
+fn mildest_first(mut settings: Vec<TransformSetting<3>>) -> Vec<TransformSetting<3>> {
     settings.retain(|s| strength(s) > 0.0);
     settings.sort_by(|a, b| strength(a).total_cmp(&strength(b)));
     settings.insert(0, [0.0; 3]);
@@ -188,7 +195,7 @@ fn mildest_first(mut settings: Vec<Setting<3>>) -> Vec<Setting<3>> {
 }
 
 /// Every combination of so many angles and shifts, evenly spaced from bound to bound.
-fn grid(angles: i64, shifts: i64) -> Vec<Setting<3>> {
+fn grid(angles: i64, shifts: i64) -> Vec<TransformSetting<3>> {
     let line = |n: i64| -> Vec<f64> {
         let at = |k: i64| if n > 1 { (2 * k - (n - 1)) as f64 / (n - 1) as f64 } else { 0.0 };
         (0..n).map(at).collect()
@@ -209,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_quarter_turn_and_a_whole_pixel_move_exactly() {
-        let turn = Turn { shape: [1, 3, 3], angle: 90.0, shift: 1.0 / 3.0 };
+        let turn = RotateTranslate { shape: [1, 3, 3], angle: 90.0, shift: 1.0 / 3.0 };
         let picture: Vec<f32> = (1..10).map(|v| v as f32 / 9.0).collect();
         assert_eq!(turn.apply(&picture, &[0.0; 3]), picture);
         let left = turn.apply(&picture, &[1.0, 0.0, 0.0]);
@@ -219,7 +226,7 @@ mod tests {
         let expected = [0, 0, 0, 1, 2, 3, 4, 5, 6].map(|v| v as f32 / 9.0);
         assert!(down.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{down:?}");
         assert_eq!(
-            turn.tell(&[1.0, -1.0, 0.5]),
+            turn.describe(&[1.0, -1.0, 0.5]),
             "turned 90.0° left, moved 1.0 px up and 0.5 px right"
         );
     }
@@ -240,11 +247,11 @@ mod tests {
     #[test]
     fn the_derivative_by_angle_and_shift_is_that_of_differences() {
         let draws = &mut Draws::new(0, 0, 0);
-        let turn = Turn { shape: [2, 7, 9], angle: 25.0, shift: 0.2 };
+        let turn = RotateTranslate { shape: [2, 7, 9], angle: 25.0, shift: 0.2 };
         let picture: Vec<f32> = (0..126).map(|_| draws.unit()).collect();
         let weights: Vec<f32> = (0..126).map(|_| draws.signed()).collect();
         for _ in 0..10 {
-            let at: Setting<3> = std::array::from_fn(|_| f64::from(draws.signed()));
+            let at: TransformSetting<3> = std::array::from_fn(|_| f64::from(draws.signed()));
             let slope = turn.gradient(&picture, at, &weights);
             for d in 0..3 {
                 let value = |by: f64| {

@@ -1,15 +1,17 @@
 //! Rotations and translations by descent on angle and shift: see [`super::spatial`].
 
-use crate::attack::methods::spatial::{ANGLE, SHIFT, Turn};
-use crate::attack::methods::sweep::{Change, Found, Setting, report};
+use crate::attack::context::{AttackContext, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::grid_search::{
+    GridSearchResult, TransformSetting, Transformation, report,
+};
+use crate::attack::methods::spatial::{ANGLE, RotateTranslate, SHIFT};
 use crate::attack::norm::Norm;
 use crate::attack::objective::Margin;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -19,10 +21,10 @@ pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
     name: "rotation and translation by gradient",
     family: "spatial and semantic",
     norms: &[Norm::L2],
-    extent: Extent::Own,
+    bound: Bound::Own,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         ANGLE,
         SHIFT,
@@ -41,68 +43,69 @@ pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
             the loss over angle and shift has many local tops, and an attack that follows the \
             gradient stays on the one it started under. Add restarts and it catches up.",
     paper: "Engstrom, Tran, Tsipras, Schmidt, Madry: Exploring the Landscape of Spatial Robustness, ICML 2019",
-    run: Run::Gradient(descend),
+    run: Algorithm::Gradient(descend),
 };
 
 fn descend(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let turn = Turn::new(trial.x.shape(), settings);
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let turn = RotateTranslate::new(context.x.shape(), settings);
     let steps = settings.int("steps", 50).max(1) as usize;
     let length = settings.float("step-size", 0.04);
     let restarts = settings.int("restarts", 1).max(1) as usize;
-    let mut found = Found::new(&trial.x);
+    let mut found = GridSearchResult::new(&context.x);
     for restart in 0..restarts {
-        trial.restart = (restart, restarts);
-        let start = |draws: &mut crate::draws::Draws| -> Setting<3> {
+        context.restart = (restart, restarts);
+        let start = |draws: &mut crate::draws::Draws| -> TransformSetting<3> {
             std::array::from_fn(|_| f64::from(draws.signed()))
         };
-        let mut now: Vec<Setting<3>> = problem.draws(restart).iter_mut().map(start).collect();
+        let mut now: Vec<TransformSetting<3>> =
+            problem.draws(restart).iter_mut().map(start).collect();
         for step in 0..=steps {
-            let open = found.best.open(&trial.all());
-            if open.is_empty() {
+            let active = found.best.active(&context.all());
+            if active.is_empty() {
                 break;
             }
-            let mut images = Rows::zeros(trial.x.shape(), 0);
-            open.iter().for_each(|i| images.push(&turn.apply(trial.x.row(*i), &now[*i])));
+            let mut images = ImageBatch::zeros(context.x.shape(), 0);
+            active.iter().for_each(|i| images.push(&turn.apply(context.x.row(*i), &now[*i])));
             // The last images need no gradient any more.
-            let (scores, gradient) = match step < steps {
+            let (logits, gradient) = match step < steps {
                 true => {
-                    let slopes = trial.slopes(oracle, &open, &images, &Margin)?;
-                    (slopes.scores, Some(slopes.gradient))
+                    let gradients = context.gradients(oracle, &active, &images, &Margin)?;
+                    (gradients.logits, Some(gradients.gradient))
                 }
-                false => (trial.scores(oracle, &open, &images)?, None),
+                false => (context.logits(oracle, &active, &images)?, None),
             };
-            let margins = scores.margins(&trial.goals(&open));
-            let reached = trial.reached(&open, &scores.labels());
-            let mark = turn.tell(&now[open[0]]);
-            for (row, i) in open.iter().enumerate() {
+            let margins = logits.margins(&context.goals(&active));
+            let reached = context.reached(&active, &logits.labels());
+            let mark = turn.describe(&now[active[0]]);
+            for (row, i) in active.iter().enumerate() {
                 if found.best.offer(*i, images.row(row), reached[row], margins[row]) {
                     found.settings[*i] = now[*i];
                 }
                 if let Some(gradient) = &gradient {
-                    let slope = turn.gradient(trial.x.row(*i), now[*i], gradient.row(row));
+                    let slope = turn.gradient(context.x.row(*i), now[*i], gradient.row(row));
                     for (value, slope) in now[*i].iter_mut().zip(slope) {
                         let sign = if slope == 0.0 { 0.0 } else { slope.signum() };
                         *value = (*value + length * sign).clamp(-1.0, 1.0);
                     }
                 }
             }
-            trial.show(&Sight {
-                open: &open,
+            context.report(&StepReport {
+                active: &active,
                 iteration: step,
                 iterations: steps,
                 loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
-                answers: Answers::Scores(&scores),
+                predictions: Predictions::Logits(&logits),
                 step_size: 0.0,
                 images: &images,
                 mark: Some(&mark),
             })?;
         }
     }
-    Ok(report(trial, &turn, &found))
+    Ok(report(context, &turn, &found))
 }

@@ -8,17 +8,17 @@
 //!
 //! The start is one query. A picture leaves at its first success.
 
+use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::goal::Goal;
-use crate::attack::methods::standing::Standing;
-use crate::attack::methods::windows::{Bump, Frame, bumps, repaint, shift, stripes};
+use crate::attack::methods::random_search::RandomSearch;
+use crate::attack::methods::square_proposals::{Bump, ImageShape, bumps, repaint, shift, stripes};
 use crate::attack::norm::Norm;
 use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::trial::{Best, Trial};
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -28,10 +28,10 @@ pub const SQUARE: AttackSpec = AttackSpec {
     name: "Square",
     family: "score-based",
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("queries", (1, 1_000_000), 5000, "most queries of one start"),
         Param::float(
@@ -56,42 +56,42 @@ pub const SQUARE: AttackSpec = AttackSpec {
             where PGD needs tens of gradients; on a robust network it often ends a little weaker.",
     paper: "Andriushchenko, Croce, Flammarion, Hein: Square Attack, ECCV 2020; \
             L1: Croce, Hein: Mind the Box, ICML 2021",
-    run: Run::Score(square),
+    run: Algorithm::Score(square),
 };
 
 /// Runs the attack; also a stage of AutoAttack.
 pub(super) fn square(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
-    let plan = Schedule {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
+    let plan = SizeSchedule {
         p_init: settings.float("p-init", 0.8),
         queries: settings.int("queries", 5000).max(1) as usize,
         rescale: settings.flag("rescale"),
     };
     let restarts = settings.int("restarts", 1).max(1) as usize;
     for restart in 0..restarts {
-        trial.restart = (restart, restarts);
-        if best.open(&trial.all()).is_empty() {
+        context.restart = (restart, restarts);
+        if best.active(&context.all()).is_empty() {
             break;
         }
-        search(oracle, &mut trial, &mut best, &plan)?;
+        search(oracle, &mut context, &mut best, &plan)?;
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// The size of the windows over time.
-struct Schedule {
+struct SizeSchedule {
     p_init: f64,
     queries: usize,
     rescale: bool,
 }
 
-impl Schedule {
+impl SizeSchedule {
     /// After these many windows, of 10 000, the share of the pixels halves.
     const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 
@@ -103,9 +103,9 @@ impl Schedule {
     }
 
     /// The side of that window: in L2 and L1 odd and at least 3, so that it has a middle.
-    fn side(&self, window: usize, norm: Norm, frame: Frame) -> usize {
-        let most = frame.height.min(frame.width);
-        let pixels = (frame.height * frame.width) as f64;
+    fn side(&self, window: usize, norm: Norm, shape: ImageShape) -> usize {
+        let most = shape.height.min(shape.width);
+        let pixels = (shape.height * shape.width) as f64;
         let side = (self.share(window) * pixels).sqrt().round() as usize;
         match norm {
             Norm::Linf => side.clamp(1, most),
@@ -116,65 +116,66 @@ impl Schedule {
 }
 
 /// The margin, or for a target the cross-entropy, as in the authors' code.
-struct Aim;
+struct SquareLoss;
 
-impl Objective for Aim {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+impl Objective for SquareLoss {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         match goal {
-            Goal::Untargeted { .. } => Margin.evaluate(at, row, goal, slope),
-            Goal::Targeted { .. } => CrossEntropy.evaluate(at, row, goal, slope),
+            Goal::Untargeted { .. } => Margin.evaluate(at, row, goal, logit_gradient),
+            Goal::Targeted { .. } => CrossEntropy.evaluate(at, row, goal, logit_gradient),
         }
     }
 }
 
 /// One start and its windows, for the pictures that are not broken yet.
 fn search(
-    oracle: &mut dyn Score,
-    trial: &mut Trial<'_>,
-    best: &mut Best,
-    plan: &Schedule,
+    oracle: &mut dyn ScoreOracle,
+    context: &mut AttackContext<'_>,
+    best: &mut BestSoFar,
+    plan: &SizeSchedule,
 ) -> Result<()> {
-    let budget = &trial.problem.budget;
-    let frame = Frame::new(trial.x.shape());
-    let mut draws = trial.problem.draws(trial.restart.0);
-    let open = best.open(&trial.all());
-    let mut starts = trial.x.select(&open);
-    for (k, i) in open.iter().enumerate() {
+    let budget = &context.problem.budget;
+    let shape = ImageShape::new(context.x.shape());
+    let mut draws = context.problem.draws(context.restart.0);
+    let active = best.active(&context.all());
+    let mut starts = context.x.select(&active);
+    for (k, i) in active.iter().enumerate() {
         match budget.norm {
-            Norm::Linf => stripes(starts.row_mut(k), frame, budget.epsilon, &mut draws[*i]),
-            _ => bumps(starts.row_mut(k), frame, budget, &mut draws[*i]),
+            Norm::Linf => stripes(starts.row_mut(k), shape, budget.epsilon, &mut draws[*i]),
+            _ => bumps(starts.row_mut(k), shape, budget, &mut draws[*i]),
         }
     }
-    let mut standing = Standing::ask(oracle, trial, open, starts, &Aim)?;
+    let mut standing = RandomSearch::new(oracle, context, active, starts, &SquareLoss)?;
     let last = plan.queries - 1;
-    standing.show(trial, (0, last), None)?;
+    standing.report(context, (0, last), None)?;
     let mut bump = Bump::new(1, budget.norm);
     for window in 0..last {
-        standing.settle(trial, best);
-        if standing.open.is_empty() {
+        standing.retire_successes(context, best);
+        if standing.active.is_empty() {
             return Ok(());
         }
-        let side = plan.side(window, budget.norm, frame);
+        let side = plan.side(window, budget.norm, shape);
         if budget.norm != Norm::Linf && bump.side != side {
             bump = Bump::new(side, budget.norm);
         }
         let mut asked = standing.images.clone();
         let mut first = None;
-        for (k, i) in standing.open.iter().enumerate() {
-            let (x, image, draws) = (trial.x.row(*i), asked.row_mut(k), &mut draws[*i]);
+        for (k, i) in standing.active.iter().enumerate() {
+            let (x, image, draws) = (context.x.row(*i), asked.row_mut(k), &mut draws[*i]);
             let place = match budget.norm {
-                Norm::Linf => repaint(x, image, frame, side, budget.epsilon, draws),
-                _ => shift(x, image, frame, &bump, budget, draws),
+                Norm::Linf => repaint(x, image, shape, side, budget.epsilon, draws),
+                _ => shift(x, image, shape, &bump, budget, draws),
             };
             first.get_or_insert(place);
         }
         // As published: at the boundary a window is kept even where it is no better.
-        let kept = standing.propose(oracle, trial, &asked, &Aim, |margin| margin <= 0.0)?;
+        let kept =
+            standing.propose(oracle, context, &asked, &SquareLoss, |margin| margin <= 0.0)?;
         let outcome = if kept[0] { "kept" } else { "no better" };
         let mark = first.map(|place| format!("{place}: {outcome}"));
-        standing.show(trial, (window + 1, last), mark.as_deref())?;
+        standing.report(context, (window + 1, last), mark.as_deref())?;
     }
-    standing.close(trial, best);
+    standing.retire_all(context, best);
     Ok(())
 }
 
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn windows_shrink_on_the_published_schedule() {
-        let plan = |rescale, queries| Schedule { p_init: 0.8, queries, rescale };
+        let plan = |rescale, queries| SizeSchedule { p_init: 0.8, queries, rescale };
         let published = [
             (0, 0.8),
             (10, 0.8),
@@ -207,7 +208,7 @@ mod tests {
             assert_eq!(plan(true, 1000).share(window), share, "{window}");
         }
         let side = |window, norm, height, width| {
-            plan(false, 5000).side(window, norm, Frame { channels: 1, height, width })
+            plan(false, 5000).side(window, norm, ImageShape { channels: 1, height, width })
         };
         assert_eq!(side(0, Norm::Linf, 28, 28), 25);
         assert_eq!(side(4999, Norm::Linf, 28, 28), 2);

@@ -11,18 +11,18 @@
 //! The rate must be large at first (half a pixel): neighbours hold each other back, and steps that are
 //! small beside the kink of the root never get a region going. What is too rough is smoothed later.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::goal::Goal;
-use crate::attack::methods::ascent::Adam;
-use crate::attack::methods::sampler::{Border, Place, Sampler};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::adam::Adam;
+use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
 use crate::attack::objective::{Margin, Objective, margin, times_power_of_two};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -32,10 +32,10 @@ pub const STADV: AttackSpec = AttackSpec {
     name: "stAdv flow",
     family: "spatial and semantic",
     norms: &[Norm::L2],
-    extent: Extent::Own,
+    bound: Bound::Own,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)"),
         Param::float(
@@ -58,7 +58,7 @@ pub const STADV: AttackSpec = AttackSpec {
             After the goal is reached the flow goes on becoming smoother, and now and then loses \
             the goal for a step. Defences that bound the change of each pixel say nothing here.",
     paper: "Xiao, Zhu, Li, He, Liu, Song: Spatially Transformed Adversarial Examples, ICLR 2018",
-    run: Run::Gradient(stadv),
+    run: Algorithm::Gradient(stadv),
 };
 
 /// How many pixels the pictures had for which the paper chose τ: roughness is a sum over all pixels.
@@ -73,39 +73,40 @@ fn hinge(at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
 }
 
 fn stadv(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let [_, height, width] = trial.x.shape();
-    let bend = Bend { sampler: Sampler { shape: trial.x.shape(), border: Border::Edge } };
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let [_, height, width] = context.x.shape();
+    let bend =
+        FlowField { sampler: BilinearSampler { shape: context.x.shape(), border: Border::Edge } };
     let steps = settings.int("steps", 100).max(1) as usize;
     let tau = settings.float("tau", 0.05) * DIGIT / (height * width) as f64;
     let rate = settings.float("learning-rate", 0.5);
-    let all = trial.all();
+    let all = context.all();
     let mut flows = vec![vec![0.0; 2 * bend.pixels()]; all.len()];
     let mut adams: Vec<Adam> = flows.iter().map(|flow| Adam::new(flow.len())).collect();
-    let mut best = Best::new(&trial.x);
+    let mut best = BestSoFar::new(&context.x);
     let mut farthest = vec![0.0; all.len()];
     for step in 0..=steps {
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        all.iter().for_each(|i| images.push(&bend.apply(trial.x.row(*i), &flows[*i])));
-        let slopes = match step < steps {
-            true => Some(trial.slopes(oracle, &all, &images, &hinge)?),
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        all.iter().for_each(|i| images.push(&bend.apply(context.x.row(*i), &flows[*i])));
+        let gradients = match step < steps {
+            true => Some(context.gradients(oracle, &all, &images, &hinge)?),
             false => None,
         };
         let last;
-        let scores = match &slopes {
-            Some(slopes) => &slopes.scores,
+        let logits = match &gradients {
+            Some(gradients) => &gradients.logits,
             None => {
-                last = trial.scores(oracle, &all, &images)?;
+                last = context.logits(oracle, &all, &images)?;
                 &last
             }
         };
-        let margins = scores.margins(&trial.goals(&all));
-        let reached = trial.reached(&all, &scores.labels());
+        let margins = logits.margins(&context.goals(&all));
+        let reached = context.reached(&all, &logits.labels());
         let mut loss = Vec::with_capacity(all.len());
         for i in &all {
             let (rough, mut gradient) = bend.roughness(&flows[*i]);
@@ -114,23 +115,23 @@ fn stadv(
                 farthest[*i] = bend.farthest(&flows[*i]);
             }
             loss.push(-margins[*i].max(0.0) - (tau * rough) as f32);
-            if let Some(slopes) = &slopes {
-                let pixels = slopes.gradient.row(*i);
-                let pull = bend.gradient(trial.x.row(*i), &flows[*i], pixels);
+            if let Some(gradients) = &gradients {
+                let pixels = gradients.gradient.row(*i);
+                let pull = bend.gradient(context.x.row(*i), &flows[*i], pixels);
                 for (g, pull) in gradient.iter_mut().zip(pull) {
-                    *g = times_power_of_two(pull, -slopes.log2_scale[*i]) - tau * *g;
+                    *g = times_power_of_two(pull, -gradients.log2_scale[*i]) - tau * *g;
                 }
                 let left = 1.0 - step as f64 / steps as f64;
                 adams[*i].climb(&mut flows[*i], &gradient, rate * left);
             }
         }
         let mark = format!("flow up to {:.2} px", bend.farthest(&flows[0]));
-        trial.show(&Sight {
-            open: &all,
+        context.report(&StepReport {
+            active: &all,
             iteration: step,
             iterations: steps,
             loss: &loss,
-            answers: Answers::Scores(scores),
+            predictions: Predictions::Logits(logits),
             step_size: 0.0,
             images: &images,
             mark: Some(&mark),
@@ -145,25 +146,25 @@ fn stadv(
         single: Some(if there.is_empty() { none } else { some }.to_string()),
         ..Note::count(&format!("{some} on average"), none, counted)
     };
-    let mut attempt = trial.finish(&best.images);
-    attempt.notes.push(note);
-    Ok(attempt)
+    let mut output = context.finish(&best.images);
+    output.notes.push(note);
+    Ok(output)
 }
 
 /// Bends pictures: a flow has for each pixel how far down and how far right it looks, `[H, W, 2]`.
-struct Bend {
-    sampler: Sampler,
+struct FlowField {
+    sampler: BilinearSampler,
 }
 
 /// Keeps the square root differentiable where two pixels flow alike.
 const TINY: f64 = 1e-8;
 
-impl Bend {
+impl FlowField {
     fn pixels(&self) -> usize {
         self.sampler.shape[1] * self.sampler.shape[2]
     }
 
-    fn places(&self, flow: &[f64]) -> Vec<Place> {
+    fn places(&self, flow: &[f64]) -> Vec<Position> {
         let width = self.sampler.shape[2];
         let at = |(p, f): (usize, &[f64])| [(p / width) as f64 + f[0], (p % width) as f64 + f[1]];
         flow.chunks(2).enumerate().map(at).collect()
@@ -175,8 +176,8 @@ impl Bend {
 
     /// The derivative with respect to the flow, from the gradient with respect to the pixels.
     fn gradient(&self, picture: &[f32], flow: &[f64], gradient: &[f32]) -> Vec<f64> {
-        let slopes = self.sampler.place_gradient(picture, &self.places(flow), gradient);
-        slopes.into_iter().flatten().collect()
+        let gradients = self.sampler.place_gradient(picture, &self.places(flow), gradient);
+        gradients.into_iter().flatten().collect()
     }
 
     /// How rough a flow is, and the derivative of that. Every pair of neighbours counts twice: once
@@ -215,8 +216,8 @@ mod tests {
     use super::*;
     use crate::draws::Draws;
 
-    fn bend() -> Bend {
-        Bend { sampler: Sampler { shape: [2, 5, 4], border: Border::Edge } }
+    fn bend() -> FlowField {
+        FlowField { sampler: BilinearSampler { shape: [2, 5, 4], border: Border::Edge } }
     }
 
     #[test]

@@ -12,18 +12,18 @@
 //! linear step goes towards that class. v is the one that fooled most of the pictures learned from,
 //! not the last: a later v can be worse.
 
+use crate::attack::context::{AttackContext, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::deepfool::add_step;
-use crate::attack::methods::lesson::{Lesson, Likelihood, Merit};
-use crate::attack::methods::linear::{nearest, rivals};
+use crate::attack::methods::linearised_boundary::{nearest, rivals};
+use crate::attack::methods::universal::{GoalLogLikelihood, UniversalScore, UniversalTask};
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::note::Note;
 use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Sight, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -34,10 +34,10 @@ pub const UAP: AttackSpec = AttackSpec {
     name: "universal perturbation",
     family: "universal and patch",
     norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: true,
+    universal: true,
     params: &[
         Param::choice(
             "inner",
@@ -59,77 +59,77 @@ pub const UAP: AttackSpec = AttackSpec {
             rate with it; it is measured against the model's own clean answers. A v that fools the \
             crowd but not this picture is an honest result: it was not made for it.",
     paper: "Moosavi-Dezfooli, Fawzi, Fawzi, Frossard: Universal Adversarial Perturbations, CVPR 2017",
-    run: Run::Gradient(uap),
+    run: Algorithm::Gradient(uap),
 };
 
 fn uap(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut lesson = Lesson::new(oracle, problem, watcher)?;
-    let joint = lesson.joint.clone();
-    let mut trial = Trial::new(&joint, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut task = UniversalTask::new(oracle, problem, observer)?;
+    let joint = task.joint.clone();
+    let mut context = AttackContext::new(&joint, observer)?;
     let passes = settings.int("steps", 20).max(1) as usize;
     let alpha = settings.float("step-size", f64::from(problem.budget.epsilon) / 4.0);
     let batch = settings.int("batch", 25).max(1) as usize;
-    let attacked = lesson.attacked();
+    let attacked = task.attacked();
     let sgd = settings.choice("inner") != "deepfool";
     let mut v = match sgd {
-        true => start(problem.budget, trial.x.size(), &mut lesson.draws),
-        false => vec![0.0; trial.x.size()],
+        true => start(problem.budget, context.x.size(), &mut task.draws),
+        false => vec![0.0; context.x.size()],
     };
-    let mut best: Option<(Merit, Vec<f32>)> = None;
+    let mut best: Option<(UniversalScore, Vec<f32>)> = None;
     for pass in 0..=passes {
         if pass > 0 {
-            let order = lesson.shuffled();
+            let order = task.shuffled();
             if sgd {
                 for some in order.chunks(batch) {
-                    climb(&mut trial, oracle, some, &mut v, alpha)?;
+                    climb(&mut context, oracle, some, &mut v, alpha)?;
                 }
             } else {
                 for i in order {
-                    push_over(&mut trial, oracle, i, &mut v)?;
+                    push_over(&mut context, oracle, i, &mut v)?;
                 }
             }
         }
-        let images = added(&trial, &attacked, &v);
-        let scores = trial.scores(oracle, &attacked, &images)?;
-        let merit = match lesson.without_crowd() {
-            true => Merit::new(&scores, &trial.goals(&attacked)),
+        let images = added(&context, &attacked, &v);
+        let logits = context.logits(oracle, &attacked, &images)?;
+        let score = match task.learns_from_attacked() {
+            true => UniversalScore::new(&logits, &context.goals(&attacked)),
             false => {
-                let others = added(&trial, &lesson.learn, &v);
-                let answers = trial.scores(oracle, &lesson.learn, &others)?;
-                Merit::new(&answers, &trial.goals(&lesson.learn))
+                let others = added(&context, &task.learn, &v);
+                let predictions = context.logits(oracle, &task.learn, &others)?;
+                UniversalScore::new(&predictions, &context.goals(&task.learn))
             }
         };
-        let rate = merit.reached as f64 / lesson.learn.len() as f64;
-        let margins = scores.margins(&trial.goals(&attacked));
-        trial.show(&Sight {
-            open: &attacked,
+        let rate = score.reached as f64 / task.learn.len() as f64;
+        let margins = logits.margins(&context.goals(&attacked));
+        context.report(&StepReport {
+            active: &attacked,
             iteration: pass,
             iterations: passes,
             loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: if sgd { alpha as f32 } else { 0.0 },
             images: &images,
             mark: Some(&format!("fooling rate {:.0} %", 100.0 * rate)),
         })?;
-        if best.as_ref().is_none_or(|(record, _)| merit.beats(*record)) {
-            best = Some((merit, v.clone()));
+        if best.as_ref().is_none_or(|(record, _)| score.beats(*record)) {
+            best = Some((score, v.clone()));
         }
         if rate >= settings.float("rate", 0.8) {
             break;
         }
     }
-    let (merit, v) = best.unwrap_or((Merit { reached: 0, margin: 0.0 }, v));
-    let n = lesson.learn.len();
-    let rate = 100.0 * merit.reached as f64 / n as f64;
+    let (score, v) = best.unwrap_or((UniversalScore { reached: 0, margin: 0.0 }, v));
+    let n = task.learn.len();
+    let rate = 100.0 * score.reached as f64 / n as f64;
     let text = format!("fooling rate {rate:.0} % of the {n} pictures it was learned from");
     let notes = vec![Note::line(text)];
-    let images = added(&trial, &attacked, &v);
-    Ok(lesson.finish(trial, &images, notes))
+    let images = added(&context, &attacked, &v);
+    Ok(task.finish(context, &images, notes))
 }
 
 /// A start drawn uniformly from the ball.
@@ -146,30 +146,30 @@ fn add(x: &[f32], v: &[f32]) -> Vec<f32> {
 }
 
 /// These pictures under v.
-fn added(trial: &Trial<'_>, which: &[usize], v: &[f32]) -> Rows {
-    let mut rows = Rows::zeros(trial.x.shape(), 0);
-    which.iter().for_each(|i| rows.push(&add(trial.x.row(*i), v)));
+fn added(context: &AttackContext<'_>, which: &[usize], v: &[f32]) -> ImageBatch {
+    let mut rows = ImageBatch::zeros(context.x.shape(), 0);
+    which.iter().for_each(|i| rows.push(&add(context.x.row(*i), v)));
     rows
 }
 
 /// One step of length `alpha` up the mean gradient of some pictures, in the direction that is
 /// steepest in the norm.
 fn climb(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
     some: &[usize],
     v: &mut [f32],
     alpha: f64,
 ) -> Result<()> {
-    let images = added(trial, some, v);
-    let slopes = trial.slopes(oracle, some, &images, &Likelihood)?;
+    let images = added(context, some, v);
+    let gradients = context.gradients(oracle, some, &images, &GoalLogLikelihood)?;
     let mut sum = vec![0.0_f64; v.len()];
     // Only the direction of the sum counts, so all are measured by the steepest of them: what they
     // really are may be too little for any number.
-    let steepest = slopes.log2_scale.iter().copied().fold(f64::INFINITY, f64::min);
+    let steepest = gradients.log2_scale.iter().copied().fold(f64::INFINITY, f64::min);
     for (row, i) in some.iter().enumerate() {
-        let share = times_power_of_two(1.0, steepest - slopes.log2_scale[row]);
-        let pixels = slopes.gradient.row(row).iter().zip(trial.x.row(*i)).zip(v.iter());
+        let share = times_power_of_two(1.0, steepest - gradients.log2_scale[row]);
+        let pixels = gradients.gradient.row(row).iter().zip(context.x.row(*i)).zip(v.iter());
         for (sum, ((g, x), v)) in sum.iter_mut().zip(pixels) {
             // Where the box cuts x + v off, v has no influence.
             if (0.0..=1.0).contains(&(x + v)) {
@@ -179,7 +179,7 @@ fn climb(
     }
     let size = sum.iter().map(|g| g * g).sum::<f64>().sqrt();
     for (v, g) in v.iter_mut().zip(&sum) {
-        let direction = match trial.problem.budget.norm {
+        let direction = match context.problem.budget.norm {
             Norm::L2 if size > 0.0 => g / size,
             Norm::L2 => 0.0,
             _ if *g == 0.0 => 0.0,
@@ -187,7 +187,7 @@ fn climb(
         };
         *v += (alpha * direction) as f32;
     }
-    trial.problem.budget.project_row(v);
+    context.problem.budget.project_row(v);
     Ok(())
 }
 
@@ -201,28 +201,28 @@ const OVERSHOOT: f64 = 1.02;
 /// Changes v by the least (in L2) that carries picture `i` over the boundary, where it is not yet;
 /// leaves v alone where DeepFool does not get there.
 fn push_over(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
     i: usize,
     v: &mut [f32],
 ) -> Result<()> {
     let mut moved = v.to_vec();
     let mut total = vec![0.0; v.len()];
-    let mut targets = vec![Vec::new(); trial.problem.len()];
+    let mut targets = vec![Vec::new(); context.problem.len()];
     for step in 0..=LINEAR_STEPS {
-        let now = added(trial, &[i], &moved);
-        let scores = trial.scores(oracle, &[i], &now)?;
-        if trial.reached(&[i], &scores.labels())[0] {
+        let now = added(context, &[i], &moved);
+        let logits = context.logits(oracle, &[i], &now)?;
+        if context.reached(&[i], &logits.labels())[0] {
             v.copy_from_slice(&moved);
-            trial.problem.budget.project_row(v);
+            context.problem.budget.project_row(v);
             break;
         }
         if step == 0 {
-            targets[i] = rivals(&trial.goals(&[i]), &scores, CANDIDATES).remove(0);
+            targets[i] = rivals(&context.goals(&[i]), &logits, CANDIDATES).remove(0);
         }
         if step < LINEAR_STEPS {
-            let (_, mut planes) = nearest(trial, oracle, &[i], &now, &targets, Norm::L2)?;
-            release(&mut planes[0].normal, trial.x.row(i), &moved);
+            let (_, mut planes) = nearest(context, oracle, &[i], &now, &targets, Norm::L2)?;
+            release(&mut planes[0].normal, context.x.row(i), &moved);
             add_step(&mut total, &planes[0], Norm::L2);
             for ((moved, v), total) in moved.iter_mut().zip(v.iter()).zip(&total) {
                 *moved = (f64::from(*v) + OVERSHOOT * total) as f32;

@@ -1,7 +1,7 @@
 //! What a comparison has found so far, by defence, attack and stance: cells come in any order, many
 //! samples in batches.
 
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::defence::Stance;
 use crate::experiment::compare::BARE;
 use crate::experiment::defended::Known;
@@ -18,14 +18,14 @@ pub enum Finding {
     /// What a defence makes of the clean sample.
     Clean(String, Known),
     /// What came of an attack on the sample.
-    Cell(Plan, Arc<DefenceRow>),
+    Cell(AttackConfig, Arc<DefenceRow>),
     /// More samples in order, clean: which of them a defence answers rightly, and how many
     /// milliseconds single answers took.
     Right(String, Vec<bool>, Vec<f64>),
     /// Clean samples, by number, for which a defence gives no finite number.
     Lost(String, Vec<usize>),
     /// More samples in order, attacked: which of them are answered rightly, clean and attacked.
-    Held(String, Plan, Stance, Vec<bool>),
+    Held(String, AttackConfig, Stance, Vec<bool>),
 }
 
 impl Finding {
@@ -64,7 +64,7 @@ struct Row {
 
 #[derive(Clone, Debug)]
 struct Cell {
-    plan: Plan,
+    plan: AttackConfig,
     stance: Stance,
     one: Option<Arc<DefenceRow>>,
     held: Vec<bool>,
@@ -109,7 +109,12 @@ impl Findings {
 
     /// What came of an attack on the sample. Nobody can know more of the bare network than naive
     /// attacks do.
-    pub fn cell(&self, defence: &str, plan: &Plan, stance: Stance) -> Option<&Arc<DefenceRow>> {
+    pub fn cell(
+        &self,
+        defence: &str,
+        plan: &AttackConfig,
+        stance: Stance,
+    ) -> Option<&Arc<DefenceRow>> {
         self.find(defence, plan, stance)?.one.as_ref()
     }
 
@@ -124,7 +129,7 @@ impl Findings {
     }
 
     /// Which of the samples, from the first, hold against an attack.
-    pub fn held(&self, defence: &str, plan: &Plan, stance: Stance) -> &[bool] {
+    pub fn held(&self, defence: &str, plan: &AttackConfig, stance: Stance) -> &[bool] {
         self.find(defence, plan, stance).map_or(&[], |cell| &cell.held)
     }
 
@@ -147,13 +152,13 @@ impl Findings {
         &mut self.rows[at]
     }
 
-    fn find(&self, defence: &str, plan: &Plan, stance: Stance) -> Option<&Cell> {
+    fn find(&self, defence: &str, plan: &AttackConfig, stance: Stance) -> Option<&Cell> {
         let stance = kept(defence, stance);
         let cells = &self.row(defence)?.cells;
         cells.iter().find(|cell| cell.stance == stance && cell.plan == *plan)
     }
 
-    fn cell_mut(&mut self, defence: &str, plan: &Plan, stance: Stance) -> &mut Cell {
+    fn cell_mut(&mut self, defence: &str, plan: &AttackConfig, stance: Stance) -> &mut Cell {
         let (stance, cells) = (kept(defence, stance), &mut self.row_mut(defence).cells);
         let same = |cell: &Cell| cell.stance == stance && cell.plan == *plan;
         let at = cells.iter().position(same).unwrap_or(cells.len());

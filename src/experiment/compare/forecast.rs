@@ -2,7 +2,7 @@
 //! measured is expected to take what its attack took on the bare network, and what the defence adds
 //! to each of its passes.
 
-use crate::attack::Plan;
+use crate::attack::AttackConfig;
 use crate::defence::Stance;
 use crate::experiment::compare::{BARE, Comparison, Finding};
 use crate::experiment::passes::parts;
@@ -38,7 +38,7 @@ struct Row {
 #[derive(Clone, Debug)]
 pub struct Forecast {
     rows: Vec<Row>,
-    plans: Vec<Plan>,
+    plans: Vec<AttackConfig>,
     cells: Vec<Cell>,
     seconds: f64,
 }

@@ -1,6 +1,6 @@
 //! Many samples, batch by batch: how often each defence holds.
 
-use crate::attack::{Goal, Halt, Plan, Victim, attempt, judge};
+use crate::attack::{AttackConfig, Goal, StopWhen, TargetModel, generate, judge};
 use crate::data::{Dataset, Picture};
 use crate::defence::Stance;
 use crate::error::Result;
@@ -76,7 +76,7 @@ impl Batch<'_> {
         // Naive attacks say nothing of defences that only attacks are asked about that know them.
         let tried = if self.task.naive() { names.len() } else { 1 };
         let open = |at: usize, plan| self.open(done.held(&names[at], plan, Stance::Naive).len());
-        let plans: Vec<&Plan> =
+        let plans: Vec<&AttackConfig> =
             self.task.plans.iter().filter(|plan| (0..tried).any(|at| open(at, plan))).collect();
         if plans.is_empty() && names.iter().all(|name| !self.open(done.right(name).len())) {
             return Ok(());
@@ -85,8 +85,8 @@ impl Batch<'_> {
         let many = Many { model, images: &images, labels: &labels, first: self.range.start };
         let seen: Vec<_> =
             pipelines.iter().map(|p| p.seen(Stance::Naive, self.task.draws)).collect();
-        let mut victims = vec![Victim::new(&model.network)];
-        victims.extend(seen.iter().map(|seen| Victim::new(seen)));
+        let mut victims = vec![TargetModel::new(&model.network)];
+        victims.extend(seen.iter().map(|seen| TargetModel::new(seen)));
         let mut answers = Vec::new();
         for (at, (name, victim)) in names.iter().zip(&mut victims).enumerate() {
             let found = many.answers(victim, usize::MAX, ask)?;
@@ -117,10 +117,11 @@ impl Batch<'_> {
             let crowd = others(model, plan, self.dataset, self.range.clone());
             let problem = many.problem(plan, &goals, crowd)?;
             let (spec, settings) = (plan.attack, plan.resolved());
-            let found = attempt(spec, &settings, &mut victims[0], &problem, &mut Halt(&mut *ask))?;
+            let found =
+                generate(spec, &settings, &mut victims[0], &problem, &mut StopWhen(&mut *ask))?;
             for at in (0..tried).filter(|at| open(*at, plan)) {
                 go_on(ask)?;
-                let verdict = judge(spec.extent, found.clone(), &mut victims[at], &problem)?;
+                let verdict = judge(spec.bound, found.clone(), &mut victims[at], &problem)?;
                 let held = held(&answers[at], labels.len(), &goals, &verdict.success);
                 let known = done.held(&names[at], plan, Stance::Naive).len();
                 let held = self.news(known, held);

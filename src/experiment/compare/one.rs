@@ -1,6 +1,6 @@
 //! One sample, cell by cell.
 
-use crate::attack::{Flow, Halt};
+use crate::attack::{Flow, StopWhen};
 use crate::data::Sample;
 use crate::defence::Stance;
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ pub fn compare_one(task: &Comparison, sample: &Sample, ask: Ask<'_>, tell: Tell<
             reports.push(None);
             continue;
         }
-        let report = run_from(experiment, clean.clone(), &mut Halt(&mut *ask))?;
+        let report = run_from(experiment, clean.clone(), &mut StopWhen(&mut *ask))?;
         if !told {
             tell(Finding::Cell(plan.clone(), Arc::new(bare(&report))));
         }
@@ -68,7 +68,7 @@ pub fn compare_one(task: &Comparison, sample: &Sample, ask: Ask<'_>, tell: Tell<
         for at in rows {
             go_on(ask)?;
             let against = against(task, at, Stance::Naive);
-            let halt = &mut Halt(&mut *ask);
+            let halt = &mut StopWhen(&mut *ask);
             let row = defend(experiment, &report, against, &known[at], halt)?;
             tell(Finding::Cell(plan.clone(), Arc::new(row)));
         }
@@ -82,7 +82,7 @@ pub fn compare_one(task: &Comparison, sample: &Sample, ask: Ask<'_>, tell: Tell<
                     continue;
                 };
                 go_on(ask)?;
-                let (against, halt) = (against(task, at, stance), &mut Halt(&mut *ask));
+                let (against, halt) = (against(task, at, stance), &mut StopWhen(&mut *ask));
                 let row = defend(experiment, report, against, known, halt)?;
                 tell(Finding::Cell(plan.clone(), Arc::new(row)));
             }

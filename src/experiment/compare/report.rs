@@ -1,6 +1,6 @@
 //! A comparison as it stands: what was found, in rows and columns.
 
-use crate::attack::{Aim, AttackSpec, Extent, Norm, Plan};
+use crate::attack::{AttackConfig, AttackSpec, Bound, Norm, TargetChoice};
 use crate::defence::{Stack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
@@ -36,7 +36,7 @@ pub struct Frame {
     /// The defences; the bare network stands above them.
     pub stacks: Vec<Stack>,
     /// The attacks.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<AttackConfig>,
     /// The stances.
     pub stances: Vec<Stance>,
     /// The defences that do not apply, and why not.
@@ -99,13 +99,13 @@ pub struct Column {
     /// The norm.
     pub norm: Norm,
     /// What bounds the perturbation.
-    pub extent: Extent,
+    pub extent: Bound,
     /// The size allowed, in pixel units; none where ε decides nothing.
     pub epsilon: Option<f64>,
     /// Its parameters, `auto` values resolved.
     pub parameters: Settings,
     /// What was aimed at.
-    pub target: Aim,
+    pub target: TargetChoice,
 }
 
 /// A defence under a stance.
@@ -210,14 +210,14 @@ impl Findings {
                 rows.push(self.line(frame, Some(stack), Some(*stance)));
             }
         }
-        let column = |plan: &Plan| Column {
+        let column = |plan: &AttackConfig| Column {
             attack: plan.attack.id,
             name: attack_name(plan.attack, plan.norm),
             norm: plan.norm,
-            extent: plan.attack.extent,
+            extent: plan.attack.bound,
             epsilon: plan.threshold(frame.values),
             parameters: plan.resolved(),
-            target: plan.aim,
+            target: plan.target,
         };
         let (sample, label_name) = frame.sample.clone().unzip();
         let label_name = label_name.flatten();
@@ -369,8 +369,8 @@ impl CompareReport {
 
 /// An attack with the norm it works in: "PGD L∞".
 pub fn attack_name(attack: &AttackSpec, norm: Norm) -> String {
-    match attack.extent {
-        Extent::Own => attack.name.to_string(),
+    match attack.bound {
+        Bound::Own => attack.name.to_string(),
         _ => format!("{} {norm}", attack.name),
     }
 }

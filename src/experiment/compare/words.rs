@@ -1,7 +1,7 @@
 //! What a comparison says, in sentences: each is computed from the numbers, and claims a difference
 //! only where a paired test over the same samples finds one (McNemar's, exact).
 
-use crate::attack::Extent;
+use crate::attack::Bound;
 use crate::defence::Stance;
 use crate::experiment::compare::report::{Column, CompareReport, CompareRow, PairedTest};
 use crate::experiment::evaluation::Share;
@@ -83,7 +83,7 @@ fn flattered(report: &CompareReport) -> Option<Said> {
 /// What attacks have in common that stay in the same ball: "L∞", or a movement's name.
 fn ball(column: &Column) -> String {
     match column.extent {
-        Extent::Own => column.name.clone(),
+        Bound::Own => column.name.clone(),
         _ => column.norm.to_string(),
     }
 }

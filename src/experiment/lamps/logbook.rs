@@ -1,6 +1,6 @@
 //! The course of an attack on one picture, as far as lamps look at it.
 
-use crate::attack::{Flow, Observer, Step};
+use crate::attack::{Flow, Observer, StepEvent};
 use crate::metrics::lamps::{Leg, logit_gap};
 
 /// An [`Observer`] of a batch of one that keeps the course, and passes everything on.
@@ -53,7 +53,7 @@ impl<'a> Logbook<'a> {
 }
 
 impl Observer for Logbook<'_> {
-    fn step(&mut self, step: &Step<'_>) -> Flow {
+    fn step(&mut self, step: &StepEvent<'_>) -> Flow {
         let place = (step.stage.map_or(0, |stage| stage.number), step.restart);
         if place != self.place {
             self.turn();
@@ -61,7 +61,7 @@ impl Observer for Logbook<'_> {
         }
         self.losses.push(step.loss.first().copied().unwrap_or(f32::NAN));
         self.margins.extend(step.margin.first());
-        if let (None, Some(scores)) = (self.gap, step.scores) {
+        if let (None, Some(scores)) = (self.gap, step.logits) {
             self.gap = scores.rows().next().map(logit_gap);
         }
         let answers = step.goals.iter().zip(step.labels);
@@ -69,7 +69,7 @@ impl Observer for Logbook<'_> {
         self.inner.step(step)
     }
 
-    fn pulse(&mut self) -> Flow {
-        self.inner.pulse()
+    fn poll(&mut self) -> Flow {
+        self.inner.poll()
     }
 }

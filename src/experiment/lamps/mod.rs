@@ -11,7 +11,7 @@ pub use survey::look;
 pub(super) use survey::survey;
 pub use watch::{Told, probe, watch};
 
-use crate::attack::{Rows, Victim};
+use crate::attack::{ImageBatch, TargetModel};
 use crate::error::Result;
 use crate::metrics::lamps::First;
 
@@ -19,7 +19,7 @@ use crate::metrics::lamps::First;
 ///
 /// # Errors
 /// Device failures.
-pub(super) fn first(victim: &Victim<'_>) -> Result<Option<First>> {
+pub(super) fn first(victim: &TargetModel<'_>) -> Result<Option<First>> {
     let Some((gradient, log2_scale)) = victim.first_gradient() else { return Ok(None) };
-    Ok(Some(First::new(Rows::read(gradient)?.row(0), *log2_scale)))
+    Ok(Some(First::new(ImageBatch::from_tensor(gradient)?.row(0), *log2_scale)))
 }

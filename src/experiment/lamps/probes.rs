@@ -1,7 +1,8 @@
 //! What is asked beside an attack: of the same victim, under the same stance, from the same picture.
 
 use crate::attack::{
-    Decision, Flow, Goal, Gradient, Margin, Norm, Observer, Plan, Rows, Score, Victim, find, margin,
+    AttackConfig, DecisionOracle, Flow, Goal, GradientOracle, ImageBatch, Margin, Norm, Observer,
+    ScoreOracle, TargetModel, find, margin,
 };
 use crate::data::Picture;
 use crate::defence::Stance;
@@ -75,12 +76,13 @@ impl Scene<'_> {
     fn with<T>(
         &self,
         still: bool,
-        ask: impl FnOnce(&mut Victim<'_>, Option<&mut Victim<'_>>) -> T,
+        ask: impl FnOnce(&mut TargetModel<'_>, Option<&mut TargetModel<'_>>) -> T,
     ) -> (T, u64) {
         let meet = |victim: &dyn Classifier, surrogate: Option<&dyn Classifier>| {
-            let (mut victim, mut surrogate) = (Victim::new(victim), surrogate.map(Victim::new));
+            let (mut victim, mut surrogate) =
+                (TargetModel::new(victim), surrogate.map(TargetModel::new));
             let answer = ask(&mut victim, surrogate.as_mut());
-            let asked = [&victim].into_iter().chain(&surrogate).map(Decision::passes);
+            let asked = [&victim].into_iter().chain(&surrogate).map(DecisionOracle::passes);
             (answer, asked.map(|(forward, backward)| forward + backward).sum())
         };
         match self.row {
@@ -178,7 +180,8 @@ impl<'a> Prober<'a> {
                     norm if find("bim")?.norms.contains(&norm) => norm,
                     _ => Norm::Linf,
                 };
-                let plan = Plan { norm, ..self.with_attack("bim", &[("steps", UNBOUNDED)])? };
+                let plan =
+                    AttackConfig { norm, ..self.with_attack("bim", &[("steps", UNBOUNDED)])? };
                 let plan = plan.boundless(self.scene.report.original.pixels().len());
                 found.unbounded = Some(self.run(plan, observer)?.success);
             }
@@ -198,7 +201,9 @@ impl<'a> Prober<'a> {
             Probe::Restarts => {
                 for start in 1..=STARTS {
                     let seed = self.plan().seed.wrapping_add(start);
-                    found.restarts.push(self.run(Plan { seed, ..self.plan().clone() }, observer)?);
+                    found
+                        .restarts
+                        .push(self.run(AttackConfig { seed, ..self.plan().clone() }, observer)?);
                 }
             }
             Probe::BlackBox => {
@@ -222,7 +227,10 @@ impl<'a> Prober<'a> {
         Ok(())
     }
 
-    fn with<T>(&mut self, ask: impl FnOnce(&mut Victim<'_>, Option<&mut Victim<'_>>) -> T) -> T {
+    fn with<T>(
+        &mut self,
+        ask: impl FnOnce(&mut TargetModel<'_>, Option<&mut TargetModel<'_>>) -> T,
+    ) -> T {
         let (answer, spent) = self.scene.with(self.still, ask);
         self.spent += spent;
         answer
@@ -233,23 +241,28 @@ impl<'a> Prober<'a> {
         self.spent += self.scene.judge() - 1;
     }
 
-    fn plan(&self) -> &'a Plan {
+    fn plan(&self) -> &'a AttackConfig {
         &self.scene.experiment.plan
     }
 
-    fn with_attack(&self, id: &str, settings: &[(&'static str, i64)]) -> Result<Plan> {
-        let mut plan = Plan::new(find(id)?, self.plan().epsilon);
+    fn with_attack(&self, id: &str, settings: &[(&'static str, i64)]) -> Result<AttackConfig> {
+        let mut plan = AttackConfig::new(find(id)?, self.plan().epsilon);
         settings.iter().for_each(|(id, value)| plan.settings.set(id, Value::Int(*value)));
-        Ok(Plan { norm: self.plan().norm, aim: self.plan().aim, seed: self.plan().seed, ..plan })
+        Ok(AttackConfig {
+            norm: self.plan().norm,
+            target: self.plan().target,
+            seed: self.plan().seed,
+            ..plan
+        })
     }
 
     /// The same plan at another ε.
-    fn scaled(&self, factor: f64) -> Plan {
+    fn scaled(&self, factor: f64) -> AttackConfig {
         let plan = self.plan();
         let epsilon = plan.epsilon * factor;
         let epsilon = if plan.norm == Norm::L0 { epsilon.round() } else { epsilon };
-        let widest = plan.norm.widest(self.scene.report.original.pixels().len());
-        Plan { epsilon: epsilon.min(widest), ..plan.clone() }
+        let widest = plan.norm.largest_distance(self.scene.report.original.pixels().len());
+        AttackConfig { epsilon: epsilon.min(widest), ..plan.clone() }
     }
 
     fn images(&self) -> Tensor<4> {
@@ -266,7 +279,7 @@ impl<'a> Prober<'a> {
     }
 
     /// Another attack on the same victim.
-    fn run(&mut self, plan: Plan, observer: &mut dyn Observer) -> Result<Tried> {
+    fn run(&mut self, plan: AttackConfig, observer: &mut dyn Observer) -> Result<Tried> {
         let experiment = Experiment { plan, ..self.scene.experiment.clone() };
         let problem = problem(&experiment, self.images(), self.scene.report.goal())?;
         let mut logbook = Logbook::new(observer);
@@ -296,16 +309,16 @@ impl<'a> Prober<'a> {
     }
 
     /// The margins of pictures, to the eyes of whom the attack asks.
-    fn margins(&mut self, rows: &Rows, observer: &mut dyn Observer) -> Result<Vec<f64>> {
+    fn margins(&mut self, rows: &ImageBatch, observer: &mut dyn Observer) -> Result<Vec<f64>> {
         let (goal, device) =
             (self.scene.report.goal(), self.scene.experiment.model.network.device());
         let mut out = Vec::with_capacity(rows.len());
         let all: Vec<usize> = (0..rows.len()).collect();
         for part in all.chunks(AT_ONCE) {
-            let images = rows.select(part).tensor(device);
+            let images = rows.select(part).to_tensor(device);
             let scores = self.with(|victim, surrogate| match surrogate {
-                Some(surrogate) => surrogate.scores(&images),
-                None => victim.scores(&images),
+                Some(surrogate) => surrogate.logits(&images),
+                None => victim.logits(&images),
             })?;
             out.extend(scores.rows().map(|row| f64::from(margin(row, goal))));
             go_on(observer)?;
@@ -322,20 +335,21 @@ impl<'a> Prober<'a> {
         let inside = |room: f32| pixels.iter().map(|p| p.clamp(room, 1.0 - room)).collect();
         let mut stride = STRIDE / (pixels.len() as f32).sqrt();
         let mut x: Vec<f32> = inside(stride);
-        let at = Rows::new(shape, x.clone()).tensor(self.scene.experiment.model.network.device());
+        let at = ImageBatch::new(shape, x.clone())
+            .to_tensor(self.scene.experiment.model.network.device());
         let goals: [Goal; 1] = [self.scene.report.goal()];
         let slope = self.with(|victim, surrogate| match surrogate {
-            Some(surrogate) => surrogate.slope(&at, &goals, &Margin),
-            None => victim.slope(&at, &goals, &Margin),
+            Some(surrogate) => surrogate.gradient(&at, &goals, &Margin),
+            None => victim.gradient(&at, &goals, &Margin),
         })?;
-        let gradient = Rows::read(&slope.gradient)?;
+        let gradient = ImageBatch::from_tensor(&slope.gradient)?;
         let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
         if dead {
             // On a stair there is no slope to compare; whether the margin moves is seen one stair on.
             stride = NEAR.0;
             x = inside(stride);
         }
-        let mut rows = Rows::new(shape, Vec::new());
+        let mut rows = ImageBatch::new(shape, Vec::new());
         let mut foretold = Vec::with_capacity(count);
         for direction in 0..count {
             let signs: Vec<f32> = self.signs(Probe::Path, direction).take(x.len()).collect();
@@ -354,7 +368,7 @@ impl<'a> Prober<'a> {
     /// The mean change of the margin along random directions, as a share of the margin.
     fn noise(&mut self, observer: &mut dyn Observer) -> Result<f64> {
         let x = self.scene.report.original.pixels();
-        let mut rows = Rows::new(self.scene.report.original.shape(), x.to_vec());
+        let mut rows = ImageBatch::new(self.scene.report.original.shape(), x.to_vec());
         for direction in 0..NEAR.1 {
             let moved = x.iter().zip(self.signs(Probe::Noise, direction));
             rows.push(&moved.map(|(x, s)| (x + NEAR.0 * s).clamp(0.0, 1.0)).collect::<Vec<_>>());
@@ -394,7 +408,7 @@ fn directions(most: u64, look: u64) -> Option<u64> {
 }
 
 fn go_on(observer: &mut dyn Observer) -> Result<()> {
-    match observer.pulse() {
+    match observer.poll() {
         Flow::Continue => Ok(()),
         Flow::Stop => Err(Error::cancelled()),
     }

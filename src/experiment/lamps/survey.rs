@@ -1,6 +1,6 @@
 //! Lamps over many pictures: what an evaluation tells them, and the same probes on some of its samples.
 
-use crate::attack::{Flow, Halt, Knowledge, Plan, Scores};
+use crate::attack::{AttackConfig, Flow, Knowledge, Logits, StopWhen};
 use crate::error::{Error, Result};
 use crate::experiment::defended::{Against, defend, know};
 use crate::experiment::evaluate::Evaluation;
@@ -15,11 +15,11 @@ use crate::metrics::lamps::{Behind, Evidence, Survey, Trial, Verdict, light, log
 pub(in crate::experiment) fn survey(
     task: &Evaluation,
     (clean, robust): (Rate, Rate),
-    (samples, scores): (&[SampleRow], &Scores),
+    (samples, scores): (&[SampleRow], &Logits),
     entries: &[Entry],
 ) -> Survey {
     let values = task.model.card.input.shape.iter().product();
-    let trial = |(at, (plan, entry)): (usize, (&Plan, &Entry))| {
+    let trial = |(at, (plan, entry)): (usize, (&AttackConfig, &Entry))| {
         let fate = |row: &SampleRow| {
             let fate = row.attacks.get(at)?.as_ref()?;
             Some((fate.success, fate.stage.clone()))
@@ -71,7 +71,7 @@ pub fn look(
     most: usize,
     watch: &mut dyn FnMut(usize) -> Flow,
 ) -> Result<()> {
-    let gradient = |plan: &&Plan| plan.attack.knowledge() == Knowledge::Gradient;
+    let gradient = |plan: &&AttackConfig| plan.attack.knowledge() == Knowledge::Gradient;
     let Some(plan) = task.plans.iter().find(gradient).or(task.plans.first()) else {
         return Ok(());
     };
@@ -89,7 +89,7 @@ pub fn look(
 /// What the lamps for one picture show on this sample, everything asked.
 fn one(
     task: &Evaluation,
-    plan: &Plan,
+    plan: &AttackConfig,
     index: usize,
     go_on: &mut dyn FnMut() -> Flow,
 ) -> Result<Vec<Verdict>> {
@@ -100,7 +100,7 @@ fn one(
         plan: plan.clone(),
         device: task.device.clone(),
     };
-    let mut halt = Halt(go_on);
+    let mut halt = StopWhen(go_on);
     let report = run(&experiment, &mut halt)?;
     let bare = Scene { experiment: &experiment, report: &report, row: None };
     let mut evidence = report.lamps.clone();

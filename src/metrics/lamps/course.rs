@@ -193,14 +193,14 @@ pub(super) fn silent(e: &Evidence) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::{Plan, find};
+    use crate::attack::{AttackConfig, find};
     use crate::metrics::lamps::Colour;
 
     /// PGD of 40 steps that failed on these margins.
     fn failed(margins: &[f32]) -> Evidence {
         let losses: Vec<f32> = margins.iter().map(|margin| (-margin).exp()).collect();
         let leg = Leg::new(&losses, margins, margins.iter().any(|margin| *margin < 0.0));
-        let plan = Plan::new(find("pgd").expect("pgd"), 0.3);
+        let plan = AttackConfig::new(find("pgd").expect("pgd"), 0.3);
         Evidence { legs: vec![leg], ..Evidence::new(plan, Some(0.3)) }
     }
 

@@ -1,6 +1,6 @@
 //! What settles a lamp: one change of what was asked for.
 
-use crate::attack::{Plan, find};
+use crate::attack::{AttackConfig, find};
 use crate::defence::Stance;
 use crate::parameter::{Kind, Settings, Value};
 
@@ -26,7 +26,7 @@ pub enum Cure {
 
 impl Cure {
     /// So many times as much of a parameter that the attack has; else a stronger attack.
-    pub(super) fn more(plan: &Plan, id: &'static str, times: i64) -> Option<Self> {
+    pub(super) fn more(plan: &AttackConfig, id: &'static str, times: i64) -> Option<Self> {
         let param = plan.attack.params.iter().find(|param| param.id == id);
         match (param.map(|param| param.kind), plan.settings.get(id)) {
             (Some(Kind::Int { max, .. }), Value::Int(now)) if now < max => {
@@ -37,7 +37,7 @@ impl Cure {
     }
 
     /// The same attack with [`LONGER`] times the steps; none where it has no steps, or no more.
-    pub fn longer(plan: &Plan) -> Option<Plan> {
+    pub fn longer(plan: &AttackConfig) -> Option<AttackConfig> {
         match Self::more(plan, "steps", LONGER) {
             Some(cure @ Self::Set(..)) => cure.plan(plan),
             _ => None,
@@ -45,7 +45,7 @@ impl Cure {
     }
 
     /// This attack, unless it is the one that was made or cannot do what was asked for.
-    pub(super) fn attack(plan: &Plan, id: &'static str) -> Option<Self> {
+    pub(super) fn attack(plan: &AttackConfig, id: &'static str) -> Option<Self> {
         let fits = |id: &str| find(id).is_ok_and(|attack| attack.norms.contains(&plan.norm));
         (plan.attack.id != id && fits(id)).then_some(Self::Attack(id))
     }
@@ -63,7 +63,7 @@ impl Cure {
     }
 
     /// The plan that it asks for; none where it is not the plan that changes.
-    pub fn plan(&self, plan: &Plan) -> Option<Plan> {
+    pub fn plan(&self, plan: &AttackConfig) -> Option<AttackConfig> {
         let mut next = plan.clone();
         match self {
             Self::Attack(id) => {

@@ -1,6 +1,6 @@
 //! What lamps look at: one attack on one picture, as far as it is known.
 
-use crate::attack::{Extent, GradientCount, Knowledge, Plan, find};
+use crate::attack::{AttackConfig, Bound, GradientStats, Knowledge, find};
 use crate::defence::Stance;
 use crate::metrics::Rate;
 use crate::metrics::lamps::light;
@@ -11,7 +11,7 @@ use std::f64::consts::LOG10_2;
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// The attack.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// The ε that decides about success, in pixel units; none where it decides nothing.
     pub epsilon: Option<f64>,
     /// Whether there was anything to attack: not where the clean picture is misclassified.
@@ -31,7 +31,7 @@ pub struct Evidence {
     /// The first gradient that it saw; none where it asks for none.
     pub first: Option<First>,
     /// All gradients that it saw, counted.
-    pub gradients: GradientCount,
+    pub gradients: GradientStats,
     /// How far the largest logit of the clean picture (of the attack's start, behind a defence) is
     /// above the second: see [`logit_gap`]; none where nobody saw logits.
     pub gap: Option<f32>,
@@ -220,7 +220,7 @@ pub struct Tried {
 
 impl Evidence {
     /// Of an attack that has not begun.
-    pub fn new(plan: Plan, epsilon: Option<f64>) -> Self {
+    pub fn new(plan: AttackConfig, epsilon: Option<f64>) -> Self {
         Self {
             plan,
             epsilon,
@@ -232,7 +232,7 @@ impl Evidence {
             survives_8_bit: None,
             legs: Vec::new(),
             first: None,
-            gradients: GradientCount::default(),
+            gradients: GradientStats::default(),
             gap: None,
             non_finite: 0,
             probes: Probes::default(),
@@ -253,7 +253,7 @@ impl Evidence {
 
     /// Whether the attack stays within ε by itself.
     pub(super) fn is_budgeted(&self) -> bool {
-        self.plan.attack.extent == Extent::Budget
+        self.plan.attack.bound == Bound::FixedEpsilon
     }
 
     /// Whether another attack can be held against this one: it keeps to the same ε in the same norm.

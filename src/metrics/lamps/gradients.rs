@@ -1,6 +1,6 @@
 //! Lamps that look at the gradients: whether they are there, and whether they lead anywhere.
 
-use crate::attack::GradientCount;
+use crate::attack::GradientStats;
 use crate::defence::Stance;
 use crate::metrics::lamps::course::percent;
 use crate::metrics::lamps::{Behind, Cure, Evidence, Finding};
@@ -31,7 +31,7 @@ pub(super) fn path(e: &Evidence) -> Finding {
         return Finding::unlit("the attack asks for no gradients");
     }
     let Some(path) = e.probes.path else {
-        return match e.gradients.blind() {
+        return match e.gradients.all_dead() {
             true => {
                 let told = "no gradient came through on the whole way".to_string();
                 Finding::weighed(e, told, cure(e)).open()
@@ -70,19 +70,19 @@ pub(super) fn vanishing(e: &Evidence) -> Finding {
         None => Cure::attack(&e.plan, "apgd-dlr"),
         Some(_) => cure(e),
     };
-    let GradientCount { queries, dead, .. } = e.gradients;
+    let GradientStats { queries, dead, .. } = e.gradients;
     let none = format!("{dead} of {queries} gradients were zero or not a number everywhere");
     let idle = e.gradients.idle().filter(|_| !e.reached).unwrap_or_default();
     let few = format!("{} of the gradients' values were zero or next to it", percent(idle as f32));
     match () {
-        () if e.gradients.blind() => Finding::weighed(e, none, cure),
+        () if e.gradients.all_dead() => Finding::weighed(e, none, cure),
         () if first.zeros >= 1.0 => {
             Finding::weighed(e, "the first gradient is zero everywhere".into(), cure)
         }
         // A search for the least perturbation asks for no gradient of what it has found.
-        () if e.gradients.stands() && !e.reached => Finding::red(none, cure),
+        () if e.gradients.mostly_dead() && !e.reached => Finding::red(none, cure),
         () if idle >= NEARLY_ALL => Finding::red(few, cure),
-        () if e.gradients.is_faint() && !e.reached => Finding::amber(few, cure),
+        () if e.gradients.mostly_zero() && !e.reached => Finding::amber(few, cure),
         () if dead > 0 && !e.reached => Finding::amber(none, cure),
         () if f64::from(first.zeros) >= NEARLY_ALL => {
             let told = format!("{} of the first gradient is exactly zero", percent(first.zeros));

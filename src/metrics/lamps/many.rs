@@ -1,6 +1,6 @@
 //! Lamps over many pictures.
 
-use crate::attack::{Knowledge, Plan};
+use crate::attack::{AttackConfig, Knowledge};
 use crate::defence::Stance;
 use crate::metrics::Rate;
 use crate::metrics::lamps::rules::{enough, knows};
@@ -11,7 +11,7 @@ use serde::ser::{Serialize, Serializer};
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The attack.
-    pub plan: Plan,
+    pub plan: AttackConfig,
     /// The ε that decided about success; none where it decided nothing.
     pub epsilon: Option<f64>,
     /// Whether it is several attacks in one.
@@ -100,7 +100,7 @@ impl Trial {
 
     /// Whether the two keep to the same bound, so that one can be held against the other.
     fn is_like(&self, other: &Self) -> bool {
-        let bound = |trial: &Self| (trial.plan.norm, trial.epsilon, trial.plan.aim);
+        let bound = |trial: &Self| (trial.plan.norm, trial.epsilon, trial.plan.target);
         self.epsilon.is_some() && bound(self) == bound(other)
     }
 }
@@ -132,7 +132,7 @@ impl Survey {
         (!met.is_empty()).then(|| lost.map(|(at, _)| *at).collect())
     }
 
-    pub(super) fn plan(&self) -> Option<&Plan> {
+    pub(super) fn plan(&self) -> Option<&AttackConfig> {
         self.trials.first().map(|trial| &trial.plan)
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn black_box(e: &Evidence) -> Finding {
     let asked = &e.probes.black_box;
     if asked.is_empty() {
         return match e.is_met_by("square") {
-            true if e.gradients.blind() => {
+            true if e.gradients.all_dead() => {
                 let told = "gradients led nowhere: what needs none may reach the goal";
                 Finding::amber(told, Cure::attack(&e.plan, "square")).open()
             }
@@ -87,7 +87,7 @@ pub(super) fn unbounded(e: &Evidence) -> Finding {
         return Finding::unlit("the attack asks for no gradients");
     }
     match e.probes.unbounded {
-        None if e.gradients.blind() => {
+        None if e.gradients.all_dead() => {
             let told = "no gradient came through: no ε would be large enough";
             Finding::amber(told, Cure::attack(&e.plan, "square")).open()
         }

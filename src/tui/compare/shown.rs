@@ -1,7 +1,7 @@
 //! What the screen shows of what was found.
 
 use super::Part;
-use crate::attack::{Extent, Plan, suggested};
+use crate::attack::{AttackConfig, Bound, default_epsilon};
 use crate::data::Sample;
 use crate::defence::{DRAWS, Stack};
 use crate::experiment::compare::{CompareReport, CompareRow, Frame};
@@ -33,12 +33,13 @@ pub fn stacks(app: &App) -> Vec<Stack> {
 }
 
 /// The attacks, at the ε of the screen where that is in their norm, else at the usual one.
-pub fn plans(app: &App) -> Vec<Plan> {
-    let here = |plan: &Plan| plan.norm == app.plan.norm && app.plan.attack.extent != Extent::Own;
-    let one = |column: &Plan| Plan {
+pub fn plans(app: &App) -> Vec<AttackConfig> {
+    let here =
+        |plan: &AttackConfig| plan.norm == app.plan.norm && app.plan.attack.bound != Bound::Own;
+    let one = |column: &AttackConfig| AttackConfig {
         epsilon: match here(column) {
             true => app.plan.epsilon,
-            false => suggested(app.data_id(), column.norm),
+            false => default_epsilon(app.data_id(), column.norm),
         },
         seed: app.plan.seed,
         ..column.clone()

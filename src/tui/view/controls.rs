@@ -1,7 +1,7 @@
 //! The attack with its parameters, and ε.
 
 use super::wording;
-use crate::attack::{Extent, Norm};
+use crate::attack::{Bound, Norm};
 use crate::parameter::Value;
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -45,7 +45,7 @@ pub fn slider(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     buf.set_string(area.x + 1, area.y, "ε", theme.accent);
     let track = track(app, area);
-    let idle = app.plan.attack.extent == Extent::Own;
+    let idle = app.plan.attack.bound == Bound::Own;
     let found = app.found_epsilon();
     let words = found.map(|(epsilon, least)| {
         let size = wording::epsilon_short(app.plan.norm, epsilon);
@@ -99,7 +99,7 @@ pub fn attack(app: &App, area: Rect, buf: &mut Buffer) {
     let wide = area.width >= 100;
     let word = |text: &'static str| if wide { text } else { "" };
     add(Action::ChooseAttack, word("attack"), wording::attack(&app.plan), theme.strong);
-    add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.aim), theme.base);
+    add(Action::ChooseTarget, word("target"), wording::aim(app, app.plan.target), theme.base);
     if let Some(surrogate) = &app.surrogate {
         add(Action::ChooseSurrogate, "crafted on", surrogate.clone(), theme.accent);
     }

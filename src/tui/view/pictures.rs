@@ -3,7 +3,7 @@
 
 use super::layout::Places;
 use super::wording;
-use crate::attack::{Extent, NON_FINITE, Norm};
+use crate::attack::{Bound, NON_FINITE, Norm};
 use crate::data::Picture;
 use crate::experiment::{Outcome, Point};
 use crate::show::Graphics;
@@ -64,7 +64,7 @@ pub fn full_scale(app: &App) -> f32 {
         return 1.0 / times as f32;
     }
     let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
-    let bounded = plan.attack.extent == Extent::Budget;
+    let bounded = plan.attack.bound == Bound::FixedEpsilon;
     match (plan.norm, original(app), adversarial(app)) {
         (Norm::Linf, ..) if plan.epsilon > 0.0 && bounded => plan.epsilon as f32,
         (_, Some(from), Some(to)) => match raster::largest_change(&from, &to) {
@@ -252,7 +252,7 @@ fn legend(app: &App, full: f32, look: Look<'_>, room: Room, buf: &mut Buffer) {
     let x = room.caption.x + (room.caption.width - width) / 2;
     let area = Rect { x, width, ..room.caption };
     let plan = app.display().map_or(&app.plan, |(run, _)| &run.job.plan);
-    let bounded = plan.attack.extent == Extent::Budget && plan.norm == Norm::Linf;
+    let bounded = plan.attack.bound == Bound::FixedEpsilon && plan.norm == Norm::Linf;
     let by_epsilon = AMPLIFICATIONS[app.amplification].is_none() && bounded;
     let number = wording::epsilon_short(Norm::Linf, f64::from(full));
     let number = if number == "0" { short(full) } else { number };

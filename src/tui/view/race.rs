@@ -1,7 +1,7 @@
 //! The race: a lane for each attack, all on one axis.
 
 use super::{course, wording};
-use crate::attack::Extent;
+use crate::attack::Bound;
 use crate::experiment::{Outcome, Report};
 use crate::show::Graphics;
 use crate::tui::app::App;
@@ -215,8 +215,8 @@ fn words(app: &App, number: usize, lane: &Lane, width: usize) -> Line<'static> {
     };
     let size = size.map(|size| format!("‖δ‖ {}", short(size)));
     let other = lane.plan.norm != app.plan.norm;
-    let bound = match lane.plan.attack.extent {
-        Extent::Own => Some("its own bounds".to_string()),
+    let bound = match lane.plan.attack.bound {
+        Bound::Own => Some("its own bounds".to_string()),
         _ if other => {
             Some(format!("ε {}", wording::epsilon_short(lane.plan.norm, lane.plan.epsilon)))
         }

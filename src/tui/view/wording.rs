@@ -1,6 +1,6 @@
 //! Results and settings in words.
 
-use crate::attack::{Aim, Norm, Plan};
+use crate::attack::{AttackConfig, Norm, TargetChoice};
 use crate::defence::{Stack, Stance};
 use crate::experiment::Outcome;
 use crate::tui::app::{App, Run};
@@ -17,13 +17,13 @@ pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
 }
 
 /// What the attack aims at.
-pub fn aim(app: &App, aim: Aim) -> String {
+pub fn aim(app: &App, aim: TargetChoice) -> String {
     match aim {
-        Aim::Untargeted => "any wrong answer".into(),
-        Aim::SecondMostLikely => "second likeliest".into(),
-        Aim::LeastLikely => "least likely".into(),
-        Aim::Next => "next class".into(),
-        Aim::Class(class) => {
+        TargetChoice::Untargeted => "any wrong answer".into(),
+        TargetChoice::SecondMostLikely => "second likeliest".into(),
+        TargetChoice::LeastLikely => "least likely".into(),
+        TargetChoice::Next => "next class".into(),
+        TargetChoice::Class(class) => {
             let labels = app.model.as_ref().map(|m| &m.labels);
             let name = labels.and_then(|l| l.get(class));
             name.map_or_else(|| format!("class {class}"), |n| first_name(n).to_string())
@@ -42,7 +42,7 @@ pub fn time_left(seconds: Option<f64>) -> String {
 }
 
 /// The attack in short: "PGD L∞".
-pub fn attack(plan: &Plan) -> String {
+pub fn attack(plan: &AttackConfig) -> String {
     format!("{} {}", plan.attack.name, plan.norm)
 }
 

@@ -3,7 +3,7 @@
 use super::HEAD;
 use super::cells::{self, Words};
 use super::grid::Grid;
-use crate::attack::Extent;
+use crate::attack::Bound;
 use crate::defence::Stance;
 use crate::experiment::compare::{COUNTED, Column, CompareReport, CompareRow, LEGEND, Sort};
 use crate::experiment::{Share, size_short};
@@ -161,7 +161,7 @@ fn brief(name: &str, width: u16) -> &str {
 /// What bounds an attack, in few columns.
 fn bound(column: &Column) -> String {
     match (column.extent, column.epsilon) {
-        (Extent::Own, _) | (_, None) => "no ε".into(),
+        (Bound::Own, _) | (_, None) => "no ε".into(),
         (_, Some(epsilon)) => format!("{} {}", column.norm, size_short(column.norm, epsilon)),
     }
 }

@@ -1,80 +1,88 @@
 //! Asking the network about several versions of each picture and averaging: expectation over a random
 //! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
 
-use crate::attack::objective::{Numbered, Objective, Scores, times_power_of_two};
-use crate::attack::oracle::Gradient;
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Slopes, Trial};
+use crate::attack::context::{AttackContext, LossGradients};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::objective::{Logits, Objective, Reindexed, times_power_of_two};
+use crate::attack::oracle::GradientOracle;
 use crate::error::Result;
 
 /// How the network is asked.
-pub(super) struct Survey<'a> {
+pub(super) struct EotOracle<'a> {
     /// The white box.
-    pub oracle: &'a mut dyn Gradient,
+    pub oracle: &'a mut dyn GradientOracle,
     /// The loss; asked by the picture's number in the problem.
-    pub what: &'a dyn Objective,
+    pub objective: &'a dyn Objective,
     /// Over how many draws of a random network each answer is averaged.
     pub draws: usize,
 }
 
-impl Survey<'_> {
-    /// What the network says about `images`, versions of the pictures `open`, with gradients.
-    pub fn slopes(
+impl EotOracle<'_> {
+    /// What the network says about `images`, versions of the pictures `active`, with gradients.
+    pub fn gradients(
         &mut self,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        images: &Rows,
-    ) -> Result<Slopes> {
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        images: &ImageBatch,
+    ) -> Result<LossGradients> {
         match self.draws {
-            1 => trial.slopes(self.oracle, open, images, &Numbered(self.what, |at| open[at])),
-            draws => self.mean(trial, open, draws, &mut |k, _| images.row(k).to_vec(), &|_| 1.0),
+            1 => context.gradients(
+                self.oracle,
+                active,
+                images,
+                &Reindexed(self.objective, |at| active[at]),
+            ),
+            draws => {
+                self.mean(context, active, draws, &mut |k, _| images.row(k).to_vec(), &|_| 1.0)
+            }
         }
     }
 
     /// What the network says about `images` without gradients: its answers and the loss.
-    pub fn scores(
+    pub fn logits(
         &mut self,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        images: &Rows,
-    ) -> Result<(Scores, Vec<f32>)> {
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        images: &ImageBatch,
+    ) -> Result<(Logits, Vec<f32>)> {
         let repeated = |which: &[usize]| -> Vec<usize> {
             which.iter().flat_map(|i| std::iter::repeat_n(*i, self.draws)).collect()
         };
-        let numbers = repeated(open);
-        let scores = match self.draws {
-            1 => trial.scores(self.oracle, open, images)?,
+        let numbers = repeated(active);
+        let logits = match self.draws {
+            1 => context.logits(self.oracle, active, images)?,
             _ => {
                 let copies = images.select(&repeated(&(0..images.len()).collect::<Vec<_>>()));
-                trial.scores(self.oracle, &numbers, &copies)?
+                context.logits(self.oracle, &numbers, &copies)?
             }
         };
-        let loss = scores.losses(&trial.goals(&numbers), &Numbered(self.what, |at| numbers[at]));
-        Ok((mean_scores(&scores, self.draws), mean(&loss, self.draws, 1)))
+        let loss =
+            logits.losses(&context.goals(&numbers), &Reindexed(self.objective, |at| numbers[at]));
+        Ok((mean_scores(&logits, self.draws), mean(&loss, self.draws, 1)))
     }
 
     /// What the network says about `copies` versions of each picture, averaged: `version(k, copy)`
-    /// makes them for the picture `open[k]`, and the gradient of each copy is multiplied by
+    /// makes them for the picture `active[k]`, and the gradient of each copy is multiplied by
     /// `weight(copy)`. Works on a few pictures at a time, to bound its memory.
     pub fn mean(
         &mut self,
-        trial: &mut Trial<'_>,
-        open: &[usize],
+        context: &mut AttackContext<'_>,
+        active: &[usize],
         copies: usize,
         version: &mut dyn FnMut(usize, usize) -> Vec<f32>,
         weight: &dyn Fn(usize) -> f64,
-    ) -> Result<Slopes> {
-        let shape = trial.x.shape();
-        let mut means = Slopes {
-            scores: Scores::new(Vec::new(), self.oracle.classes()),
-            loss: Vec::with_capacity(open.len()),
-            gradient: Rows::zeros(shape, 0),
-            log2_scale: Vec::with_capacity(open.len()),
+    ) -> Result<LossGradients> {
+        let shape = context.x.shape();
+        let mut means = LossGradients {
+            logits: Logits::new(Vec::new(), self.oracle.classes()),
+            loss: Vec::with_capacity(active.len()),
+            gradient: ImageBatch::zeros(shape, 0),
+            log2_scale: Vec::with_capacity(active.len()),
         };
-        let few = (trial.piece() / copies).max(1);
-        for first in (0..open.len()).step_by(few) {
-            let part = &open[first..(first + few).min(open.len())];
-            let mut images = Rows::zeros(shape, 0);
+        let few = (context.batch_size() / copies).max(1);
+        for first in (0..active.len()).step_by(few) {
+            let part = &active[first..(first + few).min(active.len())];
+            let mut images = ImageBatch::zeros(shape, 0);
             let mut numbers = Vec::with_capacity(part.len() * copies);
             for (k, i) in part.iter().enumerate() {
                 for copy in 0..copies {
@@ -82,13 +90,13 @@ impl Survey<'_> {
                     numbers.push(*i);
                 }
             }
-            let found = trial.slopes(
+            let found = context.gradients(
                 self.oracle,
                 &numbers,
                 &images,
-                &Numbered(self.what, |at| numbers[at]),
+                &Reindexed(self.objective, |at| numbers[at]),
             )?;
-            means.scores.append(mean_scores(&found.scores, copies));
+            means.logits.append(mean_scores(&found.logits, copies));
             means.loss.extend(mean(&found.loss, copies, 1));
             for k in 0..part.len() {
                 let (gradient, exponent) = mean_gradient(&found, k * copies, copies, weight);
@@ -103,7 +111,7 @@ impl Survey<'_> {
 /// The mean gradient of one picture's copies, from the row `first` on, and log₂ of what it is
 /// multiplied by: the least of what kept a copy's gradient from underflowing.
 fn mean_gradient(
-    found: &Slopes,
+    found: &LossGradients,
     first: usize,
     copies: usize,
     weight: &dyn Fn(usize) -> f64,
@@ -131,9 +139,9 @@ fn mean(values: &[f32], copies: usize, size: usize) -> Vec<f32> {
     values.chunks(copies * size).flat_map(one).collect()
 }
 
-fn mean_scores(scores: &Scores, copies: usize) -> Scores {
-    let values: Vec<f32> = scores.rows().flatten().copied().collect();
-    Scores::new(mean(&values, copies, scores.classes()), scores.classes())
+fn mean_scores(logits: &Logits, copies: usize) -> Logits {
+    let values: Vec<f32> = logits.rows().flatten().copied().collect();
+    Logits::new(mean(&values, copies, logits.classes()), logits.classes())
 }
 
 #[cfg(test)]
@@ -143,10 +151,10 @@ mod tests {
     #[test]
     fn means_are_taken_over_each_pictures_own_copies() {
         assert_eq!(mean(&[1.0, 2.0, 3.0, 6.0, 5.0, 5.0, 7.0, 9.0], 2, 2), [2.0, 4.0, 6.0, 7.0]);
-        let found = Slopes {
-            scores: Scores::new(vec![0.0; 4], 1),
+        let found = LossGradients {
+            logits: Logits::new(vec![0.0; 4], 1),
             loss: vec![0.0; 4],
-            gradient: Rows::new([1, 1, 1], vec![9.0, 9.0, 8.0, 6.0]),
+            gradient: ImageBatch::new([1, 1, 1], vec![9.0, 9.0, 8.0, 6.0]),
             log2_scale: vec![0.0, 0.0, 2000.0, 1999.0],
         };
         // 8/4 and 6/2 with 2¹⁹⁹⁸ for 1; the second counts half.

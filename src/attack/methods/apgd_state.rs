@@ -6,7 +6,7 @@ use crate::attack::norm::{Budget, Norm, length, sign};
 use crate::parameter::Value;
 
 /// One picture's state.
-pub(super) struct Walk {
+pub(super) struct ApgdState {
     /// Where it is.
     pub at: Vec<f32>,
     /// The step size η.
@@ -20,12 +20,12 @@ pub(super) struct Walk {
     best_gradient: Vec<f32>,
     best_loss: f32,
     ball: Budget,
-    pace: Pace,
+    rule: StepSizeRule,
     steps_done: usize,
 }
 
 /// What decides about the step size.
-enum Pace {
+enum StepSizeRule {
     /// L∞ and L2: checkpoints, closer and closer, at which η may be halved.
     Halving(Checkpoints),
     /// L1: at fixed checkpoints the step becomes as sparse as the best point is.
@@ -90,19 +90,19 @@ const SHARE: f32 = 0.2;
 const SPARSER: f32 = 0.95;
 const SHRINK: f32 = 1.5;
 
-impl Walk {
+impl ApgdState {
     /// Begins at `start`, inside `ball` around `x`, for `steps` steps.
     pub fn new(x: &[f32], start: Vec<f32>, ball: Budget, steps: usize, rho: f64) -> Self {
         let moved = changed(x, &start);
         let d = x.len() as f32;
-        let (step, pace) = match ball.norm {
+        let (step, rule) = match ball.norm {
             Norm::L1 => {
                 let every = ((0.04 * steps as f64) as usize).max(1);
                 let (kept, changed) =
                     if moved > 0.0 { (moved / SHRINK, moved) } else { (SHARE * d, d) };
-                (ball.epsilon, Pace::Sparse { every, since: 0, kept, changed })
+                (ball.epsilon, StepSizeRule::Sparse { every, since: 0, kept, changed })
             }
-            _ => (2.0 * ball.epsilon, Pace::Halving(Checkpoints::new(steps, rho))),
+            _ => (2.0 * ball.epsilon, StepSizeRule::Halving(Checkpoints::new(steps, rho))),
         };
         Self {
             before: start.clone(),
@@ -114,13 +114,19 @@ impl Walk {
             best_gradient: Vec::new(),
             best_loss: f32::NEG_INFINITY,
             ball,
-            pace,
+            rule,
             steps_done: 0,
         }
     }
 
     /// Takes in what the network says about the present point; tells what happened to the step.
-    pub fn learn(&mut self, x: &[f32], loss: f32, margin: f32, gradient: &[f32]) -> Option<String> {
+    pub fn observe(
+        &mut self,
+        x: &[f32],
+        loss: f32,
+        margin: f32,
+        gradient: &[f32],
+    ) -> Option<String> {
         self.gradient.clear();
         self.gradient.extend_from_slice(gradient);
         // The start is the best so far even where its loss is no number, which beats nothing.
@@ -131,20 +137,20 @@ impl Walk {
             self.best_gradient.clone_from(&self.gradient);
         }
         if self.steps_done == 0 {
-            if let Pace::Halving(checkpoints) = &mut self.pace {
+            if let StepSizeRule::Halving(checkpoints) = &mut self.rule {
                 checkpoints.best_before = self.best_loss;
             }
             return None;
         }
-        let event = match &mut self.pace {
-            Pace::Halving(checkpoints) => {
+        let event = match &mut self.rule {
+            StepSizeRule::Halving(checkpoints) => {
                 if !checkpoints.passes(loss, self.best_loss) {
                     return None;
                 }
                 self.step /= 2.0;
                 format!("step halved to {}", Value::Float(f64::from(self.step)))
             }
-            Pace::Sparse { every, since, kept, changed: before } => {
+            StepSizeRule::Sparse { every, since, kept, changed: before } => {
                 *since += 1;
                 if since < every {
                     return None;
@@ -172,8 +178,8 @@ impl Walk {
     pub fn advance(&mut self, x: &[f32]) {
         let inertia = if self.steps_done == 0 { 0.0 } else { 0.25 };
         self.steps_done += 1;
-        match (self.ball.norm, &self.pace) {
-            (Norm::L1, Pace::Sparse { kept, .. }) => {
+        match (self.ball.norm, &self.rule) {
+            (Norm::L1, StepSizeRule::Sparse { kept, .. }) => {
                 let rank = (x.len() as f32 - kept).max(0.0) as usize;
                 let least = l1::quantile(&self.gradient, rank);
                 l1::sparse(&mut self.gradient, least);
@@ -188,8 +194,8 @@ impl Walk {
 
     fn advance_linf(&mut self, x: &[f32], inertia: f32) {
         let (step, epsilon) = (self.step, self.ball.epsilon);
-        let walk = self.at.iter_mut().zip(&mut self.before).zip(&self.gradient).zip(x);
-        for (((at, before), g), x) in walk {
+        let state = self.at.iter_mut().zip(&mut self.before).zip(&self.gradient).zip(x);
+        for (((at, before), g), x) in state {
             let (low, high) = ((x - epsilon).max(0.0), (x + epsilon).min(1.0));
             let z = (*at + step * sign(*g)).clamp(low, high);
             let next = *at + (z - *at) * (1.0 - inertia) + (*at - *before) * inertia;
@@ -269,11 +275,11 @@ mod tests {
         for norm in [Norm::Linf, Norm::L2, Norm::L1] {
             for loss in [f32::NAN, f32::NEG_INFINITY, f32::INFINITY] {
                 let ball = Budget { norm, epsilon: 0.3 };
-                let mut walk = Walk::new(&x, x.to_vec(), ball, 10, 0.75);
+                let mut state = ApgdState::new(&x, x.to_vec(), ball, 10, 0.75);
                 for _ in 0..10 {
-                    walk.learn(&x, loss, f32::NAN, &[0.0; 4]);
-                    walk.advance(&x);
-                    assert_eq!(walk.at, x, "{norm} {loss}");
+                    state.observe(&x, loss, f32::NAN, &[0.0; 4]);
+                    state.advance(&x);
+                    assert_eq!(state.at, x, "{norm} {loss}");
                 }
             }
         }
@@ -284,19 +290,19 @@ mod tests {
         let x = [0.0, 1.0, 0.5, 0.2];
         for norm in [Norm::Linf, Norm::L2, Norm::L1] {
             let ball = Budget { norm, epsilon: 0.3 };
-            let mut walk = Walk::new(&x, x.to_vec(), ball, 10, 0.75);
-            walk.learn(&x, 0.0, 0.0, &[0.0; 4]);
-            walk.advance(&x);
-            assert_eq!(walk.at, x, "{norm}");
+            let mut state = ApgdState::new(&x, x.to_vec(), ball, 10, 0.75);
+            state.observe(&x, 0.0, 0.0, &[0.0; 4]);
+            state.advance(&x);
+            assert_eq!(state.at, x, "{norm}");
             for step in 0..10 {
-                walk.learn(&x, step as f32, 0.0, &[-1.0, 1.0, 0.5, -2.0]);
-                walk.advance(&x);
-                assert!(norm.distance(&x, &walk.at) <= 0.3 + 1e-6, "{norm}");
-                assert!(walk.at.iter().all(|p| (0.0..=1.0).contains(p)), "{norm}");
+                state.observe(&x, step as f32, 0.0, &[-1.0, 1.0, 0.5, -2.0]);
+                state.advance(&x);
+                assert!(norm.distance(&x, &state.at) <= 0.3 + 1e-6, "{norm}");
+                assert!(state.at.iter().all(|p| (0.0..=1.0).contains(p)), "{norm}");
                 // Pixels at the end of the box that the gradient pushes outwards stay.
-                assert_eq!(walk.at[..2], x[..2], "{norm}");
+                assert_eq!(state.at[..2], x[..2], "{norm}");
             }
-            assert!(walk.at[3] < 0.2, "{norm}");
+            assert!(state.at[3] < 0.2, "{norm}");
         }
     }
 }

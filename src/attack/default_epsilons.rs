@@ -25,7 +25,9 @@ const TABLE: &[(&str, Norm, f64, f64)] = &[
 fn row(data: &str, norm: Norm) -> (f64, f64) {
     let find = |name: &str| TABLE.iter().find(|(d, n, ..)| *d == name && *n == norm);
     let found = find(data).or_else(|| find("photos"));
-    found.map_or((1.0, 10.0), |(_, _, suggested, largest)| (*suggested, *largest))
+    found.map_or((1.0, 10.0), |(_, _, default_epsilon, largest_epsilon)| {
+        (*default_epsilon, *largest_epsilon)
+    })
 }
 
 /// ε as typed: `0.1` or `8/255`. Whether it is in range depends on the norm and is checked by
@@ -40,12 +42,12 @@ pub fn parse_epsilon(text: &str) -> Option<f64> {
 }
 
 /// The ε to begin with, for models of this data set.
-pub fn suggested(data: &str, norm: Norm) -> f64 {
+pub fn default_epsilon(data: &str, norm: Norm) -> f64 {
     row(data, norm).0
 }
 
 /// The largest ε worth offering on a slider, for models of this data set.
-pub fn largest(data: &str, norm: Norm) -> f64 {
+pub fn largest_epsilon(data: &str, norm: Norm) -> f64 {
     row(data, norm).1
 }
 
@@ -58,7 +60,7 @@ mod tests {
     fn every_data_set_has_a_row_for_every_norm() {
         for (data, norm) in DATASETS.iter().flat_map(|d| Norm::ALL.map(|norm| (d.id, norm))) {
             assert_eq!(TABLE.iter().filter(|(d, n, ..)| *d == data && *n == norm).count(), 1);
-            assert!(suggested(data, norm) < largest(data, norm), "{data} {norm}");
+            assert!(default_epsilon(data, norm) < largest_epsilon(data, norm), "{data} {norm}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! the places looked at, and its adjoint, which carries a gradient back to the pixels.
 
 /// A place in a picture: row and column, in pixels from the centre of the first one.
-pub(super) type Place = [f64; 2];
+pub(super) type Position = [f64; 2];
 
 /// What a picture is taken to be outside its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Border {
 
 /// Looks up pictures of one shape.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sampler {
+pub(super) struct BilinearSampler {
     /// `[C, H, W]` of the picture looked at.
     pub shape: [usize; 3],
     /// What lies around it.
@@ -24,9 +24,9 @@ pub(super) struct Sampler {
 
 /// One of the four pixels around a place: its number in a channel, its weight, and the weight's
 /// derivative with respect to the place.
-type Corner = (usize, f64, Place);
+type Corner = (usize, f64, Position);
 
-impl Sampler {
+impl BilinearSampler {
     /// The first of the two neighbours along an axis of `size` pixels, and by how much the second
     /// is mixed in; whether moving along the axis changes anything.
     fn between(&self, at: f64, size: usize) -> (isize, f64, f64) {
@@ -45,7 +45,7 @@ impl Sampler {
         }
     }
 
-    fn corners(&self, place: Place) -> impl Iterator<Item = Corner> + use<> {
+    fn corners(&self, place: Position) -> impl Iterator<Item = Corner> + use<> {
         let [_, height, width] = self.shape;
         let (top, down, row_moves) = self.between(place[0], height);
         let (left, right, column_moves) = self.between(place[1], width);
@@ -65,7 +65,7 @@ impl Sampler {
     }
 
     /// The picture's values at P places, `[C, P]`.
-    pub fn sample(&self, picture: &[f32], places: &[Place]) -> Vec<f32> {
+    pub fn sample(&self, picture: &[f32], places: &[Position]) -> Vec<f32> {
         let plane = self.shape[1] * self.shape[2];
         let mut found = vec![0.0; self.shape[0] * places.len()];
         for (p, place) in places.iter().enumerate() {
@@ -82,11 +82,11 @@ impl Sampler {
     pub fn place_gradient(
         &self,
         picture: &[f32],
-        places: &[Place],
+        places: &[Position],
         gradient: &[f32],
-    ) -> Vec<Place> {
+    ) -> Vec<Position> {
         let plane = self.shape[1] * self.shape[2];
-        let at = |(p, place): (usize, &Place)| {
+        let at = |(p, place): (usize, &Position)| {
             let mut sum = [0.0; 2];
             for (pixel, _, slope) in self.corners(*place) {
                 let channels = (0..self.shape[0]).map(|c| {
@@ -103,7 +103,7 @@ impl Sampler {
 
     /// The gradient with respect to the picture's pixels, `[C, H, W]`, from that with respect to
     /// the values, `[C, P]`.
-    pub fn pixel_gradient(&self, places: &[Place], gradient: &[f32]) -> Vec<f64> {
+    pub fn pixel_gradient(&self, places: &[Position], gradient: &[f32]) -> Vec<f64> {
         let plane = self.shape[1] * self.shape[2];
         let mut sum = vec![0.0; self.shape[0] * plane];
         for (p, place) in places.iter().enumerate() {
@@ -125,7 +125,7 @@ mod tests {
     const SHAPE: [usize; 3] = [2, 4, 5];
 
     /// Places inside and outside of a 4×5 picture, none of them on a pixel's centre line.
-    fn places(draws: &mut Draws) -> Vec<Place> {
+    fn places(draws: &mut Draws) -> Vec<Position> {
         let mut off = |size: f32| loop {
             let at = f64::from(draws.signed() * size + 1.5);
             if (at - at.round()).abs() > 0.01 {
@@ -147,10 +147,10 @@ mod tests {
     fn pixels_are_found_where_they_are_and_mixed_in_between() {
         let draws = &mut Draws::new(0, 0, 0);
         let picture = values(draws, 40);
-        let centres: Vec<Place> = (0..20).map(|i| [(i / 5) as f64, (i % 5) as f64]).collect();
-        let all: [Place; 3] = [[0.5, 1.0], [-0.25, 0.0], [9.0, -7e18]];
+        let centres: Vec<Position> = (0..20).map(|i| [(i / 5) as f64, (i % 5) as f64]).collect();
+        let all: [Position; 3] = [[0.5, 1.0], [-0.25, 0.0], [9.0, -7e18]];
         for border in [Border::Black, Border::Edge] {
-            let sampler = Sampler { shape: SHAPE, border };
+            let sampler = BilinearSampler { shape: SHAPE, border };
             assert_eq!(sampler.sample(&picture, &centres), picture);
             let found = sampler.sample(&picture, &all);
             assert!((found[0] - (picture[1] + picture[6]) / 2.0).abs() < 1e-6);
@@ -166,7 +166,7 @@ mod tests {
     fn the_derivative_by_place_is_that_of_the_samples() {
         for border in [Border::Black, Border::Edge] {
             let draws = &mut Draws::new(1, 0, 0);
-            let sampler = Sampler { shape: SHAPE, border };
+            let sampler = BilinearSampler { shape: SHAPE, border };
             let (picture, places) = (values(draws, 40), places(draws));
             let weights = values(draws, 2 * places.len());
             let slope = sampler.place_gradient(&picture, &places, &weights);
@@ -190,7 +190,7 @@ mod tests {
     fn the_adjoint_is_the_adjoint() {
         for border in [Border::Black, Border::Edge] {
             let draws = &mut Draws::new(2, 0, 0);
-            let sampler = Sampler { shape: SHAPE, border };
+            let sampler = BilinearSampler { shape: SHAPE, border };
             let (picture, places) = (values(draws, 40), places(draws));
             let weights = values(draws, 2 * places.len());
             let there = sampler.sample(&picture, &places);

@@ -5,9 +5,9 @@ use crate::draws::Draws;
 
 /// A picture made smaller by the nearest pixel and put somewhere on black: for each pixel of the result
 /// the one that it shows, if any.
-pub(super) struct Shrunk(Vec<Option<usize>>);
+pub(super) struct ResizePad(Vec<Option<usize>>);
 
-impl Shrunk {
+impl ResizePad {
     /// A random one of pictures of `h` by `w` pixels: at least `rate` times as high as before.
     pub fn draw(h: usize, w: usize, rate: f64, draws: &mut Draws) -> Self {
         let least = ((rate * h as f64) as usize).clamp(1, h);
@@ -31,9 +31,9 @@ impl Shrunk {
 
     /// The gradient with respect to the picture, from that with respect to the shrunk one.
     pub fn pull_back(&self, gradient: &[f32]) -> Vec<f32> {
-        let channel = |slopes: &[f32]| {
-            let mut back = vec![0.0; slopes.len()];
-            for (source, slope) in self.0.iter().zip(slopes) {
+        let channel = |gradients: &[f32]| {
+            let mut back = vec![0.0; gradients.len()];
+            for (source, slope) in self.0.iter().zip(gradients) {
                 source.iter().for_each(|p| back[*p] += slope);
             }
             back
@@ -80,7 +80,7 @@ mod tests {
     fn the_pull_back_is_the_adjoint() {
         let mut draws = Draws::new(0, 0, 0);
         for (h, w) in [(8, 6), (28, 28), (5, 9), (1, 1), (2, 3)] {
-            let shrunk = Shrunk::draw(h, w, 0.7, &mut draws);
+            let shrunk = ResizePad::draw(h, w, 0.7, &mut draws);
             let mut take = || (0..3 * h * w).map(|_| draws.signed()).collect::<Vec<f32>>();
             let (image, slope) = (take(), take());
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
@@ -94,7 +94,7 @@ mod tests {
         let mut draws = Draws::new(0, 0, 1);
         let mut sizes = Vec::new();
         for _ in 0..50 {
-            let shrunk = Shrunk::draw(28, 28, 0.9, &mut draws);
+            let shrunk = ResizePad::draw(28, 28, 0.9, &mut draws);
             let shown = shrunk.0.iter().flatten().count();
             let side = (shown as f64).sqrt().round() as usize;
             assert_eq!(side * side, shown);

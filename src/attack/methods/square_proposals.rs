@@ -7,13 +7,13 @@ use std::fmt;
 
 /// The shape of a picture.
 #[derive(Clone, Copy)]
-pub(super) struct Frame {
+pub(super) struct ImageShape {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
 }
 
-impl Frame {
+impl ImageShape {
     pub fn new([channels, height, width]: [usize; 3]) -> Self {
         Self { channels, height, width }
     }
@@ -21,30 +21,30 @@ impl Frame {
 
 /// A square of pixels in all channels.
 #[derive(Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct SquareWindow {
     side: usize,
     top: usize,
     left: usize,
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for SquareWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "window {0}×{0} at {1},{2}", self.side, self.left, self.top)
     }
 }
 
-impl Window {
+impl SquareWindow {
     /// One anywhere in the picture.
-    fn draw(side: usize, frame: Frame, draws: &mut Draws) -> Self {
-        let top = draws.below(frame.height - side + 1);
-        Self { side, top, left: draws.below(frame.width - side + 1) }
+    fn draw(side: usize, shape: ImageShape, draws: &mut Draws) -> Self {
+        let top = draws.below(shape.height - side + 1);
+        Self { side, top, left: draws.below(shape.width - side + 1) }
     }
 
     /// The places of its pixels in one channel of a picture's values, row by row.
-    fn places(self, channel: usize, frame: Frame) -> impl Iterator<Item = usize> {
-        let corner = (channel * frame.height + self.top) * frame.width + self.left;
+    fn places(self, channel: usize, shape: ImageShape) -> impl Iterator<Item = usize> {
+        let corner = (channel * shape.height + self.top) * shape.width + self.left;
         (0..self.side * self.side)
-            .map(move |n| corner + n / self.side * frame.width + n % self.side)
+            .map(move |n| corner + n / self.side * shape.width + n % self.side)
     }
 
     /// The same in all channels.
@@ -60,10 +60,10 @@ fn sign(draws: &mut Draws) -> f32 {
 }
 
 /// The start in L∞: vertical stripes of ±ε, each channel its own.
-pub(super) fn stripes(image: &mut [f32], frame: Frame, epsilon: f32, draws: &mut Draws) {
-    for channel in image.chunks_mut(frame.height * frame.width) {
-        let signs: Vec<f32> = (0..frame.width).map(|_| sign(draws) * epsilon).collect();
-        for row in channel.chunks_mut(frame.width) {
+pub(super) fn stripes(image: &mut [f32], shape: ImageShape, epsilon: f32, draws: &mut Draws) {
+    for channel in image.chunks_mut(shape.height * shape.width) {
+        let signs: Vec<f32> = (0..shape.width).map(|_| sign(draws) * epsilon).collect();
+        for row in channel.chunks_mut(shape.width) {
             row.iter_mut().zip(&signs).for_each(|(p, s)| *p = (*p + s).clamp(0.0, 1.0));
         }
     }
@@ -74,18 +74,18 @@ pub(super) fn stripes(image: &mut [f32], frame: Frame, epsilon: f32, draws: &mut
 pub(super) fn repaint(
     x: &[f32],
     image: &mut [f32],
-    frame: Frame,
+    shape: ImageShape,
     side: usize,
     epsilon: f32,
     draws: &mut Draws,
-) -> Window {
-    let window = Window::draw(side, frame, draws);
+) -> SquareWindow {
+    let window = SquareWindow::draw(side, shape, draws);
     let mut changed = false;
     // Bounded, because at ε = 0 no sign changes anything.
     for _ in 0..64 {
-        for channel in 0..frame.channels {
+        for channel in 0..shape.channels {
             let step = sign(draws) * epsilon;
-            for at in window.places(channel, frame) {
+            for at in window.places(channel, shape) {
                 let value = (x[at] + step).clamp(0.0, 1.0);
                 changed |= (value - image[at]).abs() > 1e-7;
                 image[at] = value;
@@ -128,9 +128,9 @@ fn peak(height: usize, width: usize, norm: Norm) -> Vec<f32> {
     let (middle, centre) = (height / 2, width / 2);
     let rings = middle.max(centre) + 1;
     let ring = |k: usize| (k..rings).map(|j| ((j + 1) as f64).powi(-2)).sum::<f64>() as f32;
-    let heights: Vec<f32> = (0..=rings).map(ring).collect();
+    let losses_or_margins: Vec<f32> = (0..=rings).map(ring).collect();
     let place = |n: usize| (n / width).abs_diff(middle).max((n % width).abs_diff(centre));
-    let values: Vec<f32> = (0..height * width).map(|n| heights[place(n)]).collect();
+    let values: Vec<f32> = (0..height * width).map(|n| losses_or_margins[place(n)]).collect();
     let size = length(norm, values.iter().copied());
     values.iter().map(|v| (f64::from(*v) / size) as f32).collect()
 }
@@ -149,19 +149,19 @@ fn unpowered(norm: Norm, sum: f64) -> f64 {
 }
 
 /// The start in L2 and L1: a tiling of bumps, five to a side, each channel its own signs.
-pub(super) fn bumps(image: &mut [f32], frame: Frame, budget: &Budget, draws: &mut Draws) {
-    let side = (frame.height.min(frame.width) / 5).max(1);
+pub(super) fn bumps(image: &mut [f32], shape: ImageShape, budget: &Budget, draws: &mut Draws) {
+    let side = (shape.height.min(shape.width) / 5).max(1);
     let bump = Bump::new(side, budget.norm);
-    let (down, across) = (frame.height / side, frame.width / side);
-    let (top, left) = ((frame.height - down * side) / 2, (frame.width - across * side) / 2);
+    let (down, across) = (shape.height / side, shape.width / side);
+    let (top, left) = ((shape.height - down * side) / 2, (shape.width - across * side) / 2);
     let mut delta = vec![0.0; image.len()];
     for tile in 0..down * across {
         let (row, column) = (tile / across, tile % across);
-        let window = Window { side, top: top + row * side, left: left + column * side };
+        let window = SquareWindow { side, top: top + row * side, left: left + column * side };
         let beside = draws.signed() > 0.0;
-        for channel in 0..frame.channels {
+        for channel in 0..shape.channels {
             let sign = sign(draws);
-            for (n, at) in window.places(channel, frame).enumerate() {
+            for (n, at) in window.places(channel, shape).enumerate() {
                 delta[at] = sign * bump.value(n, beside);
             }
         }
@@ -175,34 +175,34 @@ pub(super) fn bumps(image: &mut [f32], frame: Frame, budget: &Budget, draws: &mu
 pub(super) fn shift(
     x: &[f32],
     image: &mut [f32],
-    frame: Frame,
+    shape: ImageShape,
     bump: &Bump,
     budget: &Budget,
     draws: &mut Draws,
-) -> Window {
+) -> SquareWindow {
     let norm = budget.norm;
-    let to = Window::draw(bump.side, frame, draws);
-    let from = Window::draw(bump.side, frame, draws);
+    let to = SquareWindow::draw(bump.side, shape, draws);
+    let from = SquareWindow::draw(bump.side, shape, draws);
     let beside = draws.signed() > 0.0;
     let mut delta: Vec<f32> = image.iter().zip(x).map(|(a, b)| a - b).collect();
     let used: f64 = delta.iter().map(|d| powered(norm, *d)).sum();
     let unused = (powered(norm, budget.epsilon) - used).max(0.0);
-    let channels = frame.channels as f64;
-    for channel in 0..frame.channels {
-        let held: f64 = to.places(channel, frame).map(|at| powered(norm, delta[at])).sum();
-        let other = from.places(channel, frame).enumerate();
+    let channels = shape.channels as f64;
+    for channel in 0..shape.channels {
+        let held: f64 = to.places(channel, shape).map(|at| powered(norm, delta[at])).sum();
+        let other = from.places(channel, shape).enumerate();
         let other = other.filter(|(n, _)| !to.contains(from, *n));
         let other: f64 = other.map(|(_, at)| powered(norm, delta[at])).sum();
         let share = unused / channels + held + other;
         // In L1 it is more than there is: the projection takes the smallest changes back.
         let size = unpowered(norm, if norm == Norm::L1 { share * channels } else { share });
         let (sign, held) = (sign(draws), unpowered(norm, held) as f32 + 1e-12);
-        let bent = to.places(channel, frame).enumerate();
+        let bent = to.places(channel, shape).enumerate();
         let bent = bent.map(|(n, at)| sign * bump.value(n, beside) + delta[at] / held);
         let bent: Vec<f32> = bent.collect();
         let scale = size / (length(norm, bent.iter().copied()) + 1e-12);
-        from.places(channel, frame).for_each(|at| delta[at] = 0.0);
-        for (at, value) in to.places(channel, frame).zip(bent) {
+        from.places(channel, shape).for_each(|at| delta[at] = 0.0);
+        for (at, value) in to.places(channel, shape).zip(bent) {
             delta[at] = (f64::from(value) * scale) as f32;
         }
     }
@@ -228,7 +228,7 @@ fn fit(x: &[f32], delta: &[f32], image: &mut [f32], budget: &Budget) {
 mod tests {
     use super::*;
 
-    const FRAME: Frame = Frame { channels: 3, height: 20, width: 24 };
+    const FRAME: ImageShape = ImageShape { channels: 3, height: 20, width: 24 };
 
     fn grey() -> Vec<f32> {
         vec![0.5; 3 * 20 * 24]

@@ -6,16 +6,16 @@
 //! iterates never do. Each iterate is asked about once more, so that an attack stops at its first
 //! success; that query is counted too.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
-use crate::attack::methods::ascent::Adam;
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::adam::Adam;
 use crate::attack::norm::{Norm, sign};
 use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -27,10 +27,10 @@ pub const SPSA: AttackSpec = AttackSpec {
     name: "SPSA",
     family: "score-based",
     norms: &[Norm::Linf],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("steps", (1, 10_000), 100, "number of Adam steps"),
         Param::int(
@@ -50,7 +50,7 @@ pub const SPSA: AttackSpec = AttackSpec {
             gradient attacks. It asks hundreds of times a step: watch the query counter.",
     paper: "Uesato, O'Donoghue, van den Oord, Kohli: Adversarial Risk and the Dangers of Evaluating \
             Against Weak Attacks, ICML 2018",
-    run: Run::Score(spsa),
+    run: Algorithm::Score(spsa),
 };
 
 /// Natural evolution strategies and sign steps.
@@ -59,10 +59,10 @@ pub const NES: AttackSpec = AttackSpec {
     name: "NES",
     family: "score-based",
     norms: &[Norm::Linf],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: true,
-    crowd: false,
+    universal: false,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
         Param::int("samples", (2, 100_000), 50, "queries a step, half of them on either side"),
@@ -79,47 +79,47 @@ pub const NES: AttackSpec = AttackSpec {
             in enough pixels. It was the first practical attack on a commercial classifier.",
     paper: "Ilyas, Engstrom, Athalye, Lin: Black-box Adversarial Attacks with Limited Queries and \
             Information, ICML 2018",
-    run: Run::Score(nes),
+    run: Algorithm::Score(nes),
 };
 
 fn spsa(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
     let steps = settings.int("steps", 100).max(1) as usize;
     let pairs = settings.int("samples", 128).max(1) as usize;
     let delta = settings.float("delta", 0.01) as f32;
     let rate = settings.float("learning-rate", 0.01);
     let mut draws = problem.draws(0);
-    let size = trial.x.size();
+    let size = context.x.size();
     let mut adams: Vec<Adam> = problem.samples.iter().map(|_| Adam::new(size)).collect();
-    let best = climb(oracle, &mut trial, &Margin, steps, |oracle, trial, open, images| {
-        for (k, i) in open.iter().enumerate() {
+    let best = climb(oracle, &mut context, &Margin, steps, |oracle, context, active, images| {
+        for (k, i) in active.iter().enumerate() {
             let sign = |draws: &mut Draws| 1.0_f32.copysign(draws.signed());
-            let around = Around { picture: *i, image: images.row(k), reach: delta, pairs };
-            let found = around.estimate(oracle, trial, &Margin, &mut draws[*i], sign)?;
+            let around = Sampling { picture: *i, image: images.row(k), reach: delta, pairs };
+            let found = around.estimate(oracle, context, &Margin, &mut draws[*i], sign)?;
             let mut step = vec![0.0; size];
             adams[*i].climb(&mut step, &found.slope, rate);
             images.row_mut(k).iter_mut().zip(step).for_each(|(p, s)| *p += s as f32);
         }
         Ok((rate as f32, None))
     })?;
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 /// Steps of this many without growth of the loss halve NES's step, down to this share of it.
 const PLATEAU: (usize, f64) = (5, 1.0 / 200.0);
 
 fn nes(
-    oracle: &mut dyn Score,
+    oracle: &mut dyn ScoreOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
     let pairs = (settings.int("samples", 50) / 2).max(1) as usize;
     let queries = settings.int("queries", 10_000).max(1) as usize;
     // One query for the start, and after each estimate one for where it led.
@@ -127,87 +127,94 @@ fn nes(
     let sigma = settings.float("sigma", 0.001) as f32;
     let momentum = settings.float("momentum", 0.9);
     let longest = settings.float("step-size", 0.0);
-    let (n, d) = (problem.len(), trial.x.size());
+    let (n, d) = (problem.len(), context.x.size());
     let mut draws = problem.draws(0);
-    let mut slopes = vec![vec![0.0; d]; n];
+    let mut gradients = vec![vec![0.0; d]; n];
     let mut lengths = vec![longest; n];
     let mut recent = vec![VecDeque::new(); n];
-    let best = climb(oracle, &mut trial, &CrossEntropy, steps, |oracle, trial, open, images| {
-        let mut mark = None;
-        for (k, i) in open.iter().enumerate() {
-            let around = Around { picture: *i, image: images.row(k), reach: sigma, pairs };
-            let normal = |draws: &mut Draws| draws.normal();
-            let found = around.estimate(oracle, trial, &CrossEntropy, &mut draws[*i], normal)?;
-            let recent = &mut recent[*i];
-            recent.push_back(found.loss);
-            if recent.len() == PLATEAU.0 {
-                if recent.back() < recent.front() && lengths[*i] > longest * PLATEAU.1 {
-                    lengths[*i] = (lengths[*i] / 2.0).max(longest * PLATEAU.1);
-                    recent.clear();
-                    if k == 0 {
-                        mark = Some(format!("step halved to {:.4}", lengths[*i]));
+    let best =
+        climb(oracle, &mut context, &CrossEntropy, steps, |oracle, context, active, images| {
+            let mut mark = None;
+            for (k, i) in active.iter().enumerate() {
+                let around = Sampling { picture: *i, image: images.row(k), reach: sigma, pairs };
+                let normal = |draws: &mut Draws| draws.normal();
+                let found =
+                    around.estimate(oracle, context, &CrossEntropy, &mut draws[*i], normal)?;
+                let recent = &mut recent[*i];
+                recent.push_back(found.loss);
+                if recent.len() == PLATEAU.0 {
+                    if recent.back() < recent.front() && lengths[*i] > longest * PLATEAU.1 {
+                        lengths[*i] = (lengths[*i] / 2.0).max(longest * PLATEAU.1);
+                        recent.clear();
+                        if k == 0 {
+                            mark = Some(format!("step halved to {:.4}", lengths[*i]));
+                        }
+                    } else {
+                        recent.pop_front();
                     }
-                } else {
-                    recent.pop_front();
+                }
+                let image = images.row_mut(k);
+                for ((p, kept), new) in image.iter_mut().zip(&mut gradients[*i]).zip(&found.slope) {
+                    *kept = momentum * *kept + (1.0 - momentum) * new;
+                    // Not signum: where the slope is 0 the pixel stays.
+                    *p += (lengths[*i] * f64::from(sign(*kept))) as f32;
                 }
             }
-            let image = images.row_mut(k);
-            for ((p, kept), new) in image.iter_mut().zip(&mut slopes[*i]).zip(&found.slope) {
-                *kept = momentum * *kept + (1.0 - momentum) * new;
-                // Not signum: where the slope is 0 the pixel stays.
-                *p += (lengths[*i] * f64::from(sign(*kept))) as f32;
-            }
-        }
-        Ok((lengths[open[0]] as f32, mark))
-    })?;
-    Ok(trial.finish(&best.images))
+            Ok((lengths[active[0]] as f32, mark))
+        })?;
+    Ok(context.finish(&best.images))
 }
 
 /// What one step tells: its length, and an event of the first picture.
-type Told = (f32, Option<String>);
+type ShownStep = (f32, Option<String>);
 
 /// Asks about the pictures, shows them, and moves those that are not broken yet, `steps` times.
-/// `advance` moves the pictures `open` along its estimate; ball and box are kept here.
+/// `advance` moves the pictures `active` along its estimate; ball and box are kept here.
 pub(super) fn climb(
-    oracle: &mut dyn Score,
-    trial: &mut Trial<'_>,
-    what: &dyn Objective,
+    oracle: &mut dyn ScoreOracle,
+    context: &mut AttackContext<'_>,
+    objective: &dyn Objective,
     steps: usize,
-    mut advance: impl FnMut(&mut dyn Score, &mut Trial<'_>, &[usize], &mut Rows) -> Result<Told>,
-) -> Result<Best> {
-    let mut best = Best::new(&trial.x);
-    let mut open = trial.all();
-    let mut images = trial.x.clone();
-    let mut told: Told = (0.0, None);
+    mut advance: impl FnMut(
+        &mut dyn ScoreOracle,
+        &mut AttackContext<'_>,
+        &[usize],
+        &mut ImageBatch,
+    ) -> Result<ShownStep>,
+) -> Result<BestSoFar> {
+    let mut best = BestSoFar::new(&context.x);
+    let mut active = context.all();
+    let mut images = context.x.clone();
+    let mut told: ShownStep = (0.0, None);
     for iteration in 0..=steps {
-        let scores = trial.scores(oracle, &open, &images)?;
-        let goals = trial.goals(&open);
-        let (loss, margins) = (scores.losses(&goals, what), scores.margins(&goals));
-        let reached = trial.reached(&open, &scores.labels());
-        for (k, i) in open.iter().enumerate() {
+        let logits = context.logits(oracle, &active, &images)?;
+        let goals = context.goals(&active);
+        let (loss, margins) = (logits.losses(&goals, objective), logits.margins(&goals));
+        let reached = context.reached(&active, &logits.labels());
+        for (k, i) in active.iter().enumerate() {
             best.offer(*i, images.row(k), reached[k], margins[k]);
         }
-        trial.show(&Sight {
-            open: &open,
+        context.report(&StepReport {
+            active: &active,
             iteration,
             iterations: steps,
             loss: &loss,
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: told.0,
             images: &images,
             mark: told.1.as_deref(),
         })?;
-        let left: Vec<usize> = (0..open.len()).filter(|k| !reached[*k]).collect();
+        let left: Vec<usize> = (0..active.len()).filter(|k| !reached[*k]).collect();
         if iteration == steps || left.is_empty() {
             break;
         }
-        open = left.iter().map(|k| open[*k]).collect();
+        active = left.iter().map(|k| active[*k]).collect();
         images = images.select(&left);
-        told = advance(oracle, trial, &open, &mut images)?;
-        for (k, i) in open.iter().enumerate() {
-            let x = trial.x.row(*i);
+        told = advance(oracle, context, &active, &mut images)?;
+        for (k, i) in active.iter().enumerate() {
+            let x = context.x.row(*i);
             let mut delta: Vec<f32> = images.row(k).iter().zip(x).map(|(p, x)| p - x).collect();
-            trial.problem.budget.project_row(&mut delta);
+            context.problem.budget.project_row(&mut delta);
             for ((p, x), d) in images.row_mut(k).iter_mut().zip(x).zip(delta) {
                 *p = (x + d).clamp(0.0, 1.0);
             }
@@ -217,7 +224,7 @@ pub(super) fn climb(
 }
 
 /// Where a gradient is to be estimated.
-struct Around<'a> {
+struct Sampling<'a> {
     /// Which picture of the problem pays for the queries.
     picture: usize,
     /// The point.
@@ -236,14 +243,14 @@ struct Estimate {
     loss: f64,
 }
 
-impl Around<'_> {
+impl Sampling<'_> {
     /// The mean of v·(f(x + rv) − f(x − rv))/2r over random directions v. The probes go through the
     /// network picture by picture, so that the answers do not depend on the batch.
     fn estimate(
         &self,
-        oracle: &mut dyn Score,
-        trial: &mut Trial<'_>,
-        what: &dyn Objective,
+        oracle: &mut dyn ScoreOracle,
+        context: &mut AttackContext<'_>,
+        objective: &dyn Objective,
         draws: &mut Draws,
         value: impl Fn(&mut Draws) -> f32,
     ) -> Result<Estimate> {
@@ -251,10 +258,10 @@ impl Around<'_> {
         let mut total = 0.0;
         let mut left = self.pairs;
         while left > 0 {
-            let pairs = left.min(trial.piece() / 2);
+            let pairs = left.min(context.batch_size() / 2);
             left -= pairs;
-            let mut directions = Rows::zeros(trial.x.shape(), 0);
-            let mut probes = Rows::zeros(trial.x.shape(), 0);
+            let mut directions = ImageBatch::zeros(context.x.shape(), 0);
+            let mut probes = ImageBatch::zeros(context.x.shape(), 0);
             for _ in 0..pairs {
                 let direction: Vec<f32> = self.image.iter().map(|_| value(draws)).collect();
                 for reach in [self.reach, -self.reach] {
@@ -264,8 +271,8 @@ impl Around<'_> {
                 directions.push(&direction);
             }
             let payers = vec![self.picture; 2 * pairs];
-            let scores = trial.scores(oracle, &payers, &probes)?;
-            let losses = scores.heights(&trial.goals(&payers), what);
+            let logits = context.logits(oracle, &payers, &probes)?;
+            let losses = logits.losses_or_margins(&context.goals(&payers), objective);
             for (k, direction) in directions.iter().enumerate() {
                 let (up, down) = (losses[2 * k], losses[2 * k + 1]);
                 total += up + down;
@@ -282,17 +289,17 @@ mod tests {
     use super::*;
     use crate::attack::goal::Goal;
     use crate::attack::norm::Budget;
-    use crate::attack::objective::Scores;
-    use crate::attack::observer::Unobserved;
-    use crate::attack::oracle::Decision;
+    use crate::attack::objective::Logits;
+    use crate::attack::observer::NoObserver;
+    use crate::attack::oracle::DecisionOracle;
     use burn_tensor::{Device, Tensor, TensorData};
 
     /// Two classes; the second's logit is w·x − 50, so that it never wins.
     struct Linear(Vec<f32>);
 
-    impl Decision for Linear {
+    impl DecisionOracle for Linear {
         fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
-            Ok(self.scores(images)?.labels())
+            Ok(self.logits(images)?.labels())
         }
 
         fn classes(&self) -> usize {
@@ -304,12 +311,12 @@ mod tests {
         }
     }
 
-    impl Score for Linear {
-        fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
-            let rows = Rows::read(images)?;
+    impl ScoreOracle for Linear {
+        fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
+            let rows = ImageBatch::from_tensor(images)?;
             let dot = |row: &[f32]| row.iter().zip(&self.0).map(|(x, w)| x * w).sum::<f32>();
             let values = rows.iter().flat_map(|row| [0.0, dot(row) - 50.0]).collect();
-            Ok(Scores::new(values, 2))
+            Ok(Logits::new(values, 2))
         }
     }
 
@@ -325,7 +332,7 @@ mod tests {
             budget: Budget { norm: Norm::Linf, epsilon: 0.2 },
             seed: 3,
             samples: vec![0],
-            crowd: None,
+            training_images: None,
         }
     }
 
@@ -340,10 +347,10 @@ mod tests {
         let away = Goal::Untargeted { truth: 0 };
         for (goal, pairs) in [(away, 512), (away, 16), (Goal::Targeted { target: 0 }, 512)] {
             let problem = problem(goal);
-            let mut observer = Unobserved;
-            let mut trial = Trial::new(&problem, &mut observer).unwrap();
-            let image = trial.x.row(0).to_vec();
-            let around = Around { picture: 0, image: &image, reach: 0.01, pairs };
+            let mut observer = NoObserver;
+            let mut context = AttackContext::new(&problem, &mut observer).unwrap();
+            let image = context.x.row(0).to_vec();
+            let around = Sampling { picture: 0, image: &image, reach: 0.01, pairs };
             for gaussian in [false, true] {
                 let value = |draws: &mut Draws| match gaussian {
                     true => draws.normal(),
@@ -351,13 +358,13 @@ mod tests {
                 };
                 let mut draws = problem.draws(0)[0].clone();
                 let oracle = &mut Linear(weights());
-                let found = around.estimate(oracle, &mut trial, &Margin, &mut draws, value);
+                let found = around.estimate(oracle, &mut context, &Margin, &mut draws, value);
                 let found = cosine(&found.unwrap().slope, &weights()) * goal.sign();
                 // n directions in d dimensions see a share n/(n + d) of the squared length.
                 let expected = (pairs as f64 / (pairs as f64 + 64.0)).sqrt();
                 assert!((found - expected).abs() < 0.12, "{gaussian} {pairs}: {found}");
             }
-            assert_eq!(trial.queries, [4 * pairs as u64]);
+            assert_eq!(context.queries, [4 * pairs as u64]);
         }
     }
 
@@ -365,11 +372,13 @@ mod tests {
     fn both_attacks_climb_to_the_corner_and_keep_to_their_queries() {
         let problem = problem(Goal::Untargeted { truth: 0 });
         for (spec, queries) in [(&SPSA, 1 + 100 * 257), (&NES, 1 + 9999 / 51 * 51)] {
-            let Run::Score(run) = spec.run else { panic!("{} sees more than scores", spec.id) };
+            let Algorithm::Score(run) = spec.run else {
+                panic!("{} sees more than scores", spec.id)
+            };
             let settings = Settings::defaults(spec.params).resolved(spec.params, 0.2, "linf");
-            let found = run(&mut Linear(weights()), &problem, &settings, &mut Unobserved).unwrap();
+            let found = run(&mut Linear(weights()), &problem, &settings, &mut NoObserver).unwrap();
             assert_eq!(found.queries, [queries], "{}", spec.id);
-            let image = Rows::read(&found.images).unwrap();
+            let image = ImageBatch::from_tensor(&found.images).unwrap();
             let gain = |(p, w): (&f32, &f32)| (p - 0.5) * w;
             let gained: f32 = image.row(0).iter().zip(&weights()).map(gain).sum();
             let most = 0.2 * weights().iter().map(|w| w.abs()).sum::<f32>();

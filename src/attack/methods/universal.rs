@@ -1,20 +1,20 @@
 //! What attacks share that learn one thing from many pictures: a joint problem, in which the
 //! attacked pictures come first and those that are learned from follow.
 
+use crate::attack::context::AttackContext;
 use crate::attack::goal::Goal;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::note::Note;
-use crate::attack::objective::{Objective, Scores};
+use crate::attack::objective::{Logits, Objective};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Score;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::rows::Rows;
-use crate::attack::trial::Trial;
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::{AttackOutput, Problem};
 use crate::draws::Draws;
 use crate::error::{Error, Result};
 use burn_tensor::Tensor;
 
 /// Attacked pictures and pictures to learn from.
-pub(super) struct Lesson {
+pub(super) struct UniversalTask {
     /// All of them, the attacked ones first.
     pub joint: Problem,
     /// Which of them to learn from.
@@ -26,41 +26,41 @@ pub(super) struct Lesson {
     asked: u64,
 }
 
-impl Lesson {
-    /// Learns from `problem.crowd` against the victim's own answers to it (Moosavi-Dezfooli et al.
+impl UniversalTask {
+    /// Learns from `problem.training_images` against the victim's own answers to it (Moosavi-Dezfooli et al.
     /// count as fooled what changes the *answer*), or from the attacked pictures where there is no
     /// crowd. Where a class is aimed at, pictures that are taken for it already teach nothing.
     ///
     /// # Errors
     /// Usage, when a crowd is to reach different targets; cancelled; device failures.
     pub fn new(
-        oracle: &mut dyn Score,
+        oracle: &mut dyn ScoreOracle,
         problem: &Problem,
-        watcher: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Self> {
         let attacked = problem.len();
         let draws = Draws::new(problem.seed, u64::MAX, 0);
-        let mut lesson = Self {
+        let mut task = Self {
             joint: problem.clone(),
             learn: (0..attacked).collect(),
             draws,
             attacked,
             asked: 0,
         };
-        let Some(crowd) = &problem.crowd else { return Ok(lesson) };
-        let n = crowd.labels.len();
-        let truths = crowd.labels.iter().map(|truth| Goal::Untargeted { truth: *truth });
+        let Some(training_images) = &problem.training_images else { return Ok(task) };
+        let n = training_images.labels.len();
+        let truths = training_images.labels.iter().map(|truth| Goal::Untargeted { truth: *truth });
         let others = Problem {
-            images: crowd.images.clone(),
+            images: training_images.images.clone(),
             goals: truths.collect(),
             samples: (0..n as u64).collect(),
-            crowd: None,
+            training_images: None,
             ..problem.clone()
         };
-        let mut trial = Trial::new(&others, watcher)?;
-        let images = trial.x.clone();
-        let answers = trial.labels(oracle, &trial.all(), &images)?;
-        lesson.asked = n as u64;
+        let mut context = AttackContext::new(&others, observer)?;
+        let images = context.x.clone();
+        let predictions = context.labels(oracle, &context.all(), &images)?;
+        task.asked = n as u64;
         let targets: Vec<Goal> = match problem.goals[0] {
             Goal::Targeted { .. } if problem.goals.iter().any(|g| *g != problem.goals[0]) => {
                 return Err(Error::usage(
@@ -71,17 +71,18 @@ impl Lesson {
             }
             goal @ Goal::Targeted { .. } => vec![goal; n],
             Goal::Untargeted { .. } => {
-                answers.iter().map(|truth| Goal::Untargeted { truth: *truth }).collect()
+                predictions.iter().map(|truth| Goal::Untargeted { truth: *truth }).collect()
             }
         };
-        let useful: Vec<usize> = (0..n).filter(|i| !targets[*i].reached(answers[*i])).collect();
+        let useful: Vec<usize> = (0..n).filter(|i| !targets[*i].reached(predictions[*i])).collect();
         if !useful.is_empty() {
-            lesson.learn = useful.iter().map(|i| attacked + i).collect();
+            task.learn = useful.iter().map(|i| attacked + i).collect();
         }
-        lesson.joint.images = Tensor::cat(vec![problem.images.clone(), crowd.images.clone()], 0);
-        lesson.joint.goals.extend(targets);
-        lesson.joint.samples.extend(others.samples);
-        Ok(lesson)
+        task.joint.images =
+            Tensor::cat(vec![problem.images.clone(), training_images.images.clone()], 0);
+        task.joint.goals.extend(targets);
+        task.joint.samples.extend(others.samples);
+        Ok(task)
     }
 
     /// The attacked pictures.
@@ -90,7 +91,7 @@ impl Lesson {
     }
 
     /// Whether it learns from the attacked pictures themselves.
-    pub fn without_crowd(&self) -> bool {
+    pub fn learns_from_attacked(&self) -> bool {
         self.learn[0] < self.attacked
     }
 
@@ -103,17 +104,22 @@ impl Lesson {
 
     /// Ends with these attacked pictures. What was asked about the crowd is shared out among them,
     /// so that their queries add up to all that were made.
-    pub fn finish(&self, trial: Trial<'_>, images: &Rows, notes: Vec<Note>) -> Attempt {
-        let mut attempt = trial.finish(images);
-        let crowd = attempt.queries.split_off(self.attacked);
-        attempt.gradients.truncate(self.attacked);
-        let extra = self.asked + crowd.iter().sum::<u64>();
+    pub fn finish(
+        &self,
+        context: AttackContext<'_>,
+        images: &ImageBatch,
+        notes: Vec<Note>,
+    ) -> AttackOutput {
+        let mut output = context.finish(images);
+        let training_images = output.queries.split_off(self.attacked);
+        output.gradient_stats.truncate(self.attacked);
+        let extra = self.asked + training_images.iter().sum::<u64>();
         let n = self.attacked as u64;
-        for (i, queries) in attempt.queries.iter_mut().enumerate() {
+        for (i, queries) in output.queries.iter_mut().enumerate() {
             *queries += extra / n + u64::from((i as u64) < extra % n);
         }
-        attempt.notes = notes;
-        attempt
+        output.notes = notes;
+        output
     }
 }
 
@@ -126,20 +132,20 @@ fn shuffle(order: &mut [usize], draws: &mut Draws) {
 
 /// How well something works that was learned.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Merit {
+pub(super) struct UniversalScore {
     /// On how many pictures the goal is reached.
     pub reached: usize,
     /// The mean margin: how far the goal is.
     pub margin: f64,
 }
 
-impl Merit {
+impl UniversalScore {
     /// Of these answers.
-    pub fn new(scores: &Scores, goals: &[Goal]) -> Self {
-        let answers = goals.iter().zip(scores.labels());
-        let margin: f64 = scores.margins(goals).iter().map(|m| f64::from(*m)).sum();
+    pub fn new(logits: &Logits, goals: &[Goal]) -> Self {
+        let predictions = goals.iter().zip(logits.labels());
+        let margin: f64 = logits.margins(goals).iter().map(|m| f64::from(*m)).sum();
         Self {
-            reached: answers.filter(|(goal, label)| goal.reached(*label)).count(),
+            reached: predictions.filter(|(goal, label)| goal.reached(*label)).count(),
             margin: margin / goals.len().max(1) as f64,
         }
     }
@@ -152,10 +158,10 @@ impl Merit {
 
 /// The log-probability that the goal is reached: log p(target), or log(1 − p(truth)). Pictures that
 /// are won already push no further, so that one step helps the others.
-pub(super) struct Likelihood;
+pub(super) struct GoalLogLikelihood;
 
-impl Objective for Likelihood {
-    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+impl Objective for GoalLogLikelihood {
+    fn evaluate(&self, _: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         let inside = part(row, |k| goal.reached(k));
         let outside = part(row, |k| !goal.reached(k));
         let lead = inside - outside;
@@ -165,9 +171,9 @@ impl Objective for Likelihood {
         } else {
             1.0 / (1.0 + lead.exp())
         };
-        for (k, slope) in slope.iter_mut().enumerate() {
+        for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
             let z = f64::from(row[k]);
-            *slope += match goal.reached(k) {
+            *logit_gradient += match goal.reached(k) {
                 true => (z - inside).exp() * missing,
                 false => -(z - outside).exp() * missing,
             };
@@ -192,8 +198,8 @@ mod tests {
     fn the_likelihood_is_that_of_the_goal_and_its_slope_too() {
         for row in [vec![2.0, -1.0, 0.5, 0.25], vec![-3.0, 4.0], vec![5.0, 5.0, -2.0]] {
             for goal in [Goal::Untargeted { truth: 0 }, Goal::Targeted { target: 1 }] {
-                let mut slope = vec![0.0; row.len()];
-                let value = Likelihood.evaluate(0, &row, goal, &mut slope);
+                let mut logit_gradient = vec![0.0; row.len()];
+                let value = GoalLogLikelihood.evaluate(0, &row, goal, &mut logit_gradient);
                 let p = softmax(&row);
                 let sum: f64 = (0..row.len()).filter(|k| goal.reached(*k)).map(|k| p[k]).sum();
                 assert!((value - sum.ln()).abs() < 1e-9, "{value} {sum}");
@@ -201,10 +207,10 @@ mod tests {
                     let at = |by: f32| {
                         let mut moved = row.clone();
                         moved[k] += by;
-                        Likelihood.evaluate(0, &moved, goal, &mut vec![0.0; row.len()])
+                        GoalLogLikelihood.evaluate(0, &moved, goal, &mut vec![0.0; row.len()])
                     };
                     let difference = (at(1.0 / 256.0) - at(-1.0 / 256.0)) * 128.0;
-                    assert!((difference - slope[k]).abs() < 1e-4);
+                    assert!((difference - logit_gradient[k]).abs() < 1e-4);
                 }
             }
         }
@@ -213,10 +219,15 @@ mod tests {
     #[test]
     fn won_pictures_push_no_further_and_lost_ones_always_do() {
         let size = |row: &[f32]| {
-            let mut slope = vec![0.0; row.len()];
-            let value = Likelihood.evaluate(0, row, Goal::Untargeted { truth: 0 }, &mut slope);
+            let mut logit_gradient = vec![0.0; row.len()];
+            let value = GoalLogLikelihood.evaluate(
+                0,
+                row,
+                Goal::Untargeted { truth: 0 },
+                &mut logit_gradient,
+            );
             assert!(value.is_finite());
-            slope[0].abs()
+            logit_gradient[0].abs()
         };
         assert!(size(&[-400.0, 400.0, 0.0]) == 0.0 && size(&[400.0, -400.0, 0.0]) == 1.0);
     }

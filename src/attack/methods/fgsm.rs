@@ -1,12 +1,14 @@
 //! Attacks of one gradient step. FGSM: Goodfellow et al. 2015. R+FGSM: Tramèr et al. 2018. Fast: Wong
 //! et al. 2020.
 
-use crate::attack::methods::descent::{Course, Plain, Start, descend};
+use crate::attack::methods::gradient_steps::{
+    InitialPoint, InputGradient, StepSchedule, gradient_ascent,
+};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -16,10 +18,10 @@ pub const FGSM: AttackSpec = AttackSpec {
     name: "FGSM",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[],
     summary: "one step of length ε along the gradient's sign",
     about: "The fast gradient sign method computes the loss gradient with respect to the pixels once \
@@ -29,7 +31,7 @@ pub const FGSM: AttackSpec = AttackSpec {
             as it can go. Pixels whose gradient is exactly zero stay. A defence that stops FGSM only \
             may just have bent the loss surface: always look at PGD too.",
     paper: "Goodfellow, Shlens, Szegedy: Explaining and Harnessing Adversarial Examples, ICLR 2015",
-    run: Run::Gradient(fgsm),
+    run: Algorithm::Gradient(fgsm),
 };
 
 /// FGSM after a random step.
@@ -51,7 +53,7 @@ pub const R_FGSM: AttackSpec = AttackSpec {
             picture by half of ε along random signs first, and only then asking for the gradient, walks \
             past that trap. Compare it with FGSM: where the random step helps, gradients are masked.",
     paper: "Tramèr et al.: Ensemble Adversarial Training: Attacks and Defenses, ICLR 2018",
-    run: Run::Gradient(r_fgsm),
+    run: Algorithm::Gradient(r_fgsm),
     ..FGSM
 };
 
@@ -69,39 +71,42 @@ pub const FAST: AttackSpec = AttackSpec {
             networks nearly as robust as training on PGD, as long as the step is not much longer: then \
             robustness suddenly collapses, and only attacks of many steps show it.",
     paper: "Wong, Rice, Kolter: Fast is Better than Free: Revisiting Adversarial Training, ICLR 2020",
-    run: Run::Gradient(fast),
+    run: Algorithm::Gradient(fast),
     ..FGSM
 };
 
 fn fgsm(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     _: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let course = Course::new(1, problem.budget.epsilon);
-    descend(oracle, problem, &course, &mut Plain, watcher)
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let schedule = StepSchedule::new(1, problem.budget.epsilon);
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
 }
 
 fn r_fgsm(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let epsilon = problem.budget.epsilon;
     let random = (settings.float("random-step", 0.0) as f32).min(epsilon);
-    let course = Course { start: Start::Signs(random), ..Course::new(1, epsilon - random) };
-    descend(oracle, problem, &course, &mut Plain, watcher)
+    let schedule = StepSchedule {
+        start: InitialPoint::Signs(random),
+        ..StepSchedule::new(1, epsilon - random)
+    };
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
 }
 
 fn fast(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
     let step = settings.float("step-size", 0.0) as f32;
-    let course = Course { start: Start::Ball, ..Course::new(1, step) };
-    descend(oracle, problem, &course, &mut Plain, watcher)
+    let schedule = StepSchedule { start: InitialPoint::Ball, ..StepSchedule::new(1, step) };
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
 }

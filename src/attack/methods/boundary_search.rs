@@ -4,12 +4,12 @@
 //! One picture is worked on at a time wherever the questions of a picture wait for each other, so
 //! that its answers cannot depend on its batch.
 
+use crate::attack::context::{AttackContext, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Sight, Trial};
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
 use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -33,7 +33,7 @@ const MARGIN: f64 = 1e-4;
 
 /// A picture that was asked about.
 #[derive(Clone, Debug)]
-pub(super) struct Spot {
+pub(super) struct BoundaryPoint {
     /// Its pixels.
     pub image: Vec<f32>,
     /// The answer.
@@ -45,37 +45,41 @@ pub(super) struct Spot {
 }
 
 /// An attack on decisions at work on one problem.
-pub(super) struct Walk<'a> {
+pub(super) struct BoundarySearch<'a> {
     /// The workbench.
-    pub trial: Trial<'a>,
+    pub context: AttackContext<'a>,
     /// Random numbers of each picture.
     pub draws: Vec<Draws>,
     /// How many iterations there will be at most.
     pub iterations: usize,
     /// Pictures that may serve as starts, where the problem brings some.
-    pub crowd: Option<Rows>,
-    oracle: &'a mut dyn Decision,
+    pub training_images: Option<ImageBatch>,
+    oracle: &'a mut dyn DecisionOracle,
     limit: u64,
-    best: Vec<Option<Spot>>,
+    best: Vec<Option<BoundaryPoint>>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> BoundarySearch<'a> {
     /// Begins; `queries` of the settings is the limit.
     ///
     /// # Errors
     /// Device failures.
     pub fn new(
-        oracle: &'a mut dyn Decision,
+        oracle: &'a mut dyn DecisionOracle,
         problem: &'a Problem,
         settings: &Settings,
         iterations: usize,
-        watcher: &'a mut dyn Observer,
+        observer: &'a mut dyn Observer,
     ) -> Result<Self> {
         Ok(Self {
-            trial: Trial::new(problem, watcher)?,
+            context: AttackContext::new(problem, observer)?,
             draws: problem.draws(0),
             iterations,
-            crowd: problem.crowd.as_ref().map(|crowd| Rows::read(&crowd.images)).transpose()?,
+            training_images: problem
+                .training_images
+                .as_ref()
+                .map(|training_images| ImageBatch::from_tensor(&training_images.images))
+                .transpose()?,
             oracle,
             limit: settings.int("queries", i64::MAX).max(1) as u64,
             best: vec![None; problem.len()],
@@ -84,86 +88,91 @@ impl<'a> Walk<'a> {
 
     /// The clean picture.
     pub fn clean(&self, i: usize) -> Vec<f32> {
-        self.trial.x.row(i).to_vec()
+        self.context.x.row(i).to_vec()
     }
 
     /// The norm distances are measured in.
     pub fn norm(&self) -> Norm {
-        self.trial.problem.budget.norm
+        self.context.problem.budget.norm
     }
 
     /// How many questions about this picture are left. One is kept back for [`Self::finish`].
-    pub fn left(&self, i: usize) -> usize {
-        (self.limit - 1).saturating_sub(self.trial.queries[i]) as usize
+    pub fn queries_left(&self, i: usize) -> usize {
+        (self.limit - 1).saturating_sub(self.context.queries[i]) as usize
     }
 
-    /// Asks about `images`, `images[k]` being a version of picture `open[k]`, and keeps those that
+    /// Asks about `images`, `images[k]` being a version of picture `active[k]`, and keeps those that
     /// are nearer than any before.
     ///
     /// # Errors
     /// Cancelled; device failures.
-    pub fn ask(&mut self, open: &[usize], images: &Rows) -> Result<Vec<Spot>> {
-        let labels = self.trial.labels(self.oracle, open, images)?;
-        let reached = self.trial.reached(open, &labels);
-        let mut spots = Vec::with_capacity(labels.len());
-        for (row, i) in open.iter().enumerate() {
-            debug_assert!(self.trial.queries[*i] <= self.limit);
+    pub fn query(&mut self, active: &[usize], images: &ImageBatch) -> Result<Vec<BoundaryPoint>> {
+        let labels = self.context.labels(self.oracle, active, images)?;
+        let reached = self.context.reached(active, &labels);
+        let mut points = Vec::with_capacity(labels.len());
+        for (row, i) in active.iter().enumerate() {
+            debug_assert!(self.context.queries[*i] <= self.limit);
             let image = images.row(row);
-            let distance = self.norm().distance(self.trial.x.row(*i), image);
+            let distance = self.norm().distance(self.context.x.row(*i), image);
             let (label, reached) = (labels[row], reached[row]);
-            let spot = Spot { image: image.to_vec(), label, reached, distance };
+            let point = BoundaryPoint { image: image.to_vec(), label, reached, distance };
             let nearer = self.best[*i].as_ref().is_none_or(|best| distance < best.distance);
             if reached && nearer {
-                self.best[*i] = Some(spot.clone());
+                self.best[*i] = Some(point.clone());
             }
-            spots.push(spot);
+            points.push(point);
         }
-        Ok(spots)
+        Ok(points)
     }
 
     /// Asks about one picture; none where no question is left.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub fn probe(&mut self, i: usize, image: Vec<f32>) -> Result<Option<Spot>> {
-        match self.left(i) {
+    /// As [`Self::query`].
+    pub fn query_one(&mut self, i: usize, image: Vec<f32>) -> Result<Option<BoundaryPoint>> {
+        match self.queries_left(i) {
             0 => Ok(None),
-            _ => Ok(self.ask(&[i], &Rows::new(self.trial.x.shape(), image))?.pop()),
+            _ => Ok(self.query(&[i], &ImageBatch::new(self.context.x.shape(), image))?.pop()),
         }
     }
 
-    /// Follows `path` back from `hi`, where the goal is reached at `spot`, towards `lo`, where it
+    /// Follows `path` back from `hi`, where the goal is reached at `point`, towards `lo`, where it
     /// is not, until the two are `tolerance` apart or no question is left.
     ///
     /// # Errors
-    /// As [`Self::ask`].
+    /// As [`Self::query`].
     pub fn bisect(
         &mut self,
         i: usize,
         (mut lo, mut hi): (f64, f64),
-        mut spot: Spot,
+        mut point: BoundaryPoint,
         tolerance: f64,
         path: &dyn Fn(f64) -> Vec<f32>,
-    ) -> Result<(f64, Spot)> {
+    ) -> Result<(f64, BoundaryPoint)> {
         while hi - lo > tolerance {
             let middle = f64::midpoint(lo, hi);
-            let Some(found) = self.probe(i, path(middle))? else { break };
+            let Some(found) = self.query_one(i, path(middle))? else { break };
             match found.reached {
-                true => (hi, spot) = (middle, found),
+                true => (hi, point) = (middle, found),
                 false => lo = middle,
             }
         }
-        Ok((hi, spot))
+        Ok((hi, point))
     }
 
-    /// Walks from `spot` straight towards the clean picture (L∞: by shrinking the largest changes)
+    /// Walks from `point` straight towards the clean picture (L∞: by shrinking the largest changes)
     /// until the boundary is `tolerance` away, as a share of the distance.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub fn approach(&mut self, i: usize, spot: Spot, tolerance: f64) -> Result<Spot> {
-        let (x, far, norm) = (self.clean(i), spot.image.clone(), self.norm());
-        Ok(self.bisect(i, (0.0, 1.0), spot, tolerance, &|t| between(norm, &x, &far, t))?.1)
+    /// As [`Self::query`].
+    pub fn approach(
+        &mut self,
+        i: usize,
+        point: BoundaryPoint,
+        tolerance: f64,
+    ) -> Result<BoundaryPoint> {
+        let (x, far, norm) = (self.clean(i), point.image.clone(), self.norm());
+        Ok(self.bisect(i, (0.0, 1.0), point, tolerance, &|t| between(norm, &x, &far, t))?.1)
     }
 
     /// Estimates the direction in which the answer turns to the goal, from `count` questions at
@@ -172,7 +181,7 @@ impl<'a> Walk<'a> {
     /// What clipping to the box leaves of each direction is what counts.
     ///
     /// # Errors
-    /// As [`Self::ask`].
+    /// As [`Self::query`].
     pub fn normal(
         &mut self,
         i: usize,
@@ -182,21 +191,21 @@ impl<'a> Walk<'a> {
         draw: &dyn Fn(&mut Draws) -> Vec<f32>,
     ) -> Result<Vec<f64>> {
         let (mut weighed, mut plain) = (vec![0.0; at.len()], vec![0.0; at.len()]);
-        let most = self.trial.piece();
-        let count = count.min(self.left(i));
+        let most = self.context.batch_size();
+        let count = count.min(self.queries_left(i));
         let (mut todo, mut sum) = (count, 0.0);
         while todo > 0 {
             let part = todo.min(most);
-            let mut images = Rows::zeros(self.trial.x.shape(), 0);
+            let mut images = ImageBatch::zeros(self.context.x.shape(), 0);
             for _ in 0..part {
                 let direction = draw(&mut self.draws[i]);
                 images.push(&moved(at, radius, direction.iter().map(|u| f64::from(*u))));
             }
-            for spot in self.ask(&vec![i; part], &images)? {
-                let answer = if spot.reached { 1.0 } else { -1.0 };
+            for point in self.query(&vec![i; part], &images)? {
+                let answer = if point.reached { 1.0 } else { -1.0 };
                 sum += answer;
                 let sums = weighed.iter_mut().zip(&mut plain);
-                for ((weighed, plain), (p, q)) in sums.zip(spot.image.iter().zip(at)) {
+                for ((weighed, plain), (p, q)) in sums.zip(point.image.iter().zip(at)) {
                     let u = f64::from(p - q) / radius;
                     *weighed += answer * u;
                     *plain += u;
@@ -210,28 +219,28 @@ impl<'a> Walk<'a> {
         Ok(weighed.iter().zip(&plain).map(|(w, u)| (w - mean * u) / n).collect())
     }
 
-    /// Shows one iteration of the pictures `open`, which are now at `spots`.
+    /// Shows one iteration of the pictures `active`, which are now at `points`.
     ///
     /// # Errors
     /// Cancelled, when the observer says so.
-    pub fn show(
+    pub fn report(
         &mut self,
-        open: &[usize],
-        spots: &[&Spot],
+        active: &[usize],
+        points: &[&BoundaryPoint],
         iteration: usize,
         step_size: f64,
         mark: Option<&str>,
     ) -> Result<()> {
-        let mut images = Rows::zeros(self.trial.x.shape(), 0);
-        spots.iter().for_each(|spot| images.push(&spot.image));
-        let labels: Vec<usize> = spots.iter().map(|spot| spot.label).collect();
-        let loss: Vec<f32> = spots.iter().map(|spot| -spot.distance).collect();
-        self.trial.show(&Sight {
-            open,
+        let mut images = ImageBatch::zeros(self.context.x.shape(), 0);
+        points.iter().for_each(|point| images.push(&point.image));
+        let labels: Vec<usize> = points.iter().map(|point| point.label).collect();
+        let loss: Vec<f32> = points.iter().map(|point| -point.distance).collect();
+        self.context.report(&StepReport {
+            active,
             iteration,
             iterations: self.iterations,
             loss: &loss,
-            answers: Answers::Labels(&labels),
+            predictions: Predictions::Labels(&labels),
             step_size: step_size as f32,
             images: &images,
             mark,
@@ -242,23 +251,24 @@ impl<'a> Walk<'a> {
     /// the originals where there are none.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub fn finish(mut self) -> Result<Attempt> {
+    /// As [`Self::query`].
+    pub fn finish(mut self) -> Result<AttackOutput> {
         let found: Vec<usize> = (0..self.best.len()).filter(|i| self.best[*i].is_some()).collect();
-        let (mut images, mut beyond) = (self.trial.x.clone(), Rows::zeros(self.trial.x.shape(), 0));
+        let (mut images, mut beyond) =
+            (self.context.x.clone(), ImageBatch::zeros(self.context.x.shape(), 0));
         for i in &found {
             let Some(best) = &self.best[*i] else { continue };
             images.row_mut(*i).copy_from_slice(&best.image);
-            let x = self.trial.x.row(*i);
+            let x = self.context.x.row(*i);
             let delta = best.image.iter().zip(x).map(|(p, x)| f64::from(p - x));
             beyond.push(&moved(&best.image, MARGIN, delta));
         }
-        for (spot, i) in self.ask(&found, &beyond)?.iter().zip(&found) {
-            if spot.reached {
-                images.row_mut(*i).copy_from_slice(&spot.image);
+        for (point, i) in self.query(&found, &beyond)?.iter().zip(&found) {
+            if point.reached {
+                images.row_mut(*i).copy_from_slice(&point.image);
             }
         }
-        Ok(self.trial.finish(&images))
+        Ok(self.context.finish(&images))
     }
 }
 

@@ -2,33 +2,33 @@
 //! counts the queries of each picture, and reports to the observer.
 
 use crate::attack::goal::Goal;
-use crate::attack::gradients::GradientCount;
-use crate::attack::objective::{Numbered, Objective, Scores};
-use crate::attack::observer::{Flow, Images, Observer, Stage, Step};
-use crate::attack::oracle::{Decision, Gradient, Score};
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::rows::Rows;
+use crate::attack::gradient_stats::GradientStats;
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::objective::{Logits, Objective, Reindexed};
+use crate::attack::observer::{AttackStage, Flow, Images, Observer, StepEvent};
+use crate::attack::oracle::{DecisionOracle, GradientOracle, ScoreOracle};
+use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::{Error, Result};
 use burn_tensor::Device;
 
 /// A gradient query's answer, on the host.
-pub struct Slopes {
+pub struct LossGradients {
     /// The logits.
-    pub scores: Scores,
+    pub logits: Logits,
     /// The objective's value for each picture.
     pub loss: Vec<f32>,
     /// Its gradient with respect to the pixels.
-    pub gradient: Rows,
+    pub gradient: ImageBatch,
     /// log₂ of what each picture's gradient was multiplied by to keep it from underflowing (0 nearly
     /// always): to be undone before gradients of different pictures are added up.
     pub log2_scale: Vec<f64>,
 }
 
-/// What an attack shows of one iteration. `open` are the pictures of the problem it speaks of; the
+/// What an attack shows of one iteration. `active` are the pictures of the problem it speaks of; the
 /// other lists have one entry for each of them.
-pub struct Sight<'a> {
+pub struct StepReport<'a> {
     /// Which pictures.
-    pub open: &'a [usize],
+    pub active: &'a [usize],
     /// Iterations done: 0 is the start.
     pub iteration: usize,
     /// How many iterations there will be at most.
@@ -36,61 +36,61 @@ pub struct Sight<'a> {
     /// What the attack climbs (or the distance it shortens, negated).
     pub loss: &'a [f32],
     /// What is known of the answers.
-    pub answers: Answers<'a>,
+    pub predictions: Predictions<'a>,
     /// The step size in use, in pixel units; 0 where there is none.
     pub step_size: f32,
     /// The pictures as they are now.
-    pub images: &'a Rows,
+    pub images: &'a ImageBatch,
     /// An event of this family at this iteration: a halved step, a new constant, a window.
     pub mark: Option<&'a str>,
 }
 
 /// What an oracle answered.
 #[derive(Clone, Copy)]
-pub enum Answers<'a> {
+pub enum Predictions<'a> {
     /// Logits.
-    Scores(&'a Scores),
+    Logits(&'a Logits),
     /// Labels only.
     Labels(&'a [usize]),
 }
 
 /// One attack at work on one problem.
-pub struct Trial<'a> {
+pub struct AttackContext<'a> {
     /// The problem.
     pub problem: &'a Problem,
     /// The clean pictures.
-    pub x: Rows,
+    pub x: ImageBatch,
     /// Queries so far, by picture.
     pub queries: Vec<u64>,
     /// What was seen of its gradients, by picture.
-    pub gradients: Vec<GradientCount>,
+    pub gradient_stats: Vec<GradientStats>,
     /// Which restart, from 0, of how many.
     pub restart: (usize, usize),
     /// For an attack of several stages: which one.
-    pub stage: Option<Stage>,
+    pub stage: Option<AttackStage>,
     device: Device,
-    watcher: &'a mut dyn Observer,
+    observer: &'a mut dyn Observer,
 }
 
 /// How many values go through the network at once, roughly: enough to keep it busy, few enough to
 /// bound memory and to be cancelled soon.
 const VALUES: usize = 1 << 17;
 
-impl<'a> Trial<'a> {
+impl<'a> AttackContext<'a> {
     /// Begins.
     ///
     /// # Errors
     /// Device failures.
-    pub fn new(problem: &'a Problem, watcher: &'a mut dyn Observer) -> Result<Self> {
+    pub fn new(problem: &'a Problem, observer: &'a mut dyn Observer) -> Result<Self> {
         Ok(Self {
-            x: Rows::read(&problem.images)?,
+            x: ImageBatch::from_tensor(&problem.images)?,
             queries: vec![0; problem.len()],
-            gradients: vec![GradientCount::default(); problem.len()],
+            gradient_stats: vec![GradientStats::default(); problem.len()],
             restart: (0, 1),
             stage: None,
             device: problem.images.device(),
             problem,
-            watcher,
+            observer,
         })
     }
 
@@ -100,49 +100,49 @@ impl<'a> Trial<'a> {
     }
 
     /// The goals of these pictures.
-    pub fn goals(&self, open: &[usize]) -> Vec<Goal> {
-        open.iter().map(|i| self.problem.goals[*i]).collect()
+    pub fn goals(&self, active: &[usize]) -> Vec<Goal> {
+        active.iter().map(|i| self.problem.goals[*i]).collect()
     }
 
-    /// Whether these answers to versions of the pictures `open` reach their goals.
-    pub fn reached(&self, open: &[usize], labels: &[usize]) -> Vec<bool> {
-        let goals = open.iter().map(|i| self.problem.goals[*i]);
+    /// Whether these answers to versions of the pictures `active` reach their goals.
+    pub fn reached(&self, active: &[usize], labels: &[usize]) -> Vec<bool> {
+        let goals = active.iter().map(|i| self.problem.goals[*i]);
         goals.zip(labels).map(|(goal, label)| goal.reached(*label)).collect()
     }
 
-    /// Keeps those of `images`, versions of the pictures `open`, whose answers reach their goals: the
+    /// Keeps those of `images`, versions of the pictures `active`, whose answers reach their goals: the
     /// nearest in the problem's norm. Says which reach them.
-    pub fn keep(
+    pub fn keep_successes(
         &self,
-        best: &mut Best,
-        open: &[usize],
-        images: &Rows,
-        scores: &Scores,
+        best: &mut BestSoFar,
+        active: &[usize],
+        images: &ImageBatch,
+        logits: &Logits,
     ) -> Vec<bool> {
-        let reached = self.reached(open, &scores.labels());
+        let reached = self.reached(active, &logits.labels());
         let norm = self.problem.budget.norm;
-        for (row, i) in open.iter().enumerate().filter(|(row, _)| reached[*row]) {
+        for (row, i) in active.iter().enumerate().filter(|(row, _)| reached[*row]) {
             let image = images.row(row);
             best.offer(*i, image, true, norm.distance(self.x.row(*i), image));
         }
         reached
     }
 
-    /// The labels of `images`; `open[k]` is the picture that `images[k]` is a version of (the same
+    /// The labels of `images`; `active[k]` is the picture that `images[k]` is a version of (the same
     /// one may occur many times), which pays for the query.
     ///
     /// # Errors
     /// Cancelled; device failures.
     pub fn labels(
         &mut self,
-        oracle: &mut (impl Decision + ?Sized),
-        open: &[usize],
-        images: &Rows,
+        oracle: &mut (impl DecisionOracle + ?Sized),
+        active: &[usize],
+        images: &ImageBatch,
     ) -> Result<Vec<usize>> {
         let mut labels = Vec::with_capacity(images.len());
-        for range in self.pieces(open, images)? {
+        for range in self.batches(active, images)? {
             labels.extend(oracle.labels(&images.slice(range, &self.device))?);
-            self.pulse()?;
+            self.poll()?;
         }
         Ok(labels)
     }
@@ -151,54 +151,54 @@ impl<'a> Trial<'a> {
     ///
     /// # Errors
     /// Cancelled; device failures.
-    pub fn scores(
+    pub fn logits(
         &mut self,
-        oracle: &mut (impl Score + ?Sized),
-        open: &[usize],
-        images: &Rows,
-    ) -> Result<Scores> {
-        let mut all = Scores::new(Vec::new(), oracle.classes());
-        for range in self.pieces(open, images)? {
-            all.append(oracle.scores(&images.slice(range, &self.device))?);
-            self.pulse()?;
+        oracle: &mut (impl ScoreOracle + ?Sized),
+        active: &[usize],
+        images: &ImageBatch,
+    ) -> Result<Logits> {
+        let mut all = Logits::new(Vec::new(), oracle.classes());
+        for range in self.batches(active, images)? {
+            all.append(oracle.logits(&images.slice(range, &self.device))?);
+            self.poll()?;
         }
         Ok(all)
     }
 
-    /// The gradients of `what` at `images`; see [`Self::labels`]. The objective is asked by the
+    /// The gradients of `objective` at `images`; see [`Self::labels`]. The objective is asked by the
     /// number of the row in `images`. What the network gives that is no number comes as one: see
-    /// [`GradientCount`].
+    /// [`GradientStats`].
     ///
     /// # Errors
     /// Cancelled; device failures.
-    pub fn slopes(
+    pub fn gradients(
         &mut self,
-        oracle: &mut (impl Gradient + ?Sized),
-        open: &[usize],
-        images: &Rows,
-        what: &dyn Objective,
-    ) -> Result<Slopes> {
-        let goals = self.goals(open);
-        let mut all = Slopes {
-            scores: Scores::new(Vec::new(), oracle.classes()),
+        oracle: &mut (impl GradientOracle + ?Sized),
+        active: &[usize],
+        images: &ImageBatch,
+        objective: &dyn Objective,
+    ) -> Result<LossGradients> {
+        let goals = self.goals(active);
+        let mut all = LossGradients {
+            logits: Logits::new(Vec::new(), oracle.classes()),
             loss: Vec::with_capacity(images.len()),
-            gradient: Rows::zeros(images.shape(), 0),
+            gradient: ImageBatch::zeros(images.shape(), 0),
             log2_scale: Vec::with_capacity(images.len()),
         };
-        for range in self.pieces(open, images)? {
+        for range in self.batches(active, images)? {
             let first = range.start;
-            let shifted = Numbered(what, |at| at + first);
+            let shifted = Reindexed(objective, |at| at + first);
             let part = images.slice(range.clone(), &self.device);
-            let slope = oracle.slope(&part, &goals[range.clone()], &shifted)?;
-            all.scores.append(slope.scores);
-            all.loss.extend(slope.loss);
-            all.log2_scale.extend(slope.log2_scale);
-            let mut gradient = Rows::read(&slope.gradient)?;
-            for (row, i) in open[range].iter().enumerate() {
-                self.gradients[*i].take(gradient.row_mut(row));
+            let found = oracle.gradient(&part, &goals[range.clone()], &shifted)?;
+            all.logits.append(found.logits);
+            all.loss.extend(found.loss);
+            all.log2_scale.extend(found.log2_scale);
+            let mut gradient = ImageBatch::from_tensor(&found.gradient)?;
+            for (row, i) in active[range].iter().enumerate() {
+                self.gradient_stats[*i].record(gradient.row_mut(row));
             }
             all.gradient.append(gradient);
-            self.pulse()?;
+            self.poll()?;
         }
         Ok(all)
     }
@@ -207,50 +207,50 @@ impl<'a> Trial<'a> {
     ///
     /// # Errors
     /// Cancelled, when the observer says so.
-    pub fn show(&mut self, sight: &Sight<'_>) -> Result<()> {
-        let goals = self.goals(sight.open);
-        let (labels, margin) = match sight.answers {
-            Answers::Scores(scores) => (scores.labels(), scores.margins(&goals)),
-            Answers::Labels(labels) => (labels.to_vec(), Vec::new()),
+    pub fn report(&mut self, report: &StepReport<'_>) -> Result<()> {
+        let goals = self.goals(report.active);
+        let (labels, margin) = match report.predictions {
+            Predictions::Logits(logits) => (logits.labels(), logits.margins(&goals)),
+            Predictions::Labels(labels) => (labels.to_vec(), Vec::new()),
         };
-        let step = Step {
-            open: sight.open,
+        let step = StepEvent {
+            active: report.active,
             goals: &goals,
             restart: self.restart.0,
             restarts: self.restart.1,
-            iteration: sight.iteration,
-            iterations: sight.iterations,
-            loss: sight.loss,
+            iteration: report.iteration,
+            iterations: report.iterations,
+            loss: report.loss,
             margin: &margin,
-            scores: match sight.answers {
-                Answers::Scores(scores) => Some(scores),
-                Answers::Labels(_) => None,
+            logits: match report.predictions {
+                Predictions::Logits(logits) => Some(logits),
+                Predictions::Labels(_) => None,
             },
             labels: &labels,
-            step_size: sight.step_size,
-            images: Images::Rows(sight.images),
-            queries: sight.open.first().map_or(0, |i| self.queries[*i]),
+            step_size: report.step_size,
+            images: Images::ImageBatch(report.images),
+            queries: report.active.first().map_or(0, |i| self.queries[*i]),
             stage: self.stage,
-            mark: sight.mark,
+            mark: report.mark,
         };
-        match self.watcher.step(&step) {
+        match self.observer.step(&step) {
             Flow::Continue => Ok(()),
             Flow::Stop => Err(Error::cancelled()),
         }
     }
 
     /// Ends with these pictures, one for each of the problem.
-    pub fn finish(self, images: &Rows) -> Attempt {
-        let attempt = Attempt::new(images.tensor(&self.device), self.queries);
-        Attempt { gradients: self.gradients, ..attempt }
+    pub fn finish(self, images: &ImageBatch) -> AttackOutput {
+        let output = AttackOutput::new(images.to_tensor(&self.device), self.queries);
+        AttackOutput { gradient_stats: self.gradient_stats, ..output }
     }
 
     /// Asks whether to go on, between two pieces of work.
     ///
     /// # Errors
     /// Cancelled, when the observer says so.
-    pub fn pulse(&mut self) -> Result<()> {
-        match self.watcher.pulse() {
+    pub fn poll(&mut self) -> Result<()> {
+        match self.observer.poll() {
             Flow::Continue => Ok(()),
             Flow::Stop => Err(Error::cancelled()),
         }
@@ -258,36 +258,36 @@ impl<'a> Trial<'a> {
 
     /// How many pictures go through the network at once: what needs many versions of a picture
     /// makes so many at a time, to bound its memory.
-    pub fn piece(&self) -> usize {
+    pub fn batch_size(&self) -> usize {
         (VALUES / self.x.size().max(1)).clamp(8, 128)
     }
 
-    fn pieces(
+    fn batches(
         &mut self,
-        open: &[usize],
-        images: &Rows,
+        active: &[usize],
+        images: &ImageBatch,
     ) -> Result<impl Iterator<Item = std::ops::Range<usize>> + use<>> {
-        debug_assert_eq!(open.len(), images.len());
-        open.iter().for_each(|i| self.queries[*i] += 1);
-        let (n, most) = (images.len(), self.piece());
+        debug_assert_eq!(active.len(), images.len());
+        active.iter().for_each(|i| self.queries[*i] += 1);
+        let (n, most) = (images.len(), self.batch_size());
         Ok((0..n).step_by(most).map(move |first| first..(first + most).min(n)))
     }
 }
 
 /// The best picture found so far for each picture of a problem, by a rule of the attack's own:
 /// the smaller the value, the better. Pictures that reach the goal beat all that do not.
-pub struct Best {
+pub struct BestSoFar {
     /// The pictures.
-    pub images: Rows,
+    pub images: ImageBatch,
     /// Whether the goal is reached.
     pub reached: Vec<bool>,
     /// The value that is to be small: a distance, or a negated loss.
     pub value: Vec<f32>,
 }
 
-impl Best {
+impl BestSoFar {
     /// Nothing found yet: the clean pictures.
-    pub fn new(x: &Rows) -> Self {
+    pub fn new(x: &ImageBatch) -> Self {
         let n = x.len();
         Self { images: x.clone(), reached: vec![false; n], value: vec![f32::INFINITY; n] }
     }
@@ -308,7 +308,7 @@ impl Best {
     }
 
     /// The pictures of `among` that are not there yet.
-    pub fn open(&self, among: &[usize]) -> Vec<usize> {
+    pub fn active(&self, among: &[usize]) -> Vec<usize> {
         among.iter().copied().filter(|i| !self.reached[*i]).collect()
     }
 }

@@ -2,9 +2,9 @@
 //! constant c of each picture by binary search: too small a c and the distance wins, too large a c
 //! and the picture goes farther than it must.
 
+use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Margin, Objective, margin};
-use crate::attack::trial::{Best, Trial};
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 
@@ -58,16 +58,16 @@ impl Hinge {
 }
 
 impl Objective for Hinge {
-    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, slope: &mut [f64]) -> f64 {
+    fn evaluate(&self, at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         match self.slack(row, goal) {
             true => 0.0,
-            false => Margin.evaluate(at, row, goal, slope) - self.confidence,
+            false => Margin.evaluate(at, row, goal, logit_gradient) - self.confidence,
         }
     }
 }
 
 /// The settings of a search.
-pub(super) struct Penalty {
+pub(super) struct PenaltySearch {
     /// How many constants are tried.
     pub searches: usize,
     /// Steps for each.
@@ -80,7 +80,7 @@ pub(super) struct Penalty {
     abort: bool,
 }
 
-impl Penalty {
+impl PenaltySearch {
     /// Reads them; `rate` is the learning rate where it is left to the attack.
     pub fn read(settings: &Settings, rate: f64) -> Self {
         Self {
@@ -100,39 +100,39 @@ impl Penalty {
     /// Those of `one`.
     pub fn search(
         &self,
-        trial: &mut Trial<'_>,
-        mut one: impl FnMut(&mut Trial<'_>, &[f64], &mut Best) -> Result<Vec<bool>>,
-    ) -> Result<Best> {
-        let mut best = Best::new(&trial.x);
-        let mut weights = vec![Weight::new(self.initial); trial.x.len()];
+        context: &mut AttackContext<'_>,
+        mut one: impl FnMut(&mut AttackContext<'_>, &[f64], &mut BestSoFar) -> Result<Vec<bool>>,
+    ) -> Result<BestSoFar> {
+        let mut best = BestSoFar::new(&context.x);
+        let mut weights = vec![PenaltyConstant::new(self.initial); context.x.len()];
         for search in 0..self.searches {
-            trial.restart = (search, self.searches);
+            context.restart = (search, self.searches);
             // The authors' rule: a long search ends with the smallest c that is known to work.
             if search >= 9 && search + 1 == self.searches {
                 weights.iter_mut().for_each(|weight| weight.c = weight.upper);
             }
             let constants: Vec<f64> = weights.iter().map(|weight| weight.c).collect();
-            let found = one(trial, &constants, &mut best)?;
+            let found = one(context, &constants, &mut best)?;
             weights.iter_mut().zip(found).for_each(|(weight, found)| weight.learn(found));
         }
         Ok(best)
     }
 
     /// One picture's patience in one descent.
-    pub fn patience(&self) -> Patience {
-        Patience { every: self.steps.div_ceil(10), last: f64::INFINITY, ends: self.abort }
+    pub fn patience(&self) -> EarlyAbort {
+        EarlyAbort { every: self.steps.div_ceil(10), last: f64::INFINITY, ends: self.abort }
     }
 }
 
 /// What a descent's start is marked with: the first picture's constant.
-pub(super) fn mark(step: usize, constants: &[f64], open: &[usize]) -> Option<String> {
-    let first = open.first().filter(|_| step == 0)?;
+pub(super) fn mark(step: usize, constants: &[f64], active: &[usize]) -> Option<String> {
+    let first = active.first().filter(|_| step == 0)?;
     Some(format!("c = {}", Value::Float(constants[*first])))
 }
 
 /// The constant of one picture, and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
-struct Weight {
+struct PenaltyConstant {
     lower: f64,
     c: f64,
     upper: f64,
@@ -141,7 +141,7 @@ struct Weight {
 /// Larger than any constant that is searched.
 const NONE_YET: f64 = 1e10;
 
-impl Weight {
+impl PenaltyConstant {
     fn new(c: f64) -> Self {
         Self { lower: 0.0, c, upper: NONE_YET }
     }
@@ -160,13 +160,13 @@ impl Weight {
 }
 
 /// Watches the loss of one picture: where a tenth of the steps does not lower it, more will not.
-pub(super) struct Patience {
+pub(super) struct EarlyAbort {
     every: usize,
     last: f64,
     ends: bool,
 }
 
-impl Patience {
+impl EarlyAbort {
     /// Whether it has run out at this step.
     pub fn ends(&mut self, step: usize, loss: f64) -> bool {
         if !self.ends || !step.is_multiple_of(self.every) {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_constant_grows_until_it_works_and_is_halved_between_from_there() {
-        let mut weight = Weight::new(1e-3);
+        let mut weight = PenaltyConstant::new(1e-3);
         weight.learn(false);
         weight.learn(false);
         assert!((weight.c - 0.1).abs() < 1e-12);
@@ -201,8 +201,8 @@ mod tests {
         let row = [-5.0, -1.0, -3.0];
         let (near, met) = (Goal::Untargeted { truth: 1 }, Goal::Targeted { target: 1 });
         let value = |confidence: f64, goal| {
-            let mut slope = [0.0; 3];
-            (Hinge { confidence }.evaluate(0, &row, goal, &mut slope), slope)
+            let mut logit_gradient = [0.0; 3];
+            (Hinge { confidence }.evaluate(0, &row, goal, &mut logit_gradient), logit_gradient)
         };
         assert_eq!(value(0.0, near), (-2.0, [0.0, -1.0, 1.0]));
         assert_eq!(value(0.0, met), (0.0, [0.0; 3]));
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn patience_looks_every_tenth_of_the_steps() {
-        let settings = |abort: bool| Penalty {
+        let settings = |abort: bool| PenaltySearch {
             searches: 1,
             steps: 40,
             rate: 0.1,

@@ -2,13 +2,13 @@
 //! others: MI (Dong et al. 2018), NI and SI-NI (Lin et al. 2020), DI (Xie et al. 2019), TI (Dong et al.
 //! 2019), VMI and VNI (Wang & He 2021). On which network they are crafted is the caller's business.
 
-use crate::attack::methods::descent::{Course, descend};
-use crate::attack::methods::momentum::{Momentum, View};
+use crate::attack::methods::gradient_steps::{StepSchedule, gradient_ascent};
+use crate::attack::methods::momentum::{InputView, Momentum};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -35,10 +35,10 @@ pub const MI: AttackSpec = AttackSpec {
     name: "MI-FGSM",
     family: "gradient, fixed ε",
     norms: &[Norm::Linf, Norm::L2],
-    extent: Extent::Budget,
+    bound: Bound::FixedEpsilon,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[STEPS, STEP_SIZE, DECAY],
     summary: "BIM with momentum: steps follow the running sum of the gradients",
     about: "Each gradient is brought to the same size and added to a momentum, and the step follows the \
@@ -46,7 +46,7 @@ pub const MI: AttackSpec = AttackSpec {
             one network, so what it finds fools other networks more often than BIM's pictures do, \
             though it may be weaker on the network it was made on.",
     paper: "Dong et al.: Boosting Adversarial Attacks with Momentum, CVPR 2018",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, |_, _, _| ())),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, |_, _, _| ())),
 };
 
 /// Momentum with a look ahead.
@@ -61,7 +61,7 @@ pub const NI: AttackSpec = AttackSpec {
             that transfer well in fewer steps than MI-FGSM.",
     paper: "Lin et al.: Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks, ICLR \
             2020",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, look_ahead)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, look_ahead)),
     ..MI
 };
 
@@ -79,7 +79,7 @@ pub const SI_NI: AttackSpec = AttackSpec {
     about: "Networks give nearly the same answer when all pixels are halved. Averaging the gradient over \
             copies divided by 1, 2, 4, 8 and 16 is therefore like attacking several networks at once, \
             and the picture fits none of them too closely. Five times the price of NI-FGSM.",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, scales)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, scales)),
     ..NI
 };
 
@@ -107,7 +107,7 @@ pub const DI: AttackSpec = AttackSpec {
             The paper enlarges 299 pixels to 330; networks here take one size only, so the picture \
             shrinks by the same ratio instead.",
     paper: "Xie et al.: Improving Transferability of Adversarial Examples with Input Diversity, CVPR 2019",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, shrunk)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, shrunk)),
     ..NI
 };
 
@@ -134,7 +134,7 @@ pub const TI: AttackSpec = AttackSpec {
             elsewhere than the surrogate's; on plain networks it can be weaker.",
     paper: "Dong et al.: Evading Defenses to Transferable Adversarial Examples by Translation-Invariant \
             Attacks, CVPR 2019",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, blurred)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, blurred)),
     ..NI
 };
 
@@ -151,7 +151,7 @@ pub const VMI: AttackSpec = AttackSpec {
             at twenty-one times the price of MI-FGSM.",
     paper: "Wang, He: Enhancing the Transferability of Adversarial Attacks through Variance Tuning, CVPR \
             2021",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, tuned)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, tuned)),
     ..NI
 };
 
@@ -162,7 +162,7 @@ pub const VNI: AttackSpec = AttackSpec {
     summary: "VMI-FGSM with Nesterov's look ahead",
     about: "The same correction by the neighbourhood as in VMI-FGSM, on gradients taken where the momentum \
             leads as in NI-FGSM.",
-    run: Run::Gradient(|o, p, s, w| run(o, p, s, w, tuned_ahead)),
+    run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, tuned_ahead)),
     ..VMI
 };
 
@@ -170,17 +170,17 @@ pub const VNI: AttackSpec = AttackSpec {
 type Addition = fn(&mut Momentum, &Settings, &Problem);
 
 fn run(
-    oracle: &mut dyn Gradient,
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
-    watcher: &mut dyn Observer,
+    observer: &mut dyn Observer,
     add: Addition,
-) -> Result<Attempt> {
+) -> Result<AttackOutput> {
     let steps = settings.int("steps", 10).max(1) as usize;
-    let course = Course::new(steps, settings.float("step-size", 0.0) as f32);
+    let schedule = StepSchedule::new(steps, settings.float("step-size", 0.0) as f32);
     let mut momentum = Momentum::new(settings.float("decay", 1.0));
     add(&mut momentum, settings, problem);
-    descend(oracle, problem, &course, &mut momentum, watcher)
+    gradient_ascent(oracle, problem, &schedule, &mut momentum, observer)
 }
 
 fn look_ahead(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
@@ -189,12 +189,12 @@ fn look_ahead(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
 
 fn scales(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
     look_ahead(momentum, settings, problem);
-    momentum.view = View::Scales(settings.int("scales", 5).max(1) as usize);
+    momentum.view = InputView::Scales(settings.int("scales", 5).max(1) as usize);
 }
 
 fn shrunk(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
     let (probability, least) = (settings.float("probability", 0.5), settings.float("shrink", 0.9));
-    momentum.view = View::Shrunk(probability, least);
+    momentum.view = InputView::ResizePad(probability, least);
 }
 
 fn blurred(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {

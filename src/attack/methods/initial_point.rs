@@ -8,7 +8,7 @@
 //! networks this was measured on.
 
 use crate::attack::goal::Goal;
-use crate::attack::methods::walk::{Spot, Walk, between};
+use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch, between};
 use crate::attack::norm::Norm;
 use crate::draws::Draws;
 use crate::error::Result;
@@ -24,34 +24,34 @@ const SCAN: usize = 16;
 /// Contrast of the patterns: mostly black and white.
 const GAIN: f32 = 4.0;
 
-impl Walk<'_> {
+impl BoundarySearch<'_> {
     /// An adversarial picture on the boundary, found between the clean picture and one from
-    /// [`Self::far`], to `tolerance` of their distance; shows it as iteration 0. None where no
+    /// [`Self::find_adversarial`], to `tolerance` of their distance; shows it as iteration 0. None where no
     /// adversarial picture is found, or the clean one is adversarial itself.
     ///
     /// # Errors
     /// Cancelled; device failures.
-    pub fn start(&mut self, i: usize, tolerance: f64) -> Result<Option<Spot>> {
-        let targeted = matches!(self.trial.problem.goals[i], Goal::Targeted { .. });
-        let Some(far) = self.far(i, targeted)? else { return Ok(None) };
+    pub fn start(&mut self, i: usize, tolerance: f64) -> Result<Option<BoundaryPoint>> {
+        let targeted = matches!(self.context.problem.goals[i], Goal::Targeted { .. });
+        let Some(far) = self.find_adversarial(i, targeted)? else { return Ok(None) };
         let (x, end) = (self.clean(i), far.image.clone());
         let line = |t: f64| between(Norm::L2, &x, &end, t);
         // The line may cross the boundary many times: the crossing nearest to the picture counts.
-        let (mut range, mut spot) = ((0.0, 1.0), far);
+        let (mut range, mut point) = ((0.0, 1.0), far);
         for step in 1..SCAN {
             let t = step as f64 / SCAN as f64;
-            match self.probe(i, line(t))? {
+            match self.query_one(i, line(t))? {
                 Some(found) if found.reached => {
-                    (range.1, spot) = (t, found);
+                    (range.1, point) = (t, found);
                     break;
                 }
                 Some(_) => range.0 = t,
                 None => break,
             }
         }
-        let (_, spot) = self.bisect(i, range, spot, tolerance, &line)?;
-        self.show(&[i], &[&spot], 0, 0.0, Some("boundary found"))?;
-        Ok((spot.distance > 0.0).then_some(spot))
+        let (_, point) = self.bisect(i, range, point, tolerance, &line)?;
+        self.report(&[i], &[&point], 0, 0.0, Some("boundary found"))?;
+        Ok((point.distance > 0.0).then_some(point))
     }
 
     /// An adversarial picture at any distance, if wanted (`others`) one of those that the problem
@@ -59,23 +59,23 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// Cancelled; device failures.
-    pub fn far(&mut self, i: usize, others: bool) -> Result<Option<Spot>> {
+    pub fn find_adversarial(&mut self, i: usize, others: bool) -> Result<Option<BoundaryPoint>> {
         let neighbours = if others { self.neighbours(i) } else { Vec::new() };
-        let most = TRIES.min(self.left(i).div_ceil(2)).max(1);
+        let most = TRIES.min(self.queries_left(i).div_ceil(2)).max(1);
         let mut last = None;
         for attempt in 0..most {
             let image = match attempt.checked_sub(neighbours.len()) {
                 None => neighbours[attempt].clone(),
                 Some(draw) => self.picture(i, draw < PLAIN),
             };
-            last = self.probe(i, image)?;
-            if last.as_ref().is_none_or(|spot| spot.reached) {
+            last = self.query_one(i, image)?;
+            if last.as_ref().is_none_or(|point| point.reached) {
                 break;
             }
         }
         match last {
-            Some(spot) if !spot.reached => {
-                self.show(&[i], &[&spot], 0, 0.0, Some("no start found"))?;
+            Some(point) if !point.reached => {
+                self.report(&[i], &[&point], 0, 0.0, Some("no start found"))?;
                 Ok(None)
             }
             last => Ok(last),
@@ -84,14 +84,14 @@ impl Walk<'_> {
 
     /// A random picture: uniform noise, or the clean picture under a smooth pattern.
     fn picture(&mut self, i: usize, plain: bool) -> Vec<f32> {
-        let shape = self.trial.x.shape();
+        let shape = self.context.x.shape();
         let draws = &mut self.draws[i];
         match plain {
-            true => (0..self.trial.x.size()).map(|_| draws.unit()).collect(),
+            true => (0..self.context.x.size()).map(|_| draws.unit()).collect(),
             false => {
                 let cells = 2 + draws.below(7);
                 let pattern = pattern(draws, shape, cells);
-                let pixels = self.trial.x.row(i).iter().zip(pattern);
+                let pixels = self.context.x.row(i).iter().zip(pattern);
                 pixels.map(|(x, p)| (x + GAIN * (p - 0.5)).clamp(0.0, 1.0)).collect()
             }
         }
@@ -99,16 +99,18 @@ impl Walk<'_> {
 
     /// The nearest pictures that the problem brings of a class that would do.
     fn neighbours(&self, i: usize) -> Vec<Vec<f32>> {
-        let (Some(rows), Some(crowd)) = (&self.crowd, &self.trial.problem.crowd) else {
+        let (Some(rows), Some(training_images)) =
+            (&self.training_images, &self.context.problem.training_images)
+        else {
             return Vec::new();
         };
-        let (x, goal) = (self.trial.x.row(i), self.trial.problem.goals[i]);
+        let (x, goal) = (self.context.x.row(i), self.context.problem.goals[i]);
         let fits = |label: usize| match goal {
             Goal::Untargeted { truth } => label != truth,
             Goal::Targeted { target } => label == target,
         };
         let mut near: Vec<(f32, usize)> = (0..rows.len())
-            .filter(|k| fits(crowd.labels[*k]))
+            .filter(|k| fits(training_images.labels[*k]))
             .map(|k| (self.norm().distance(x, rows.row(k)), k))
             .collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));

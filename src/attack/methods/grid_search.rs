@@ -2,51 +2,51 @@
 //! scores: a fixed list of settings for each picture is tried in order, and the first that reaches
 //! the goal is kept. So what is found is the mildest of the list, not the one of the largest loss.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::note::Note;
-use crate::attack::objective::Scores;
-use crate::attack::oracle::Score;
-use crate::attack::problem::Attempt;
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::objective::Logits;
+use crate::attack::oracle::ScoreOracle;
+use crate::attack::problem::AttackOutput;
 use crate::error::Result;
 
 /// How the parameters of a family are set, each in −1..1 with 0 for no change.
-pub(super) type Setting<const D: usize> = [f64; D];
+pub(super) type TransformSetting<const D: usize> = [f64; D];
 
 /// A family of changes with D parameters.
-pub(super) trait Change<const D: usize> {
+pub(super) trait Transformation<const D: usize> {
     /// The picture changed; exactly the picture for the zero setting.
-    fn apply(&self, picture: &[f32], setting: &Setting<D>) -> Vec<f32>;
+    fn apply(&self, picture: &[f32], setting: &TransformSetting<D>) -> Vec<f32>;
 
     /// The setting in words and units: `12.0° left, 1.4 px down`.
-    fn tell(&self, setting: &Setting<D>) -> String;
+    fn describe(&self, setting: &TransformSetting<D>) -> String;
 
     /// The size of each change, without its direction, in the units of [`Self::mean`].
-    fn sizes(&self, setting: &Setting<D>) -> Setting<D>;
+    fn sizes(&self, setting: &TransformSetting<D>) -> TransformSetting<D>;
 
     /// Sizes on average, as a [`Note`] writes them: `turned {0:.1}°, moved {1:.1} px`.
     fn mean(&self) -> &'static str;
 }
 
 /// What a search found.
-pub(super) struct Found<const D: usize> {
+pub(super) struct GridSearchResult<const D: usize> {
     /// The pictures.
-    pub best: Best,
+    pub best: BestSoFar,
     /// The setting of each.
-    pub settings: Vec<Setting<D>>,
+    pub settings: Vec<TransformSetting<D>>,
     /// Iterations done.
     pub iteration: usize,
 }
 
-impl<const D: usize> Found<D> {
+impl<const D: usize> GridSearchResult<D> {
     /// Nothing yet: the clean pictures.
-    pub fn new(x: &Rows) -> Self {
-        Self { best: Best::new(x), settings: vec![[0.0; D]; x.len()], iteration: 0 }
+    pub fn new(x: &ImageBatch) -> Self {
+        Self { best: BestSoFar::new(x), settings: vec![[0.0; D]; x.len()], iteration: 0 }
     }
 }
 
 /// How strong a setting is: its length, the parameters' bounds being 1.
-pub(super) fn strength<const D: usize>(setting: &Setting<D>) -> f64 {
+pub(super) fn strength<const D: usize>(setting: &TransformSetting<D>) -> f64 {
     setting.iter().map(|s| s * s).sum::<f64>().sqrt()
 }
 
@@ -61,52 +61,52 @@ fn rounds(n: usize) -> usize {
 /// Tries the settings of each picture in order. All lists are of one length and begin with zero, the
 /// clean picture, which is shown as the start. Pictures leave as soon as one works. A failed picture is left at
 /// the setting that came nearest. `after` is how many iterations will follow this search.
-pub(super) fn sweep<const D: usize>(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Score,
-    change: &impl Change<D>,
-    settings: &[Vec<Setting<D>>],
+pub(super) fn grid_search<const D: usize>(
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn ScoreOracle,
+    change: &impl Transformation<D>,
+    settings: &[Vec<TransformSetting<D>>],
     after: usize,
-) -> Result<Found<D>> {
-    let mut found = Found::new(&trial.x);
+) -> Result<GridSearchResult<D>> {
+    let mut found = GridSearchResult::new(&context.x);
     let most = settings.first().map_or(0, Vec::len);
     for round in 0..=rounds(most) {
-        let open = found.best.open(&trial.all());
-        if open.is_empty() {
+        let active = found.best.active(&context.all());
+        if active.is_empty() {
             break;
         }
         found.iteration = round;
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        let mut scores = Scores::new(Vec::new(), oracle.classes());
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        let mut logits = Logits::new(Vec::new(), oracle.classes());
         let mut first = None;
-        for i in &open {
+        for i in &active {
             let range = match round {
                 0 => 0..1,
                 _ => 1 + (round - 1) * CHUNK..(1 + round * CHUNK).min(most),
             };
             let tried = &settings[*i][range];
-            let mut candidates = Rows::zeros(trial.x.shape(), 0);
-            tried.iter().for_each(|s| candidates.push(&change.apply(trial.x.row(*i), s)));
-            let answers = trial.scores(oracle, &vec![*i; tried.len()], &candidates)?;
-            let goals = vec![trial.problem.goals[*i]; tried.len()];
-            let margins = answers.margins(&goals);
-            let reached = goals.iter().zip(answers.labels()).position(|(g, l)| g.reached(l));
+            let mut candidates = ImageBatch::zeros(context.x.shape(), 0);
+            tried.iter().for_each(|s| candidates.push(&change.apply(context.x.row(*i), s)));
+            let predictions = context.logits(oracle, &vec![*i; tried.len()], &candidates)?;
+            let goals = vec![context.problem.goals[*i]; tried.len()];
+            let margins = predictions.margins(&goals);
+            let reached = goals.iter().zip(predictions.labels()).position(|(g, l)| g.reached(l));
             let nearest = || (0..tried.len()).min_by(|a, b| margins[*a].total_cmp(&margins[*b]));
             let Some(at) = reached.or_else(nearest) else { continue };
-            first.get_or_insert_with(|| change.tell(&tried[at]));
+            first.get_or_insert_with(|| change.describe(&tried[at]));
             if found.best.offer(*i, candidates.row(at), reached.is_some(), margins[at]) {
                 found.settings[*i] = tried[at];
             }
             images.push(candidates.row(at));
-            scores.append(Scores::new(answers.row(at).to_vec(), answers.classes()));
+            logits.append(Logits::new(predictions.row(at).to_vec(), predictions.classes()));
         }
-        let margins = scores.margins(&trial.goals(&open));
-        trial.show(&Sight {
-            open: &open,
+        let margins = logits.margins(&context.goals(&active));
+        context.report(&StepReport {
+            active: &active,
             iteration: round,
             iterations: rounds(most) + after,
             loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: 0.0,
             images: &images,
             mark: first.as_deref(),
@@ -126,34 +126,34 @@ pub(super) const fn softening<const D: usize>() -> usize {
 /// Makes what was found milder while it still works: leaves out one parameter after the other, then
 /// halves its way towards the clean picture.
 pub(super) fn soften<const D: usize>(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Score,
-    change: &impl Change<D>,
-    found: &mut Found<D>,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn ScoreOracle,
+    change: &impl Transformation<D>,
+    found: &mut GridSearchResult<D>,
 ) -> Result<()> {
-    let open: Vec<usize> = trial.all().into_iter().filter(|i| found.best.reached[*i]).collect();
-    if open.is_empty() {
+    let active: Vec<usize> = context.all().into_iter().filter(|i| found.best.reached[*i]).collect();
+    if active.is_empty() {
         return Ok(());
     }
     // Below which share of the found setting it is known not to work.
-    let mut below = vec![0.0; open.len()];
-    let mut whole: Vec<Setting<D>> = open.iter().map(|i| found.settings[*i]).collect();
-    let mut share = vec![1.0; open.len()];
+    let mut below = vec![0.0; active.len()];
+    let mut whole: Vec<TransformSetting<D>> = active.iter().map(|i| found.settings[*i]).collect();
+    let mut share = vec![1.0; active.len()];
     let before = found.iteration;
     for round in 0..softening::<D>() {
-        let tried: Vec<Setting<D>> = (0..open.len())
+        let tried: Vec<TransformSetting<D>> = (0..active.len())
             .map(|k| match round < D {
                 true => std::array::from_fn(|d| if d == round { 0.0 } else { whole[k][d] }),
                 false => whole[k].map(|s| s * (below[k] + share[k]) / 2.0),
             })
             .collect();
-        let mut images = Rows::zeros(trial.x.shape(), 0);
-        for (i, setting) in open.iter().zip(&tried) {
-            images.push(&change.apply(trial.x.row(*i), setting));
+        let mut images = ImageBatch::zeros(context.x.shape(), 0);
+        for (i, setting) in active.iter().zip(&tried) {
+            images.push(&change.apply(context.x.row(*i), setting));
         }
-        let scores = trial.scores(oracle, &open, &images)?;
-        let reached = trial.reached(&open, &scores.labels());
-        for (k, i) in open.iter().enumerate() {
+        let logits = context.logits(oracle, &active, &images)?;
+        let reached = context.reached(&active, &logits.labels());
+        for (k, i) in active.iter().enumerate() {
             let middle = (below[k] + share[k]) / 2.0;
             match (reached[k], round < D) {
                 (true, true) => whole[k] = tried[k],
@@ -166,16 +166,16 @@ pub(super) fn soften<const D: usize>(
                 found.best.images.row_mut(*i).copy_from_slice(images.row(k));
             }
         }
-        let margins = scores.margins(&trial.goals(&open));
-        trial.show(&Sight {
-            open: &open,
+        let margins = logits.margins(&context.goals(&active));
+        context.report(&StepReport {
+            active: &active,
             iteration: before + 1 + round,
             iterations: before + softening::<D>(),
             loss: &margins.iter().map(|m| -m).collect::<Vec<_>>(),
-            answers: Answers::Scores(&scores),
+            predictions: Predictions::Logits(&logits),
             step_size: 0.0,
             images: &images,
-            mark: Some(&format!("milder: {}", change.tell(&tried[0]))),
+            mark: Some(&format!("milder: {}", change.describe(&tried[0]))),
         })?;
     }
     Ok(())
@@ -183,11 +183,11 @@ pub(super) fn soften<const D: usize>(
 
 /// Ends the attack, with what was found in words.
 pub(super) fn report<const D: usize>(
-    trial: Trial<'_>,
-    change: &impl Change<D>,
-    found: &Found<D>,
-) -> Attempt {
-    let there: Vec<&Setting<D>> = found
+    context: AttackContext<'_>,
+    change: &impl Transformation<D>,
+    found: &GridSearchResult<D>,
+) -> AttackOutput {
+    let there: Vec<&TransformSetting<D>> = found
         .settings
         .iter()
         .zip(&found.best.reached)
@@ -195,18 +195,19 @@ pub(super) fn report<const D: usize>(
         .map(|(s, _)| s)
         .collect();
     let single = match (found.settings.as_slice(), there.as_slice()) {
-        ([one], []) => Some(format!("nothing works; nearest to it: {}", change.tell(one))),
-        ([_], [one]) => Some(format!("found: {}", change.tell(one))),
+        ([one], []) => Some(format!("nothing works; nearest to it: {}", change.describe(one))),
+        ([_], [one]) => Some(format!("found: {}", change.describe(one))),
         _ => None,
     };
-    let sizes: Vec<Setting<D>> = there.iter().map(|setting| change.sizes(setting)).collect();
+    let sizes: Vec<TransformSetting<D>> =
+        there.iter().map(|setting| change.sizes(setting)).collect();
     let sums = (0..D).map(|d| sizes.iter().map(|sizes| sizes[d]).sum()).collect();
     let some = format!("{{hits}} of {{of}}, sizes on average: {}", change.mean());
     let counted = (there.len(), found.settings.len());
     let note = Note::count(&some, "nothing works on any of {of} pictures", counted);
-    let mut attempt = trial.finish(&found.best.images);
-    attempt.notes.push(Note { sums, single, ..note });
-    attempt
+    let mut output = context.finish(&found.best.images);
+    output.notes.push(Note { sums, single, ..note });
+    output
 }
 
 #[cfg(test)]
@@ -215,17 +216,17 @@ mod tests {
     use crate::attack::goal::Goal;
     use crate::attack::norm::{Budget, Norm};
     use crate::attack::observer::Flow;
-    use crate::attack::observer::Step;
-    use crate::attack::oracle::Decision;
+    use crate::attack::observer::StepEvent;
+    use crate::attack::oracle::DecisionOracle;
     use crate::attack::problem::Problem;
     use burn_tensor::{Device, Tensor};
 
     /// Answers 1 where the first pixel is brighter than 0.7.
     struct Bright;
 
-    impl Decision for Bright {
+    impl DecisionOracle for Bright {
         fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
-            Ok(self.scores(images)?.labels())
+            Ok(self.logits(images)?.labels())
         }
 
         fn classes(&self) -> usize {
@@ -237,26 +238,26 @@ mod tests {
         }
     }
 
-    impl Score for Bright {
-        fn scores(&mut self, images: &Tensor<4>) -> Result<Scores> {
-            let rows = Rows::read(images)?;
-            Ok(Scores::new(rows.iter().flat_map(|row| [0.7, row[0]]).collect(), 2))
+    impl ScoreOracle for Bright {
+        fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
+            let rows = ImageBatch::from_tensor(images)?;
+            Ok(Logits::new(rows.iter().flat_map(|row| [0.7, row[0]]).collect(), 2))
         }
     }
 
     /// The first parameter brightens by up to ½; the second does nothing.
     struct Brighten;
 
-    impl Change<2> for Brighten {
-        fn apply(&self, picture: &[f32], setting: &Setting<2>) -> Vec<f32> {
+    impl Transformation<2> for Brighten {
+        fn apply(&self, picture: &[f32], setting: &TransformSetting<2>) -> Vec<f32> {
             picture.iter().map(|p| p + 0.5 * setting[0] as f32).collect()
         }
 
-        fn tell(&self, setting: &Setting<2>) -> String {
+        fn describe(&self, setting: &TransformSetting<2>) -> String {
             format!("{:.1} and {:.1}", setting[0], setting[1])
         }
 
-        fn sizes(&self, setting: &Setting<2>) -> Setting<2> {
+        fn sizes(&self, setting: &TransformSetting<2>) -> TransformSetting<2> {
             setting.map(f64::abs)
         }
 
@@ -273,7 +274,7 @@ mod tests {
             budget: Budget { norm: Norm::L2, epsilon: 0.0 },
             seed: 0,
             samples: vec![0, 1],
-            crowd: None,
+            training_images: None,
         }
     }
 
@@ -285,24 +286,24 @@ mod tests {
         list[28] = [0.9, 0.9];
         list[29] = [0.5, 0.0];
         let mut seen = Vec::new();
-        let mut watch = |step: &Step<'_>| {
-            seen.push((step.iteration, step.open.to_vec()));
+        let mut watch = |step: &StepEvent<'_>| {
+            seen.push((step.iteration, step.active.to_vec()));
             Flow::Continue
         };
-        let mut trial = Trial::new(&problem, &mut watch).unwrap();
+        let mut context = AttackContext::new(&problem, &mut watch).unwrap();
         let lists = vec![list; 2];
-        let mut found = sweep(&mut trial, &mut Bright, &Brighten, &lists, 10).unwrap();
+        let mut found = grid_search(&mut context, &mut Bright, &Brighten, &lists, 10).unwrap();
         assert_eq!(found.best.reached, [true, false]);
         assert_eq!(found.settings, [[0.9, 0.9], [0.9, 0.9]], "the nearest failure is kept too");
-        assert_eq!(trial.queries, [30, 30]);
-        soften(&mut trial, &mut Bright, &Brighten, &mut found).unwrap();
+        assert_eq!(context.queries, [30, 30]);
+        soften(&mut context, &mut Bright, &Brighten, &mut found).unwrap();
         // 0.5 + s/2 > 0.7 from s = 0.4 on; the second parameter is not needed.
         let [first, second] = found.settings[0];
         assert!(first > 0.4 && first < 0.4 + 0.9 / 256.0 + 1e-6 && second == 0.0, "{first}");
         assert!(found.best.images.row(0)[0] > 0.7 && found.best.images.row(0)[0] < 0.702);
-        assert_eq!(trial.queries, [30 + 10, 30]);
-        let attempt = report(trial, &Brighten, &found);
-        assert_eq!(Note::texts(&attempt.notes), ["1 of 2, sizes on average: 0.4 and 0.0"]);
+        assert_eq!(context.queries, [30 + 10, 30]);
+        let output = report(context, &Brighten, &found);
+        assert_eq!(Note::texts(&output.notes), ["1 of 2, sizes on average: 0.4 and 0.0"]);
         assert!(seen.iter().map(|(iteration, _)| *iteration).eq(0..13), "{seen:?}");
     }
 }

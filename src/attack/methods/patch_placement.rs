@@ -1,12 +1,12 @@
 //! Where a patch lies in a picture: turned, scaled and moved, by bilinear interpolation, with the
 //! exact adjoint for its gradient.
 
-use crate::attack::methods::sampler::{Border, Place, Sampler};
+use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
 use crate::draws::Draws;
 
 /// A patch's form and the placements it must work under.
 #[derive(Clone, Debug)]
-pub(super) struct Sheet {
+pub(super) struct PatchGeometry {
     /// `[C, H, W]` of the pictures it is laid on.
     pub picture: [usize; 3],
     /// Its side or diameter at full scale, in pixels of the picture.
@@ -22,16 +22,16 @@ pub(super) struct Sheet {
 }
 
 /// One pixel under a patch.
-pub(super) struct Cover {
+pub(super) struct CoveredPixel {
     /// Its number in a channel of the picture.
     pixel: usize,
     /// Where it looks in the patch.
-    place: Place,
+    place: Position,
     /// How much of it is covered.
     share: f64,
 }
 
-impl Sheet {
+impl PatchGeometry {
     /// A patch of this share of the picture's area at full scale.
     pub fn new(picture: [usize; 3], area: f64, round: bool) -> Self {
         let pixels = area * (picture[1] * picture[2]) as f64;
@@ -45,12 +45,12 @@ impl Sheet {
         [self.picture[0], side, side]
     }
 
-    fn sampler(&self) -> Sampler {
-        Sampler { shape: self.canvas(), border: Border::Edge }
+    fn sampler(&self) -> BilinearSampler {
+        BilinearSampler { shape: self.canvas(), border: Border::Edge }
     }
 
     /// Draws a placement: the same number of random numbers each time.
-    pub fn draw(&self, draws: &mut Draws) -> Vec<Cover> {
+    pub fn draw(&self, draws: &mut Draws) -> Vec<CoveredPixel> {
         let scale = self.smallest + (1.0 - self.smallest) * f64::from(draws.unit());
         let angle = (self.turn * f64::from(draws.signed())).to_radians();
         let (down, right) = (f64::from(draws.unit()), f64::from(draws.unit()));
@@ -73,7 +73,7 @@ impl Sheet {
     }
 
     /// What a patch covers with its middle at `middle`, turned to the left by `angle` (radians).
-    fn cover(&self, middle: Place, angle: f64, scale: f64) -> Vec<Cover> {
+    fn cover(&self, middle: Position, angle: f64, scale: f64) -> Vec<CoveredPixel> {
         let [_, height, width] = self.picture;
         let (sin, cos) = angle.sin_cos();
         let half = scale * self.side / 2.0;
@@ -91,15 +91,15 @@ impl Sheet {
             let share = (inside + 0.5).clamp(0.0, 1.0);
             if share > 0.0 {
                 let place = at.map(|a| (a / (2.0 * half) + 0.5) * canvas - 0.5);
-                covers.push(Cover { pixel, place, share });
+                covers.push(CoveredPixel { pixel, place, share });
             }
         }
         covers
     }
 
     /// Lays a patch on a picture.
-    pub fn lay(&self, patch: &[f32], covers: &[Cover], picture: &mut [f32]) {
-        let places: Vec<Place> = covers.iter().map(|c| c.place).collect();
+    pub fn apply(&self, patch: &[f32], covers: &[CoveredPixel], picture: &mut [f32]) {
+        let places: Vec<Position> = covers.iter().map(|c| c.place).collect();
         let values = self.sampler().sample(patch, &places);
         let plane = self.picture[1] * self.picture[2];
         for (channel, values) in values.chunks(covers.len().max(1)).enumerate() {
@@ -112,8 +112,8 @@ impl Sheet {
     }
 
     /// The gradient with respect to the patch, from that with respect to the picture it lies on.
-    pub fn lift(&self, covers: &[Cover], gradient: &[f32]) -> Vec<f64> {
-        let places: Vec<Place> = covers.iter().map(|c| c.place).collect();
+    pub fn patch_gradient(&self, covers: &[CoveredPixel], gradient: &[f32]) -> Vec<f64> {
+        let places: Vec<Position> = covers.iter().map(|c| c.place).collect();
         let plane = self.picture[1] * self.picture[2];
         let channels = (0..self.picture[0]).flat_map(|channel| {
             covers
@@ -128,22 +128,27 @@ impl Sheet {
 mod tests {
     use super::*;
 
-    fn sheet(round: bool, spot: &'static str) -> Sheet {
-        Sheet { spot, turn: 40.0, smallest: 0.6, ..Sheet::new([2, 20, 24], 0.15, round) }
+    fn geometry(round: bool, spot: &'static str) -> PatchGeometry {
+        PatchGeometry {
+            spot,
+            turn: 40.0,
+            smallest: 0.6,
+            ..PatchGeometry::new([2, 20, 24], 0.15, round)
+        }
     }
 
     #[test]
     fn the_gradient_of_a_laid_patch_is_that_of_differences() {
         for round in [true, false] {
-            let (sheet, draws) = (sheet(round, "random"), &mut Draws::new(0, 0, 0));
-            let covers = sheet.draw(draws);
-            let n: usize = sheet.canvas().iter().product();
+            let (geometry, draws) = (geometry(round, "random"), &mut Draws::new(0, 0, 0));
+            let covers = geometry.draw(draws);
+            let n: usize = geometry.canvas().iter().product();
             let patch: Vec<f32> = (0..n).map(|_| draws.unit()).collect();
             let weights: Vec<f32> = (0..960).map(|_| draws.signed()).collect();
-            let slope = sheet.lift(&covers, &weights);
+            let slope = geometry.patch_gradient(&covers, &weights);
             let value = |patch: &[f32]| {
                 let mut picture = vec![0.5; 960];
-                sheet.lay(patch, &covers, &mut picture);
+                geometry.apply(patch, &covers, &mut picture);
                 picture
                     .iter()
                     .zip(&weights)
@@ -164,12 +169,12 @@ mod tests {
     fn a_patch_covers_its_share_of_the_area_and_nothing_else() {
         for round in [true, false] {
             for spot in ["random", "centre", "corner"] {
-                let sheet = Sheet { smallest: 1.0, ..sheet(round, spot) };
+                let geometry = PatchGeometry { smallest: 1.0, ..geometry(round, spot) };
                 let draws = &mut Draws::new(3, 0, 0);
-                let patch = vec![1.0; sheet.canvas().iter().product()];
+                let patch = vec![1.0; geometry.canvas().iter().product()];
                 for _ in 0..20 {
                     let mut picture = vec![0.0; 960];
-                    sheet.lay(&patch, &sheet.draw(draws), &mut picture);
+                    geometry.apply(&patch, &geometry.draw(draws), &mut picture);
                     let area = picture.iter().sum::<f32>() / 960.0;
                     assert!((area - 0.15).abs() < 0.01, "{round} {spot}: {area}");
                 }
@@ -180,14 +185,14 @@ mod tests {
     #[test]
     fn corners_are_corners_and_the_middle_is_the_middle() {
         let touched = |spot: &'static str| {
-            let sheet = Sheet { turn: 0.0, smallest: 1.0, ..sheet(false, spot) };
+            let geometry = PatchGeometry { turn: 0.0, smallest: 1.0, ..geometry(false, spot) };
             let draws = &mut Draws::new(1, 0, 0);
             let corners = [0, 23, 480 - 24, 479];
             let mut seen = [false; 4];
             for _ in 0..30 {
                 let mut picture = vec![0.0; 960];
-                let patch = vec![1.0; sheet.canvas().iter().product()];
-                sheet.lay(&patch, &sheet.draw(draws), &mut picture);
+                let patch = vec![1.0; geometry.canvas().iter().product()];
+                geometry.apply(&patch, &geometry.draw(draws), &mut picture);
                 let now = corners.map(|c| picture[c] > 0.9);
                 if spot == "corner" {
                     assert_eq!(now.iter().filter(|c| **c).count(), 1);
@@ -202,13 +207,13 @@ mod tests {
 
     #[test]
     fn an_upright_patch_of_full_size_is_seen_as_it_is() {
-        let sheet = Sheet::new([1, 4, 4], 1.0, false);
+        let geometry = PatchGeometry::new([1, 4, 4], 1.0, false);
         let patch: Vec<f32> = (0..16).map(|i| i as f32 / 16.0).collect();
         let mut picture = vec![0.0; 16];
-        sheet.lay(&patch, &sheet.cover([1.5, 1.5], 0.0, 1.0), &mut picture);
+        geometry.apply(&patch, &geometry.cover([1.5, 1.5], 0.0, 1.0), &mut picture);
         assert_eq!(picture, patch);
         // A quarter turn to the left brings the right column to the top.
-        sheet.lay(&patch, &sheet.cover([1.5, 1.5], 90_f64.to_radians(), 1.0), &mut picture);
+        geometry.apply(&patch, &geometry.cover([1.5, 1.5], 90_f64.to_radians(), 1.0), &mut picture);
         for (x, value) in picture[..4].iter().enumerate() {
             assert!((value - patch[4 * x + 3]).abs() < 1e-6, "{picture:?}");
         }

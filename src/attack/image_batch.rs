@@ -5,12 +5,12 @@ use burn_tensor::{Device, Tensor, TensorData};
 
 /// N pictures of one shape as plain numbers, one row of C·H·W values each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rows {
+pub struct ImageBatch {
     shape: [usize; 3],
     values: Vec<f32>,
 }
 
-impl Rows {
+impl ImageBatch {
     /// Takes N·C·H·W values.
     pub fn new(shape: [usize; 3], values: Vec<f32>) -> Self {
         Self { shape, values }
@@ -25,14 +25,14 @@ impl Rows {
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    pub fn read(images: &Tensor<4>) -> Result<Self> {
+    pub fn from_tensor(images: &Tensor<4>) -> Result<Self> {
         let [_, c, h, w] = images.dims();
         let values = images.clone().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         Ok(Self::new([c, h, w], values))
     }
 
     /// Writes them to the device, `[N, C, H, W]`.
-    pub fn tensor(&self, device: &Device) -> Tensor<4> {
+    pub fn to_tensor(&self, device: &Device) -> Tensor<4> {
         self.slice(0..self.len(), device)
     }
 

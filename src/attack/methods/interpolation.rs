@@ -2,13 +2,13 @@
 //! or blended into another picture. No search at all: baselines that show how much plain change a
 //! network bears.
 
-use crate::attack::methods::walk::{SAMPLES, Walk, between, queries};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::boundary_search::{BoundarySearch, SAMPLES, between, queries};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Decision;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::registry::{AttackSpec, Extent, Run};
-use crate::attack::rows::Rows;
+use crate::attack::oracle::DecisionOracle;
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -22,10 +22,10 @@ pub const BLUR: AttackSpec = AttackSpec {
     name: "blur",
     family: "baseline",
     norms: &[Norm::L2, Norm::Linf],
-    extent: Extent::Least,
+    bound: Bound::MinimumNorm,
     targeted: true,
     random: false,
-    crowd: false,
+    universal: false,
     params: &[STEPS, SEARCHES],
     summary: "the least Gaussian blur that changes the answer",
     about: "The picture is blurred more and more (up to half its side) until the answer changes, and \
@@ -33,7 +33,7 @@ pub const BLUR: AttackSpec = AttackSpec {
             will do. The perturbation is far larger than an attack's, but of a kind that people \
             hardly mind.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (Gaussian blur attack)",
-    run: Run::Decision(blur),
+    run: Algorithm::Decision(blur),
 };
 
 /// The least loss of contrast.
@@ -45,7 +45,7 @@ pub const CONTRAST: AttackSpec = AttackSpec {
             bright and dark stays as it is, and people read such pictures without effort; networks \
             without normalisation of their own often do not.",
     paper: "Rauber, Brendel, Bethge: Foolbox, 2017 (linear-search contrast reduction attack)",
-    run: Run::Decision(contrast),
+    run: Algorithm::Decision(contrast),
     ..BLUR
 };
 
@@ -61,43 +61,43 @@ pub const BLEND: AttackSpec = AttackSpec {
             attacks start from: compare their distance with this one's to see what the walk along the \
             boundary gains.",
     paper: "the starting point of Brendel et al.: Decision-Based Adversarial Attacks, ICLR 2018",
-    run: Run::Decision(blend),
+    run: Algorithm::Decision(blend),
     ..BLUR
 };
 
-type Oracle<'a> = &'a mut dyn Decision;
+type Oracle<'a> = &'a mut dyn DecisionOracle;
 type Watcher<'a> = &'a mut dyn Observer;
 /// From the number and the pixels of a picture and a strength to the changed pixels.
 type Path<'a> = &'a dyn Fn(usize, &[f32], f64) -> Vec<f32>;
 
-fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
-    let mut walk = Walk::new(o, p, s, steps(s), w)?;
-    let shape @ [_, height, width] = walk.trial.x.shape();
+fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let shape @ [_, height, width] = search.context.x.shape();
     let most = height.max(width) as f64 / 2.0;
-    let all = walk.trial.all();
-    fade(&mut walk, &all, s, &|_, x, t| blurred(x, shape, t * most))?;
-    walk.finish()
+    let all = search.context.all();
+    fade(&mut search, &all, s, &|_, x, t| blurred(x, shape, t * most))?;
+    search.finish()
 }
 
-fn contrast(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
-    let mut walk = Walk::new(o, p, s, steps(s), w)?;
-    let all = walk.trial.all();
-    fade(&mut walk, &all, s, &|_, x, t| between(Norm::L2, x, &vec![0.5; x.len()], t))?;
-    walk.finish()
+fn contrast(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let all = search.context.all();
+    fade(&mut search, &all, s, &|_, x, t| between(Norm::L2, x, &vec![0.5; x.len()], t))?;
+    search.finish()
 }
 
-fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Attempt> {
-    let mut walk = Walk::new(o, p, s, steps(s), w)?;
-    let mut ends = walk.trial.x.clone();
-    let mut open = Vec::new();
-    for i in walk.trial.all() {
-        if let Some(far) = walk.far(i, true)? {
+fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let mut ends = search.context.x.clone();
+    let mut active = Vec::new();
+    for i in search.context.all() {
+        if let Some(far) = search.find_adversarial(i, true)? {
             ends.row_mut(i).copy_from_slice(&far.image);
-            open.push(i);
+            active.push(i);
         }
     }
-    fade(&mut walk, &open, s, &|i, x, t| between(Norm::L2, x, ends.row(i), t))?;
-    walk.finish()
+    fade(&mut search, &active, s, &|i, x, t| between(Norm::L2, x, ends.row(i), t))?;
+    search.finish()
 }
 
 /// Iterations: the strengths, and the search after them.
@@ -107,35 +107,40 @@ fn steps(settings: &Settings) -> usize {
 
 /// Follows `path`, which leads from picture `i` (0) to its end (1), until the goal is reached, and
 /// searches the place within the last step.
-fn fade(walk: &mut Walk<'_>, among: &[usize], settings: &Settings, path: Path<'_>) -> Result<()> {
+fn fade(
+    search: &mut BoundarySearch<'_>,
+    among: &[usize],
+    settings: &Settings,
+    path: Path<'_>,
+) -> Result<()> {
     let steps = steps(settings);
     let tolerance = 0.5_f64.powi(settings.int("searches", 10).max(0) as i32) / steps as f64;
-    let mut open = among.to_vec();
+    let mut active = among.to_vec();
     for step in 0..steps {
-        open.retain(|i| walk.left(*i) > 0);
-        if open.is_empty() {
+        active.retain(|i| search.queries_left(*i) > 0);
+        if active.is_empty() {
             break;
         }
         let strength = |step: usize| step as f64 / steps as f64;
-        let mut images = Rows::zeros(walk.trial.x.shape(), 0);
-        for i in &open {
-            images.push(&path(*i, walk.trial.x.row(*i), strength(step + 1)));
+        let mut images = ImageBatch::zeros(search.context.x.shape(), 0);
+        for i in &active {
+            images.push(&path(*i, search.context.x.row(*i), strength(step + 1)));
         }
-        let spots = walk.ask(&open, &images)?;
-        let shown: Vec<_> = spots.iter().collect();
-        walk.show(&open, &shown, step, 0.0, None)?;
+        let points = search.query(&active, &images)?;
+        let shown: Vec<_> = points.iter().collect();
+        search.report(&active, &shown, step, 0.0, None)?;
         let mut rest = Vec::new();
-        for (i, spot) in open.iter().zip(spots) {
-            if !spot.reached {
+        for (i, point) in active.iter().zip(points) {
+            if !point.reached {
                 rest.push(*i);
                 continue;
             }
-            let x = walk.clean(*i);
+            let x = search.clean(*i);
             let range = (strength(step), strength(step + 1));
-            let found = walk.bisect(*i, range, spot, tolerance, &|t| path(*i, &x, t))?.1;
-            walk.show(&[*i], &[&found], steps, 0.0, Some("least strength found"))?;
+            let found = search.bisect(*i, range, point, tolerance, &|t| path(*i, &x, t))?.1;
+            search.report(&[*i], &[&found], steps, 0.0, Some("least strength found"))?;
         }
-        open = rest;
+        active = rest;
     }
     Ok(())
 }

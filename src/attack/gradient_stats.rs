@@ -8,7 +8,7 @@ const MOST: f64 = 0.9;
 
 /// The gradients that an attack asked for of one image, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GradientCount {
+pub struct GradientStats {
     /// How many it asked for.
     pub queries: u64,
     /// How many of them were dead: zero or not a number in every pixel, so that no step follows from
@@ -19,10 +19,10 @@ pub struct GradientCount {
     idle: f64,
 }
 
-impl GradientCount {
+impl GradientStats {
     /// Counts a gradient, and makes finite numbers of what is none: 0 of NaN, the largest number of
     /// infinity.
-    pub(super) fn take(&mut self, gradient: &mut [f32]) {
+    pub(super) fn record(&mut self, gradient: &mut [f32]) {
         let size = |g: &f32| if g.is_finite() { g.abs() } else { 0.0 };
         let top = gradient.iter().map(size).fold(0.0, f32::max);
         // Nothing is below a least that rounds to 0.
@@ -50,17 +50,17 @@ impl GradientCount {
 
     /// Whether nearly all values were idle, so that something flat (a quantisation, a steep sigmoid) may
     /// stand before the network.
-    pub fn is_faint(&self) -> bool {
+    pub fn mostly_zero(&self) -> bool {
         self.idle().is_some_and(|idle| idle >= MOST)
     }
 
     /// Whether every gradient led nowhere.
-    pub fn blind(&self) -> bool {
+    pub fn all_dead(&self) -> bool {
         self.queries > 0 && self.dead == self.queries
     }
 
     /// Whether the gradients led nowhere at least every other time, so that the image stood still.
-    pub fn stands(&self) -> bool {
+    pub fn mostly_dead(&self) -> bool {
         self.dead > 0 && 2 * self.dead >= self.queries
     }
 }
@@ -71,34 +71,34 @@ mod tests {
 
     #[test]
     fn dead_and_idle_are_counted_and_what_is_no_number_becomes_one() {
-        let mut count = GradientCount::default();
-        assert_eq!((count.idle(), count.stands(), count.blind()), (None, false, false));
+        let mut count = GradientStats::default();
+        assert_eq!((count.idle(), count.mostly_dead(), count.all_dead()), (None, false, false));
         let mut mixed = [1.0, -1e-7, 0.0, f32::NAN, -0.5, f32::NEG_INFINITY, 1e-3, 2e-6];
-        count.take(&mut mixed);
+        count.record(&mut mixed);
         assert_eq!(mixed, [1.0, -1e-7, 0.0, 0.0, -0.5, -f32::MAX, 1e-3, 2e-6]);
         assert_eq!((count.queries, count.dead, count.idle()), (1, 0, Some(0.5)));
         for mut dead in [[0.0, -0.0], [f32::NAN, 0.0], [f32::NAN, f32::NAN]] {
             let mut count = count;
-            count.take(&mut dead);
-            assert_eq!((count.dead, count.idle(), count.stands()), (1, Some(0.75), true));
-            assert!(!count.blind());
+            count.record(&mut dead);
+            assert_eq!((count.dead, count.idle(), count.mostly_dead()), (1, Some(0.75), true));
+            assert!(!count.all_dead());
         }
         // Infinity is a way to go.
-        let mut count = GradientCount::default();
-        count.take(&mut [f32::INFINITY, f32::NAN]);
+        let mut count = GradientStats::default();
+        count.record(&mut [f32::INFINITY, f32::NAN]);
         assert_eq!((count.dead, count.idle()), (0, Some(1.0)));
         // So small that the millionth part of it is 0.
         let mut steep = [0.0; 20];
         (steep[0], steep[1]) = (1.0, 1e-7);
-        let mut count = GradientCount::default();
-        count.take(&mut steep);
-        assert!(count.is_faint() && !count.stands());
+        let mut count = GradientStats::default();
+        count.record(&mut steep);
+        assert!(count.mostly_zero() && !count.mostly_dead());
         let mut tiny = [f32::from_bits(1), f32::from_bits(2)];
-        let mut count = GradientCount::default();
-        count.take(&mut tiny);
+        let mut count = GradientStats::default();
+        count.record(&mut tiny);
         assert_eq!((count.dead, count.idle()), (0, Some(0.0)));
-        let mut count = GradientCount::default();
-        count.take(&mut [0.0; 3]);
-        assert!(count.blind() && count.stands() && count.is_faint());
+        let mut count = GradientStats::default();
+        count.record(&mut [0.0; 3]);
+        assert!(count.all_dead() && count.mostly_dead() && count.mostly_zero());
     }
 }

@@ -14,43 +14,43 @@
 //! from the ball, and raise the loss less. In L∞ the order does not matter, and in L1 the projection is
 //! the exact one onto both.
 
+use crate::attack::context::{AttackContext, BestSoFar, LossGradients, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::l1;
-use crate::attack::methods::expectation::Survey;
+use crate::attack::methods::eot::EotOracle;
 use crate::attack::norm::{Budget, Norm, length, sign};
-use crate::attack::objective::{Scores, height};
+use crate::attack::objective::{Logits, loss_or_margin};
 use crate::attack::observer::Observer;
-use crate::attack::oracle::Gradient;
-use crate::attack::problem::{Attempt, Problem};
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Slopes, Trial};
+use crate::attack::oracle::GradientOracle;
+use crate::attack::problem::{AttackOutput, Problem};
 use crate::draws::Draws;
 use crate::error::Result;
 
 /// How the loop is to run.
-pub(super) struct Course {
+pub(super) struct StepSchedule {
     pub steps: usize,
     /// α, in pixel units.
     pub step: f32,
-    pub start: Start,
+    pub start: InitialPoint,
     pub restarts: usize,
     /// Over how many draws of a random network each answer is averaged.
     pub draws: usize,
     /// What a step is in L1.
-    pub sparsity: Sparsity,
+    pub l1_step: L1Step,
 }
 
-impl Course {
+impl StepSchedule {
     /// So many steps of this length, once, from the picture itself.
     pub fn new(steps: usize, step: f32) -> Self {
-        let sparsity = Sparsity::Fill;
-        Self { steps, step, start: Start::Clean, restarts: 1, draws: 1, sparsity }
+        let l1_step = L1Step::Fill;
+        Self { steps, step, start: InitialPoint::Clean, restarts: 1, draws: 1, l1_step }
     }
 }
 
 /// Where the steps start.
 #[derive(Clone, Copy)]
-pub(super) enum Start {
+pub(super) enum InitialPoint {
     /// At the picture.
     Clean,
     /// At a point drawn uniformly from the ball.
@@ -61,7 +61,7 @@ pub(super) enum Start {
 
 /// What a step is in L1.
 #[derive(Clone, Copy)]
-pub(super) enum Sparsity {
+pub(super) enum L1Step {
     /// The largest slopes first, each as far as its pixel can go, until the budget is used up: the
     /// best step there is for a linear loss.
     Fill,
@@ -71,113 +71,117 @@ pub(super) enum Sparsity {
 }
 
 /// How an attack looks at the loss.
-pub(super) trait Sense {
-    /// Forgets everything: a new start of the pictures `open` (numbers of the problem), with random
+pub(super) trait GradientEstimator {
+    /// Forgets everything: a new start of the pictures `active` (numbers of the problem), with random
     /// numbers of their own.
-    fn begin(&mut self, _trial: &Trial<'_>, _open: &[usize], _draws: Vec<Draws>) {}
+    fn reset(&mut self, _context: &AttackContext<'_>, _active: &[usize], _draws: Vec<Draws>) {}
 
     /// What the network says about the pictures at `at`, and as the gradient the direction to go (of
     /// any length).
-    fn look(
+    fn estimate(
         &mut self,
-        survey: &mut Survey<'_>,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        at: &Rows,
-    ) -> Result<Slopes>;
+        eot_oracle: &mut EotOracle<'_>,
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        at: &ImageBatch,
+    ) -> Result<LossGradients>;
 }
 
 /// The gradient where the pictures are.
-pub(super) struct Plain;
+pub(super) struct InputGradient;
 
-impl Sense for Plain {
-    fn look(
+impl GradientEstimator for InputGradient {
+    fn estimate(
         &mut self,
-        survey: &mut Survey<'_>,
-        trial: &mut Trial<'_>,
-        open: &[usize],
-        at: &Rows,
-    ) -> Result<Slopes> {
-        survey.slopes(trial, open, at)
+        eot_oracle: &mut EotOracle<'_>,
+        context: &mut AttackContext<'_>,
+        active: &[usize],
+        at: &ImageBatch,
+    ) -> Result<LossGradients> {
+        eot_oracle.gradients(context, active, at)
     }
 }
 
 /// Runs the loop.
-pub(super) fn descend(
-    oracle: &mut dyn Gradient,
+pub(super) fn gradient_ascent(
+    oracle: &mut dyn GradientOracle,
     problem: &Problem,
-    course: &Course,
-    sense: &mut dyn Sense,
-    watcher: &mut dyn Observer,
-) -> Result<Attempt> {
-    let mut trial = Trial::new(problem, watcher)?;
-    let mut best = Best::new(&trial.x);
-    let mut survey = Survey { oracle, what: &CrossEntropy, draws: course.draws };
-    for restart in 0..course.restarts {
-        let open = best.open(&trial.all());
-        if open.is_empty() {
+    schedule: &StepSchedule,
+    estimator: &mut dyn GradientEstimator,
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let mut context = AttackContext::new(problem, observer)?;
+    let mut best = BestSoFar::new(&context.x);
+    let mut eot_oracle = EotOracle { oracle, objective: &CrossEntropy, draws: schedule.draws };
+    for restart in 0..schedule.restarts {
+        let active = best.active(&context.all());
+        if active.is_empty() {
             break;
         }
-        trial.restart = (restart, course.restarts);
-        let kept = one_restart(&mut trial, &mut survey, &open, course, sense)?;
-        for (row, i) in open.iter().enumerate() {
+        context.restart = (restart, schedule.restarts);
+        let kept = one_restart(&mut context, &mut eot_oracle, &active, schedule, estimator)?;
+        for (row, i) in active.iter().enumerate() {
             best.offer(*i, kept.images.row(row), kept.success[row], -kept.loss[row]);
         }
     }
-    Ok(trial.finish(&best.images))
+    Ok(context.finish(&best.images))
 }
 
 fn one_restart(
-    trial: &mut Trial<'_>,
-    survey: &mut Survey<'_>,
-    open: &[usize],
-    course: &Course,
-    sense: &mut dyn Sense,
-) -> Result<Kept> {
-    let budget = trial.problem.budget;
-    let mut draws = trial.problem.draws(trial.restart.0);
-    let mut at = trial.x.select(open);
-    for (row, i) in open.iter().enumerate() {
-        start(at.row_mut(row), course.start, &budget, &mut draws[*i]);
+    context: &mut AttackContext<'_>,
+    eot_oracle: &mut EotOracle<'_>,
+    active: &[usize],
+    schedule: &StepSchedule,
+    estimator: &mut dyn GradientEstimator,
+) -> Result<BestIterate> {
+    let budget = context.problem.budget;
+    let mut draws = context.problem.draws(context.restart.0);
+    let mut at = context.x.select(active);
+    for (row, i) in active.iter().enumerate() {
+        start(at.row_mut(row), schedule.start, &budget, &mut draws[*i]);
     }
-    sense.begin(trial, open, open.iter().map(|i| draws[*i].clone()).collect());
-    let n = open.len();
-    let mut kept =
-        Kept { images: at.clone(), success: vec![false; n], loss: vec![f32::NEG_INFINITY; n] };
-    for iteration in 0..=course.steps {
-        let last = iteration == course.steps;
+    estimator.reset(context, active, active.iter().map(|i| draws[*i].clone()).collect());
+    let n = active.len();
+    let mut kept = BestIterate {
+        images: at.clone(),
+        success: vec![false; n],
+        loss: vec![f32::NEG_INFINITY; n],
+    };
+    for iteration in 0..=schedule.steps {
+        let last = iteration == schedule.steps;
         // The last iterate is only looked at: no step is taken from it.
-        let (scores, loss, gradient) = match last {
+        let (logits, loss, gradient) = match last {
             false => {
-                let found = sense.look(survey, trial, open, &at)?;
-                (found.scores, found.loss, Some(found.gradient))
+                let found = estimator.estimate(eot_oracle, context, active, &at)?;
+                (found.logits, found.loss, Some(found.gradient))
             }
             true => {
-                let (scores, loss) = survey.scores(trial, open, &at)?;
-                (scores, loss, None)
+                let (logits, loss) = eot_oracle.logits(context, active, &at)?;
+                (logits, loss, None)
             }
         };
-        let margins = scores.margins(&trial.goals(open));
-        let heights: Vec<f32> = loss.iter().zip(margins).map(|(l, m)| height(*l, m)).collect();
-        kept.take(&at, &trial.reached(open, &scores.labels()), &heights, last);
-        show(trial, open, course, iteration, (&scores, &loss), &at)?;
+        let margins = logits.margins(&context.goals(active));
+        let losses_or_margins: Vec<f32> =
+            loss.iter().zip(margins).map(|(l, m)| loss_or_margin(*l, m)).collect();
+        kept.offer(&at, &context.reached(active, &logits.labels()), &losses_or_margins, last);
+        report(context, active, schedule, iteration, (&logits, &loss), &at)?;
         let Some(gradient) = gradient else { break };
-        for (row, i) in open.iter().enumerate() {
-            climb(at.row_mut(row), trial.x.row(*i), gradient.row(row), &budget, course);
+        for (row, i) in active.iter().enumerate() {
+            ascend(at.row_mut(row), context.x.row(*i), gradient.row(row), &budget, schedule);
         }
     }
     Ok(kept)
 }
 
 /// What is kept of one restart, for each of its pictures.
-struct Kept {
-    images: Rows,
+struct BestIterate {
+    images: ImageBatch,
     success: Vec<bool>,
     loss: Vec<f32>,
 }
 
-impl Kept {
-    fn take(&mut self, at: &Rows, reached: &[bool], loss: &[f32], last: bool) {
+impl BestIterate {
+    fn offer(&mut self, at: &ImageBatch, reached: &[bool], loss: &[f32], last: bool) {
         for (i, hit) in reached.iter().enumerate() {
             let wins = match (*hit, self.success[i]) {
                 (true, true) => last || loss[i] > self.loss[i],
@@ -194,45 +198,45 @@ impl Kept {
     }
 }
 
-fn show(
-    trial: &mut Trial<'_>,
-    open: &[usize],
-    course: &Course,
+fn report(
+    context: &mut AttackContext<'_>,
+    active: &[usize],
+    schedule: &StepSchedule,
     iteration: usize,
-    (scores, loss): (&Scores, &[f32]),
-    images: &Rows,
+    (logits, loss): (&Logits, &[f32]),
+    images: &ImageBatch,
 ) -> Result<()> {
-    trial.show(&Sight {
-        open,
+    context.report(&StepReport {
+        active,
         iteration,
-        iterations: course.steps,
+        iterations: schedule.steps,
         loss,
-        answers: Answers::Scores(scores),
-        step_size: course.step,
+        predictions: Predictions::Logits(logits),
+        step_size: schedule.step,
         images,
         mark: None,
     })
 }
 
 /// Moves a picture to where its steps start.
-fn start(image: &mut [f32], start: Start, budget: &Budget, draws: &mut Draws) {
+fn start(image: &mut [f32], start: InitialPoint, budget: &Budget, draws: &mut Draws) {
     let d = image.len();
     let delta: Vec<f32> = match (start, budget.norm) {
-        (Start::Clean, _) => return,
-        (Start::Signs(size), _) => (0..d).map(|_| size.copysign(draws.signed())).collect(),
-        (Start::Ball, Norm::L2) => draws.in_l2_ball(d, budget.epsilon),
-        (Start::Ball, Norm::L1) => draws.in_l1_ball(d, budget.epsilon),
-        (Start::Ball, _) => (0..d).map(|_| draws.signed() * budget.epsilon).collect(),
+        (InitialPoint::Clean, _) => return,
+        (InitialPoint::Signs(size), _) => (0..d).map(|_| size.copysign(draws.signed())).collect(),
+        (InitialPoint::Ball, Norm::L2) => draws.in_l2_ball(d, budget.epsilon),
+        (InitialPoint::Ball, Norm::L1) => draws.in_l1_ball(d, budget.epsilon),
+        (InitialPoint::Ball, _) => (0..d).map(|_| draws.signed() * budget.epsilon).collect(),
     };
     image.iter_mut().zip(delta).for_each(|(p, d)| *p = (*p + d).clamp(0.0, 1.0));
 }
 
 /// One step of steepest ascent, back into the ball around `x` and into the box.
-fn climb(at: &mut [f32], x: &[f32], gradient: &[f32], budget: &Budget, course: &Course) {
-    let step = course.step;
-    match (budget.norm, course.sparsity) {
-        (Norm::L1 | Norm::L0, Sparsity::Fill) => l1::fill(at, x, gradient, budget.epsilon),
-        (Norm::L1 | Norm::L0, Sparsity::Quantile(share)) => {
+fn ascend(at: &mut [f32], x: &[f32], gradient: &[f32], budget: &Budget, schedule: &StepSchedule) {
+    let step = schedule.step;
+    match (budget.norm, schedule.l1_step) {
+        (Norm::L1 | Norm::L0, L1Step::Fill) => l1::fill(at, x, gradient, budget.epsilon),
+        (Norm::L1 | Norm::L0, L1Step::Quantile(share)) => {
             let blocked = |at: f32, g: f32| (at <= 0.0 && g < 0.0) || (at >= 1.0 && g > 0.0);
             let free = |(at, g): (&f32, &f32)| if blocked(*at, *g) { 0.0 } else { *g };
             let mut way: Vec<f32> = at.iter().zip(gradient).map(free).collect();
@@ -266,16 +270,16 @@ mod tests {
 
     #[test]
     fn an_earlier_success_is_kept_and_the_last_one_preferred() {
-        let mut kept = Kept {
-            images: Rows::new([1, 1, 1], vec![0.0; 3]),
+        let mut kept = BestIterate {
+            images: ImageBatch::new([1, 1, 1], vec![0.0; 3]),
             success: vec![false; 3],
             loss: vec![f32::NEG_INFINITY; 3],
         };
-        let at = |v: f32| Rows::new([1, 1, 1], vec![v; 3]);
-        kept.take(&at(0.1), &[true, true, false], &[5.0, 5.0, 9.0], false);
-        kept.take(&at(0.2), &[true, false, false], &[4.0, 8.0, 1.0], false);
-        kept.take(&at(0.3), &[true, false, false], &[1.0, 9.0, 2.0], true);
-        assert_eq!(kept.images, Rows::new([1, 1, 1], vec![0.3, 0.1, 0.3]));
+        let at = |v: f32| ImageBatch::new([1, 1, 1], vec![v; 3]);
+        kept.offer(&at(0.1), &[true, true, false], &[5.0, 5.0, 9.0], false);
+        kept.offer(&at(0.2), &[true, false, false], &[4.0, 8.0, 1.0], false);
+        kept.offer(&at(0.3), &[true, false, false], &[1.0, 9.0, 2.0], true);
+        assert_eq!(kept.images, ImageBatch::new([1, 1, 1], vec![0.3, 0.1, 0.3]));
         assert_eq!((kept.success, kept.loss), (vec![true, true, false], vec![1.0, 5.0, 2.0]));
     }
 
@@ -287,14 +291,14 @@ mod tests {
             (Norm::L2, [0.0267, -0.0802, 0.0, 0.0535]),
             (Norm::L1, [0.0, -0.1, 0.0, 0.0]),
         ] {
-            let mut course = Course::new(1, 0.1);
-            course.sparsity = Sparsity::Quantile(0.9);
+            let mut schedule = StepSchedule::new(1, 0.1);
+            schedule.l1_step = L1Step::Quantile(0.9);
             let mut at = x;
-            climb(&mut at, &x, &g, &Budget { norm, epsilon: 0.2 }, &course);
+            ascend(&mut at, &x, &g, &Budget { norm, epsilon: 0.2 }, &schedule);
             for (at, moved) in at.iter().zip(moved) {
                 assert!((at - 0.5 - moved).abs() < 1e-4, "{norm}: {at}");
             }
-            climb(&mut at, &x, &[0.0; 4], &Budget { norm, epsilon: 0.0 }, &course);
+            ascend(&mut at, &x, &[0.0; 4], &Budget { norm, epsilon: 0.0 }, &schedule);
             assert_eq!(at, x, "{norm}");
         }
     }

@@ -2,13 +2,13 @@
 //! gradients, and the nearest of the hyperplanes they describe. DeepFool, SparseFool and FAB walk on
 //! these.
 
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::goal::Goal;
+use crate::attack::image_batch::ImageBatch;
 use crate::attack::norm::{Norm, length};
 use crate::attack::note::Note;
-use crate::attack::objective::{Scores, best_other};
-use crate::attack::oracle::Gradient;
-use crate::attack::rows::Rows;
-use crate::attack::trial::{Answers, Best, Sight, Trial};
+use crate::attack::objective::{Logits, best_other};
+use crate::attack::oracle::GradientOracle;
 use crate::error::Result;
 use crate::parameter::Param;
 
@@ -22,14 +22,14 @@ pub(super) const CANDIDATES: Param = Param::int(
 );
 
 /// The hyperplane on which the network's linearisation at a point changes its answer.
-pub(super) struct Plane {
+pub(super) struct Hyperplane {
     /// What is missing at the point: z_k − z_own, 0 on the plane and positive beyond it.
     pub gap: f64,
     /// The gradient of that difference with respect to the pixels.
     pub normal: Vec<f32>,
 }
 
-impl Plane {
+impl Hyperplane {
     /// How far the plane is, measured in this norm and without regard to the box: |gap| over the
     /// dual norm of the normal.
     pub fn distance(&self, norm: Norm) -> f64 {
@@ -55,7 +55,7 @@ pub(super) fn dual_size(norm: Norm, gradient: &[f32]) -> f64 {
 
 /// For each picture the classes to be reached, the most likely first: the goal's target, or the
 /// most likely `candidates` without the class to be left.
-pub(super) fn rivals(goals: &[Goal], scores: &Scores, candidates: usize) -> Vec<Vec<usize>> {
+pub(super) fn rivals(goals: &[Goal], logits: &Logits, candidates: usize) -> Vec<Vec<usize>> {
     let rivals = |(goal, row): (&Goal, &[f32])| match *goal {
         Goal::Targeted { target } => vec![target],
         Goal::Untargeted { truth } => {
@@ -65,10 +65,10 @@ pub(super) fn rivals(goals: &[Goal], scores: &Scores, candidates: usize) -> Vec<
             others
         }
     };
-    goals.iter().zip(scores.rows()).map(rivals).collect()
+    goals.iter().zip(logits.rows()).map(rivals).collect()
 }
 
-/// The nearest plane of each picture in `images`, which are versions of the pictures `open`;
+/// The nearest plane of each picture in `images`, which are versions of the pictures `active`;
 /// `rivals` has a list for each picture of the problem. One backward pass for each rival, all of
 /// them in one batch. Gives the logits too.
 ///
@@ -77,40 +77,40 @@ pub(super) fn rivals(goals: &[Goal], scores: &Scores, candidates: usize) -> Vec<
 /// # Errors
 /// Cancelled; device failures.
 pub(super) fn nearest(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
-    open: &[usize],
-    images: &Rows,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
+    active: &[usize],
+    images: &ImageBatch,
     rivals: &[Vec<usize>],
     norm: Norm,
-) -> Result<(Scores, Vec<Plane>)> {
-    let mut scores = Scores::new(Vec::new(), oracle.classes());
-    let mut planes = Vec::with_capacity(open.len());
+) -> Result<(Logits, Vec<Hyperplane>)> {
+    let mut logits = Logits::new(Vec::new(), oracle.classes());
+    let mut planes = Vec::with_capacity(active.len());
     // A picture is copied once for each rival: in parts, so that the copies stay few.
     let most = rivals.iter().map(Vec::len).max().unwrap_or(1).max(1);
-    let rows: Vec<usize> = (0..open.len()).collect();
+    let rows: Vec<usize> = (0..active.len()).collect();
     for part in rows.chunks((128 / most).max(1)) {
-        let copies = part.iter().flat_map(|row| rivals[open[*row]].iter().map(|k| (*row, *k)));
+        let copies = part.iter().flat_map(|row| rivals[active[*row]].iter().map(|k| (*row, *k)));
         let copies: Vec<(usize, usize)> = copies.collect();
-        let difference = |at: usize, row: &[f32], goal: Goal, slope: &mut [f64]| {
+        let difference = |at: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]| {
             let from = match goal {
                 Goal::Untargeted { truth } => truth,
                 Goal::Targeted { target } => best_other(row, target),
             };
             let to = copies[at].1;
-            slope[to] += 1.0;
-            slope[from] -= 1.0;
+            logit_gradient[to] += 1.0;
+            logit_gradient[from] -= 1.0;
             f64::from(row[to]) - f64::from(row[from])
         };
         let which: Vec<usize> = copies.iter().map(|(row, _)| *row).collect();
-        let whose: Vec<usize> = which.iter().map(|row| open[*row]).collect();
-        let found = trial.slopes(oracle, &whose, &images.select(&which), &difference)?;
+        let whose: Vec<usize> = which.iter().map(|row| active[*row]).collect();
+        let found = context.gradients(oracle, &whose, &images.select(&which), &difference)?;
         let mut at = 0;
         for row in part {
-            let ours = at..at + rivals[open[*row]].len();
+            let ours = at..at + rivals[active[*row]].len();
             at = ours.end;
-            scores.append(Scores::new(found.scores.row(ours.start).to_vec(), scores.classes()));
-            let plane = |at: usize| Plane {
+            logits.append(Logits::new(found.logits.row(ours.start).to_vec(), logits.classes()));
+            let plane = |at: usize| Hyperplane {
                 gap: f64::from(found.loss[at]),
                 normal: found.gradient.row(at).to_vec(),
             };
@@ -120,38 +120,38 @@ pub(super) fn nearest(
             planes.extend(nearest);
         }
     }
-    Ok((scores, planes))
+    Ok((logits, planes))
 }
 
-/// Looks at where the pictures `open` of `images` have got to: keeps those that reached their goal,
+/// Looks at where the pictures `active` of `images` have got to: keeps those that reached their goal,
 /// and shows the iteration with its distances. Gives the logits.
 ///
 /// # Errors
 /// Cancelled; device failures.
 pub(super) fn look(
-    trial: &mut Trial<'_>,
-    oracle: &mut dyn Gradient,
-    best: &mut Best,
-    open: &[usize],
-    images: &Rows,
+    context: &mut AttackContext<'_>,
+    oracle: &mut dyn GradientOracle,
+    best: &mut BestSoFar,
+    active: &[usize],
+    images: &ImageBatch,
     (iteration, iterations): (usize, usize),
-) -> Result<Scores> {
-    let now = images.select(open);
-    let scores = trial.scores(oracle, open, &now)?;
-    let reached = trial.keep(best, open, &now, &scores);
-    let norm = trial.problem.budget.norm;
-    let far = open.iter().zip(now.iter()).map(|(i, now)| -norm.distance(trial.x.row(*i), now));
-    trial.show(&Sight {
-        open,
+) -> Result<Logits> {
+    let now = images.select(active);
+    let logits = context.logits(oracle, active, &now)?;
+    let reached = context.keep_successes(best, active, &now, &logits);
+    let norm = context.problem.budget.norm;
+    let far = active.iter().zip(now.iter()).map(|(i, now)| -norm.distance(context.x.row(*i), now));
+    context.report(&StepReport {
+        active,
         iteration,
         iterations,
         loss: &far.collect::<Vec<f32>>(),
-        answers: Answers::Scores(&scores),
+        predictions: Predictions::Logits(&logits),
         step_size: 0.0,
         images: &now,
         mark: reached[0].then_some("crossed"),
     })?;
-    Ok(scores)
+    Ok(logits)
 }
 
 /// A line for the report where not every class was looked at.
@@ -166,20 +166,20 @@ mod tests {
 
     #[test]
     fn rivals_are_the_likeliest_others_or_the_target() {
-        let scores = Scores::new(vec![1.0, 4.0, 2.0, 3.0, 4.0, 0.0, -1.0, 9.0], 4);
+        let logits = Logits::new(vec![1.0, 4.0, 2.0, 3.0, 4.0, 0.0, -1.0, 9.0], 4);
         let goals = [Goal::Untargeted { truth: 1 }, Goal::Targeted { target: 2 }];
-        assert_eq!(rivals(&goals, &scores, 3), [vec![3, 2], vec![2]]);
-        assert_eq!(rivals(&goals[..1], &scores, 10), [vec![3, 2, 0]]);
+        assert_eq!(rivals(&goals, &logits, 3), [vec![3, 2], vec![2]]);
+        assert_eq!(rivals(&goals[..1], &logits, 10), [vec![3, 2, 0]]);
     }
 
     #[test]
     fn distances_use_the_dual_norm() {
-        let plane = Plane { gap: -6.0, normal: vec![-2.0, 1.0, 0.0] };
+        let plane = Hyperplane { gap: -6.0, normal: vec![-2.0, 1.0, 0.0] };
         let near = |norm| (plane.distance(norm) * 1e6).round() / 1e6;
         assert_eq!(near(Norm::Linf), 2.0);
         assert_eq!(near(Norm::L2), (6.0 / 5.0_f64.sqrt() * 1e6).round() / 1e6);
         assert_eq!(near(Norm::L1), 3.0);
         // A dead network has no boundary: far away, but no NaN.
-        assert!(Plane { gap: -1.0, normal: vec![0.0; 3] }.distance(Norm::L2) > 1e9);
+        assert!(Hyperplane { gap: -1.0, normal: vec![0.0; 3] }.distance(Norm::L2) > 1e9);
     }
 }
