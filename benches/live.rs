@@ -50,8 +50,8 @@ fn pgd() -> AttackConfig {
 
 fn step(criterion: &mut Criterion) {
     let (sample, model, chosen) = setting();
-    let [c, h, w] = sample.picture.shape();
-    let pixels = TensorData::new(sample.picture.pixels().to_vec(), [1, c, h, w]);
+    let [c, h, w] = sample.image.shape();
+    let pixels = TensorData::new(sample.image.pixels().to_vec(), [1, c, h, w]);
     let images: Tensor<4> = Tensor::from_data(pixels, &chosen.device);
     let network = &model.network;
     let classes = network.classes();

@@ -1,7 +1,7 @@
 //! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
 
 use crate::data::{memory, read_bounded};
-use crate::defence::{Stack, saved};
+use crate::defence::{DefenceStack, saved};
 use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::printable::printable;
@@ -131,7 +131,7 @@ pub struct Config {
     pub memory: Option<u64>,
     /// Hybrids of the user's own: the table `[hybrids]` of `config.toml`, and those that the
     /// dashboard has saved in a file of its own. The table counts where both have a name.
-    pub hybrids: Vec<Stack>,
+    pub hybrids: Vec<DefenceStack>,
     /// Where the dashboard saves them; none for a user without a home.
     pub hybrids_file: Option<PathBuf>,
     /// What there is to tell of the files that were read.
@@ -152,7 +152,7 @@ impl Config {
         let hybrids_file = folder(Folder::Data).map(|folder| folder.join("hybrids.toml"));
         let (saved, note) = hybrids_file.as_deref().map(saved::recover).unwrap_or_default();
         for stack in saved {
-            if hybrids.iter().all(|own: &Stack| own.name() != stack.name()) {
+            if hybrids.iter().all(|own: &DefenceStack| own.name() != stack.name()) {
                 hybrids.push(stack);
             }
         }
@@ -288,7 +288,7 @@ impl Entry {
 }
 
 /// Reads `config.toml`; a file that is not there is empty.
-fn read(path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
+fn read(path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
     if std::fs::metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
         return Ok(Default::default());
     }
@@ -299,7 +299,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<Stack>)> {
+fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
     let line = |at: usize| text[..at].matches('\n').count() + 1;
     let place = |line: usize| format!("{}:{line}", path.display());
     let table = DeTable::parse(text).map_err(|e| {

@@ -1,7 +1,7 @@
 //! The log: burn, cubecl and wgpu log freely, and nothing of it may reach the screen. It goes to a
 //! file, which is opened with the first record and started afresh once it has grown large.
 
-use crate::data::plain;
+use crate::data::check_plain_file;
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -31,7 +31,7 @@ static LOG: OnceLock<FileLog> = OnceLock::new();
 pub fn start(path: &Path, demanded: bool) -> Result<()> {
     if demanded {
         if path.exists() && !is_nowhere(path) {
-            plain(path, "write the log")?;
+            check_plain_file(path, "write the log")?;
         }
         open(path).map_err(|e| Error::io("write the log", path, &e))?;
     }

@@ -2,7 +2,7 @@
 
 use super::{files::in_folder, one_line, told};
 use epsiloscope::config::Config;
-use epsiloscope::defence::{Stack, saved};
+use epsiloscope::defence::{DefenceStack, saved};
 use epsiloscope::model::Card;
 use serde_json::Value;
 use std::path::{Component, Path};
@@ -98,11 +98,12 @@ pub fn hybrids(data: &[u8]) -> bool {
         stacks
     });
     for line in data.split(|b| *b == b'\n').filter_map(|line| std::str::from_utf8(line).ok()) {
-        match Stack::parse_among(line, &stacks) {
+        match DefenceStack::parse_among(line, &stacks) {
             Ok(stack) => {
-                let again = Stack::parse(&stack.text()).expect("a stack reads back what it writes");
-                assert_eq!(again.layers(), stack.layers());
-                assert!(!stack.layers().is_empty() && stack.to_string().lines().count() == 1);
+                let again =
+                    DefenceStack::parse(&stack.text()).expect("a stack reads back what it writes");
+                assert_eq!(again.defences(), stack.defences());
+                assert!(!stack.defences().is_empty() && stack.to_string().lines().count() == 1);
             }
             Err(error) => one_line(&error),
         }

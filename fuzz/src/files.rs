@@ -1,7 +1,9 @@
 //! Files that are made by other programs: pictures and training data.
 
 use super::told;
-use epsiloscope::data::{Dataset, Filter, Picture, TrainingData, read_picture, save_npy, save_png};
+use epsiloscope::data::{
+    Dataset, Image, ResizeFilter, TrainingData, read_image, save_npy, save_png,
+};
 use std::path::Path;
 
 /// Does something in a folder that each thread keeps for itself.
@@ -20,20 +22,20 @@ pub fn picture(data: &[u8]) -> bool {
     in_folder(|folder| {
         let path = folder.join("picture");
         std::fs::write(&path, data).expect("a file");
-        let Some(picture) = told(read_picture(&path)) else { return false };
+        let Some(picture) = told(read_image(&path)) else { return false };
         let [c, h, w] = picture.shape();
         assert!(matches!(c, 1 | 3) && h > 0 && w > 0, "{:?}", picture.shape());
         picture.check("picture").expect("pixels in 0..1");
         for (shape, resize) in [([1, 8, 8], None), ([3, 10, 6], Some(12))] {
-            let fitted = picture.fit(shape, resize, Filter::Triangle);
+            let fitted = picture.fit(shape, resize, ResizeFilter::Triangle);
             assert_eq!(fitted.shape(), shape);
             fitted.check("picture").expect("pixels in 0..1");
         }
         if h * w <= 4096 {
             let saved = folder.join("saved.png");
             save_png(&picture, &saved).expect("it can be saved");
-            let again = read_picture(&saved).expect("what was saved is read");
-            let rgb = |picture: &Picture| picture.to_rgb();
+            let again = read_image(&saved).expect("what was saved is read");
+            let rgb = |picture: &Image| picture.to_rgb();
             assert_eq!(rgb(&again), rgb(&picture));
         }
         true
@@ -45,10 +47,10 @@ pub fn npy(data: &[u8]) -> bool {
     in_folder(|folder| {
         let path = folder.join("picture.npy");
         std::fs::write(&path, data).expect("a file");
-        let Some(picture) = told(read_picture(&path)) else { return false };
+        let Some(picture) = told(read_image(&path)) else { return false };
         picture.check("picture").expect("pixels in 0..1");
         save_npy(&picture.shape(), picture.pixels(), &path).expect("it can be saved");
-        assert_eq!(read_picture(&path).as_ref(), Ok(&picture));
+        assert_eq!(read_image(&path).as_ref(), Ok(&picture));
         true
     })
 }
@@ -99,7 +101,7 @@ pub fn pickle(data: &[u8]) -> bool {
 fn whole(dataset: &Dataset, classes: usize) {
     for index in [0, dataset.len().saturating_sub(1)] {
         let Ok(sample) = dataset.get(index) else { continue };
-        let values: usize = sample.picture.shape().iter().product();
+        let values: usize = sample.image.shape().iter().product();
         assert_eq!(dataset.bytes(index).map(<[u8]>::len), Some(values));
         assert!(sample.label.is_some_and(|label| label < classes));
     }

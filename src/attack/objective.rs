@@ -5,7 +5,7 @@
 //! gradient with respect to the logits (computed in `f64`), and the backward pass starts from that.
 
 use crate::attack::goal::Goal;
-use crate::model::{finite, largest};
+use crate::model::{all_finite, argmax};
 
 /// The logits of N pictures over K classes, on the host, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,14 +97,14 @@ impl Logits {
         let refused = |i: usize| self.rejected.get(i).is_some_and(|refused| *refused);
         let label = |(i, row): (usize, &[f32])| match refused(i) {
             true => REJECTED,
-            false => largest(row).unwrap_or(NON_FINITE),
+            false => argmax(row).unwrap_or(NON_FINITE),
         };
         self.rows().enumerate().map(label).collect()
     }
 
     /// How many of the pictures have a logit that is infinite or not a number.
     pub fn non_finite(&self) -> usize {
-        self.rows().filter(|row| !finite(row)).count()
+        self.rows().filter(|row| !all_finite(row)).count()
     }
 }
 

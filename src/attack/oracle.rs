@@ -7,7 +7,7 @@
 use crate::attack::goal::Goal;
 use crate::attack::objective::{Logits, Objective};
 use crate::error::Result;
-use crate::model::{Classifier, Decided};
+use crate::model::{Classifier, ModelOutput};
 use burn_tensor::Tensor;
 
 /// Answers with labels only, and counts the questions.
@@ -89,7 +89,7 @@ impl<'a> TargetModel<'a> {
     }
 
     /// Logits as scores; those that are no numbers are counted.
-    fn count(&mut self, Decided { logits, rejected }: Decided) -> Logits {
+    fn count(&mut self, ModelOutput { logits, rejected }: ModelOutput) -> Logits {
         let logits = Logits::new(logits, self.network.classes()).rejecting(rejected);
         self.non_finite += logits.non_finite() as u64;
         logits
@@ -101,7 +101,7 @@ impl<'a> TargetModel<'a> {
     /// Device, when the device is lost or out of memory.
     pub fn decide(&mut self, images: &Tensor<4>) -> Result<Logits> {
         self.forward += images.dims()[0] as u64;
-        let decided = self.network.decide(images)?;
+        let decided = self.network.predict(images)?;
         Ok(self.count(decided))
     }
 }
@@ -123,7 +123,7 @@ impl DecisionOracle for TargetModel<'_> {
 impl ScoreOracle for TargetModel<'_> {
     fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
         self.forward += images.dims()[0] as u64 * self.network.passes();
-        let shown = self.network.shown(images)?;
+        let shown = self.network.query(images)?;
         Ok(self.count(shown))
     }
 }
@@ -139,7 +139,7 @@ impl GradientOracle for TargetModel<'_> {
         let passes = n as u64 * self.network.passes();
         self.forward += passes;
         self.backward += passes;
-        let single_precision = self.network.takes_softmax();
+        let single_precision = self.network.single_precision_softmax();
         let classes = self.network.classes();
         let (mut loss, mut log2_scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut start = |logits: &[f32]| {
@@ -155,7 +155,7 @@ impl GradientOracle for TargetModel<'_> {
             }
             logit_gradients.into_iter().map(|s| s as f32).collect()
         };
-        let (decided, gradient) = self.network.slope(images, &mut start)?;
+        let (decided, gradient) = self.network.input_gradient(images, &mut start)?;
         if let (None, Some(exponent)) = (&self.first, log2_scale.first()) {
             self.first = Some((gradient.clone().slice(0..1), *exponent));
         }

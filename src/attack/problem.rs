@@ -6,9 +6,9 @@ use crate::attack::methods::autoattack;
 use crate::attack::norm::{Budget, Norm};
 use crate::attack::note::Note;
 use crate::attack::registry::{AttackSpec, Bound, Knowledge, find};
-use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
+use crate::rng::KeyedRng;
 use burn_tensor::{Bool, Int, Tensor, TensorData};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ impl Problem {
     }
 
     /// The random numbers of every picture for one restart.
-    pub fn draws(&self, restart: usize) -> Vec<Draws> {
-        let draws = |sample: &u64| Draws::new(self.seed, *sample, restart as u64);
+    pub fn draws(&self, restart: usize) -> Vec<KeyedRng> {
+        let draws = |sample: &u64| KeyedRng::new(self.seed, *sample, restart as u64);
         self.samples.iter().map(draws).collect()
     }
 }

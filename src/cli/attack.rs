@@ -6,8 +6,8 @@ use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{lamps, load, plan, progress};
 use crate::attack::{Bound, Flow, Norm, StepEvent};
-use crate::data::{Picture, save_npy, save_png};
-use crate::defence::{DRAWS, Pipeline, Stack};
+use crate::data::{Image, save_npy, save_png};
+use crate::defence::{DefenceStack, EOT_DRAWS, Pipeline};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{
     self, Against, Experiment, Least, Norms, Origin, Prediction, Provenance, Report, Saved, Scene,
@@ -112,7 +112,7 @@ fn format(path: &Path) -> Result<Format> {
 /// defences' networks join the origin.
 fn attack(
     experiment: &Experiment,
-    defences: &[Stack],
+    defences: &[DefenceStack],
     everything: bool,
     shelf: &mut Loader,
     origin: &mut Origin,
@@ -148,7 +148,7 @@ fn attack(
                 pipeline: &pipeline,
                 surrogate: surrogate.as_ref(),
                 stance,
-                draws: DRAWS,
+                draws: EOT_DRAWS,
             };
             let mut row = experiment::defend(experiment, &report, against, &known, &mut watch)?;
             let scene = Scene { experiment, report: &report, row: Some((against, &row)) };
@@ -183,13 +183,13 @@ fn store(report: &Report, path: &Path, format: Format) -> Result<Saved> {
 
 /// The perturbation as a picture: grey where nothing changed, scaled so that the largest change is
 /// black or white; and by how much it was amplified.
-fn perturbation(report: &Report) -> (Picture, f32) {
+fn perturbation(report: &Report) -> (Image, f32) {
     let pairs = report.original.pixels().iter().zip(report.picture.pixels());
     let deltas: Vec<f32> = pairs.map(|(before, after)| after - before).collect();
     let largest = deltas.iter().fold(0.0_f32, |top, d| top.max(d.abs()));
     let gain = if largest > 0.0 { 0.5 / largest } else { 1.0 };
     let pixels: Vec<f32> = deltas.iter().map(|d| 0.5 + d * gain).collect();
-    (Picture::new(report.original.shape(), pixels), gain)
+    (Image::new(report.original.shape(), pixels), gain)
 }
 
 fn print(

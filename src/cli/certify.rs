@@ -8,7 +8,7 @@ use super::output::{Output, Style};
 use super::plan::Loader;
 use super::{load, plan, progress};
 use crate::attack::Flow;
-use crate::defence::{Pipeline, Stack};
+use crate::defence::{DefenceStack, Pipeline};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Certification, CertifyReport, Provenance, Status};
 use std::sync::Arc;
@@ -20,8 +20,9 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
         return Err(Error::usage(what, "--alpha", "give a number between 0 and 0.5"));
     }
     // So many votes decide whether the attack has changed the answer.
-    let stack = Stack::parse(&format!("smoothing:sigma={}:alpha={}", args.sigma, args.alpha))
-        .map_err(|error| Error { place: "--sigma".into(), ..error })?;
+    let stack =
+        DefenceStack::parse(&format!("smoothing:sigma={}:alpha={}", args.sigma, args.alpha))
+            .map_err(|error| Error { place: "--sigma".into(), ..error })?;
     let (given, config) = (args.dataset.as_deref(), &context.config);
     let (name, dataset) = plan::whole(args.model.as_deref(), given, config)?;
     let samples = plan::count(Some(args.n_samples), args.sample, &dataset)?;

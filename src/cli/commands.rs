@@ -1,7 +1,7 @@
 //! The flags of the commands that compute.
 
 use super::args::{List, Manner, Method, Pick, Samples};
-use crate::defence::DRAWS;
+use crate::defence::EOT_DRAWS;
 use crate::experiment::{ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, LESSON_N};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "STANCE", default_value = "adaptive", requires = "defence")]
     pub stance: String,
     /// Draws of a randomised defence that the gradient is averaged over
-    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16, requires = "defence")]
+    #[arg(long, value_name = "DRAWS", default_value_t = EOT_DRAWS as u16, requires = "defence")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
     /// Which samples.
@@ -145,7 +145,7 @@ pub struct CompareArgs {
     #[arg(value_parser = ["naive", "adaptive", "both"])]
     pub stance: String,
     /// Draws of a randomised defence that the gradient is averaged over
-    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16)]
+    #[arg(long, value_name = "DRAWS", default_value_t = EOT_DRAWS as u16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
     /// ε in pixel units of 0..1 for the first attack's norm, or NORM=E for another; may be repeated
@@ -191,7 +191,7 @@ pub struct RocArgs {
     #[arg(long, value_name = "STANCE", default_value = "adaptive")]
     pub stance: String,
     /// Draws of a randomised defence that the gradient is averaged over
-    #[arg(long, value_name = "DRAWS", default_value_t = DRAWS as u16)]
+    #[arg(long, value_name = "DRAWS", default_value_t = EOT_DRAWS as u16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
     /// Which samples.

@@ -6,8 +6,8 @@ use super::output::{Output, Style, note};
 use super::plan::{self, Loader};
 use super::{load, progress};
 use crate::attack::{AttackConfig, Flow, Norm};
-use crate::data::{Dataset, Sample, atomically};
-use crate::defence::{Pipeline, Stack, Stance};
+use crate::data::{Dataset, Sample, write_atomically};
+use crate::defence::{DefenceStack, Pipeline, Stance};
 use crate::error::{Error, Kind, Result};
 use crate::experiment::compare::{
     COUNTED, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, LEGEND, Sort,
@@ -97,11 +97,11 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
 }
 
 /// The defences: as given, else one of each kind and a hybrid.
-fn stacks(args: &CompareArgs, context: &Context) -> Result<Vec<Stack>> {
+fn stacks(args: &CompareArgs, context: &Context) -> Result<Vec<DefenceStack>> {
     match args.defence.as_slice() {
         [] => {
-            let customary = Stack::all().into_iter().filter(Stack::is_customary);
-            Ok(customary.chain(Stack::hybrid()).collect())
+            let customary = DefenceStack::all().into_iter().filter(DefenceStack::is_customary);
+            Ok(customary.chain(DefenceStack::hybrid()).collect())
         }
         some => plan::stacks(some, &context.config),
     }
@@ -171,7 +171,7 @@ fn work(
 
 fn store(report: &CompareReport, path: &Path, format: Format) -> Result<()> {
     let text = report.text(format)?;
-    atomically(path, |file| file.write_all(text.as_bytes()))
+    write_atomically(path, |file| file.write_all(text.as_bytes()))
 }
 
 fn print(report: &CompareReport, out: &mut Output) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Curves of a training in a few lines of text, beside the progress bar.
 
-use crate::training::Progress;
+use crate::training::TrainingProgress;
 
 /// Columns of a curve.
 const WIDTH: usize = 48;
@@ -57,7 +57,7 @@ impl Curves {
     }
 
     /// Takes down where the training stands.
-    pub fn push(&mut self, progress: &Progress) {
+    pub fn push(&mut self, progress: &TrainingProgress) {
         self.loss.push(progress.loss);
         if let Some(probe) = progress.probe.filter(|p| p.fresh) {
             self.clean.push(probe.clean);
@@ -66,7 +66,7 @@ impl Curves {
     }
 
     /// Three lines; those of the accuracies only once they were measured.
-    pub fn text(&self, progress: &Progress) -> String {
+    pub fn text(&self, progress: &TrainingProgress) -> String {
         let top = self.loss.columns.iter().copied().fold(0.0, f32::max);
         let loss = format!("loss      {} {:.3}", self.loss.drawn(0.0, top), progress.loss);
         let Some(probe) = progress.probe else { return loss };

@@ -8,7 +8,7 @@ use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{lamps, load, plan, progress};
 use crate::attack::{Bound, Flow};
-use crate::defence::{Pipeline, Stack, Stance};
+use crate::defence::{DefenceStack, Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::{
     self, AttackRow, Defended, Evaluation, EvaluationReport, Provenance, Share, Status, hints,
@@ -32,7 +32,7 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         ));
     }
     let defence = args.defence.as_deref().map(|text| {
-        let stack = Stack::parse_among(text, &context.config.hybrids)?;
+        let stack = DefenceStack::parse_among(text, &context.config.hybrids)?;
         let mut shelf = Loader::new(&chosen);
         let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut shelf)?);
         Ok(Defended { pipeline, stance: Stance::parse(&args.stance)?, draws: args.eot.into() })

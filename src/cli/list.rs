@@ -5,7 +5,7 @@ use super::args::List;
 use super::output::Style;
 use crate::attack::{self, ATTACKS, AttackSpec, Bound, Knowledge};
 use crate::data::{DATASETS, Dataset};
-use crate::defence::{DEFENCES, DefencePlan, DefenceSpec, Passage};
+use crate::defence::{BackwardRule, DEFENCES, DefenceConfig, DefenceSpec};
 use crate::engine::{self, DeviceChoice};
 use crate::error::Result;
 use crate::experiment::VERSION;
@@ -165,7 +165,7 @@ fn attack_json(attack: &AttackSpec) -> Value {
 /// `defences`
 pub fn defences(id: Option<&str>, list: &List, context: &mut Context) -> Result<()> {
     let wanted: Vec<&DefenceSpec> = match id {
-        Some(id) => vec![DefencePlan::parse(id)?.defence],
+        Some(id) => vec![DefenceConfig::parse(id)?.defence],
         None => DEFENCES.iter().collect(),
     };
     if list.json {
@@ -216,9 +216,9 @@ fn networks(defence: &DefenceSpec) -> String {
 }
 
 fn passage(defence: &DefenceSpec) -> &'static str {
-    match defence.passage {
-        Passage::Exact => "exact",
-        Passage::StraightThrough => "straight-through",
+    match defence.backward {
+        BackwardRule::Exact => "exact",
+        BackwardRule::StraightThrough => "straight-through",
     }
 }
 

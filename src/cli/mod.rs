@@ -183,7 +183,7 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
         return out.text(&config.describe());
     }
     logging::start(&config.log, config.log_demanded)?;
-    config.memory.into_iter().for_each(memory::allow);
+    config.memory.into_iter().for_each(memory::set_budget);
     let mut context = Context { config, out, on_adapter: false };
     let Some(command) = cli.command else {
         context.threads(None)?;

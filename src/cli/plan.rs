@@ -5,8 +5,8 @@ use super::load;
 use super::output::note;
 use crate::attack::{self, AttackConfig, Bound, Norm, TargetChoice};
 use crate::config::Config;
-use crate::data::{DATASETS, Dataset, Sample, same_file, writable};
-use crate::defence::{Shelf, Stack};
+use crate::data::{DATASETS, Dataset, Sample, check_writable, same_file};
+use crate::defence::{DefenceStack, ModelProvider};
 use crate::engine::Chosen;
 use crate::error::{Error, Kind, Result};
 use crate::experiment::{self, hints};
@@ -98,7 +98,7 @@ pub fn target<'a>(
     read: impl IntoIterator<Item = &'a Path>,
     force: bool,
 ) -> Result<()> {
-    writable(path)?;
+    check_writable(path)?;
     match !force && read.into_iter().any(|input| same_file(input, path)) {
         true => Err(Error::usage(
             format!("'{}' is read, and would be written over", path.display()),
@@ -172,13 +172,13 @@ pub fn plans(
 /// The stacks that `--defence` names, `all` being every defence alone.
 ///
 /// # Errors
-/// As [`Stack::parse_among`].
-pub fn stacks(given: &[String], config: &Config) -> Result<Vec<Stack>> {
+/// As [`DefenceStack::parse_among`].
+pub fn stacks(given: &[String], config: &Config) -> Result<Vec<DefenceStack>> {
     let mut stacks = Vec::new();
     for text in given {
         match text.as_str() {
-            "all" => stacks.extend(Stack::all()),
-            _ => stacks.push(Stack::parse_among(text, &config.hybrids)?),
+            "all" => stacks.extend(DefenceStack::all()),
+            _ => stacks.push(DefenceStack::parse_among(text, &config.hybrids)?),
         }
     }
     Ok(stacks)
@@ -197,7 +197,7 @@ impl Loader {
     }
 }
 
-impl Shelf for Loader {
+impl ModelProvider for Loader {
     fn model(&mut self, name: &str) -> Result<Arc<Model>> {
         if let Some(ready) = self.known.get(name) {
             return Ok(ready.clone());

@@ -8,7 +8,7 @@ use super::output::{Output, Style, note};
 use super::plan::Loader;
 use super::{load, plan, progress};
 use crate::attack::Flow;
-use crate::defence::{Pipeline, Stack, Stance};
+use crate::defence::{DefenceStack, Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::{
     self, Defended, Evaluation, Provenance, RocPoint, RocReport, Share, Status,
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Runs the command.
 pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
-    let stack = Stack::parse_among(&args.defence, &context.config.hybrids)?;
+    let stack = DefenceStack::parse_among(&args.defence, &context.config.hybrids)?;
     let stance = Stance::parse(&args.stance)?;
     let Samples { dataset, n, from, batch_size } = &args.samples;
     let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::experiment::epsilon_text;
 use crate::model::Card;
 use crate::printable::printable;
-use crate::training::{self, Progress, RECIPES, Recipe, TrainOptions};
+use crate::training::{self, RECIPES, Recipe, TrainOptions, TrainingProgress};
 
 /// The recipes, for the help.
 pub fn recipes_help() -> String {
@@ -78,7 +78,7 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
 }
 
 /// An epoch in a line, where no bar is seen: in a file, hours later, it has to be told apart.
-fn line(p: &Progress) -> String {
+fn line(p: &TrainingProgress) -> String {
     let right = p.accuracy * 100.0;
     let mut text =
         format!("epoch {}/{}: loss {:.4}, {right:.1} % right", p.epoch + 1, p.epochs, p.loss);
@@ -124,12 +124,18 @@ fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::Probe;
+    use crate::training::RobustnessProbe;
 
     #[test]
     fn an_epoch_is_told_in_a_line() {
-        let probe = Some(Probe { clean: 0.95, attacked: 0.3, steps: 5, epsilon: 0.1, fresh: true });
-        let progress = Progress {
+        let probe = Some(RobustnessProbe {
+            clean: 0.95,
+            attacked: 0.3,
+            steps: 5,
+            epsilon: 0.1,
+            fresh: true,
+        });
+        let progress = TrainingProgress {
             phase: "training",
             epoch: 2,
             epochs: 9,
@@ -143,6 +149,6 @@ mod tests {
             "epoch 3/9: loss 0.2500, 90.0 % right; of a batch 95.0 % clean, 30.0 % under PGD-5";
         assert_eq!(line(&progress), with);
         let without = "epoch 3/9: loss 0.2500, 90.0 % right";
-        assert_eq!(line(&Progress { probe: None, ..progress }), without);
+        assert_eq!(line(&TrainingProgress { probe: None, ..progress }), without);
     }
 }

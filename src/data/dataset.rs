@@ -1,7 +1,7 @@
 //! The embedded data sets. The binary carries them: copied alone to another machine it still works.
 
-use crate::data::Picture;
-use crate::data::file::{decode, read_picture};
+use crate::data::Image;
+use crate::data::image_file::{decode, read_image};
 use crate::data::{Digest, cifar, idx};
 use crate::error::{Error, Result};
 use crate::printable::printable;
@@ -18,7 +18,7 @@ macro_rules! asset {
 }
 
 /// A data set's row.
-pub struct DatasetRow {
+pub struct DatasetSpec {
     /// The name used on the command line.
     pub id: &'static str,
     /// The name used on the screen.
@@ -31,29 +31,29 @@ pub struct DatasetRow {
 }
 
 /// Every embedded data set.
-pub static DATASETS: &[DatasetRow] = &[
-    DatasetRow {
+pub static DATASETS: &[DatasetSpec] = &[
+    DatasetSpec {
         id: "mnist",
         title: "MNIST",
         len: 10_000,
         about: "handwritten digits 28×28, test set (LeCun and Cortes, CC BY-SA 3.0)",
         load: mnist,
     },
-    DatasetRow {
+    DatasetSpec {
         id: "fashion",
         title: "Fashion-MNIST",
         len: 10_000,
         about: "clothes 28×28, test set (Zalando, MIT)",
         load: fashion,
     },
-    DatasetRow {
+    DatasetSpec {
         id: "cifar10",
         title: "CIFAR-10",
         len: 100,
         about: "100 colour test pictures 32×32, ten a class (Krizhevsky 2009)",
         load: cifar10,
     },
-    DatasetRow {
+    DatasetSpec {
         id: "photos",
         title: "Photographs",
         len: 8,
@@ -71,7 +71,7 @@ enum Store {
     /// All of one shape, one byte a value, `[C, H, W]` each.
     Bytes { shape: [usize; 3], pixels: Vec<u8>, labels: Vec<u8>, names: Vec<String> },
     /// Pictures of any size, with their names.
-    Pictures { items: Vec<(String, Picture, Option<usize>)>, names: Arc<Vec<String>> },
+    Pictures { items: Vec<(String, Image, Option<usize>)>, names: Arc<Vec<String>> },
 }
 
 /// A data set that is loaded.
@@ -97,7 +97,7 @@ pub struct Sample {
     /// Its name: `mnist #0`, `photos coffee`, or the file's name.
     pub name: String,
     /// The picture, at its own size.
-    pub picture: Picture,
+    pub image: Image,
     /// Its class, where it is known.
     pub label: Option<usize>,
 }
@@ -130,7 +130,7 @@ impl Dataset {
     /// A data set of one picture from a file.
     ///
     /// # Errors
-    /// As [`read_picture`].
+    /// As [`read_image`].
     pub fn from_file(path: &Path) -> Result<Arc<Self>> {
         let sample = Sample::from_file(path)?;
         let names = Arc::new(Vec::new());
@@ -138,7 +138,7 @@ impl Dataset {
             id: sample.dataset,
             title: sample.name.clone(),
             labels: names.clone(),
-            store: Store::Pictures { items: vec![(sample.name, sample.picture, None)], names },
+            store: Store::Pictures { items: vec![(sample.name, sample.image, None)], names },
             sum: OnceLock::new(),
         }))
     }
@@ -217,11 +217,11 @@ impl Dataset {
         let (name, picture) = match &self.store {
             Store::Bytes { shape, .. } => {
                 let bytes = self.bytes(index).unwrap_or_default();
-                (format!("{} #{index}", self.id), Picture::from_bytes(*shape, bytes))
+                (format!("{} #{index}", self.id), Image::from_bytes(*shape, bytes))
             }
             Store::Pictures { items, .. } => (items[index].0.clone(), items[index].1.clone()),
         };
-        Sample { dataset: self.id.clone(), index, name, picture, label: self.label(index) }
+        Sample { dataset: self.id.clone(), index, name, image: picture, label: self.label(index) }
     }
 
     /// Sample `index`.
@@ -244,12 +244,12 @@ impl Sample {
     /// A user's own picture.
     ///
     /// # Errors
-    /// As [`read_picture`].
+    /// As [`read_image`].
     pub fn from_file(path: &Path) -> Result<Self> {
-        let picture = read_picture(path)?;
+        let picture = read_image(path)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let name = printable(&name);
-        Ok(Self { dataset: FILE.into(), index: 0, name, picture, label: None })
+        Ok(Self { dataset: FILE.into(), index: 0, name, image: picture, label: None })
     }
 
     /// Whether it is a user's own picture.
@@ -260,13 +260,13 @@ impl Sample {
     /// SHA-256 of its shape, its pixels and its class.
     pub fn sha256(&self) -> String {
         let mut digest = Digest::default();
-        take(&mut digest, &self.picture, self.label);
+        take(&mut digest, &self.image, self.label);
         digest.finish()
     }
 }
 
 /// Takes in a picture and its class.
-fn take(digest: &mut Digest, picture: &Picture, label: Option<usize>) {
+fn take(digest: &mut Digest, picture: &Image, label: Option<usize>) {
     picture.shape().iter().for_each(|size| digest.add(&(*size as u64).to_le_bytes()));
     picture.digest(digest);
     digest.piece(label.map_or(String::new(), |label| label.to_string()).as_bytes());
@@ -371,7 +371,7 @@ mod tests {
             assert_eq!(data.len(), row.len, "{}", row.id);
             for index in [0, row.len - 1] {
                 let sample = data.get(index).unwrap();
-                sample.picture.check(row.id).unwrap();
+                sample.image.check(row.id).unwrap();
                 assert!(sample.label.is_some_and(|l| l < data.labels.len()), "{}", sample.name);
             }
             assert!(data.get(row.len).is_err());

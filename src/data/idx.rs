@@ -114,7 +114,12 @@ fn unpack(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<u8>> {
     archive.read_exact(&mut out).map_err(bad)?;
     let (_, total) = sizes(&out, dims, place)?;
     // As unpacked, and as the data set holds it.
-    memory::hold((total as u64).checked_mul(2), "the data set", place, "take a smaller one")?;
+    memory::check_budget(
+        (total as u64).checked_mul(2),
+        "the data set",
+        place,
+        "take a smaller one",
+    )?;
     archive.take(total as u64 + 1).read_to_end(&mut out).map_err(bad)?;
     Ok(out)
 }

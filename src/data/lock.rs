@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// which holds the process's number. It ends with its owner, however that ends; a `kill -9` leaves
 /// the file behind, which the next one takes over.
 #[derive(Debug)]
-pub struct Lock {
+pub struct FileLock {
     beside: PathBuf,
     _file: File,
 }
@@ -17,7 +17,7 @@ pub struct Lock {
 /// So often a lock file is opened anew that its last owner has just taken away.
 const TRIES: usize = 100;
 
-impl Lock {
+impl FileLock {
     /// Takes the lock of the file at `path`, which need not be there yet.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // While it is still held: nobody else's is taken away.
         let _ = std::fs::remove_file(&self.beside);
@@ -96,18 +96,18 @@ mod tests {
     fn a_lock_is_held_once_and_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        let held = Lock::take(&path).unwrap();
-        let error = Lock::take(&path).unwrap_err().to_string();
+        let held = FileLock::take(&path).unwrap();
+        let error = FileLock::take(&path).unwrap_err().to_string();
         let number = format!("process {}", std::process::id());
         assert!(error.contains(&number) && error.contains("a.json"), "{error}");
         drop(held);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         // One that a killed run left behind is taken over.
         std::fs::write(folder.path().join("a.json.lock"), "1\n").unwrap();
-        drop(Lock::take(&path).unwrap());
+        drop(FileLock::take(&path).unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         std::fs::create_dir(folder.path().join("a.json.lock")).unwrap();
-        assert!(Lock::take(&path).is_err());
+        assert!(FileLock::take(&path).is_err());
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         let turn = || {
             let mut done = 0;
             while done < 50 {
-                let Ok(lock) = Lock::take(&path) else { continue };
+                let Ok(lock) = FileLock::take(&path) else { continue };
                 let others = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                 assert_eq!(others, 0);
                 inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);

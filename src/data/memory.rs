@@ -13,7 +13,7 @@ static ALLOWED: AtomicU64 = AtomicU64::new(0);
 const UNKNOWN: u64 = 4 << 30;
 
 /// Allows this many bytes instead of what the machine has.
-pub fn allow(bytes: u64) {
+pub fn set_budget(bytes: u64) {
     ALLOWED.store(bytes, Ordering::Relaxed);
 }
 
@@ -32,7 +32,7 @@ pub fn budget() -> u64 {
 ///
 /// # Errors
 /// Failure, with `what` needs so much and where; `remedy` says what to change.
-pub fn hold(bytes: Option<u64>, what: &str, place: &str, remedy: &str) -> Result<()> {
+pub fn check_budget(bytes: Option<u64>, what: &str, place: &str, remedy: &str) -> Result<()> {
     let budget = budget();
     match bytes {
         Some(bytes) if bytes <= budget => Ok(()),
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn what_needs_more_than_there_is_gets_one_line() {
         assert!(budget() > 1 << 20, "{}", budget());
-        assert_eq!(hold(Some(1000), "it", "here", "make it smaller"), Ok(()));
+        assert_eq!(check_budget(Some(1000), "it", "here", "make it smaller"), Ok(()));
         for bytes in [Some(u64::MAX), None] {
-            let told = hold(bytes, "layer 2", "card 'x'", "make it smaller").unwrap_err();
+            let told = check_budget(bytes, "layer 2", "card 'x'", "make it smaller").unwrap_err();
             let told = told.to_string();
             assert!(told.contains("layer 2 needs") && told.contains("--memory"), "{told}");
         }

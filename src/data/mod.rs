@@ -3,28 +3,28 @@
 mod cifar;
 mod cosines;
 mod dataset;
+mod decoded;
 mod digest;
-mod file;
 mod idx;
+mod image;
+mod image_file;
 mod lock;
 pub mod memory;
 mod npy;
-mod photo;
-mod picture;
 mod read;
 mod resample;
 mod save;
 mod training;
 
+pub use self::image::{Image, ResizeFilter};
 pub use cosines::cosines;
-pub use dataset::{DATASETS, Dataset, DatasetRow, Sample, imagenet_labels};
+pub use dataset::{DATASETS, Dataset, DatasetSpec, Sample, imagenet_labels};
 pub use digest::{Digest, sha256};
-pub use file::read_picture;
-pub use lock::Lock;
+pub use image_file::read_image;
+pub use lock::FileLock;
 pub use npy::save_npy;
-pub use picture::{Filter, Picture};
-pub use read::{plain, read_bounded};
-pub use save::{atomically, same_file, save_png, writable};
+pub use read::{check_plain_file, read_bounded};
+pub use save::{check_writable, same_file, save_png, write_atomically};
 pub use training::TrainingData;
 
 /// A pipe at this path, for tests.

@@ -1,6 +1,6 @@
 //! NumPy's `.npy`: pictures with every bit of theirs.
 
-use crate::data::{Picture, atomically, memory};
+use crate::data::{Image, memory, write_atomically};
 use crate::error::{Error, Result};
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ const LARGEST: usize = 3 * 4096 * 4096;
 /// Saves as NumPy `.npy` (version 1.0, little-endian `f32`, C order): every bit is kept.
 ///
 /// # Errors
-/// As [`atomically`].
+/// As [`write_atomically`].
 pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
     let sizes: Vec<String> = shape.iter().map(|s| format!("{s},")).collect();
     let mut header =
@@ -22,7 +22,7 @@ pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
     let padding = 64 - (10 + header.len() + 1) % 64;
     header.push_str(&" ".repeat(padding % 64));
     header.push('\n');
-    atomically(path, |file| {
+    write_atomically(path, |file| {
         file.write_all(MAGIC)?;
         file.write_all(&[1, 0])?;
         file.write_all(&(header.len() as u16).to_le_bytes())?;
@@ -35,7 +35,7 @@ pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Failure, naming `place`: another type, order or shape, too large, cut short, a value outside 0..1.
-pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Picture> {
+pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Image> {
     const REMEDY: &str = "save x [C,H,W] with C 1 or 3 as float32 in 0..1, in C order";
     let bad = |what: String| Error::failure(what, place.display(), REMEDY);
     let cut = |_: io::Error| bad("the NumPy file is cut short".into());
@@ -68,14 +68,14 @@ pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Picture> {
         return Err(bad(format!("its shape ({sizes}) is empty or too large for a picture")));
     };
     let text = place.display().to_string();
-    memory::hold(Some(12 * values as u64), "the picture", &text, "make it smaller")?;
+    memory::check_budget(Some(12 * values as u64), "the picture", &text, "make it smaller")?;
     let mut bytes = Vec::new();
     file.take(4 * values as u64).read_to_end(&mut bytes).map_err(cut)?;
     if bytes.len() != 4 * values {
         return Err(bad("the NumPy file is cut short".into()));
     }
     let pixels: Vec<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    let picture = Picture::new(shape, pixels);
+    let picture = Image::new(shape, pixels);
     picture.check(&place.display().to_string())?;
     Ok(picture)
 }
@@ -112,7 +112,7 @@ mod tests {
             save_npy(shape, &values, &path).unwrap();
             let bytes = std::fs::read(&path).unwrap();
             assert_eq!((bytes.len() - 48) % 64, 0);
-            let picture = crate::data::read_picture(&path).unwrap();
+            let picture = crate::data::read_image(&path).unwrap();
             assert_eq!((picture.shape(), picture.pixels()), ([3, 2, 2], &values[..]));
         }
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 /// `limit`.
 pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
     let io = |e: io::Error| Error::io(doing, path, &e);
-    plain(path, doing)?;
+    check_plain_file(path, doing)?;
     let file = File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     let too_large = |size: u64| {
@@ -45,7 +45,7 @@ pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Failure, saying what it is instead, or that nothing is there.
-pub fn plain(path: &Path, doing: &str) -> Result<u64> {
+pub fn check_plain_file(path: &Path, doing: &str) -> Result<u64> {
     let found = &std::fs::metadata(path).map_err(|e| Error::io(doing, path, &e))?;
     if found.is_file() {
         return Ok(found.len());

@@ -1,12 +1,12 @@
 //! Resizing with the anti-aliasing of PIL, of no more than is looked at afterwards: what will be cut
 //! off is never computed, so that a thin picture may be enlarged a thousandfold.
 
-use crate::data::Filter;
+use crate::data::ResizeFilter;
 use std::f32::consts::PI;
 
 /// One side: of `from` pixels, scaled to `to`, of which `length` from `first` on are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Side {
+pub(super) struct ResampleAxis {
     pub from: usize,
     pub to: usize,
     pub first: usize,
@@ -19,10 +19,10 @@ struct Taps {
     weights: Vec<f32>,
 }
 
-impl Side {
+impl ResampleAxis {
     /// For each pixel wanted, what it is made from. The arithmetic is that of the `image` crate, to
     /// the last bit.
-    fn taps(self, filter: Filter) -> Vec<Taps> {
+    fn taps(self, filter: ResizeFilter) -> Vec<Taps> {
         let (kernel, support) = filter.kernel();
         let ratio = self.from as f32 / self.to as f32;
         let scale = ratio.max(1.0);
@@ -45,9 +45,9 @@ impl Side {
 /// colour at a row and a column of the picture.
 pub(super) fn resample(
     colour: impl Fn(usize, usize) -> [f32; 3],
-    rows: Side,
-    columns: Side,
-    filter: Filter,
+    rows: ResampleAxis,
+    columns: ResampleAxis,
+    filter: ResizeFilter,
 ) -> Vec<f32> {
     let (down, across) = (rows.taps(filter), columns.taps(filter));
     let left = across.iter().map(|taps| taps.first).min().unwrap_or(0);
@@ -77,7 +77,7 @@ fn add(sum: &mut [f32; 3], colour: [f32; 3], weight: f32) {
     sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += value * weight);
 }
 
-impl Filter {
+impl ResizeFilter {
     /// The filter's curve, and how far it reaches.
     fn kernel(self) -> (fn(f32) -> f32, f32) {
         match self {
@@ -118,10 +118,10 @@ mod tests {
             [wave(0), wave(1), wave(2)]
         };
         for (filter, kind) in [
-            (Filter::Nearest, FilterType::Nearest),
-            (Filter::Triangle, FilterType::Triangle),
-            (Filter::Bicubic, FilterType::CatmullRom),
-            (Filter::Lanczos, FilterType::Lanczos3),
+            (ResizeFilter::Nearest, FilterType::Nearest),
+            (ResizeFilter::Triangle, FilterType::Triangle),
+            (ResizeFilter::Bicubic, FilterType::CatmullRom),
+            (ResizeFilter::Lanczos, FilterType::Lanczos3),
         ] {
             for ([from_h, from_w], [to_h, to_w]) in
                 [([40, 90], [17, 38]), ([9, 5], [30, 17]), ([30, 8], [11, 21]), ([6, 7], [6, 13])]
@@ -130,7 +130,7 @@ mod tests {
                     Rgb(colour(y as usize, x as usize))
                 });
                 let all = imageops::resize(&image, to_w, to_h, kind);
-                let side = |from: u32, to: u32| Side {
+                let side = |from: u32, to: u32| ResampleAxis {
                     from: from as usize,
                     to: to as usize,
                     first: to as usize / 3,

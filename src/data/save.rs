@@ -1,6 +1,6 @@
 //! Saving, all or nothing: to a temporary file beside the target, then renamed.
 
-use crate::data::Picture;
+use crate::data::Image;
 use crate::error::{Error, Result};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -32,7 +32,10 @@ enum Target {
 ///
 /// # Errors
 /// Failure, when the place is read-only, full, does not exist, or is a pipe or a device.
-pub fn atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let fail = |e: io::Error| Error::io("save", path, &e);
     let target = match target(path)? {
         Target::File(target) => target,
@@ -61,11 +64,11 @@ pub fn atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<
     Ok(())
 }
 
-/// Checks that [`atomically`] could write there, as far as that can be told beforehand.
+/// Checks that [`write_atomically`] could write there, as far as that can be told beforehand.
 ///
 /// # Errors
-/// As [`atomically`].
-pub fn writable(path: &Path) -> Result<()> {
+/// As [`write_atomically`].
+pub fn check_writable(path: &Path) -> Result<()> {
     target(path).map(|_| ())
 }
 
@@ -202,8 +205,8 @@ fn readable() -> Option<fs::Permissions> {
 /// Saves as 8-bit PNG: grey pictures as grey, colour as RGB.
 ///
 /// # Errors
-/// As [`atomically`].
-pub fn save_png(picture: &Picture, path: &Path) -> Result<()> {
+/// As [`write_atomically`].
+pub fn save_png(picture: &Image, path: &Path) -> Result<()> {
     let rgb = image::DynamicImage::ImageRgb8(picture.to_rgb());
     let image = match picture.shape()[0] {
         1 => image::DynamicImage::ImageLuma8(rgb.to_luma8()),
@@ -213,7 +216,7 @@ pub fn save_png(picture: &Picture, path: &Path) -> Result<()> {
     image
         .write_to(&mut io::Cursor::new(&mut bytes), image::ImageFormat::Png)
         .map_err(|e| Error::failure(format!("cannot encode: {e}"), path.display(), ""))?;
-    atomically(path, |file| file.write_all(&bytes))
+    write_atomically(path, |file| file.write_all(&bytes))
 }
 
 #[cfg(test)]
@@ -221,7 +224,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, text: &str) -> Result<()> {
-        atomically(path, |file| file.write_all(text.as_bytes()))
+        write_atomically(path, |file| file.write_all(text.as_bytes()))
     }
 
     #[test]
@@ -229,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         write(&path, "old").unwrap();
-        let error = atomically(&path, |f| {
+        let error = write_atomically(&path, |f| {
             f.write_all(b"half")?;
             Err(io::ErrorKind::StorageFull.into())
         });

@@ -3,12 +3,12 @@
 //! Each answers by the network that was trained like this where there is one; elsewhere it is put
 //! into the network after the fact.
 
-use crate::defence::draft::Draft;
-use crate::defence::pipeline::Source;
-use crate::defence::pool::Rule as Pool;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::aggregation::Aggregation;
+use crate::defence::builder::PipelineBuilder;
+use crate::defence::pipeline::NetworkSource;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::error::Result;
-use crate::model::{Model, Rule};
+use crate::model::{ActivationSwap, Model};
 use crate::parameter::{Param, Settings};
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
         Param::float("high", (-1.0, 1.0), 0.3, "largest slope below zero, in such a network"),
         LAYERS,
     ],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "every ReLU lets negative values through by a slope drawn anew for each answer",
     about: "Each value of each layer draws a slope for its negative side, so no two answers go the same way, \
@@ -49,13 +49,13 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
             was. The price: the share of answers that differ from one time to the next.",
     paper: "Xu et al.: Empirical Evaluation of Rectified Activations, 2015; against randomness: Athalye, \
             Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018",
-    build: |settings, draft| {
+    build: |settings, builder| {
         let low = settings.float("low", -0.3);
         let high = settings.float("high", 0.3);
         if low > high {
-            return Err(draft.misfit(format!("low = {low} is above high = {high}")));
+            return Err(builder.not_applicable(format!("low = {low} is above high = {high}")));
         }
-        put(draft, Rule::RandomSlope { low, high }, settings)
+        put(builder, ActivationSwap::RandomSlope { low, high }, settings)
     },
 };
 
@@ -82,8 +82,8 @@ pub const SAP: DefenceSpec = DefenceSpec {
             clean accuracy, and answers that differ from one time to the next.",
     paper: "Dhillon et al.: Stochastic Activation Pruning for Robust Adversarial Defense, ICLR 2018; broken \
             by Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
-        put(draft, Rule::Sap { share: settings.float("share", 1.0) }, settings)
+    build: |settings, builder| {
+        put(builder, ActivationSwap::Sap { share: settings.float("share", 1.0) }, settings)
     },
     ..RANDOM_SLOPE
 };
@@ -114,8 +114,8 @@ pub const KWTA: DefenceSpec = DefenceSpec {
             clean accuracy as soon as the share is small.",
     paper: "Xiao, Zhong, Zheng: Enhancing Adversarial Defense by k-Winners-Take-All, ICLR 2020; broken by \
             Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks, NeurIPS 2020",
-    build: |settings, draft| {
-        put(draft, Rule::Kwta { share: settings.float("share", 0.3) }, settings)
+    build: |settings, builder| {
+        put(builder, ActivationSwap::Kwta { share: settings.float("share", 0.3) }, settings)
     },
     ..RANDOM_SLOPE
 };
@@ -139,24 +139,26 @@ pub const MC_DROPOUT: DefenceSpec = DefenceSpec {
     paper: "Gal, Ghahramani: Dropout as a Bayesian Approximation, ICML 2016; Feinman et al.: Detecting \
             Adversarial Samples from Artifacts, 2017; broken by Carlini, Wagner: Adversarial Examples Are \
             Not Easily Detected, AISec 2017",
-    build: |settings, draft| {
-        draft.draw(settings.int("draws", 10) as usize, Pool::Mean);
-        put(draft, Rule::Dropout { p: settings.float("p", 0.3) }, settings)
+    build: |settings, builder| {
+        builder.draw(settings.int("draws", 10) as usize, Aggregation::Mean);
+        put(builder, ActivationSwap::Dropout { p: settings.float("p", 0.3) }, settings)
     },
     ..RANDOM_SLOPE
 };
 
 /// Puts a rule into the networks that were not trained with it.
-fn put(draft: &mut Draft<'_>, rule: Rule, settings: &Settings) -> Result<()> {
-    let (id, last) = (draft.id(), settings.int("layers", 4) as usize);
-    draft.prefer(id);
-    draft.inside(move |model: &Arc<Model>| {
+fn put(builder: &mut PipelineBuilder<'_>, rule: ActivationSwap, settings: &Settings) -> Result<()> {
+    let (id, last) = (builder.id(), settings.int("layers", 4) as usize);
+    builder.prefer(id);
+    builder.inside(move |model: &Arc<Model>| {
         let trained = model.card.defence.as_deref() == Some(id);
         // What is trained has its own activations; dropout is off unless it is told to stay.
         let network = match (trained, rule) {
-            (true, Rule::RandomSlope { .. } | Rule::Kwta { .. }) => model.network.clone(),
-            _ => model.network.with_rule_at_end(rule, last)?,
+            (true, ActivationSwap::RandomSlope { .. } | ActivationSwap::Kwta { .. }) => {
+                model.network.clone()
+            }
+            _ => model.network.with_last_activations(rule, last)?,
         };
-        Ok(Source::Fixed(Arc::new(network)))
+        Ok(NetworkSource::Fixed(Arc::new(network)))
     })
 }

@@ -1,13 +1,13 @@
 //! Networks that are drawn anew: Bayesian ones.
 
-use crate::defence::draft::Draft;
-use crate::defence::pipeline::{Source, Stream};
-use crate::defence::pool::Rule;
-use crate::defence::registry::{DefenceSpec, Passage};
-use crate::draws::Chance;
+use crate::defence::aggregation::Aggregation;
+use crate::defence::builder::PipelineBuilder;
+use crate::defence::pipeline::{NetworkSource, RngStream};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::error::Result;
 use crate::model::{Model, Network};
 use crate::parameter::{Param, Settings};
+use crate::rng::RngKey;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +30,7 @@ pub const BAYES: DefenceSpec = DefenceSpec {
     name: "Bayesian",
     family: "architecture",
     params: &[DRAWS, SPREAD],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "the weights are drawn anew; the mean answer of several networks counts",
     about: "A Bayesian network has a distribution for each weight instead of a number (learned by Bayes by \
@@ -44,36 +44,38 @@ pub const BAYES: DefenceSpec = DefenceSpec {
             twice the weights to learn.",
     paper: "Blundell et al.: Weight Uncertainty in Neural Networks, ICML 2015; Liu et al.: Adv-BNN, ICLR \
             2019; against it: Zimmermann, 2019 (arXiv 1907.00895); Feng et al., 2024 (arXiv 2404.19640)",
-    build: |settings, draft| {
-        draft.inside(sampled(settings))?;
-        draw(settings, draft);
+    build: |settings, builder| {
+        builder.inside(sampled(settings))?;
+        draw(settings, builder);
         Ok(())
     },
 };
 
 /// Lets drawn networks answer by their mean.
-pub(super) fn draw(settings: &Settings, draft: &mut Draft<'_>) {
-    draft.prefer(BAYES.id);
-    draft.draw(settings.int("draws", 10) as usize, Rule::Mean);
+pub(super) fn draw(settings: &Settings, builder: &mut PipelineBuilder<'_>) {
+    builder.prefer(BAYES.id);
+    builder.draw(settings.int("draws", 10) as usize, Aggregation::Mean);
 }
 
 /// What draws a model's networks.
-pub(super) fn sampled(settings: &Settings) -> impl Fn(&Arc<Model>) -> Result<Source> + 'static {
+pub(super) fn sampled(
+    settings: &Settings,
+) -> impl Fn(&Arc<Model>) -> Result<NetworkSource> + 'static {
     let spread = settings.float("spread", 0.02);
     move |model| {
         let of = model.clone();
-        let make = move |chance| of.sample(chance, spread);
-        Ok(Source::Sampled(Arc::new(Sampler::new(model.parameters(), make))))
+        let make = move |rng_key| of.sample_network(rng_key, spread);
+        Ok(NetworkSource::Sampled(Arc::new(Sampler::new(model.parameters(), make))))
     }
 }
 
 /// Draws networks: an attacker meets [`Sampler::MANY`] of them, and the judge as many others. Those
 /// drawn last are kept.
 pub struct Sampler {
-    make: Box<dyn Fn(Chance) -> Result<Network> + Send + Sync>,
+    make: Box<dyn Fn(RngKey) -> Result<Network> + Send + Sync>,
     /// So many are kept.
     room: usize,
-    kept: Mutex<VecDeque<(Chance, Arc<Network>)>>,
+    kept: Mutex<VecDeque<(RngKey, Arc<Network>)>>,
 }
 
 /// So many weights may be kept in all.
@@ -86,7 +88,7 @@ impl Sampler {
     /// A sampler of the networks of so many weights that `make` makes.
     pub fn new(
         weights: usize,
-        make: impl Fn(Chance) -> Result<Network> + Send + Sync + 'static,
+        make: impl Fn(RngKey) -> Result<Network> + Send + Sync + 'static,
     ) -> Self {
         let room = (WEIGHTS / weights.max(1)).clamp(1, 2 * Self::MANY as usize);
         Self { make: Box::new(make), room, kept: Mutex::default() }
@@ -101,17 +103,17 @@ impl Sampler {
     ///
     /// # Errors
     /// Device failures.
-    pub fn network(&self, seed: u64, stream: Stream, number: u64) -> Result<Arc<Network>> {
-        let chance = stream.chance(seed, number);
+    pub fn network(&self, seed: u64, stream: RngStream, number: u64) -> Result<Arc<Network>> {
+        let rng_key = stream.rng_key(seed, number);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, ready)) = kept.iter().find(|(of, _)| *of == chance) {
+        if let Some((_, ready)) = kept.iter().find(|(of, _)| *of == rng_key) {
             return Ok(ready.clone());
         }
-        let made = Arc::new((self.make)(chance)?);
+        let made = Arc::new((self.make)(rng_key)?);
         if kept.len() == self.room {
             kept.pop_front();
         }
-        kept.push_back((chance, made.clone()));
+        kept.push_back((rng_key, made.clone()));
         Ok(made)
     }
 }

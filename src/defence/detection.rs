@@ -1,16 +1,16 @@
 //! Detectors: what refuses to answer where an answer looks suspicious.
 
-use crate::data::{DATASETS, Dataset, Picture};
+use crate::data::{DATASETS, Dataset, Image};
+use crate::defence::aggregation;
 use crate::defence::bayes;
-use crate::defence::draft::Limit;
-use crate::defence::ensemble::Move;
-use crate::defence::pipeline::{Pipeline, Stream};
-use crate::defence::pool;
-use crate::defence::registry::{DefenceSpec, Passage};
-use crate::defence::transform::{Stage, Transform};
-use crate::draws::Draws;
+use crate::defence::builder::RejectionThreshold;
+use crate::defence::ensemble::PixelMove;
+use crate::defence::pipeline::{Pipeline, RngStream};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
+use crate::defence::transform::{PipelineStage, Transform};
 use crate::error::{Error, Result};
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,31 +25,31 @@ pub const SQUEEZE: DefenceSpec = DefenceSpec {
     name: "feature squeezing",
     family: "detection",
     params: &[FPR],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "refuses pictures whose answer changes when colours or details are squeezed out",
     about: "The network answers the picture and three squeezed versions of it: fewer bits a value (1 for             grey pictures, 5 for colour), a 2×2 median, and non-local means. On clean pictures the             answers agree; an attack that does not know of the squeezers rarely survives all of them. The             largest L1 distance between the probabilities is the score, and what exceeds the score of             all but 5 % of clean pictures is refused. Xu et al. detected 98.2 % of successful attacks on             MNIST, 84.5 % on CIFAR-10. Who knows of the squeezers attacks all versions at once, through             the straight-through estimator: He et al. (2017) evaded it on nearly every picture with             perturbations that are hardly larger. What remains is a bound: a grey pixel near black or             white cannot cross the middle within ε < 0.5. The price: four passes, the squeezers' time,             and one clean picture in twenty refused.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al.: Ensembles of Weak Defenses \
             Are Not Strong, WOOT 2017",
-    build: |settings, draft| {
-        let [channels, height, _] = draft.base.card.input.shape;
+    build: |settings, builder| {
+        let [channels, height, _] = builder.base.card.input.shape;
         let (bits, means) = match (channels, height) {
             (1, _) => (1, "nlm:search=11:strength=4"),
             (_, ..=64) => (5, "nlm:search=13:strength=2"),
             _ => (5, "nlm:search=11:strength=4"),
         };
         let levels = (2_u32.pow(bits) - 1) as f32;
-        let ease = |stage: Stage| Stage {
+        let ease = |stage: PipelineStage| PipelineStage {
             transform: Box::new(Eased { rounding: stage.transform, levels }),
             ..stage
         };
-        let rounded = draft.stages_of(&format!("bit-depth:{bits}"))?;
-        draft.view(rounded.into_iter().map(ease).collect());
+        let rounded = builder.stages_of(&format!("bit-depth:{bits}"))?;
+        builder.view(rounded.into_iter().map(ease).collect());
         for squeezer in ["median:2", means] {
-            let stages = draft.stages_of(squeezer)?;
-            draft.view(stages);
+            let stages = builder.stages_of(squeezer)?;
+            builder.view(stages);
         }
-        draft.guard(farthest, Limit::Attacked(settings.float("fpr", 0.05)))
+        builder.detector(farthest, RejectionThreshold::Attacked(settings.float("fpr", 0.05)))
     },
 };
 
@@ -60,7 +60,7 @@ pub const VARIANCE: DefenceSpec = DefenceSpec {
     name: "variance",
     family: "detection",
     params: &[FPR, bayes::DRAWS, bayes::SPREAD],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "refuses pictures that the networks of a Bayesian one answer differently",
     about: "Networks drawn from a posterior agree about pictures like those they have learned from, and \
@@ -73,16 +73,16 @@ pub const VARIANCE: DefenceSpec = DefenceSpec {
             mean. The price: as many passes as draws, and one clean picture in twenty refused.",
     paper: "Feinman, Curtin, Shintre, Gardner: Detecting Adversarial Samples from Artifacts, 2017; broken by \
             Carlini, Wagner: Adversarial Examples Are Not Easily Detected, AISec 2017",
-    build: |settings, draft| {
-        draft.inside_else(bayes::sampled(settings));
-        bayes::draw(settings, draft);
-        draft.guard(variance, Limit::Attacked(settings.float("fpr", 0.05)))
+    build: |settings, builder| {
+        builder.inside_else(bayes::sampled(settings));
+        bayes::draw(settings, builder);
+        builder.detector(variance, RejectionThreshold::Attacked(settings.float("fpr", 0.05)))
     },
 };
 
 /// The variance of the probabilities over the draws, summed over the classes.
 fn variance(views: &[Vec<Vec<f32>>]) -> f64 {
-    let draws: Vec<Vec<f64>> = views[0].iter().map(|row| pool::softmax(row)).collect();
+    let draws: Vec<Vec<f64>> = views[0].iter().map(|row| aggregation::softmax(row)).collect();
     let n = draws.len() as f64;
     let of = |k: usize| {
         let mean = draws.iter().map(|p| p[k]).sum::<f64>() / n;
@@ -103,11 +103,11 @@ struct Eased {
 const STEEP: f32 = 8.0;
 
 impl Transform for Eased {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         self.rounding.apply(picture, draws)
     }
 
-    fn pull(&self, picture: &Picture, mut gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
+    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
         for (g, pixel) in gradient.iter_mut().zip(picture.pixels()) {
             let past = (pixel * self.levels).rem_euclid(1.0) - 0.5;
             let share = 1.0 / (1.0 + (-STEEP * past).exp());
@@ -120,7 +120,9 @@ impl Transform for Eased {
 /// How far the squeezed views' probabilities are from those of the first, in L1: the farthest.
 fn farthest(views: &[Vec<Vec<f32>>]) -> f64 {
     let view = |draws: &Vec<Vec<f32>>| {
-        pool::softmax(&pool::mean(&draws.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+        aggregation::softmax(&aggregation::mean(
+            &draws.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+        ))
     };
     let first = view(&views[0]);
     let far = |draws| first.iter().zip(view(draws)).map(|(a, b)| (a - b).abs()).sum::<f64>();
@@ -128,24 +130,24 @@ fn farthest(views: &[Vec<Vec<f32>>]) -> f64 {
 }
 
 /// How suspicious an answer is: from the logits of every view at every draw, `[view][draw]`.
-pub type Suspicion = fn(&[Vec<Vec<f32>>]) -> f64;
+pub type DetectionScore = fn(&[Vec<Vec<f32>>]) -> f64;
 
 /// Refuses to answer where the views or the draws behind an answer look suspicious together.
 #[derive(Clone)]
-pub struct Guard {
+pub struct Detector {
     /// Whether a refusal says that the picture is attacked; if not, that the answer is not sure.
     pub detects: bool,
     /// How suspicious an answer is.
-    pub score: Suspicion,
+    pub score: DetectionScore,
     /// Above this it refuses.
     pub threshold: f64,
     /// How the threshold came about.
     pub basis: String,
 }
 
-impl Guard {
+impl Detector {
     /// Whether it refuses the answer of these logits, `[view][draw]`.
-    pub fn refuses(&self, views: &[Vec<Vec<f32>>]) -> bool {
+    pub fn rejects(&self, views: &[Vec<Vec<f32>>]) -> bool {
         (self.score)(views) > self.threshold
     }
 }
@@ -159,7 +161,7 @@ fn step(len: usize) -> usize {
 }
 
 /// Whether a detector's threshold is set on this sample of a data set of `len`; judge it on others.
-pub fn calibrates(index: usize, len: usize) -> bool {
+pub fn is_calibration_sample(index: usize, len: usize) -> bool {
     index % step(len) == step(len) - 1
 }
 
@@ -169,13 +171,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn suspicions(&self, pictures: &[Picture]) -> Result<Vec<(Vec<f32>, f64)>> {
-        let score = self.guard.as_ref().map(|guard| guard.score);
+    pub fn detection_scores(&self, pictures: &[Image]) -> Result<Vec<(Vec<f32>, f64)>> {
+        let score = self.detector.as_ref().map(|detector| detector.score);
         self.looked_at(pictures, score.unwrap_or(|_| 0.0))
     }
 
-    fn looked_at(&self, pictures: &[Picture], score: Suspicion) -> Result<Vec<(Vec<f32>, f64)>> {
-        let members = self.members(pictures, (Stream::Judge, None), 0..self.inner as u64)?;
+    fn looked_at(&self, pictures: &[Image], score: DetectionScore) -> Result<Vec<(Vec<f32>, f64)>> {
+        let members = self.members(pictures, (RngStream::Judge, None), 0..self.inner as u64)?;
         let one = |members| {
             let views = self.joined(members, 0..self.inner);
             (self.rules[1].join(&views[0]), score(&views))
@@ -192,7 +194,11 @@ type Key = (String, String, u64, Vec<u32>);
 ///
 /// # Errors
 /// Usage, where no pictures of the base's data are built in; those of the stages; device failures.
-pub(super) fn calibrated(pipeline: &Pipeline, score: Suspicion, rate: f64) -> Result<Guard> {
+pub(super) fn calibrated(
+    pipeline: &Pipeline,
+    score: DetectionScore,
+    rate: f64,
+) -> Result<Detector> {
     static KNOWN: Mutex<Option<HashMap<Key, f64>>> = Mutex::new(None);
     let data = pipeline.base.card.data.as_str();
     let pictures = clean(pipeline)?;
@@ -221,7 +227,7 @@ pub(super) fn calibrated(pipeline: &Pipeline, score: Suspicion, rate: f64) -> Re
         true => format!("{n} samples of {data} (one in {})", step(len)),
         false => format!("{n} mirrored and shifted versions of the pictures of {data}"),
     };
-    Ok(Guard { detects: true, score, threshold, basis: format!("{share} of {of} exceed it") })
+    Ok(Detector { detects: true, score, threshold, basis: format!("{share} of {of} exceed it") })
 }
 
 /// The value that this share of the scores exceeds.
@@ -238,7 +244,7 @@ const FEW: usize = 40;
 /// The clean pictures that a threshold is set on, as the model sees them. Of a data set of a few
 /// pictures they are mirrored and shifted versions, and the pictures themselves are left to judge
 /// the detector on.
-fn clean(pipeline: &Pipeline) -> Result<Vec<Picture>> {
+fn clean(pipeline: &Pipeline) -> Result<Vec<Image>> {
     let (card, place) = (&pipeline.base.card, format!("defence {}", pipeline.stack.text()));
     if !DATASETS.iter().any(|row| row.id == card.data) {
         return Err(Error::usage(
@@ -248,17 +254,17 @@ fn clean(pipeline: &Pipeline) -> Result<Vec<Picture>> {
         ));
     }
     let dataset = Dataset::load(&card.data)?;
-    let fit = |index: usize| card.input.fit(&dataset.sample(index).picture);
+    let fit = |index: usize| card.input.fit(&dataset.sample(index).image);
     if dataset.len() >= FEW {
-        let chosen = (0..dataset.len()).filter(|index| calibrates(*index, dataset.len()));
+        let chosen =
+            (0..dataset.len()).filter(|index| is_calibration_sample(*index, dataset.len()));
         return Ok(chosen.map(fit).collect());
     }
     let by = (card.input.shape[1] / 28).max(1) as isize;
-    let moves = [Move::mirror(), Move::shift(-by, -by), Move::shift(by, by)];
-    let moves = moves.into_iter().chain([Move::shift(-by, by), Move::shift(by, -by)]);
-    let moves: Vec<Move> = moves.collect();
-    let versions =
-        |picture: Picture| moves.iter().map(move |by| by.of(&picture)).collect::<Vec<_>>();
+    let moves = [PixelMove::mirror(), PixelMove::shift(-by, -by), PixelMove::shift(by, by)];
+    let moves = moves.into_iter().chain([PixelMove::shift(-by, by), PixelMove::shift(by, -by)]);
+    let moves: Vec<PixelMove> = moves.collect();
+    let versions = |picture: Image| moves.iter().map(move |by| by.of(&picture)).collect::<Vec<_>>();
     Ok((0..dataset.len()).flat_map(|index| versions(fit(index))).collect())
 }
 
@@ -273,7 +279,7 @@ mod tests {
             let threshold = exceeded(scores.iter().copied(), rate);
             assert_eq!(scores.iter().filter(|score| **score > threshold).count(), above, "{n}");
         }
-        let count = |len| (0..len).filter(|index| calibrates(*index, len)).count();
+        let count = |len| (0..len).filter(|index| is_calibration_sample(*index, len)).count();
         assert_eq!((count(10_000), count(100)), (1000, 50));
     }
 }

@@ -1,14 +1,14 @@
 //! Several networks, or several looks at a picture, that answer together.
 
-use crate::data::Picture;
-use crate::defence::draft::{Draft, Member};
-use crate::defence::pool::Rule;
-use crate::defence::registry::{DefenceSpec, Passage};
-use crate::defence::transform::{Stage, Transform};
-use crate::draws::Draws;
+use crate::data::Image;
+use crate::defence::aggregation::Aggregation;
+use crate::defence::builder::{EnsembleMember, PipelineBuilder};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
+use crate::defence::transform::{PipelineStage, Transform};
 use crate::error::Result;
 use crate::model::{Card, Model};
 use crate::parameter::{Param, Settings, TextParam};
+use crate::rng::KeyedRng;
 use std::sync::Arc;
 
 const MODELS: TextParam = TextParam::new(
@@ -27,7 +27,7 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
         Param::choice("rule", &["mean", "vote"], "the mean of their probabilities, or a vote"),
         MODELS.param,
     ],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "several networks answer together, by their mean or by vote",
     about: "Networks of different architecture or training make different mistakes on clean pictures, so \
@@ -39,7 +39,7 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
             of colour pictures, one that is mirrored. The price: as many passes as there are members.",
     paper: "Strauss et al.: Ensemble Methods as a Defense, 2017; broken by He, Wei, Chen, Carlini, Song: \
             Ensembles of Weak Defenses Are Not Strong, WOOT 2017",
-    build: |settings, draft| {
+    build: |settings, builder| {
         let rule = rule(settings);
         let named = MODELS
             .get(settings)
@@ -47,14 +47,14 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
             .split(',')
             .map(str::trim)
             .filter(|s| !s.is_empty());
-        let models = named.map(|name| draft.load(name)).collect::<Result<Vec<_>>>()?;
+        let models = named.map(|name| builder.load(name)).collect::<Result<Vec<_>>>()?;
         let models = match models.is_empty() {
-            true => ordinary(draft)?,
+            true => ordinary(builder)?,
             false => models,
         };
         match models.len() < 2 {
-            true => draft.answer_by_members(looks(draft), rule),
-            false => draft.answer_by_all(models, rule),
+            true => builder.answer_by_members(looks(builder), rule),
+            false => builder.answer_by_all(models, rule),
         }
     },
 };
@@ -66,7 +66,7 @@ pub const ADP: DefenceSpec = DefenceSpec {
     name: "ADP pair",
     family: "ensemble",
     params: &[],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "two networks trained to be wrong in different ways answer by their mean",
     about: "Adaptive diversity promoting trains the members of an ensemble together, and rewards them for \
@@ -78,24 +78,24 @@ pub const ADP: DefenceSpec = DefenceSpec {
     paper: "Pang et al.: Improving Adversarial Robustness via Promoting Ensemble Diversity, ICML 2019; \
             broken by Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks to Adversarial Example \
             Defenses, NeurIPS 2020",
-    build: |_, draft| {
-        let found = draft.all_trained()?;
-        draft.answer_by_all(found, Rule::Mean)
+    build: |_, builder| {
+        let found = builder.all_trained()?;
+        builder.answer_by_all(found, Aggregation::Mean)
     },
 };
 
-fn rule(settings: &Settings) -> Rule {
+fn rule(settings: &Settings) -> Aggregation {
     match settings.choice("rule") {
-        "vote" => Rule::Vote,
-        _ => Rule::Mean,
+        "vote" => Aggregation::Vote,
+        _ => Aggregation::Mean,
     }
 }
 
 /// The undefended networks for the base's data, the base among them.
-fn ordinary(draft: &mut Draft<'_>) -> Result<Vec<Arc<Model>>> {
-    let base = draft.base.clone();
+fn ordinary(builder: &mut PipelineBuilder<'_>) -> Result<Vec<Arc<Model>>> {
+    let base = builder.base.clone();
     let ordinary = |card: &Card| card.defence.is_none();
-    let mut found = draft.known(|card| ordinary(card) && card.name != base.card.name)?;
+    let mut found = builder.known(|card| ordinary(card) && card.name != base.card.name)?;
     if ordinary(&base.card) {
         found.insert(0, base);
     }
@@ -103,26 +103,26 @@ fn ordinary(draft: &mut Draft<'_>) -> Result<Vec<Arc<Model>>> {
 }
 
 /// The base behind three looks at the picture.
-fn looks(draft: &Draft<'_>) -> Vec<Member> {
-    let [c, h, _] = draft.base.card.input.shape;
+fn looks(builder: &PipelineBuilder<'_>) -> Vec<EnsembleMember> {
+    let [c, h, _] = builder.base.card.input.shape;
     let by = (h / 28).max(1) as isize;
-    let second = if c == 3 { Move::mirror() } else { Move::shift(-by, -by) };
-    let stage = |transform: Move| {
+    let second = if c == 3 { PixelMove::mirror() } else { PixelMove::shift(-by, -by) };
+    let stage = |transform: PixelMove| {
         let transform = Box::new(transform);
-        Arc::new(Stage { transform, passage: Passage::Exact, randomised: false })
+        Arc::new(PipelineStage { transform, backward: BackwardRule::Exact, randomised: false })
     };
-    let member = |stages| Member { model: draft.base.clone(), stages };
-    vec![member(vec![]), member(vec![stage(second)]), member(vec![stage(Move::shift(by, by))])]
+    let member = |stages| EnsembleMember { model: builder.base.clone(), stages };
+    vec![member(vec![]), member(vec![stage(second)]), member(vec![stage(PixelMove::shift(by, by))])]
 }
 
 /// Moves pixels about: the pixel at a place comes from another one.
-pub(super) struct Move {
+pub(super) struct PixelMove {
     mirror: bool,
     /// How far down and to the right; the border is repeated.
     by: [isize; 2],
 }
 
-impl Move {
+impl PixelMove {
     /// Left and right exchanged.
     pub fn mirror() -> Self {
         Self { mirror: true, by: [0; 2] }
@@ -134,10 +134,10 @@ impl Move {
     }
 
     /// The moved picture.
-    pub fn of(&self, picture: &Picture) -> Picture {
+    pub fn of(&self, picture: &Image) -> Image {
         let (shape, pixels) = (picture.shape(), picture.pixels());
         let moved = (0..pixels.len()).map(|at| pixels[self.source(at, shape)]);
-        Picture::new(shape, moved.collect::<Vec<_>>())
+        Image::new(shape, moved.collect::<Vec<_>>())
     }
 
     /// Where the pixel at `at` comes from.
@@ -150,12 +150,12 @@ impl Move {
     }
 }
 
-impl Transform for Move {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+impl Transform for PixelMove {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         Ok(self.of(picture))
     }
 
-    fn pull(&self, picture: &Picture, gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
+    fn vjp(&self, picture: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
         let mut out = vec![0.0; gradient.len()];
         for (at, g) in gradient.iter().enumerate() {
             out[self.source(at, picture.shape())] += g;
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn moves_are_those_of_the_hand_and_the_way_back_is_their_transpose() {
-        let picture = Picture::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let pixels = |by: &Move| by.of(&picture).pixels().to_vec();
-        assert_eq!(pixels(&Move::mirror()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
-        assert_eq!(pixels(&Move::shift(1, 1)), [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]);
+        let picture = Image::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let pixels = |by: &PixelMove| by.of(&picture).pixels().to_vec();
+        assert_eq!(pixels(&PixelMove::mirror()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+        assert_eq!(pixels(&PixelMove::shift(1, 1)), [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]);
         let g = vec![0.3_f32, -1.0, 0.5, 2.0, 0.1, -0.7];
-        for by in [Move::mirror(), Move::shift(1, 1), Move::shift(0, -1)] {
+        for by in [PixelMove::mirror(), PixelMove::shift(1, 1), PixelMove::shift(0, -1)] {
             let forth: f32 = pixels(&by).iter().zip(&g).map(|(p, g)| p * g).sum();
-            let pulled = by.pull(&picture, g.clone(), &mut Draws::new(0, 0, 0)).unwrap();
+            let pulled = by.vjp(&picture, g.clone(), &mut KeyedRng::new(0, 0, 0)).unwrap();
             let back: f32 = picture.pixels().iter().zip(pulled).map(|(p, g)| p * g).sum();
             assert!((forth - back).abs() < 1e-5, "{forth} {back}");
         }

@@ -1,6 +1,6 @@
 //! The one place where every defence is declared.
 
-use crate::defence::draft::Draft;
+use crate::defence::builder::PipelineBuilder;
 use crate::defence::{architecture, bayes, detection, ensemble, input, smoothing, trained};
 use crate::error::{Error, Result};
 use crate::parameter::{Param, Settings};
@@ -8,7 +8,7 @@ use std::fmt;
 
 /// How a gradient gets through a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
+pub enum BackwardRule {
     /// The stage is differentiable and is differentiated.
     Exact,
     /// The stage is not (usefully) differentiable: forwards it is exact, backwards it counts as the
@@ -21,7 +21,7 @@ pub enum Passage {
 /// # Errors
 /// Usage, where it does not apply to the draft's model or to what is in the draft already, saying
 /// why; failures of loading.
-pub type Build = fn(&Settings, &mut Draft<'_>) -> Result<()>;
+pub type Build = fn(&Settings, &mut PipelineBuilder<'_>) -> Result<()>;
 
 /// A defence's row.
 pub struct DefenceSpec {
@@ -36,7 +36,7 @@ pub struct DefenceSpec {
     /// Its parameters; the first can be given as `id:value`.
     pub params: &'static [Param],
     /// How an adaptive attack's gradient gets through.
-    pub passage: Passage,
+    pub backward: BackwardRule,
     /// Whether it answers differently from one call to the next.
     pub randomised: bool,
     /// One line: what it does.

@@ -1,8 +1,8 @@
 //! Stacks saved by name, in a file of their own: a line `name = "jpeg:75+pgd-at"` for each. The file
 //! is written whole, which is why the user's own configuration is left alone.
 
-use crate::data::{atomically, read_bounded};
-use crate::defence::stack::Stack;
+use crate::data::{read_bounded, write_atomically};
+use crate::defence::stack::DefenceStack;
 use crate::error::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -17,7 +17,7 @@ const MOST: usize = 1000;
 ///
 /// # Errors
 /// Failure, where it cannot be read; usage, where a line is wrong.
-pub fn read(path: &Path) -> Result<Vec<Stack>> {
+pub fn read(path: &Path) -> Result<Vec<DefenceStack>> {
     if std::fs::metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
         return Ok(Vec::new());
     }
@@ -44,7 +44,7 @@ pub fn read(path: &Path) -> Result<Vec<Stack>> {
 
 /// As [`read`] for who goes on without what cannot be read: a broken file is put aside under another
 /// name, and one line tells it.
-pub fn recover(path: &Path) -> (Vec<Stack>, Option<String>) {
+pub fn recover(path: &Path) -> (Vec<DefenceStack>, Option<String>) {
     match read(path) {
         Ok(stacks) => (stacks, None),
         Err(error) if error.kind == Kind::Usage => {
@@ -87,12 +87,12 @@ pub fn few(found: usize, place: &str) -> Result<()> {
 ///
 /// # Errors
 /// Usage, naming `place`.
-pub fn entry(name: &str, value: &DeValue<'_>, place: &str) -> Result<Stack> {
+pub fn entry(name: &str, value: &DeValue<'_>, place: &str) -> Result<DefenceStack> {
     let DeValue::String(text) = value else {
         let what = format!("'{name}' is a {}, not a text", value.type_str());
         return Err(Error::usage(what, place, "write lines such as tough = \"jpeg:75+pgd-at\""));
     };
-    let stack = Stack::parse(text).and_then(|stack| stack.named(name));
+    let stack = DefenceStack::parse(text).and_then(|stack| stack.named(name));
     stack.map_err(|e| Error { place: place.to_string(), ..e })
 }
 
@@ -101,12 +101,12 @@ pub fn entry(name: &str, value: &DeValue<'_>, place: &str) -> Result<Stack> {
 /// # Errors
 /// As [`read`]; usage, where it would be one too many to be read again; failure, where the file cannot
 /// be written.
-pub fn save(path: &Path, stack: &Stack) -> Result<()> {
+pub fn save(path: &Path, stack: &DefenceStack) -> Result<()> {
     let mut all = read(path)?;
     all.retain(|other| other.name() != stack.name());
     all.push(stack.clone());
     few(all.len(), &path.display().to_string())?;
-    let line = |stack: &Stack| {
+    let line = |stack: &DefenceStack| {
         let name = toml::Value::String(stack.name().unwrap_or_default().to_string());
         format!("{name} = {}\n", toml::Value::String(stack.text()))
     };
@@ -114,7 +114,7 @@ pub fn save(path: &Path, stack: &Stack) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, &e))?;
     }
-    atomically(path, |file| file.write_all(text.as_bytes()))
+    write_atomically(path, |file| file.write_all(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -126,7 +126,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data/hybrids.toml");
         assert_eq!(read(&path), Ok(Vec::new()));
-        let stack = |text: &str, name: &str| Stack::parse(text).unwrap().named(name).unwrap();
+        let stack =
+            |text: &str, name: &str| DefenceStack::parse(text).unwrap().named(name).unwrap();
         for (text, name) in [("jpeg:50", "a.b"), ("median", "c"), ("jpeg:60+median", "a.b")] {
             save(&path, &stack(text, name)).unwrap();
         }
@@ -149,7 +150,7 @@ mod tests {
         let path = folder.path().join("hybrids.toml");
         let text: String = (1..MOST).map(|i| format!("h{i} = 'median'\n")).collect();
         std::fs::write(&path, text).unwrap();
-        let stack = |name: &str| Stack::parse("jpeg:50").unwrap().named(name).unwrap();
+        let stack = |name: &str| DefenceStack::parse("jpeg:50").unwrap().named(name).unwrap();
         save(&path, &stack("last")).unwrap();
         let told = save(&path, &stack("more")).unwrap_err().to_string();
         assert!(told.contains("1001 hybrids") && told.contains("hybrids.toml"), "{told}");
@@ -172,7 +173,7 @@ mod tests {
             assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), text);
             assert!(!path.exists());
         }
-        let good = Stack::parse("median").unwrap().named("good").unwrap();
+        let good = DefenceStack::parse("median").unwrap().named("good").unwrap();
         save(&path, &good).unwrap();
         assert_eq!(recover(&path), (vec![good], None));
         std::fs::remove_file(&path).unwrap();
@@ -193,7 +194,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let told = read(&path).unwrap_err().to_string();
             assert!(words.iter().all(|word| told.contains(word)), "{told}");
-            let good = Stack::parse("median").unwrap().named("good").unwrap();
+            let good = DefenceStack::parse("median").unwrap().named("good").unwrap();
             assert!(save(&path, &good).is_err());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }

@@ -1,15 +1,15 @@
 //! Randomised smoothing: a vote over noisy copies, with a radius that can be certified.
 
-use crate::data::Picture;
-use crate::defence::draft::Limit;
-use crate::defence::pipeline::{Pipeline, Stream};
-use crate::defence::pool::Rule;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::aggregation::Aggregation;
+use crate::defence::builder::RejectionThreshold;
+use crate::defence::pipeline::{Pipeline, RngStream};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::{Error, Result};
-use crate::model::largest;
+use crate::model::argmax;
 use crate::parameter::{Param, Value};
+use crate::rng::KeyedRng;
 use std::ops::Range;
 
 /// Randomised smoothing.
@@ -29,7 +29,7 @@ pub const SMOOTHING: DefenceSpec = DefenceSpec {
              too close for that it abstains",
         ),
     ],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "a vote over copies with Gaussian noise: the only defence here whose radius is proven",
     about: "Many copies of the picture get Gaussian noise (not cut off at black and white: the proof needs \
@@ -42,36 +42,36 @@ pub const SMOOTHING: DefenceSpec = DefenceSpec {
             network trained with such noise where there is one: others are lost in it. The price: n \
             passes for one answer, clean accuracy (66 % there), and radii that are small in L∞.",
     paper: "Cohen, Rosenfeld, Kolter: Certified Adversarial Robustness via Randomized Smoothing, ICML 2019",
-    build: |settings, draft| {
-        if !draft.stages.is_empty() {
+    build: |settings, builder| {
+        if !builder.stages.is_empty() {
             let what = "it certifies the picture itself, so nothing may stand before it";
-            return Err(draft.misfit(format!("{what}: write it first, smoothing+…")));
+            return Err(builder.not_applicable(format!("{what}: write it first, smoothing+…")));
         }
         let alpha = settings.float("alpha", 0.001);
         let basis = format!("two-sided binomial test at {}", Value::Float(alpha));
-        draft.prefer("gaussian");
-        draft.draw(settings.int("n", 100) as usize, Rule::Vote);
-        draft.guard(doubt, Limit::Unsure(alpha, basis))?;
-        draft.stage(Box::new(Noise { sigma: settings.float("sigma", 0.25) as f32 }))
+        builder.prefer("gaussian");
+        builder.draw(settings.int("n", 100) as usize, Aggregation::Vote);
+        builder.detector(doubt, RejectionThreshold::Unsure(alpha, basis))?;
+        builder.stage(Box::new(SmoothingNoise { sigma: settings.float("sigma", 0.25) as f32 }))
     },
 };
 
 /// Gaussian noise, which may leave 0..1.
-struct Noise {
+struct SmoothingNoise {
     sigma: f32,
 }
 
-impl Transform for Noise {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+impl Transform for SmoothingNoise {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         let noisy = picture.pixels().iter().map(|p| p + self.sigma * draws.normal());
-        Ok(Picture::new(picture.shape(), noisy.collect::<Vec<_>>()))
+        Ok(Image::new(picture.shape(), noisy.collect::<Vec<_>>()))
     }
 }
 
 /// How likely so clear a vote would be if the two classes in front were equally likely.
 fn doubt(views: &[Vec<Vec<f32>>]) -> f64 {
     let mut counts = vec![0; views[0][0].len()];
-    views[0].iter().filter_map(|row| largest(row)).for_each(|class| counts[class] += 1);
+    views[0].iter().filter_map(|row| argmax(row)).for_each(|class| counts[class] += 1);
     counts.sort_unstable();
     match counts.as_slice() {
         [.., second, first] => two_sided(*first, *second),
@@ -98,7 +98,7 @@ impl Pipeline {
     /// # Errors
     /// Usage, where it is not smoothed.
     pub fn sigma(&self) -> Result<f64> {
-        let smoothing = self.stack.layers().iter().find(|plan| plan.defence.id == SMOOTHING.id);
+        let smoothing = self.stack.defences().iter().find(|plan| plan.defence.id == SMOOTHING.id);
         smoothing.map(|plan| plan.settings.float("sigma", 0.25)).ok_or_else(|| {
             Error::usage(
                 "only a smoothed network can be certified",
@@ -112,15 +112,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn tally(&self, picture: &Picture, draws: Range<u64>) -> Result<Vec<usize>> {
+    pub fn class_counts(&self, picture: &Image, draws: Range<u64>) -> Result<Vec<usize>> {
         let mut counts = vec![0; self.base.card.num_classes];
         for first in draws.clone().step_by(1000) {
             let part = first..(first + 1000).min(draws.end);
             let n = (part.end - part.start) as usize;
             let members =
-                self.members(std::slice::from_ref(picture), (Stream::Judge, None), part)?;
+                self.members(std::slice::from_ref(picture), (RngStream::Judge, None), part)?;
             let rows = &self.joined(&members[0], 0..n)[0];
-            rows.iter().filter_map(|row| largest(row)).for_each(|class| counts[class] += 1);
+            rows.iter().filter_map(|row| argmax(row)).for_each(|class| counts[class] += 1);
         }
         Ok(counts)
     }
@@ -151,8 +151,9 @@ mod tests {
 
     #[test]
     fn noise_is_normal_and_not_cut_off() {
-        let picture = Picture::new([1, 100, 100], vec![0.0; 10_000]);
-        let noisy = Noise { sigma: 0.5 }.apply(&picture, &mut Draws::new(1, 2, 3)).unwrap();
+        let picture = Image::new([1, 100, 100], vec![0.0; 10_000]);
+        let noisy =
+            SmoothingNoise { sigma: 0.5 }.apply(&picture, &mut KeyedRng::new(1, 2, 3)).unwrap();
         let (n, values) = (10_000.0, noisy.pixels());
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
         let variance = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n;

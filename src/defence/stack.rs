@@ -7,14 +7,14 @@ use std::fmt;
 
 /// A defence with its settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DefencePlan {
+pub struct DefenceConfig {
     /// Which defence.
     pub defence: &'static DefenceSpec,
     /// Its parameters.
     pub settings: Settings,
 }
 
-impl DefencePlan {
+impl DefenceConfig {
     /// The defence at its defaults.
     pub fn new(defence: &'static DefenceSpec) -> Self {
         let settings = Settings::defaults(defence.params);
@@ -53,7 +53,7 @@ impl DefencePlan {
     }
 }
 
-impl fmt::Display for DefencePlan {
+impl fmt::Display for DefenceConfig {
     /// As it stands on the strip: "JPEG 75".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.defence.name)?;
@@ -66,19 +66,19 @@ impl fmt::Display for DefencePlan {
 
 /// Defences in layers: the first meets the picture first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stack {
+pub struct DefenceStack {
     /// The name it was saved by, if it was.
     name: Option<String>,
-    layers: Vec<DefencePlan>,
+    layers: Vec<DefenceConfig>,
 }
 
 /// One of each kind that everybody should have seen.
 const CUSTOMARY: [&str; 4] = ["bit-depth", "median", "jpeg", "pgd-at"];
 
-impl Stack {
+impl DefenceStack {
     /// One defence at its defaults.
     pub fn of(defence: &'static DefenceSpec) -> Self {
-        Self { name: None, layers: vec![DefencePlan::new(defence)] }
+        Self { name: None, layers: vec![DefenceConfig::new(defence)] }
     }
 
     /// Every defence that needs no choice, alone and at its defaults.
@@ -100,7 +100,7 @@ impl Stack {
     /// Parses `jpeg:75+bits:5+model:mnist-cnn-at`.
     ///
     /// # Errors
-    /// As [`DefencePlan::parse`]; usage for an empty stack.
+    /// As [`DefenceConfig::parse`]; usage for an empty stack.
     pub fn parse(text: &str) -> Result<Self> {
         Self::parse_among(text, &[])
     }
@@ -118,7 +118,7 @@ impl Stack {
         for part in text.split('+') {
             match find(part.trim()) {
                 Some(stack) => layers.extend(stack.layers.iter().cloned()),
-                None => layers.push(DefencePlan::parse(part)?),
+                None => layers.push(DefenceConfig::parse(part)?),
             }
         }
         Ok(Self { name: None, layers })
@@ -147,18 +147,18 @@ impl Stack {
     }
 
     /// Its layers, outermost first.
-    pub fn layers(&self) -> &[DefencePlan] {
+    pub fn defences(&self) -> &[DefenceConfig] {
         &self.layers
     }
 
     /// Its layers, to be changed; then it is no longer what was saved.
-    pub fn layers_mut(&mut self) -> &mut Vec<DefencePlan> {
+    pub fn defences_mut(&mut self) -> &mut Vec<DefenceConfig> {
         self.name = None;
         &mut self.layers
     }
 
     /// The only layer, where there is one.
-    pub fn alone(&self) -> Option<&DefencePlan> {
+    pub fn alone(&self) -> Option<&DefenceConfig> {
         match self.layers.as_slice() {
             [one] => Some(one),
             _ => None,
@@ -180,14 +180,14 @@ impl Stack {
 
     /// As [`Self::parse`] reads it.
     pub fn text(&self) -> String {
-        self.layers.iter().map(DefencePlan::text).collect::<Vec<_>>().join("+")
+        self.layers.iter().map(DefenceConfig::text).collect::<Vec<_>>().join("+")
     }
 }
 
-impl fmt::Display for Stack {
+impl fmt::Display for DefenceStack {
     /// As it stands on the strip: "JPEG 75 + bit depth 5", behind its name where it has one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers: Vec<String> = self.layers.iter().map(DefencePlan::to_string).collect();
+        let layers: Vec<String> = self.layers.iter().map(DefenceConfig::to_string).collect();
         f.write_str(&self.under_name(layers.join(" + ")))
     }
 }
@@ -198,39 +198,39 @@ mod tests {
 
     #[test]
     fn a_stack_reads_back_what_it_writes() {
-        let stack = Stack::parse("jpeg:50+bits:5+model:mnist-cnn-at").unwrap();
-        assert_eq!(stack.layers().len(), 3);
-        assert_eq!(stack.layers()[1].defence.id, "bit-depth");
+        let stack = DefenceStack::parse("jpeg:50+bits:5+model:mnist-cnn-at").unwrap();
+        assert_eq!(stack.defences().len(), 3);
+        assert_eq!(stack.defences()[1].defence.id, "bit-depth");
         assert_eq!(stack.text(), "jpeg:quality=50+bit-depth:bits=5+model:name=mnist-cnn-at");
-        assert_eq!(Stack::parse(&stack.text()), Ok(stack));
+        assert_eq!(DefenceStack::parse(&stack.text()), Ok(stack));
         for bad in ["", "jpeg+", "jpeg:500", "jepg", "jpeg:level=3"] {
-            assert!(Stack::parse(bad).is_err(), "{bad}");
+            assert!(DefenceStack::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn stacks_that_differ_in_the_last_bit_have_different_texts() {
         let sigma = 0.1 + f64::EPSILON;
-        let stack = Stack::parse(&format!("noise:{sigma}")).unwrap();
-        assert_ne!(stack, Stack::parse("noise:0.1").unwrap());
-        assert_eq!(Stack::parse(&stack.text()), Ok(stack));
-        let tiny = Stack::parse("noise:0.0012345678901234567").unwrap();
-        assert_eq!(Stack::parse(&tiny.text()), Ok(tiny));
+        let stack = DefenceStack::parse(&format!("noise:{sigma}")).unwrap();
+        assert_ne!(stack, DefenceStack::parse("noise:0.1").unwrap());
+        assert_eq!(DefenceStack::parse(&stack.text()), Ok(stack));
+        let tiny = DefenceStack::parse("noise:0.0012345678901234567").unwrap();
+        assert_eq!(DefenceStack::parse(&tiny.text()), Ok(tiny));
     }
 
     #[test]
     fn a_name_stands_for_its_layers_and_is_lost_with_them() {
-        let saved = vec![Stack::parse("jpeg:50+bits:5").unwrap().named("tough").unwrap()];
-        let stack = Stack::parse_among("median+tough", &saved).unwrap();
+        let saved = vec![DefenceStack::parse("jpeg:50+bits:5").unwrap().named("tough").unwrap()];
+        let stack = DefenceStack::parse_among("median+tough", &saved).unwrap();
         assert_eq!(stack.text(), "median+jpeg:quality=50+bit-depth:bits=5");
-        let mut whole = Stack::parse_among("tough", &saved).unwrap();
+        let mut whole = DefenceStack::parse_among("tough", &saved).unwrap();
         assert_eq!((whole.name(), &whole), (Some("tough"), &saved[0]));
         assert!(whole.to_string().starts_with("tough (JPEG"), "{whole}");
-        whole.layers_mut().pop();
+        whole.defences_mut().pop();
         assert_eq!(whole.name(), None);
         for bad in ["", "jpeg", "bits", "all", "a+b", "a:b", "a b", "a=b"] {
             assert!(saved[0].clone().named(bad).is_err(), "{bad}");
         }
-        assert!(Stack::parse("tough").is_err());
+        assert!(DefenceStack::parse("tough").is_err());
     }
 }

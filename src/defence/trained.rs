@@ -1,6 +1,6 @@
 //! Defences by training: another network answers.
 
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::parameter::TextParam;
 
 const NAME: TextParam =
@@ -13,13 +13,13 @@ pub const MODEL: DefenceSpec = DefenceSpec {
     name: "model",
     family: "training",
     params: &[NAME.param],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "a network of your choice answers",
     about: "Lets another network answer, whatever it was trained for: the base of a hybrid, such as \
             jpeg:75+model:mnist-cnn-at.",
     paper: "",
-    build: |settings, draft| draft.answer_by(NAME.get(settings).unwrap_or_default()),
+    build: |settings, builder| builder.answer_by(NAME.get(settings).unwrap_or_default()),
 };
 
 /// Adversarial training by FGSM.
@@ -66,7 +66,7 @@ pub const PGD_AT: DefenceSpec = DefenceSpec {
     name: "PGD-AT",
     family: "training",
     params: &[],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "a network trained on pictures attacked by PGD answers",
     about: "Adversarial training shows the network attacked pictures while it learns, and nothing else, so \
@@ -77,7 +77,7 @@ pub const PGD_AT: DefenceSpec = DefenceSpec {
             ball, or in another norm, little is promised: try L2, L1 or a rotation. Trained too long it \
             overfits: its robust accuracy falls while the clean one still rises (Rice et al. 2020).",
     paper: "Madry et al.: Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018",
-    build: |_, draft| draft.answer_by_trained(),
+    build: |_, builder| builder.answer_by_trained(),
 };
 
 /// TRADES.

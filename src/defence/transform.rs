@@ -1,10 +1,10 @@
 //! What stands before a network: transformations of pictures, with the way back that an attack who
 //! knows them takes.
 
-use crate::data::Picture;
-use crate::defence::registry::Passage;
-use crate::draws::{Chance, Draws};
+use crate::data::Image;
+use crate::defence::registry::BackwardRule;
 use crate::error::Result;
+use crate::rng::{KeyedRng, RngKey};
 use std::borrow::Borrow;
 
 /// A transformation of one picture; keeps its shape, and stays in 0..1 unless it says otherwise.
@@ -13,7 +13,7 @@ pub trait Transform: Send + Sync {
     ///
     /// # Errors
     /// Failure, when a codec fails.
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture>;
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image>;
 
     /// From the gradient with respect to what came out (`[C, H, W]`) to that with respect to
     /// `picture`, which went in, under the same `draws`. As it stands, the identity: right for a
@@ -21,23 +21,23 @@ pub trait Transform: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::apply`].
-    fn pull(&self, picture: &Picture, gradient: Vec<f32>, draws: &mut Draws) -> Result<Vec<f32>> {
+    fn vjp(&self, picture: &Image, gradient: Vec<f32>, draws: &mut KeyedRng) -> Result<Vec<f32>> {
         let (_, _) = (picture, draws);
         Ok(gradient)
     }
 }
 
 /// A transformation in its place.
-pub struct Stage {
+pub struct PipelineStage {
     /// What it does.
     pub transform: Box<dyn Transform>,
     /// How a gradient gets through.
-    pub passage: Passage,
+    pub backward: BackwardRule,
     /// Whether it does something else each time.
     pub randomised: bool,
 }
 
-/// Stages draw from parts of a [`Chance`] that no layer of a network draws from.
+/// Stages draw from parts of a [`RngKey`] that no layer of a network draws from.
 const STAGES: u64 = 1 << 32;
 
 /// What a picture is before each stage, and last what it is behind all of them; `first` is the
@@ -45,40 +45,40 @@ const STAGES: u64 = 1 << 32;
 ///
 /// # Errors
 /// Those of the stages.
-pub fn travel<S: Borrow<Stage>>(
+pub fn forward<S: Borrow<PipelineStage>>(
     stages: &[S],
     first: usize,
-    picture: &Picture,
-    chance: Chance,
-) -> Result<Vec<Picture>> {
+    picture: &Image,
+    rng_key: RngKey,
+) -> Result<Vec<Image>> {
     let mut trail = vec![picture.clone()];
     for (at, stage) in stages.iter().enumerate() {
-        let mut draws = chance.draws(STAGES | (first + at) as u64);
+        let mut draws = rng_key.rng(STAGES | (first + at) as u64);
         let next = stage.borrow().transform.apply(&trail[at], &mut draws)?;
         trail.push(next);
     }
     Ok(trail)
 }
 
-/// The way back of [`travel`]: from the gradient behind all stages to that before them. Where
+/// The way back of [`forward`]: from the gradient behind all stages to that before them. Where
 /// `through` is false, a stage without a usable gradient lets none through.
 ///
 /// # Errors
 /// Those of the stages.
-pub fn back<S: Borrow<Stage>>(
+pub fn backward<S: Borrow<PipelineStage>>(
     stages: &[S],
     first: usize,
-    trail: &[Picture],
+    trail: &[Image],
     mut gradient: Vec<f32>,
-    (chance, through): (Chance, bool),
+    (rng_key, through): (RngKey, bool),
 ) -> Result<Vec<f32>> {
     for (at, stage) in stages.iter().map(S::borrow).enumerate().rev() {
-        if stage.passage == Passage::StraightThrough && !through {
+        if stage.backward == BackwardRule::StraightThrough && !through {
             gradient.fill(0.0);
             return Ok(gradient);
         }
-        let mut draws = chance.draws(STAGES | (first + at) as u64);
-        gradient = stage.transform.pull(&trail[at], gradient, &mut draws)?;
+        let mut draws = rng_key.rng(STAGES | (first + at) as u64);
+        gradient = stage.transform.vjp(&trail[at], gradient, &mut draws)?;
     }
     Ok(gradient)
 }

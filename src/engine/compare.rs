@@ -3,7 +3,7 @@
 use super::protocol::{CompareJob, JobId, Update};
 use super::worker::Worker;
 use crate::attack::Flow;
-use crate::defence::DRAWS;
+use crate::defence::EOT_DRAWS;
 use crate::error::{Error, Kind, Result};
 use crate::experiment::compare::{Comparison, Finding, Forecast, compare_many, compare_one};
 use std::time::Instant;
@@ -32,7 +32,7 @@ impl Worker {
             pipelines,
             plans: job.plans.clone(),
             stances: job.stances.clone(),
-            draws: DRAWS,
+            draws: EOT_DRAWS,
             device: self.device_info(),
             done: job.done.clone(),
         };

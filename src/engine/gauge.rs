@@ -3,7 +3,7 @@
 use super::protocol::{GaugeJob, JobId, Update};
 use super::worker::Worker;
 use crate::attack::{AttackConfig, Flow, Norm};
-use crate::defence::Stack;
+use crate::defence::DefenceStack;
 use crate::error::Result;
 use crate::experiment::{
     self, ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, Certification, Defended, Evaluation, Status,
@@ -22,7 +22,7 @@ impl Worker {
         };
         match job {
             GaugeJob::Certify { dataset, index, sigma, n, seed } => {
-                let stack = Stack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
+                let stack = DefenceStack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
                 let pipeline = self.pipeline(&stack, &model, *seed)?;
                 let plan = AttackConfig {
                     norm: Norm::L2,

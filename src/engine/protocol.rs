@@ -2,7 +2,7 @@
 
 use crate::attack::AttackConfig;
 use crate::data::{Dataset, Sample};
-use crate::defence::{Stack, Stance};
+use crate::defence::{DefenceStack, Stance};
 use crate::error::{Error, Result};
 use crate::experiment::compare::{Finding, Findings};
 use crate::experiment::{
@@ -40,7 +40,7 @@ pub struct RunJob {
     /// The model to craft it on, by name or folder, if that is not the current one.
     pub surrogate: Option<String>,
     /// Which defences to try against it.
-    pub defences: Vec<Stack>,
+    pub defences: Vec<DefenceStack>,
     /// Draws that EOT averages over where a defence is random.
     pub draws: u64,
 }
@@ -129,7 +129,7 @@ pub struct CompareJob {
     /// So many samples of a data set, from its first, where anything is to be found of them.
     pub many: Option<(Arc<Dataset>, usize)>,
     /// The defences.
-    pub stacks: Vec<Stack>,
+    pub stacks: Vec<DefenceStack>,
     /// The attacks.
     pub plans: Vec<AttackConfig>,
     /// How much the attacks know of the defences.
@@ -159,7 +159,7 @@ pub enum GaugeJob {
     /// Trace the curve of a detector; answered by [`Update::Traced`].
     Trace {
         /// The detector.
-        stack: Stack,
+        stack: DefenceStack,
         /// How much of it the attack knows.
         stance: Stance,
         /// Draws that EOT averages over.

@@ -1,7 +1,7 @@
 //! What the worker does beside plain runs: the least ε, transfer between models, races.
 
 use crate::attack::{AttackConfig, Flow, StopWhen};
-use crate::defence::DRAWS;
+use crate::defence::EOT_DRAWS;
 use crate::engine::protocol::{JobId, RaceJob, RunJob, Samples, TransferJob, Update};
 use crate::engine::race::race;
 use crate::engine::worker::Worker;
@@ -37,7 +37,7 @@ impl Worker {
                     plan: job.plan.clone(),
                     surrogate: None,
                     defences: Vec::new(),
-                    draws: DRAWS,
+                    draws: EOT_DRAWS,
                 };
                 let base = self.experiment(&base)?;
                 self.transfer_one(id, &base, &models)
@@ -85,7 +85,7 @@ impl Worker {
             plan: AttackConfig::clone(first),
             surrogate: job.surrogate.clone(),
             defences: Vec::new(),
-            draws: DRAWS,
+            draws: EOT_DRAWS,
         };
         let base = self.experiment(&base)?;
         let stop = self.stopper(None);

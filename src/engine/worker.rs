@@ -2,7 +2,7 @@
 
 use crate::attack::Flow;
 use crate::data::Dataset;
-use crate::defence::{DRAWS, Pipeline, Shelf, Stack};
+use crate::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline};
 use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
 use crate::error::{Error, Kind, Result};
@@ -118,7 +118,7 @@ pub(super) struct Worker {
     current: Option<String>,
 }
 
-impl Shelf for Worker {
+impl ModelProvider for Worker {
     fn model(&mut self, name: &str) -> Result<Arc<Model>> {
         Worker::model(self, name)
     }
@@ -240,7 +240,7 @@ impl Worker {
     /// A defence round a model, built once.
     pub(super) fn pipeline(
         &mut self,
-        stack: &Stack,
+        stack: &DefenceStack,
         base: &Arc<Model>,
         seed: u64,
     ) -> Result<Arc<Pipeline>> {
@@ -355,7 +355,7 @@ impl Worker {
             }
             let sample = job.dataset.sample(index);
             let plan = plan.clone();
-            let (defences, draws) = (Vec::new(), DRAWS);
+            let (defences, draws) = (Vec::new(), EOT_DRAWS);
             let run = RunJob { sample, plan, surrogate: None, defences, draws };
             let clean = experiment::clean(&self.experiment(&run)?)?;
             if clean.label_is_truth && clean.prediction.label != clean.label {

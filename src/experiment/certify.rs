@@ -1,7 +1,7 @@
 //! What randomised smoothing proves about a picture, and beside it what an attack finds.
 
 use crate::attack::{AttackConfig, Flow, Goal, Norm, TargetModel};
-use crate::data::{Dataset, Picture};
+use crate::data::{Dataset, Image};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Status, Watch};
@@ -53,7 +53,7 @@ pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64
 /// Usage, where the pipeline is not smoothed; device failures; what `told` says.
 pub fn certify(
     pipeline: &Pipeline,
-    picture: &Picture,
+    picture: &Image,
     [n0, n]: [u64; 2],
     alpha: f64,
     told: &mut dyn FnMut(u64) -> Result<()>,
@@ -63,7 +63,8 @@ pub fn certify(
         let mut counts = vec![0; pipeline.base.card.num_classes];
         for first in copies.clone().step_by(AT_ONCE) {
             told(first)?;
-            let part = pipeline.tally(picture, first..copies.end.min(first + AT_ONCE as u64))?;
+            let part =
+                pipeline.class_counts(picture, first..copies.end.min(first + AT_ONCE as u64))?;
             counts.iter_mut().zip(part).for_each(|(all, some)| *all += some);
         }
         Ok(counts)
@@ -222,7 +223,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         Flow::Continue => Ok(()),
     };
     for (i, truth) in labels.iter().enumerate() {
-        let picture = Picture::new(model.card.input.shape, many.row(i));
+        let picture = Image::new(model.card.input.shape, many.row(i));
         let copies = [task.n0, task.n];
         let mut told = |copy: u64| {
             let share = copy as f64 / (task.n0 + task.n) as f64;
@@ -232,7 +233,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
         let (index, truth) = (task.first + i, *truth);
         rows.push(CertifiedRow { index, truth, certificate, broken_at: None });
     }
-    let seen = pipeline.seen(Stance::Adaptive, task.draws);
+    let seen = pipeline.attacker_view(Stance::Adaptive, task.draws);
     let mut victim = TargetModel::new(&seen);
     let right = |row: &CertifiedRow| row.certificate.label == Some(row.truth);
     for (at, epsilon) in TRIED.into_iter().enumerate() {

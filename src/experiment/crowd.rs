@@ -50,7 +50,7 @@ pub(super) fn gather(
     let known = known.filter_map(|sample| truth(model, &sample).map(|label| (sample, label)));
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for (sample, label) in known.take(most) {
-        pixels.extend_from_slice(model.card.input.fit(&sample.picture).pixels());
+        pixels.extend_from_slice(model.card.input.fit(&sample.image).pixels());
         labels.push(label);
     }
     if labels.is_empty() {

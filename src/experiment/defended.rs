@@ -1,7 +1,7 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
 use crate::attack::{Goal, GradientStats, Observer, REJECTED, TargetModel};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::evaluation::Share;
@@ -59,14 +59,14 @@ pub struct Known {
     pub extra_ms: f64,
 }
 
-pub(super) fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer> {
-    let answers = pipeline.judged(std::slice::from_ref(picture))?.swap_remove(0);
+pub(super) fn answer_of(pipeline: &Pipeline, picture: &Image) -> Result<Answer> {
+    let answers = pipeline.judge_predictions(std::slice::from_ref(picture))?.swap_remove(0);
     let label = |(row, refused): &(Vec<f32>, bool)| match refused {
         true => REJECTED,
         false => prediction(&pipeline.base, row).label,
     };
     let labels = answers.iter().map(label).collect();
-    let decided = pipeline.decided(&answers);
+    let decided = pipeline.aggregate(&answers);
     let prediction = prediction(&pipeline.base, &decided.0);
     Ok(Answer { prediction, refused: decided.1, labels })
 }
@@ -75,25 +75,25 @@ pub(super) fn answer_of(pipeline: &Pipeline, picture: &Picture) -> Result<Answer
 ///
 /// # Errors
 /// Device failures; those of the stages.
-pub fn know(pipeline: &Pipeline, original: &Picture) -> Result<Known> {
+pub fn know(pipeline: &Pipeline, original: &Image) -> Result<Known> {
     let Answer { prediction, refused, .. } = answer_of(pipeline, original)?;
     let (ms, extra_ms) = laps(pipeline, original)?;
     Ok(Known { clean: prediction, refused, ms, extra_ms })
 }
 
 /// What one answer takes longer than one of the bare network, in ms.
-pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
+pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Image) -> Result<f64> {
     Ok(laps(pipeline, picture)?.1)
 }
 
 /// How long one answer of the bare network takes, in milliseconds (median of five).
-pub(super) fn bare_ms(model: &Model, picture: &Picture) -> Result<f64> {
+pub(super) fn bare_ms(model: &Model, picture: &Image) -> Result<f64> {
     five(|| bare_lap(model, picture))
 }
 
 /// How long one answer takes and what it takes longer than one of the bare network, in ms: medians
 /// of five. The two are timed in turns, so that other work on the machine slows both alike.
-fn laps(pipeline: &Pipeline, picture: &Picture) -> Result<(f64, f64)> {
+fn laps(pipeline: &Pipeline, picture: &Image) -> Result<(f64, f64)> {
     let pair = |_| Ok((lap(pipeline, picture)?, bare_lap(&pipeline.base, picture)?));
     let pairs = (0..5).map(pair).collect::<Result<Vec<_>>>()?;
     let of = |figure: fn(&(f64, f64)) -> f64| {
@@ -103,14 +103,14 @@ fn laps(pipeline: &Pipeline, picture: &Picture) -> Result<(f64, f64)> {
 }
 
 /// How long one answer takes, in milliseconds.
-pub(super) fn lap(pipeline: &Pipeline, picture: &Picture) -> Result<f64> {
+pub(super) fn lap(pipeline: &Pipeline, picture: &Image) -> Result<f64> {
     let begin = Instant::now();
-    pipeline.once(picture)?;
+    pipeline.predict_once(picture)?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
 /// How long one answer of the bare network takes, in milliseconds.
-pub(super) fn bare_lap(model: &Model, picture: &Picture) -> Result<f64> {
+pub(super) fn bare_lap(model: &Model, picture: &Image) -> Result<f64> {
     let begin = Instant::now();
     answer(model, &mut TargetModel::new(&model.network), &tensor(model, picture))?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
@@ -143,7 +143,7 @@ pub fn defend(
     };
     let answer = answer_of(pipeline, &found)?;
     let distance = report.norm.distance(report.original.pixels(), found.pixels());
-    let refusal = pipeline.guard.as_ref().filter(|_| answer.refused).map(|guard| guard.detects);
+    let refusal = pipeline.detector.as_ref().filter(|_| answer.refused).map(|guard| guard.detects);
     let outcome = match refusal {
         _ if wrong => Outcome::Wrong,
         Some(true) => Outcome::Detected,
@@ -201,13 +201,13 @@ fn attack(
     report: &Report,
     against: Against<'_>,
     observer: &mut dyn Observer,
-) -> Result<(Picture, Course)> {
+) -> Result<(Image, Course)> {
     let Against { pipeline, surrogate, stance, draws } = against;
     let images = tensor(&pipeline.base, &report.original);
     let problem = problem(experiment, images, report.goal())?;
     let begin = Instant::now();
-    let seen = pipeline.seen(stance, draws);
-    let behind = surrogate.map(|surrogate| surrogate.seen(stance, draws));
+    let seen = pipeline.attacker_view(stance, draws);
+    let behind = surrogate.map(|surrogate| surrogate.attacker_view(stance, draws));
     let mut victim = TargetModel::new(&seen);
     let mut crafted_on = behind.as_ref().map(|seen| TargetModel::new(seen));
     let mut logbook = Logbook::new(observer);

@@ -1,8 +1,8 @@
 //! Robust accuracy over many samples, under one attack or the worst of several.
 
 use crate::attack::{AttackConfig, Budget, Flow, Goal, TargetModel};
-use crate::data::{Dataset, Picture};
-use crate::defence::{Pipeline, Seen, Stance};
+use crate::data::{Dataset, Image};
+use crate::defence::{AttackerView, Pipeline, Stance};
 use crate::error::{Error, Result};
 use crate::experiment::defended::extra_ms;
 use crate::experiment::evaluation::{EvaluationReport, summarise};
@@ -89,12 +89,12 @@ impl Evaluation {
     }
 
     /// The defended model as the attacks see it.
-    fn seen(&self) -> Option<Seen<'_>> {
-        self.defence.as_ref().map(|d| d.pipeline.seen(d.stance, d.draws))
+    fn seen(&self) -> Option<AttackerView<'_>> {
+        self.defence.as_ref().map(|d| d.pipeline.attacker_view(d.stance, d.draws))
     }
 
     /// Who is attacked.
-    fn victim<'a>(&'a self, seen: &'a Option<Seen<'_>>) -> &'a dyn Classifier {
+    fn victim<'a>(&'a self, seen: &'a Option<AttackerView<'_>>) -> &'a dyn Classifier {
         match seen {
             Some(seen) => seen,
             None => &self.model.network,
@@ -155,7 +155,7 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
     let clean = cost([&victim], begin);
     let extra_ms = match (&task.defence, images.chunks(many.size()).next()) {
         (Some(defence), Some(row)) => {
-            let first = Picture::new(model.card.input.shape, row);
+            let first = Image::new(model.card.input.shape, row);
             Some(extra_ms(&defence.pipeline, &first)?)
         }
         _ => None,

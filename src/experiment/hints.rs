@@ -45,7 +45,7 @@ pub fn of_epsilon(plan: &AttackConfig, values: usize) -> Option<String> {
 pub fn of_dataset(card: &Card, dataset: &Dataset) -> Option<String> {
     let sample = (!dataset.is_empty()).then(|| dataset.sample(0))?;
     let [theirs, ours] =
-        [sample.picture.shape(), card.input.shape].map(|[c, h, w]| format!("{c}×{h}×{w}"));
+        [sample.image.shape(), card.input.shape].map(|[c, h, w]| format!("{c}×{h}×{w}"));
     let (known, wanted) = (dataset.labels.len(), card.num_classes);
     let made_for = match card.data.as_str() {
         "" => String::new(),
@@ -108,7 +108,7 @@ pub fn of_picture(card: &Card, sample: &Sample) -> Vec<String> {
     if !sample.is_file() {
         return Vec::new();
     }
-    let (input, picture) = (&card.input, &sample.picture);
+    let (input, picture) = (&card.input, &sample.image);
     let known = ON_BLACK.contains(&card.data.as_str());
     let background = known.then(|| of_background(card, [input.fit(picture).pixels()])).flatten();
     picture.changes(input.shape, input.resize).into_iter().chain(background).collect()
@@ -139,7 +139,7 @@ pub fn of_labels(predicted: &[usize], labels: &[usize]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::attack;
-    use crate::data::Picture;
+    use crate::data::Image;
     use std::path::Path;
 
     fn card(data: &str) -> Card {
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn digits_on_white_are_told() {
-        let digit = Dataset::load("mnist").unwrap().sample(0).picture;
+        let digit = Dataset::load("mnist").unwrap().sample(0).image;
         let inverted: Vec<f32> = digit.pixels().iter().map(|v| 1.0 - v).collect();
-        let inverted = Picture::new(digit.shape(), inverted);
+        let inverted = Image::new(digit.shape(), inverted);
         let sample = Dataset::load("mnist").unwrap().sample(0);
-        let told = |data: &str, picture: &Picture| {
+        let told = |data: &str, picture: &Image| {
             let (dataset, picture) = ("file".into(), picture.clone());
-            of_picture(&card(data), &Sample { dataset, picture, ..sample.clone() })
+            of_picture(&card(data), &Sample { dataset, image: picture, ..sample.clone() })
         };
         assert_eq!(told("mnist", &digit), Vec::<String>::new());
         assert!(told("mnist", &inverted)[0].contains("invert"));

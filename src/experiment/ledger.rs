@@ -1,7 +1,7 @@
 //! What an evaluation has done so far, in memory and in its state file.
 
 use crate::attack::{AttackConfig, JudgedOutput, Note};
-use crate::data::{Lock, atomically, read_bounded, sha256};
+use crate::data::{FileLock, read_bounded, sha256, write_atomically};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::Evaluation;
 use crate::experiment::provenance::Origin;
@@ -124,7 +124,7 @@ const MOST: u64 = 256 << 20;
 pub(super) struct Ledger {
     /// One for each plan.
     pub entries: Vec<Entry>,
-    state: Option<(PathBuf, Lock)>,
+    state: Option<(PathBuf, FileLock)>,
     evaluation: Value,
 }
 
@@ -141,7 +141,7 @@ impl Ledger {
             return Ok(Self { entries, state: None, evaluation: Value::Null });
         };
         plain(path)?;
-        let lock = Lock::take(path)?;
+        let lock = FileLock::take(path)?;
         let evaluation = identity(task);
         if path.exists() {
             let page = read(path)?;
@@ -169,7 +169,7 @@ impl Ledger {
         let page = Page { evaluation: self.evaluation.clone(), attacks: self.entries.clone() };
         let text = serde_json::to_vec(&page)
             .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), path.display(), ""))?;
-        atomically(path, |file| file.write_all(&sealed(&text)))
+        write_atomically(path, |file| file.write_all(&sealed(&text)))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::attack::{self, AttackConfig, Bound, Flow, Norm, TargetChoice};
 use crate::data::Dataset;
-use crate::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
+use crate::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
 use crate::experiment::evaluation::{EvaluationReport, Share};
@@ -134,7 +134,7 @@ pub struct LessonTask<'a> {
     /// The seed of all randomness.
     pub seed: u64,
     /// Where models come from.
-    pub shelf: &'a mut dyn Shelf,
+    pub shelf: &'a mut dyn ModelProvider,
     /// Which device does the work, for the report.
     pub device: Device,
 }
@@ -165,8 +165,8 @@ impl Side {
     ///
     /// # Errors
     /// Usage, for a row that names none that there is.
-    pub fn stack(&self) -> Result<Option<Stack>> {
-        (!self.defence.is_empty()).then(|| Stack::parse(self.defence)).transpose()
+    pub fn stack(&self) -> Result<Option<DefenceStack>> {
+        (!self.defence.is_empty()).then(|| DefenceStack::parse(self.defence)).transpose()
     }
 }
 
@@ -187,7 +187,7 @@ pub fn teach(
             Some(stack) => {
                 let pipeline = Pipeline::build(&stack, model.clone(), seed, shelf)?;
                 let (pipeline, stance) = (Arc::new(pipeline), side.stance);
-                Some(Defended { pipeline, stance, draws: DRAWS })
+                Some(Defended { pipeline, stance, draws: EOT_DRAWS })
             }
             None => None,
         };

@@ -222,7 +222,7 @@ pub(super) fn read(
             };
             return Err(Error::usage(what, "--dataset", remedy));
         };
-        images.extend_from_slice(model.card.input.fit(&sample.picture).pixels());
+        images.extend_from_slice(model.card.input.fit(&sample.image).pixels());
         labels.push(label);
     }
     Ok((images, labels))

@@ -1,7 +1,7 @@
 //! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
 
 use crate::attack::{AttackConfig, Bound, Goal, NON_FINITE, Norm};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::defence::Stance;
 use crate::experiment::evaluation::Share;
 use crate::metrics::lamps::Evidence;
@@ -194,7 +194,7 @@ pub struct DefenceRow {
     pub lamps: Evidence,
     /// The attacked picture.
     #[serde(skip)]
-    pub picture: Picture,
+    pub picture: Image,
 }
 
 impl DefenceRow {
@@ -283,10 +283,10 @@ pub struct Report {
     pub saved: Option<Saved>,
     /// The attacked picture (the strongest attempt inside the ball, successful or not).
     #[serde(skip)]
-    pub picture: Picture,
+    pub picture: Image,
     /// The clean picture, as the model sees it.
     #[serde(skip)]
-    pub original: Picture,
+    pub original: Image,
     /// What was asked for.
     #[serde(skip)]
     pub plan: AttackConfig,

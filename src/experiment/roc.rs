@@ -1,8 +1,8 @@
 //! How well a detector tells attacked pictures from clean ones.
 
 use crate::attack::{Bound, Budget, Flow, NON_FINITE, Norm, TargetModel};
-use crate::data::Picture;
-use crate::defence::{Stance, calibrates};
+use crate::data::Image;
+use crate::defence::{Stance, is_calibration_sample};
 use crate::error::{Error, Result};
 use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
 use crate::experiment::evaluation::Share;
@@ -11,7 +11,7 @@ use crate::experiment::many::{Forecast, Many, Meter, Told, at_once, left_out, ot
 use crate::experiment::report::{Cost, Device, VERSION};
 use crate::experiment::single::{assault, cost};
 use crate::metrics::Rate;
-use crate::model::largest;
+use crate::model::argmax;
 use crate::parameter::Settings;
 use serde::Serialize;
 use std::time::Instant;
@@ -116,7 +116,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
         return Err(Error::usage("several attacks are named", "--attack", "name one"));
     };
     let Some((Defended { pipeline, stance, draws }, guard)) = task.defence.as_ref().and_then(|d| {
-        let detects = d.pipeline.guard.as_ref().filter(|guard| guard.detects);
+        let detects = d.pipeline.detector.as_ref().filter(|guard| guard.detects);
         detects.map(|guard| (d, guard))
     }) else {
         return Err(Error::usage(
@@ -134,13 +134,13 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let left_out = out.iter().filter(|out| **out).count();
     let many = Many { model, images: &images, labels: &labels, first: task.first };
     let look = |pixels: &[f32]| -> Result<Vec<(usize, f64)>> {
-        let pictures: Vec<Picture> =
-            pixels.chunks(values).map(|row| Picture::new(model.card.input.shape, row)).collect();
+        let pictures: Vec<Image> =
+            pixels.chunks(values).map(|row| Image::new(model.card.input.shape, row)).collect();
         let mut found = Vec::new();
         for part in pictures.chunks(task.batch_size.max(1)) {
-            found.extend(pipeline.suspicions(part)?);
+            found.extend(pipeline.detection_scores(part)?);
         }
-        let label = |(row, score): (Vec<f32>, f64)| (largest(&row).unwrap_or(NON_FINITE), score);
+        let label = |(row, score): (Vec<f32>, f64)| (argmax(&row).unwrap_or(NON_FINITE), score);
         Ok(found.into_iter().map(label).collect())
     };
     let looked = Instant::now();
@@ -148,7 +148,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let looked = looked.elapsed().as_secs_f64() / labels.len().max(1) as f64;
     let right: Vec<usize> = (0..labels.len()).filter(|i| clean[*i].0 == labels[*i]).collect();
     let lost = clean.iter().filter(|(label, _)| *label == NON_FINITE).count();
-    let seen = pipeline.seen(*stance, *draws);
+    let seen = pipeline.attacker_view(*stance, *draws);
     let mut victim = match stance {
         Stance::Naive => TargetModel::new(&model.network),
         _ => TargetModel::new(&seen),
@@ -201,7 +201,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let turned = attacked.iter().filter(|(i, (label, _))| *label != labels[*i]);
     let turned: Vec<f64> = turned.map(|(_, (_, score))| *score).collect();
     let fresh = clean.iter().zip(task.range());
-    let fresh = fresh.filter(|(_, index)| !calibrates(*index, task.dataset.len()));
+    let fresh = fresh.filter(|(_, index)| !is_calibration_sample(*index, task.dataset.len()));
     let clean: Vec<f64> = fresh.map(|((_, score), _)| *score).collect();
     let (points, auc) = curve(&clean, &turned);
     let detected = refused(&turned);

@@ -4,7 +4,7 @@ use crate::attack::{
     AttackConfig, Budget, DecisionOracle, Goal, GradientStats, JudgedOutput, Logits, NON_FINITE,
     Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge, judge,
 };
-use crate::data::{Picture, Sample};
+use crate::data::{Image, Sample};
 use crate::defence::jpeg;
 use crate::error::{Error, Result};
 use crate::experiment::crowd::crowd;
@@ -54,7 +54,7 @@ impl Experiment {
 #[derive(Clone, Debug)]
 pub struct Clean {
     /// The picture as the model sees it.
-    pub picture: Picture,
+    pub picture: Image,
     /// The answer.
     pub prediction: Prediction,
     /// The class attacked away from: the truth where it is known, else the model's own answer.
@@ -68,7 +68,7 @@ pub struct Clean {
 /// The class of `sample` in the model's own numbering, where the two agree on what classes are.
 pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
     let card = &model.card;
-    let unnamed = card.data.is_empty() && card.input.shape == sample.picture.shape();
+    let unnamed = card.data.is_empty() && card.input.shape == sample.image.shape();
     let same = card.data == sample.dataset || unnamed;
     sample.label.filter(|label| same && *label < card.num_classes)
 }
@@ -90,16 +90,16 @@ pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
 }
 
 /// A picture as a batch of one, `[1, C, H, W]`, on the model's device.
-pub(super) fn tensor(model: &Model, picture: &Picture) -> Tensor<4> {
+pub(super) fn tensor(model: &Model, picture: &Image) -> Tensor<4> {
     let [c, h, w] = picture.shape();
     let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
     Tensor::from_data(data, model.network.device())
 }
 
 /// A batch of one as a picture.
-pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Picture> {
+pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Image> {
     let pixels = images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
-    Ok(Picture::new(shape, pixels))
+    Ok(Image::new(shape, pixels))
 }
 
 /// The model's answer to a batch of one, and the logits behind it.
@@ -119,7 +119,7 @@ pub(super) fn answer(
 /// Device failures; failure, where the truth is not known and the network gives no number.
 pub fn clean(experiment: &Experiment) -> Result<Clean> {
     let model = &experiment.model;
-    let picture = model.card.input.fit(&experiment.sample.picture);
+    let picture = model.card.input.fit(&experiment.sample.image);
     picture.check(&experiment.sample.name)?;
     let images = tensor(model, &picture);
     let (prediction, logits) = answer(model, &mut TargetModel::new(&model.network), &images)?;
@@ -308,7 +308,7 @@ fn told_first(experiment: &Experiment, notes: Vec<String>) -> Vec<String> {
 
 /// What came of the one picture.
 struct Found {
-    picture: Picture,
+    picture: Image,
     answer: Prediction,
     success: bool,
     reached: bool,
@@ -366,7 +366,7 @@ pub(super) fn cost<'a>(
 }
 
 /// Whether the model's answer to a picture reaches the goal.
-fn reached(model: &Model, picture: &Picture, goal: Goal) -> Result<bool> {
+fn reached(model: &Model, picture: &Image, goal: Goal) -> Result<bool> {
     let mut victim = TargetModel::new(&model.network);
     Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
 }

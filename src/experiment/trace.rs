@@ -3,7 +3,7 @@
 use crate::attack::{
     AttackStage, Flow, Norm, Observer, ScoreOracle, StepEvent, TargetModel, margin, softmax,
 };
-use crate::data::Picture;
+use crate::data::Image;
 use crate::metrics::norms;
 use crate::model::Classifier;
 use burn_tensor::{Tensor, TensorData};
@@ -35,7 +35,7 @@ pub struct Point {
     /// An event of the attack's own: a halved step, a new constant, a window.
     pub mark: Option<String>,
     /// The picture; none where it was thinned out to save memory.
-    pub picture: Option<Picture>,
+    pub picture: Option<Image>,
 }
 
 /// Softmax in single precision.
@@ -48,7 +48,7 @@ const PICTURE_BUDGET: usize = 48 << 20;
 
 /// An [`Observer`] of a batch of one that records, and passes each point on.
 pub struct Recorder<'a> {
-    original: Picture,
+    original: Image,
     norm: Norm,
     network: &'a dyn Classifier,
     expected: usize,
@@ -60,7 +60,7 @@ impl<'a> Recorder<'a> {
     /// `sink` (and no point between two pieces of work of one iteration). `network` answers for
     /// the screen what an attack that sees labels only does not ask.
     pub fn new(
-        original: Picture,
+        original: Image,
         norm: Norm,
         network: &'a dyn Classifier,
         sink: &'a mut dyn FnMut(Option<Point>, usize) -> Flow,
@@ -68,7 +68,7 @@ impl<'a> Recorder<'a> {
         Self { original, norm, network, expected: 0, sink }
     }
 
-    fn logits(&self, picture: &Picture) -> Vec<f32> {
+    fn logits(&self, picture: &Image) -> Vec<f32> {
         let [c, h, w] = picture.shape();
         let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
         let images = Tensor::from_data(data, self.network.device());
@@ -85,7 +85,7 @@ impl Observer for Recorder<'_> {
             // A device that cannot be read fails the attack itself at its next read.
             return Flow::Continue;
         };
-        let picture = Picture::new(self.original.shape(), pixels);
+        let picture = Image::new(self.original.shape(), pixels);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
         let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
         let row = match step.logits {

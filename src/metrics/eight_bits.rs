@@ -1,7 +1,7 @@
 //! An attacked picture in 8 bits, as a PNG holds it.
 
 use crate::attack::Norm;
-use crate::data::Picture;
+use crate::data::Image;
 use crate::metrics::{Norms, norms};
 
 /// Steps of 8 bits that a perturbation may fall short of a whole number of them: what `f32` loses.
@@ -11,16 +11,16 @@ const LOST: f32 = 1e-4;
 #[derive(Clone, Debug, PartialEq)]
 pub struct EightBits {
     /// The original, each value rounded to the nearest.
-    pub original: Picture,
+    pub original: Image,
     /// The attacked picture.
-    pub picture: Picture,
+    pub picture: Image,
 }
 
 impl EightBits {
     /// Rounds each value to the nearest; where that leaves the ball of size `epsilon` (none: no
     /// ball), each perturbation is rounded towards the original instead, so that in no norm it is
     /// larger than before.
-    pub fn new(original: &Picture, attacked: &Picture, norm: Norm, epsilon: Option<f64>) -> Self {
+    pub fn new(original: &Image, attacked: &Image, norm: Norm, epsilon: Option<f64>) -> Self {
         let nearest =
             Self { original: original.rounded_to_8_bits(), picture: attacked.rounded_to_8_bits() };
         let within = |size: f32| epsilon.is_none_or(|e| f64::from(size) <= e * (1.0 + 1e-6) + 1e-7);
@@ -33,7 +33,7 @@ impl EightBits {
             let whole = (steps.abs() + LOST).floor().copysign(steps);
             ((before * 255.0).round() + whole).clamp(0.0, 255.0) / 255.0
         });
-        let picture = Picture::new(attacked.shape(), towards.collect::<Vec<_>>());
+        let picture = Image::new(attacked.shape(), towards.collect::<Vec<_>>());
         Self { picture, ..nearest }
     }
 
@@ -46,14 +46,14 @@ impl EightBits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::Draws;
+    use crate::rng::KeyedRng;
 
     #[test]
     fn no_perturbation_grows_beyond_its_ball_by_rounding() {
         let shape = [3, 8, 8];
         let values = 3 * 8 * 8;
         for seed in 0..40 {
-            let mut draws = Draws::new(seed, 0, 0);
+            let mut draws = KeyedRng::new(seed, 0, 0);
             let on_grid = seed % 2 == 0;
             let original: Vec<f32> = (0..values)
                 .map(|_| match on_grid {
@@ -80,7 +80,7 @@ mod tests {
                 };
                 let attacked: Vec<f32> =
                     original.iter().zip(&delta).map(|(x, d)| (x + d).clamp(0.0, 1.0)).collect();
-                let [before, after] = [original.clone(), attacked].map(|p| Picture::new(shape, p));
+                let [before, after] = [original.clone(), attacked].map(|p| Image::new(shape, p));
                 let eight = EightBits::new(&before, &after, norm, Some(epsilon));
                 let size = f64::from(eight.norms().size(norm));
                 assert!(size <= epsilon * (1.0 + 1e-6) + 2e-7, "{norm} {epsilon}: {size}");

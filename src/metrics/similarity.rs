@@ -1,9 +1,9 @@
 //! How alike two pictures look.
 
-use crate::data::Picture;
+use crate::data::Image;
 
 /// Peak signal-to-noise ratio in dB for pixels in 0..1; infinite for equal pictures.
-pub fn psnr(a: &Picture, b: &Picture) -> f32 {
+pub fn psnr(a: &Image, b: &Image) -> f32 {
     let pairs = a.pixels().iter().zip(b.pixels());
     let sum: f64 = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
     let mean = sum / a.pixels().len() as f64;
@@ -13,7 +13,7 @@ pub fn psnr(a: &Picture, b: &Picture) -> f32 {
 /// Structural similarity (Wang et al. 2004): Gaussian window of 11 pixels with σ = 1.5, K₁ = 0.01,
 /// K₂ = 0.03, mean over the positions where the whole window fits and over the channels. For
 /// pictures smaller than the window, the largest odd window that fits.
-pub fn ssim(a: &Picture, b: &Picture) -> f32 {
+pub fn ssim(a: &Image, b: &Image) -> f32 {
     let [c, h, w] = a.shape();
     let side = 11.min(h).min(w);
     let side = if side % 2 == 0 { side - 1 } else { side };
@@ -74,7 +74,7 @@ mod tests {
                 ((i % 32) as f32 / 31.0 + k * ((i * 7919 % 101) as f32 / 100.0 - 0.5))
                     .clamp(0.0, 1.0)
             };
-            Picture::new([3, 32, 32], (0..3072).map(|i| at(i % 1024)).collect::<Vec<_>>())
+            Image::new([3, 32, 32], (0..3072).map(|i| at(i % 1024)).collect::<Vec<_>>())
         };
         let (clean, little, much) = (ramp(0.0), ramp(0.05), ramp(0.5));
         assert_eq!(ssim(&clean, &clean), 1.0);
@@ -84,8 +84,8 @@ mod tests {
         assert!((ssim(&clean, &little) - 0.964_199).abs() < 1e-4, "{}", ssim(&clean, &little));
         assert!((ssim(&clean, &much) - 0.203_303).abs() < 1e-4, "{}", ssim(&clean, &much));
         assert!(psnr(&clean, &little) > psnr(&clean, &much));
-        let shifted = Picture::new([1, 1, 2], vec![0.1, 0.1]);
-        let black = Picture::new([1, 1, 2], vec![0.0, 0.0]);
+        let shifted = Image::new([1, 1, 2], vec![0.1, 0.1]);
+        let black = Image::new([1, 1, 2], vec![0.0, 0.0]);
         assert!((psnr(&shifted, &black) - 20.0).abs() < 1e-4);
         assert!(ssim(&shifted, &black).is_finite());
     }

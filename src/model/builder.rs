@@ -6,9 +6,9 @@ use crate::model::architecture;
 use crate::model::card::Card;
 use crate::model::graph::Op;
 use crate::model::layer::Layer;
-use crate::model::mask::Mask;
-use crate::model::network::Source;
-use crate::model::size::{self, Size};
+use crate::model::network::WeightSource;
+use crate::model::shape::{self, ActivationShape};
+use crate::model::stochastic::ActivationMask;
 use burn_tensor::Tensor;
 use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
@@ -27,9 +27,9 @@ pub(super) fn layers(card: &Card) -> Result<Vec<Layer>> {
 ///
 /// # Errors
 /// Failure, naming the layer that does not fit, or whatever `source` reports.
-pub(super) fn build(card: &Card, source: &mut Source<'_>) -> Result<Vec<Op>> {
+pub(super) fn build(card: &Card, source: &mut WeightSource<'_>) -> Result<Vec<Op>> {
     let mut builder = Builder { source, card: &card.name, masks: 0 };
-    let (ops, size) = builder.stack(&layers(card)?, Size::Map(card.input.shape))?;
+    let (ops, size) = builder.stack(&layers(card)?, ActivationShape::Map(card.input.shape))?;
     let answers = size.count().unwrap_or(usize::MAX);
     match answers == card.num_classes {
         true => Ok(ops),
@@ -41,7 +41,7 @@ pub(super) fn build(card: &Card, source: &mut Source<'_>) -> Result<Vec<Op>> {
 }
 
 struct Builder<'a, 'b> {
-    source: &'a mut Source<'b>,
+    source: &'a mut WeightSource<'b>,
     card: &'a str,
     /// How many random and sparse layers there are so far.
     masks: u64,
@@ -60,19 +60,23 @@ impl Builder<'_, '_> {
         wanted.then(|| self.take(name, "bias", &[size])).transpose()
     }
 
-    fn stack(&mut self, layers: &[Layer], mut size: Size) -> Result<(Vec<Op>, Size)> {
+    fn stack(
+        &mut self,
+        layers: &[Layer],
+        mut size: ActivationShape,
+    ) -> Result<(Vec<Op>, ActivationShape)> {
         let mut ops = Vec::new();
         let mut rest = layers.iter().peekable();
         while let Some(layer) = rest.next() {
-            if let Some(mask) =
-                Mask::new(layer, self.masks, size.shape()).map_err(|what| self.misfit(what))?
+            if let Some(mask) = ActivationMask::new(layer, self.masks, size.shape())
+                .map_err(|what| self.misfit(what))?
             {
                 if let Layer::RandomSlope { top: Some(top), .. }
                 | Layer::Kwta { top: Some(top), .. } = layer
                 {
                     ops.push(Op::Cap(*top));
                 }
-                ops.push(Op::Mask(mask));
+                ops.push(Op::ActivationMask(mask));
                 self.masks += 1;
                 continue;
             }
@@ -82,7 +86,7 @@ impl Builder<'_, '_> {
                 Some(norm @ Layer::BatchNorm2d { param, features, eps }),
             ) = (&mut op, rest.peek())
             {
-                size::after(norm, next).map_err(|what| self.misfit(what))?;
+                shape::after(norm, next).map_err(|what| self.misfit(what))?;
                 let (scale, shift) = self.norm(param, *features, *eps)?;
                 let old = weight.clone();
                 *weight = old * scale.clone().reshape([*features, 1, 1, 1]);
@@ -108,8 +112,8 @@ impl Builder<'_, '_> {
         Ok((scale, shift))
     }
 
-    fn layer(&mut self, layer: &Layer, size: Size) -> Result<(Op, Size)> {
-        let next = size::after(layer, size).map_err(|what| self.misfit(what))?;
+    fn layer(&mut self, layer: &Layer, size: ActivationShape) -> Result<(Op, ActivationShape)> {
+        let next = shape::after(layer, size).map_err(|what| self.misfit(what))?;
         let op = match layer {
             Layer::Conv2d { param, inputs, out, kernel, stride, padding, groups, bias } => {
                 let shape = [*out, inputs / groups, *kernel, *kernel];

@@ -3,9 +3,9 @@
 //! The layer list uses PyTorch's names and layouts, so that a network trained there is brought here
 //! by writing a card: `param = "conv1"` means the tensors `conv1.weight` and `conv1.bias`.
 
-use crate::data::{Filter, Picture, sha256};
+use crate::data::{Image, ResizeFilter, sha256};
 use crate::error::{Error, Result};
-use crate::model::diagnosis::{self, way};
+use crate::model::card_errors::{self, way};
 use crate::model::layer::Layer;
 use crate::model::untrusted;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub struct Card {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
     /// What it takes in.
-    pub input: Input,
+    pub input: InputSpec,
     /// Measured accuracies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
@@ -69,7 +69,7 @@ fn default_weights() -> String {
 /// What a model takes in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub struct InputSpec {
     /// `[C, H, W]`.
     pub shape: [usize; 3],
     /// The range of pixels; always `[0, 1]` here, said so that nobody has to guess.
@@ -80,7 +80,7 @@ pub struct Input {
     pub resize: Option<usize>,
     /// How pictures are resized.
     #[serde(default)]
-    pub filter: Filter,
+    pub filter: ResizeFilter,
     /// Mean and standard deviation per channel, applied inside the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<Normalisation>,
@@ -90,9 +90,9 @@ fn unit_range() -> [f32; 2] {
     [0.0, 1.0]
 }
 
-impl Input {
+impl InputSpec {
     /// The picture as the model sees it: resized, cut out, grey or RGB as the card says.
-    pub fn fit(&self, picture: &Picture) -> Picture {
+    pub fn fit(&self, picture: &Image) -> Image {
         picture.fit(self.shape, self.resize, self.filter)
     }
 }
@@ -117,13 +117,13 @@ pub struct Accuracy {
     pub clean_n: usize,
     /// Robust accuracies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub robust: Vec<Robust>,
+    pub robust: Vec<RobustAccuracy>,
 }
 
 /// A robust accuracy and what it was measured with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Robust {
+pub struct RobustAccuracy {
     /// The attack's identifier.
     pub attack: String,
     /// The norm.
@@ -155,7 +155,7 @@ impl Card {
                 "see 'Bring a model' in the README for the fields",
             )
         };
-        let parsed = match diagnosis::is_json(text) {
+        let parsed = match card_errors::is_json(text) {
             true => serde_json::from_str(text).ok(),
             false => toml::from_str(text).ok(),
         };
@@ -163,8 +163,8 @@ impl Card {
             Ok(_) => Ok(()),
             Err(e) => Err(e.to_string()),
         };
-        let mut card: Self = parsed.ok_or_else(|| bad(diagnosis::explain(text, &judge)))?;
-        card.check().map_err(|(field, what)| bad(diagnosis::at(text, &way(field), &what)))?;
+        let mut card: Self = parsed.ok_or_else(|| bad(card_errors::explain(text, &judge)))?;
+        card.check().map_err(|(field, what)| bad(card_errors::at(text, &way(field), &what)))?;
         untrusted::clean(&mut card);
         Ok(card)
     }

@@ -1,12 +1,12 @@
 //! A network's layers on burn's graph, and gradients through it by autodiff: of the pixels for
 //! attacks, of the weights for training.
 
-use crate::draws::Chance;
 use crate::error::Result;
 use crate::model::layer::Layer;
-use crate::model::mask::Mask;
 use crate::model::network::Network;
 use crate::model::read;
+use crate::model::stochastic::ActivationMask;
+use crate::rng::RngKey;
 use burn_tensor::activation;
 use burn_tensor::module;
 use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
@@ -31,7 +31,7 @@ pub(super) enum Op {
     Activation(Layer),
     /// min(x, bound).
     Cap(f64),
-    Mask(Mask),
+    ActivationMask(ActivationMask),
     MaxPool(MaxPoolOptions<2>),
     AvgPool(AvgPoolOptions<2>),
     GlobalAvgPool,
@@ -49,7 +49,7 @@ enum Flow {
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     /// What random layers draw from, one a picture; empty: the default.
-    pub chances: &'a [Chance],
+    pub rng_keys: &'a [RngKey],
     /// Whether layers that work while training only do.
     pub training: bool,
 }
@@ -59,37 +59,37 @@ pub(super) fn answer(ops: &[Op], images: Tensor<4>, pass: Pass<'_>) -> Result<Te
     Ok(flat(run(ops, Flow::Map(images), pass)?))
 }
 
-/// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels. Forward passes
+/// Logits, and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels. Forward passes
 /// that need no gradient run on plain tensors: a tracked graph that is never consumed would leak.
-pub(super) fn slope(
+pub(super) fn input_gradient(
     network: &Network,
     images: &Tensor<4>,
-    chances: &[Chance],
-    start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    rng_keys: &[RngKey],
+    logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<4>)> {
     let tracked = images.clone().autodiff().require_grad();
-    let answers = network.answer(tracked.clone(), Pass { chances, training: false })?;
-    let (logits, loss) = begin(answers, &network.device, start)?;
+    let answers = network.answer(tracked.clone(), Pass { rng_keys, training: false })?;
+    let (logits, loss) = begin(answers, &network.device, logit_gradient)?;
     let mut gradients = loss.backward();
     // A network that is constant in its input (all units dead) has a zero gradient.
     let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
     Ok((logits, gradient))
 }
 
-/// Logits, and the gradients of Σ logits·`start(logits)` with respect to `weights`; `build` makes
+/// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to `weights`; `build` makes
 /// the network of the same weights, tracked.
-pub(super) fn learn(
+pub(super) fn weight_gradients(
     weights: &[Tensor<1>],
     build: impl FnOnce(&[Tensor<1>]) -> Result<Network>,
     images: &Tensor<4>,
-    chances: &[Chance],
-    start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    rng_keys: &[RngKey],
+    logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
     let tracked: Vec<_> = weights.iter().map(|w| w.clone().autodiff().require_grad()).collect();
     let network = build(&tracked)?;
-    let pass = Pass { chances, training: true };
+    let pass = Pass { rng_keys, training: true };
     let answers = network.answer(images.clone().autodiff(), pass)?;
-    let (logits, loss) = begin(answers, &network.device, start)?;
+    let (logits, loss) = begin(answers, &network.device, logit_gradient)?;
     let mut gradients = loss.backward();
     let gradient = |weight: &Tensor<1>| match weight.grad_remove(&mut gradients) {
         Some(gradient) => read(gradient),
@@ -102,13 +102,13 @@ pub(super) fn learn(
 fn begin(
     answers: Tensor<2>,
     device: &Device,
-    start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<1>)> {
     let shape = answers.dims();
     let logits = read(answers.clone().inner())?;
-    let start = TensorData::new(start(&logits), shape);
-    let start = Tensor::<2>::from_data(start, device).autodiff();
-    Ok((logits, (answers * start).sum()))
+    let logit_gradient = TensorData::new(logit_gradient(&logits), shape);
+    let logit_gradient = Tensor::<2>::from_data(logit_gradient, device).autodiff();
+    Ok((logits, (answers * logit_gradient).sum()))
 }
 
 fn flat(flow: Flow) -> Tensor<2> {
@@ -137,9 +137,13 @@ fn run(ops: &[Op], mut flow: Flow, pass: Pass<'_>) -> Result<Flow> {
             (Op::Activation(kind), Flow::Flat(x)) => Flow::Flat(activate(kind, x)),
             (Op::Cap(bound), Flow::Map(x)) => Flow::Map(x.clamp_max(*bound)),
             (Op::Cap(bound), Flow::Flat(x)) => Flow::Flat(x.clamp_max(*bound)),
-            (Op::Mask(mask), x) if mask.training && !pass.training => x,
-            (Op::Mask(mask), Flow::Map(x)) => Flow::Map(multiply(mask, x, pass.chances)?),
-            (Op::Mask(mask), Flow::Flat(x)) => Flow::Flat(multiply(mask, x, pass.chances)?),
+            (Op::ActivationMask(mask), x) if mask.training && !pass.training => x,
+            (Op::ActivationMask(mask), Flow::Map(x)) => {
+                Flow::Map(multiply(mask, x, pass.rng_keys)?)
+            }
+            (Op::ActivationMask(mask), Flow::Flat(x)) => {
+                Flow::Flat(multiply(mask, x, pass.rng_keys)?)
+            }
             (Op::MaxPool(options), Flow::Map(x)) => {
                 Flow::Map(module::max_pool2d(x, options.clone()))
             }
@@ -161,9 +165,14 @@ fn run(ops: &[Op], mut flow: Flow, pass: Pass<'_>) -> Result<Flow> {
 }
 
 /// Multiplies by the layer's factors; they depend on the values, but not to the graph.
-fn multiply<const D: usize>(mask: &Mask, x: Tensor<D>, chances: &[Chance]) -> Result<Tensor<D>> {
+fn multiply<const D: usize>(
+    mask: &ActivationMask,
+    x: Tensor<D>,
+    rng_keys: &[RngKey],
+) -> Result<Tensor<D>> {
     let values = read(x.clone().inner())?;
-    let factors = swap(&mask.factors(&swap(&values, mask.shape, false), chances), mask.shape, true);
+    let factors =
+        swap(&mask.factors(&swap(&values, mask.shape, false), rng_keys), mask.shape, true);
     let factors = TensorData::new(factors, x.dims());
     Ok(x.clone() * Tensor::from_data(factors, &x.inner().device()))
 }

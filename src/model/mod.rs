@@ -3,28 +3,28 @@
 //! A model takes pixels in 0..1, `[N, C, H, W]`, and answers with logits, `[N, K]`. Normalisation
 //! belongs to it: nothing outside ever sees normalised pixels.
 
+mod activation_swap;
 mod architecture;
 mod builder;
 mod card;
-mod diagnosis;
-mod foreign;
+mod card_errors;
+mod cpu;
 mod graph;
-mod host;
 mod layer;
-mod mask;
 mod network;
-mod probe;
-mod rule;
-mod sample;
-mod size;
+mod other_formats;
+mod posterior;
+mod sanity_check;
+mod shape;
+mod stochastic;
 mod store;
 mod untrusted;
 mod weights;
 
-pub use card::{Accuracy, Card, Input, Normalisation, Robust};
+pub use activation_swap::ActivationSwap;
+pub use card::{Accuracy, Card, InputSpec, Normalisation, RobustAccuracy};
 pub use layer::{Layer, Padding};
 pub use network::Network;
-pub use rule::Rule;
 pub use store::{Model, ModelIdentity, catalogue, find_card};
 pub use weights::{Weights, floats, read_tensors, write_tensors};
 
@@ -45,33 +45,33 @@ pub trait Classifier: Send + Sync {
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn shown(&self, images: &Tensor<4>) -> Result<Decided> {
-        Ok(Decided { logits: self.logits(images)?, rejected: Vec::new() })
+    fn query(&self, images: &Tensor<4>) -> Result<ModelOutput> {
+        Ok(ModelOutput { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
-    /// As [`Self::shown`], and the gradient of Σ logits·`start(logits)` with respect to the pixels,
-    /// `[N, C, H, W]`; `start` answers N·K logits with as many numbers.
+    /// As [`Self::query`], and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels,
+    /// `[N, C, H, W]`; `logit_gradient` answers N·K logits with as many numbers.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn slope(
+    fn input_gradient(
         &self,
         images: &Tensor<4>,
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Decided, Tensor<4>)>;
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(ModelOutput, Tensor<4>)>;
 
     /// The answers that count, for the judge. Those of a randomised defence come from random
     /// numbers that no attack has seen.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn decide(&self, images: &Tensor<4>) -> Result<Decided> {
-        Ok(Decided { logits: self.logits(images)?, rejected: Vec::new() })
+    fn predict(&self, images: &Tensor<4>) -> Result<ModelOutput> {
+        Ok(ModelOutput { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
     /// Whether whoever attacks it takes cross-entropy behind a softmax in single precision, as it
     /// comes, instead of the exact gradient.
-    fn takes_softmax(&self) -> bool {
+    fn single_precision_softmax(&self) -> bool {
         false
     }
 
@@ -92,7 +92,7 @@ pub trait Classifier: Send + Sync {
 
 /// Final answers to N pictures.
 #[derive(Clone, Debug, Default)]
-pub struct Decided {
+pub struct ModelOutput {
     /// Logits `[N, K]`, row by row; of an answer by vote, the logarithms of the shares.
     pub logits: Vec<f32>,
     /// Which pictures get no answer: detected as attacked, or abstained from. Empty: none.
@@ -101,13 +101,13 @@ pub struct Decided {
 
 /// The class of the largest logit, the first of equals; none where a logit is infinite or not a
 /// number.
-pub fn largest(row: &[f32]) -> Option<usize> {
+pub fn argmax(row: &[f32]) -> Option<usize> {
     let classes = 0..row.len();
-    finite(row).then(|| classes.reduce(|best, k| if row[k] > row[best] { k } else { best }))?
+    all_finite(row).then(|| classes.reduce(|best, k| if row[k] > row[best] { k } else { best }))?
 }
 
 /// Whether every logit of a picture is a finite number.
-pub fn finite(row: &[f32]) -> bool {
+pub fn all_finite(row: &[f32]) -> bool {
     row.iter().all(|z| z.is_finite())
 }
 

@@ -1,17 +1,17 @@
 //! A network built from a card's layers, on one device.
 //!
 //! Attacks track the input only, and its weights are constants to them; training asks for the
-//! gradients of the weights instead ([`Network::learn`]). Batch norm in evaluation mode is folded
+//! gradients of the weights instead ([`Network::weight_gradients`]). Batch norm in evaluation mode is folded
 //! into the convolution before it.
 
-use crate::draws::Chance;
 use crate::error::{Error, Result};
+use crate::model::activation_swap::ActivationSwap;
 use crate::model::card::Card;
+use crate::model::cpu::CpuNetwork;
 use crate::model::graph::{Op, Pass};
-use crate::model::host::Host;
 use crate::model::layer::Layer;
-use crate::model::rule::Rule;
-use crate::model::{Classifier, Decided, builder, graph, read};
+use crate::model::{Classifier, ModelOutput, builder, graph, read};
+use crate::rng::RngKey;
 use burn_tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
 
@@ -26,22 +26,22 @@ pub struct Network {
     pub(super) normalisation: Option<(Tensor<4>, Tensor<4>)>,
     pub(super) ops: Vec<Op>,
     /// The same, faster, once the weights are final: see [`Network::freeze`].
-    host: Option<Arc<Host>>,
+    cpu: Option<Arc<CpuNetwork>>,
 }
 
 /// Hands out the tensor of a name, flat, of a given shape.
-pub type Source<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor<1>> + 'a;
+pub type WeightSource<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor<1>> + 'a;
 
 impl Network {
     /// Builds the card's network on `device`; `source` hands out the weights.
     ///
     /// # Errors
     /// Failure, naming the layer that does not fit, or whatever `source` reports.
-    pub fn build(card: &Card, device: &Device, source: &mut Source<'_>) -> Result<Self> {
+    pub fn build(card: &Card, device: &Device, source: &mut WeightSource<'_>) -> Result<Self> {
         Self::assemble(Arc::new(card.clone()), device, source)
     }
 
-    fn assemble(card: Arc<Card>, device: &Device, source: &mut Source<'_>) -> Result<Self> {
+    fn assemble(card: Arc<Card>, device: &Device, source: &mut WeightSource<'_>) -> Result<Self> {
         let mut weights = Vec::new();
         let ops = builder::build(&card, &mut |name, shape| {
             let values = source(name, shape)?;
@@ -57,35 +57,35 @@ impl Network {
             let shift = n.mean.iter().zip(&n.std).map(|(m, s)| -m / s).collect();
             (channel(scale), channel(shift))
         });
-        Ok(Self { card, device: device.clone(), weights, normalisation, ops, host: None })
+        Ok(Self { card, device: device.clone(), weights, normalisation, ops, cpu: None })
     }
 
     /// Declares the weights final. On the CPU this prepares a faster way to the logits and the
     /// gradients, where it knows all layers.
     pub fn freeze(&mut self) {
         if self.device == Device::flex() {
-            self.host = Host::build(self, None).map(Arc::new);
+            self.cpu = CpuNetwork::build(self, None).map(Arc::new);
         }
     }
 
     /// The same weights with another rule in place of all activations.
     ///
     /// # Errors
-    /// As [`Self::with_rule_at_end`].
-    pub fn with_rule(&self, rule: Rule) -> Result<Self> {
-        self.with_rule_at_end(rule, usize::MAX)
+    /// As [`Self::with_last_activations`].
+    pub fn with_activations(&self, rule: ActivationSwap) -> Result<Self> {
+        self.with_last_activations(rule, usize::MAX)
     }
 
     /// The same weights with another rule in place of the `last` activations.
     ///
     /// # Errors
     /// Usage, where there is nothing to replace; failure for parameters out of range.
-    pub fn with_rule_at_end(&self, rule: Rule, last: usize) -> Result<Self> {
+    pub fn with_last_activations(&self, rule: ActivationSwap, last: usize) -> Result<Self> {
         let layers = rule.replace(&builder::layers(&self.card)?, last)?;
         let card = Card { architecture: None, layers, ..Card::clone(&self.card) };
         let mut network = self.rebuild(Arc::new(card), &self.weights)?;
-        if let Some(host) = &self.host {
-            network.host = Host::build(&network, Some(host)).map(Arc::new);
+        if let Some(cpu) = &self.cpu {
+            network.cpu = CpuNetwork::build(&network, Some(cpu)).map(Arc::new);
         }
         Ok(network)
     }
@@ -105,7 +105,7 @@ impl Network {
             Ok(Tensor::from_data(data, &self.device))
         });
         let mut network = self.rebuild(self.card.clone(), &changed.collect::<Result<Vec<_>>>()?)?;
-        if self.is_fast() {
+        if self.on_cpu_engine() {
             network.freeze();
         }
         Ok(network)
@@ -124,7 +124,7 @@ impl Network {
     /// # Errors
     /// Device, when the device is lost while a random or sparse layer looks at its values.
     pub fn forward(&self, images: Tensor<4>) -> Result<Tensor<2>> {
-        self.answer(images, Pass { chances: &[], training: false })
+        self.answer(images, Pass { rng_keys: &[], training: false })
     }
 
     pub(super) fn answer(&self, images: Tensor<4>, pass: Pass<'_>) -> Result<Tensor<2>> {
@@ -136,8 +136,8 @@ impl Network {
     }
 
     /// Whether [`Self::freeze`] found a faster way.
-    pub fn is_fast(&self) -> bool {
-        self.host.is_some()
+    pub fn on_cpu_engine(&self) -> bool {
+        self.cpu.is_some()
     }
 
     /// Whether its answers depend on random numbers.
@@ -150,12 +150,12 @@ impl Network {
     ///
     /// # Errors
     /// Failure, for pictures of another size; device, when the device is lost or out of memory.
-    pub fn logits_by(&self, images: &Tensor<4>, chances: &[Chance]) -> Result<Vec<f32>> {
-        self.check(chances, images.dims())?;
-        match &self.host {
-            Some(host) => Ok(host.logits(&read(images.clone())?, chances)),
+    pub fn logits_with(&self, images: &Tensor<4>, rng_keys: &[RngKey]) -> Result<Vec<f32>> {
+        self.check(rng_keys, images.dims())?;
+        match &self.cpu {
+            Some(cpu) => Ok(cpu.logits(&read(images.clone())?, rng_keys)),
             None => {
-                let pass = Pass { chances, training: false };
+                let pass = Pass { rng_keys, training: false };
                 read(self.answer(images.clone(), pass)?)
             }
         }
@@ -166,33 +166,36 @@ impl Network {
     ///
     /// # Errors
     /// Failure, for pictures of another size; device, when the device is lost or out of memory.
-    pub fn slope_by(
+    pub fn input_gradient_with(
         &self,
         images: &Tensor<4>,
-        chances: &[Chance],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        rng_keys: &[RngKey],
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)> {
-        self.check(chances, images.dims())?;
-        let Some(host) = &self.host else { return graph::slope(self, images, chances, start) };
-        let (logits, gradient) = host.slope(&read(images.clone())?, chances, start);
+        self.check(rng_keys, images.dims())?;
+        let Some(cpu) = &self.cpu else {
+            return graph::input_gradient(self, images, rng_keys, logit_gradient);
+        };
+        let (logits, gradient) =
+            cpu.input_gradient(&read(images.clone())?, rng_keys, logit_gradient);
         let data = TensorData::new(gradient, images.dims());
         Ok((logits, Tensor::from_data(data, &self.device)))
     }
 
-    /// Logits, and the gradients of Σ logits·`start(logits)` with respect to the weights: one list a
-    /// tensor, in the order in which `source` handed them out. `chances` holds what the random layers
+    /// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to the weights: one list a
+    /// tensor, in the order in which `source` handed them out. `rng_keys` holds what the random layers
     /// of each picture draw from; empty: the default for all. Dropout is active.
     ///
     /// # Errors
     /// Failure, naming the layer, for a network with batch norm, whose statistics are not trained
     /// here; device, when the device is lost or out of memory.
-    pub fn learn(
+    pub fn weight_gradients(
         &self,
         images: &Tensor<4>,
-        chances: &[Chance],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        rng_keys: &[RngKey],
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
-        self.check(chances, images.dims())?;
+        self.check(rng_keys, images.dims())?;
         if let Some(norm) = batch_norm(&builder::layers(&self.card)?) {
             return Err(Error::failure(
                 format!("batchnorm2d '{norm}' cannot be trained"),
@@ -200,26 +203,27 @@ impl Network {
                 "leave it out; a residual network of few layers does without",
             ));
         }
-        if let Some(host) = &self.host
-            && let Some(found) = host.learn(&read(images.clone())?, chances, start)
+        if let Some(cpu) = &self.cpu
+            && let Some(found) =
+                cpu.weight_gradients(&read(images.clone())?, rng_keys, logit_gradient)
         {
             return Ok(found);
         }
         let build = |tracked: &[Tensor<1>]| self.rebuild(self.card.clone(), tracked);
-        graph::learn(&self.weights, build, images, chances, start)
+        graph::weight_gradients(&self.weights, build, images, rng_keys, logit_gradient)
     }
 
     /// The pictures are of the network's size, and there is one chance a picture, or none at all.
-    fn check(&self, chances: &[Chance], [n, c, h, w]: [usize; 4]) -> Result<()> {
+    fn check(&self, rng_keys: &[RngKey], [n, c, h, w]: [usize; 4]) -> Result<()> {
         let place = || format!("network '{}'", self.card.name);
         if [c, h, w] != self.input() {
             let what = format!("pictures of {:?} for a network of {:?}", [c, h, w], self.input());
             return Err(Error::failure(what, place(), "bring them to its size"));
         }
-        match chances.is_empty() || chances.len() == n {
+        match rng_keys.is_empty() || rng_keys.len() == n {
             true => Ok(()),
             false => Err(Error::failure(
-                format!("{} chances for {n} pictures", chances.len()),
+                format!("{} chances for {n} pictures", rng_keys.len()),
                 place(),
                 "give one a picture, or none",
             )),
@@ -234,16 +238,16 @@ impl Network {
 
 impl Classifier for Network {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
-        self.logits_by(images, &[])
+        self.logits_with(images, &[])
     }
 
-    fn slope(
+    fn input_gradient(
         &self,
         images: &Tensor<4>,
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Decided, Tensor<4>)> {
-        let (logits, gradient) = self.slope_by(images, &[], start)?;
-        Ok((Decided { logits, rejected: Vec::new() }, gradient))
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(ModelOutput, Tensor<4>)> {
+        let (logits, gradient) = self.input_gradient_with(images, &[], logit_gradient)?;
+        Ok((ModelOutput { logits, rejected: Vec::new() }, gradient))
     }
 
     fn input_shape(&self) -> [usize; 3] {
@@ -270,7 +274,7 @@ fn batch_norm(layers: &[Layer]) -> Option<String> {
 
 fn random(ops: &[Op]) -> bool {
     ops.iter().any(|op| match op {
-        Op::Mask(mask) => mask.is_random(),
+        Op::ActivationMask(mask) => mask.is_random(),
         Op::Residual(body) => random(body),
         _ => false,
     })

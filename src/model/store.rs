@@ -4,10 +4,10 @@ use crate::data::{self, DATASETS, Dataset, memory, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::model::card::Card;
 use crate::model::network::Network;
-use crate::model::sample::Spread;
-use crate::model::size::Need;
+use crate::model::posterior::WeightPosterior;
+use crate::model::shape::MemoryEstimate;
 use crate::model::weights::Weights;
-use crate::model::{foreign, probe};
+use crate::model::{other_formats, sanity_check};
 use burn_tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
     if !path.exists() {
         let cards = catalogue();
         let known = cards.iter().map(|c| c.name.as_str());
-        let is_path = name.contains(std::path::MAIN_SEPARATOR) || foreign::is_file_name(name);
+        let is_path = name.contains(std::path::MAIN_SEPARATOR) || other_formats::is_file_name(name);
         return Err(match is_path {
             true => {
                 Error::failure("no such model", path.display(), "name a folder with a card.toml")
@@ -94,11 +94,11 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
     }
     let file = match path.is_dir() {
         true if path.join("card.toml").exists() => path.join("card.toml"),
-        true => return Err(foreign::no_card(path)),
+        true => return Err(other_formats::no_card(path)),
         false => path.to_path_buf(),
     };
-    foreign::refuse_by_name(&file)?;
-    let text = foreign::text(read_bounded(&file, "read the card", LARGEST_CARD)?, &file)?;
+    other_formats::refuse_by_name(&file)?;
+    let text = other_formats::text(read_bounded(&file, "read the card", LARGEST_CARD)?, &file)?;
     let card = Card::parse(&text, &file)?;
     let weights = file.parent().unwrap_or(Path::new(".")).join(&card.weights);
     Ok((card, Some(weights)))
@@ -141,7 +141,7 @@ pub struct Model {
     pub notes: Vec<String>,
     parameters: usize,
     /// Of each tensor, how far its values are drawn around what they are.
-    pub(super) spreads: Vec<Spread>,
+    pub(super) spreads: Vec<WeightPosterior>,
 }
 
 impl Model {
@@ -151,7 +151,7 @@ impl Model {
     /// As [`find_card`] and [`Model::build`]; failure for weights that are missing or damaged.
     pub fn load(name: &str, device: &Device) -> Result<Arc<Self>> {
         let (card, path) = find_card(name)?;
-        Need::of(&card)?;
+        MemoryEstimate::of(&card)?;
         let weights = match &path {
             Some(path) => {
                 let bytes = read_weights(path)?;
@@ -174,7 +174,7 @@ impl Model {
     /// that are missing, of the wrong shape or left over (naming them), and for a network that
     /// answers with probabilities instead of logits, or never with a number.
     pub fn build(card: Card, weights: &Weights, device: &Device) -> Result<Self> {
-        let need = Need::of(&card)?;
+        let need = MemoryEstimate::of(&card)?;
         let wanted: Vec<String> = need.tensors.into_iter().map(|(name, _)| name).collect();
         let prefix = weights.prefix(&wanted);
         let (mut used, mut parameters, mut spreads) = (BTreeSet::new(), 0, Vec::new());
@@ -182,8 +182,8 @@ impl Model {
             let name = format!("{prefix}{name}");
             let values = weights.get(&name, shape)?;
             parameters += values.len();
-            spreads.push(Spread::find(weights, &name, shape)?);
-            used.extend([Spread::sigma(&name), name]);
+            spreads.push(WeightPosterior::find(weights, &name, shape)?);
+            used.extend([WeightPosterior::sigma(&name), name]);
             Ok(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device))
         })?;
         weights.all_used(&used)?;
@@ -197,7 +197,7 @@ impl Model {
             weights_sha256: weights.sha256().to_string(),
         };
         let mut model = Self { identity, card, labels, network, notes, parameters, spreads };
-        probe::check(&mut model, weights)?;
+        sanity_check::check(&mut model, weights)?;
         Ok(model)
     }
 

@@ -1,6 +1,6 @@
 //! Weights in safetensors files: `f16`, `bf16`, `f32` or `f64` on disk, `f32` in memory.
 
-use crate::data::{atomically, memory, sha256};
+use crate::data::{memory, sha256, write_atomically};
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,12 @@ impl Weights {
     pub(super) fn summed(bytes: &[u8], place: &str, sum: String) -> Result<Self> {
         let views = read_tensors(bytes, place)?;
         let numbers: u64 = views.iter().map(|(_, view)| count(view) as u64).sum();
-        memory::hold(numbers.checked_mul(4), "the tensors", place, "take a smaller network")?;
+        memory::check_budget(
+            numbers.checked_mul(4),
+            "the tensors",
+            place,
+            "take a smaller network",
+        )?;
         let (mut tensors, mut others) = (BTreeMap::new(), BTreeMap::new());
         for (name, view) in views {
             match floats(&view) {
@@ -229,5 +234,5 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>, Dtype
         })
         .collect::<Result<Vec<_>>>()?;
     let bytes = safetensors::serialize(views, None).map_err(bad)?;
-    atomically(path, |file| file.write_all(&bytes))
+    write_atomically(path, |file| file.write_all(&bytes))
 }

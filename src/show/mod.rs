@@ -7,7 +7,7 @@
 
 mod pixels;
 
-use crate::data::Picture;
+use crate::data::Image;
 use crate::error::{Error, Result};
 use crate::terminal::Depth;
 use crate::terminal::ask::{self, Able};
@@ -110,7 +110,7 @@ struct Strip {
 }
 
 /// Puts pictures side by side into `room`: enlarged by a whole number, or shrunk.
-fn compose(pictures: &[Picture], room: Room) -> Strip {
+fn compose(pictures: &[Image], room: Room) -> Strip {
     let count = pictures.len().max(1) as u32;
     let (cell_wide, cell_high) = room.cell;
     let slot_most = (room.columns.saturating_sub(GAP * (count - 1)) / count).max(1);
@@ -238,7 +238,7 @@ fn characters(image: &RgbImage, at: Option<(u16, u16)>) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Failure, when the terminal cannot be written to.
-pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
+pub fn print(pictures: &[(&str, Image)], graphics: Graphics) -> Result<()> {
     if pictures.is_empty() || (graphics == Graphics::Auto && !stdout().is_terminal()) {
         return Ok(());
     }
@@ -246,7 +246,7 @@ pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
     let protocol = protocol(graphics, able);
     let whole = room(protocol);
     let rows = whole.rows.saturating_sub(4).clamp(8, 28);
-    let images: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
+    let images: Vec<Image> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
     let strip = compose(&images, Room { rows, ..whole });
     let title = titles(pictures.iter().map(|(title, _)| *title), strip.slot);
     let mut out = stdout();
@@ -259,9 +259,9 @@ pub fn print(pictures: &[(&str, Picture)], graphics: Graphics) -> Result<()> {
 
 /// All pictures in a row; only the first and the last where that makes them much larger, as with
 /// half-blocks, whose pixels are coarse.
-fn arrange(pictures: &[(String, Picture)], room: Room) -> (Vec<&(String, Picture)>, Strip) {
-    let strip = |shown: &[&(String, Picture)]| {
-        let images: Vec<Picture> = shown.iter().map(|(_, picture)| picture.clone()).collect();
+fn arrange(pictures: &[(String, Image)], room: Room) -> (Vec<&(String, Image)>, Strip) {
+    let strip = |shown: &[&(String, Image)]| {
+        let images: Vec<Image> = shown.iter().map(|(_, picture)| picture.clone()).collect();
         compose(&images, room)
     };
     let all: Vec<_> = pictures.iter().collect();
@@ -283,7 +283,7 @@ fn arrange(pictures: &[(String, Picture)], room: Room) -> (Vec<&(String, Picture
 /// # Errors
 /// Failure, when the terminal cannot be written to.
 pub fn zoom(
-    pictures: &[(String, Picture)],
+    pictures: &[(String, Image)],
     words: &[String],
     graphics: Graphics,
     able: Able,
@@ -329,8 +329,8 @@ pub fn erase() {
 mod tests {
     use super::*;
 
-    fn grey(width: usize, height: usize) -> Picture {
-        Picture::new([1, height, width], vec![0.5; width * height])
+    fn grey(width: usize, height: usize) -> Image {
+        Image::new([1, height, width], vec![0.5; width * height])
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn coarse_pixels_go_to_original_and_adversarial_alone() {
-        let pictures: Vec<(String, Picture)> =
+        let pictures: Vec<(String, Image)> =
             (0..3).map(|i| (i.to_string(), grey(28, 28))).collect();
         let blocks = Room { columns: 120, rows: 33, cell: (1, 2) };
         let (shown, strip) = arrange(&pictures, blocks);

@@ -1,14 +1,14 @@
 //! Named parameters and Adam (Kingma and Ba 2015) on them, on the host: a checkpoint is three tensors
 //! a parameter, resuming is exact, and every device trains by the same arithmetic.
 
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::model::{Card, Layer, Network};
+use crate::rng::KeyedRng;
 use burn_tensor::{Device, Tensor, TensorData};
 
 /// One parameter with its moments, all flat.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
+pub struct WeightTensor {
     /// PyTorch's name: `conv1.weight`.
     pub name: String,
     /// Its shape.
@@ -23,7 +23,7 @@ pub struct Parameter {
     pub singular: Vec<f32>,
 }
 
-impl Parameter {
+impl WeightTensor {
     /// A parameter that has not moved yet.
     pub fn new(name: &str, shape: &[usize], value: Vec<f32>) -> Self {
         let (mean, square) = (vec![0.0; value.len()], vec![0.0; value.len()]);
@@ -53,8 +53,8 @@ impl Parameter {
 ///
 /// # Errors
 /// Failure, for layers that do not fit together.
-pub fn initialise(card: &Card, seed: u64, gain: f64, device: &Device) -> Result<Vec<Parameter>> {
-    let mut list: Vec<Parameter> = Vec::new();
+pub fn initialise(card: &Card, seed: u64, gain: f64, device: &Device) -> Result<Vec<WeightTensor>> {
+    let mut list: Vec<WeightTensor> = Vec::new();
     let mut fan_in = 1;
     let closing = closing(&card.layers);
     Network::build(card, device, &mut |name, shape| {
@@ -65,10 +65,10 @@ pub fn initialise(card: &Card, seed: u64, gain: f64, device: &Device) -> Result<
         }
         let zero = bias && gain > 1.0 || closing.iter().any(|c| name.starts_with(&format!("{c}.")));
         let bound = if zero { 0.0 } else { gain as f32 / (fan_in as f32).sqrt() };
-        let mut draws = Draws::new(seed, list.len() as u64, 1 << 32);
+        let mut draws = KeyedRng::new(seed, list.len() as u64, 1 << 32);
         let values: Vec<f32> =
             (0..shape.iter().product()).map(|_| draws.signed() * bound).collect();
-        list.push(Parameter::new(name, shape, values.clone()));
+        list.push(WeightTensor::new(name, shape, values.clone()));
         Ok(tensor(&values, device))
     })?;
     Ok(list)

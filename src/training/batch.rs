@@ -1,8 +1,8 @@
 //! Batches: which pictures come when, and how they are changed. All of it is keyed by seed and step.
 
 use crate::data::Dataset;
-use crate::draws::{Chance, Draws};
-use crate::training::recipe::{Method, Recipe};
+use crate::rng::{KeyedRng, RngKey};
+use crate::training::recipe::{Recipe, TrainingMethod};
 
 /// Pictures with their classes.
 pub struct Batch {
@@ -13,13 +13,13 @@ pub struct Batch {
     /// Their numbers in the training set.
     pub samples: Vec<usize>,
     /// What each picture's random layers draw from.
-    pub chances: Vec<Chance>,
+    pub rng_keys: Vec<RngKey>,
 }
 
 /// The order of the samples in an epoch: Fisher–Yates, keyed by seed and epoch.
-pub fn order(samples: usize, seed: u64, epoch: usize) -> Vec<usize> {
+pub fn epoch_order(samples: usize, seed: u64, epoch: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..samples).collect();
-    let mut draws = Draws::new(seed, epoch as u64, 2 << 32);
+    let mut draws = KeyedRng::new(seed, epoch as u64, 2 << 32);
     for i in (1..order.len()).rev() {
         order.swap(i, draws.below(i + 1));
     }
@@ -36,7 +36,7 @@ impl Batch {
         seed: u64,
         step: usize,
     ) -> Self {
-        let mut draws = Draws::new(seed, step as u64, 3 << 32);
+        let mut draws = KeyedRng::new(seed, step as u64, 3 << 32);
         let mut pixels = Vec::with_capacity(picked.len() * shape.iter().product::<usize>());
         for index in picked {
             let bytes = data.bytes(*index).unwrap_or_default();
@@ -48,14 +48,14 @@ impl Batch {
             let moved = (by(), by());
             place(bytes, shape, flip, moved, &mut pixels);
         }
-        if let Method::Gaussian { sigma } = recipe.method {
+        if let TrainingMethod::Gaussian { sigma } = recipe.method {
             // Not clipped: randomised smoothing asks about such pictures, too.
             pixels.iter_mut().for_each(|v| *v += sigma as f32 * draws.normal());
         }
         let labels = picked.iter().map(|i| data.label(*i).unwrap_or(0)).collect();
-        let chance = |row| Chance { seed: seed ^ ((step as u64 + 1) << 20), draw: row };
-        let chances = (0..picked.len() as u64).map(chance).collect();
-        Self { pixels, labels, samples: picked.to_vec(), chances }
+        let rng_key = |row| RngKey { seed: seed ^ ((step as u64 + 1) << 20), draw: row };
+        let rng_keys = (0..picked.len() as u64).map(rng_key).collect();
+        Self { pixels, labels, samples: picked.to_vec(), rng_keys }
     }
 }
 
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn an_order_holds_every_sample_once() {
-        let mut found = order(100, 3, 1);
-        assert_ne!(found, order(100, 3, 2));
-        assert_ne!(found, order(100, 4, 1));
+        let mut found = epoch_order(100, 3, 1);
+        assert_ne!(found, epoch_order(100, 3, 2));
+        assert_ne!(found, epoch_order(100, 4, 1));
         found.sort_unstable();
         assert_eq!(found, (0..100).collect::<Vec<_>>());
     }

@@ -4,7 +4,7 @@
 use crate::data::{Digest, memory, read_bounded};
 use crate::error::{Error, Result};
 use crate::model::{Weights, read_tensors, write_tensors};
-use crate::training::adam::Parameter;
+use crate::training::adam::WeightTensor;
 use safetensors::Dtype;
 use std::path::Path;
 
@@ -38,7 +38,12 @@ pub fn identity(recipe: &str, card: &str, data: &str) -> String {
 ///
 /// # Errors
 /// Failure, when the folder is read-only or full.
-pub fn save(path: &Path, run: &str, networks: &[Vec<Parameter>], position: Position) -> Result<()> {
+pub fn save(
+    path: &Path,
+    run: &str,
+    networks: &[Vec<WeightTensor>],
+    position: Position,
+) -> Result<()> {
     let words = [position.seed, position.epochs, position.step];
     let bytes = words.iter().flat_map(|w| (*w as i64).to_le_bytes()).collect();
     let mut tensors = vec![
@@ -75,7 +80,7 @@ fn sum(mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>) -> String {
 }
 
 /// What a parameter consists of, by the suffix of each part's name.
-fn parts(p: &Parameter) -> [(&'static str, &Vec<f32>); 4] {
+fn parts(p: &WeightTensor) -> [(&'static str, &Vec<f32>); 4] {
     [("", &p.value), (".mean", &p.mean), (".square", &p.square), (".singular", &p.singular)]
 }
 
@@ -86,7 +91,7 @@ fn parts(p: &Parameter) -> [(&'static str, &Vec<f32>); 4] {
 pub fn load(
     path: &Path,
     run: &str,
-    networks: &mut [Vec<Parameter>],
+    networks: &mut [Vec<WeightTensor>],
     seed: u64,
     epochs: usize,
 ) -> Result<usize> {
@@ -99,7 +104,7 @@ fn parse(
     bytes: &[u8],
     path: &Path,
     run: &str,
-    networks: &mut [Vec<Parameter>],
+    networks: &mut [Vec<WeightTensor>],
     (seed, epochs): (u64, u64),
 ) -> Result<usize> {
     let place = path.display().to_string();
@@ -158,12 +163,12 @@ mod tests {
     fn no_bit_of_a_checkpoint_changes_unnoticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
-        let networks = [vec![Parameter::new("fc.weight", &[1, 2], vec![0.5, -0.25])]];
+        let networks = [vec![WeightTensor::new("fc.weight", &[1, 2], vec![0.5, -0.25])]];
         let position = Position { seed: 1, epochs: 2, step: 3 };
         save(&path, "run", &networks, position).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let read = |bytes: &[u8], run: &str| {
-            let mut found = [vec![Parameter::new("fc.weight", &[1, 2], vec![0.0; 2])]];
+            let mut found = [vec![WeightTensor::new("fc.weight", &[1, 2], vec![0.0; 2])]];
             parse(bytes, &path, run, &mut found, (1, 2)).map(|step| (step, found))
         };
         let whole = Ok((3, networks.clone()));

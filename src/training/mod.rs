@@ -10,19 +10,19 @@
 mod adam;
 mod batch;
 mod checkpoint;
-mod finish;
-mod form;
-mod inner;
-mod lesson;
+mod export;
+mod inner_attack;
 mod loss;
 mod nets;
 mod recipe;
 mod recipes;
+mod reparametrisation;
 mod run;
 mod spectral;
+mod step_loss;
 #[cfg(test)]
 mod tests;
 
-pub use recipe::{Adversary, Method, Recipe, Start};
+pub use recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
 pub use recipes::RECIPES;
-pub use run::{Probe, Progress, TrainOptions, run};
+pub use run::{RobustnessProbe, TrainOptions, TrainingProgress, run};

@@ -6,9 +6,9 @@ use crate::training::recipes::RECIPES;
 
 /// Where an inner attack begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum StartPoint {
     /// At the picture itself.
-    Picture,
+    Image,
     /// Uniformly in the ball, within 0..1.
     Uniform,
     /// Uniformly in the ball, 0..1 or not: where digits are black, one step from here ends at many
@@ -20,7 +20,7 @@ pub enum Start {
 
 /// The attack that runs on every batch: signed steps in L∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adversary {
+pub struct InnerAttack {
     /// ε in pixel units, reached linearly over the first quarter of the training.
     pub epsilon: f64,
     /// Number of steps.
@@ -28,32 +28,32 @@ pub struct Adversary {
     /// Step size as a share of ε.
     pub step_share: f64,
     /// Where it begins.
-    pub start: Start,
+    pub start: StartPoint,
 }
 
-impl Adversary {
+impl InnerAttack {
     /// PGD from a random start, as Madry et al. 2018.
     pub const fn pgd(epsilon: f64, steps: usize, step_share: f64) -> Self {
-        Self { epsilon, steps, step_share, start: Start::Uniform }
+        Self { epsilon, steps, step_share, start: StartPoint::Uniform }
     }
 
     /// One step of 1.25 ε from a random start, as Wong et al. 2020.
     pub const fn fast(epsilon: f64) -> Self {
-        Self { epsilon, steps: 1, step_share: 1.25, start: Start::Wide }
+        Self { epsilon, steps: 1, step_share: 1.25, start: StartPoint::Wide }
     }
 
     /// From near the picture, as TRADES and MART climb from it.
     pub const fn near(epsilon: f64, steps: usize, step_share: f64) -> Self {
-        Self { epsilon, steps, step_share, start: Start::Near }
+        Self { epsilon, steps, step_share, start: StartPoint::Near }
     }
 
     /// In words, for the card.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let start = match self.start {
-            Start::Picture => "from the picture",
-            Start::Uniform => "random start",
-            Start::Wide => "random start, not clipped to 0..1",
-            Start::Near => "start x + 0.001·N(0, 1)",
+            StartPoint::Image => "from the picture",
+            StartPoint::Uniform => "random start",
+            StartPoint::Wide => "random start, not clipped to 0..1",
+            StartPoint::Near => "start x + 0.001·N(0, 1)",
         };
         format!(
             "{} step{} in L∞ ε = {:.4} (reached over the first quarter), α = {}·ε, {start}",
@@ -67,7 +67,7 @@ impl Adversary {
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Method {
+pub enum TrainingMethod {
     /// Cross-entropy on the pictures.
     Standard,
     /// Cross-entropy with 1 − α + α/K for the true class (Szegedy et al. 2016).
@@ -81,18 +81,18 @@ pub enum Method {
         sigma: f64,
     },
     /// Cross-entropy on attacked pictures: FGSM-AT, Fast AT and PGD-AT differ in the adversary.
-    Adversarial(Adversary),
+    Adversarial(InnerAttack),
     /// TRADES (Zhang et al. 2019).
     Trades {
         /// Climbs the divergence.
-        adversary: Adversary,
+        adversary: InnerAttack,
         /// β.
         beta: f64,
     },
     /// MART (Wang et al. 2020).
     Mart {
         /// Climbs cross-entropy.
-        adversary: Adversary,
+        adversary: InnerAttack,
         /// λ.
         lambda: f64,
     },
@@ -118,9 +118,9 @@ pub enum Method {
     },
 }
 
-impl Method {
+impl TrainingMethod {
     /// The attack that runs on every batch, if one does.
-    pub fn adversary(&self) -> Option<Adversary> {
+    pub fn adversary(&self) -> Option<InnerAttack> {
         match self {
             Self::Adversarial(adversary)
             | Self::Trades { adversary, .. }
@@ -130,7 +130,7 @@ impl Method {
     }
 
     /// In words, for the card.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::Standard => "cross-entropy".into(),
             Self::LabelSmoothing { alpha } => format!("label smoothing, α = {alpha}"),
@@ -183,7 +183,7 @@ pub struct Recipe {
     /// Mean and standard deviation of each channel, if the network normalises.
     pub normalisation: Option<([f32; 3], [f32; 3])>,
     /// What is minimised.
-    pub method: Method,
+    pub method: TrainingMethod,
     /// Adversarial weight perturbation (Wu et al. 2020): its size γ, relative to each tensor.
     pub perturbation: Option<f64>,
     /// Spectral normalisation: every weight matrix is divided by its largest singular value.
@@ -209,7 +209,9 @@ impl Recipe {
     /// The names of the models that it makes: two of a pair, else one.
     pub fn models(&self) -> Vec<String> {
         match self.method {
-            Method::Diverse { .. } => vec![format!("{}-a", self.id), format!("{}-b", self.id)],
+            TrainingMethod::Diverse { .. } => {
+                vec![format!("{}-a", self.id), format!("{}-b", self.id)]
+            }
             _ => vec![self.id.to_string()],
         }
     }

@@ -1,7 +1,7 @@
 //! The recipes: one row a model that ships (two for a pair).
 
 use super::nets;
-use super::recipe::{Adversary, Method, Recipe, Start};
+use super::recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
 
 /// √6: He's starting weights.
 const HE: f64 = 2.449_489_742_783_178;
@@ -20,7 +20,7 @@ const DIGITS: Recipe = Recipe {
     flip: false,
     shift: 0,
     normalisation: None,
-    method: Method::Standard,
+    method: TrainingMethod::Standard,
     perturbation: None,
     spectral: false,
     measured_at: 0.3,
@@ -70,7 +70,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST PGD-AT",
         defence: Some("pgd-at"),
         epochs: 14,
-        method: Method::Adversarial(Adversary::pgd(0.3, 5, 0.35)),
+        method: TrainingMethod::Adversarial(InnerAttack::pgd(0.3, 5, 0.35)),
         about: "digits, adversarial training by PGD-5 in L∞ 0.3",
         ..DIGITS
     },
@@ -79,11 +79,11 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST FGSM-AT",
         defence: Some("fgsm-at"),
         epochs: 6,
-        method: Method::Adversarial(Adversary {
+        method: TrainingMethod::Adversarial(InnerAttack {
             epsilon: 0.3,
             steps: 1,
             step_share: 1.0,
-            start: Start::Picture,
+            start: StartPoint::Image,
         }),
         about: "digits, the trap: one full step from the picture, which holds against FGSM and \
                 falls to PGD (catastrophic overfitting)",
@@ -94,7 +94,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST Fast AT",
         defence: Some("fast-at"),
         epochs: 10,
-        method: Method::Adversarial(Adversary::fast(0.3)),
+        method: TrainingMethod::Adversarial(InnerAttack::fast(0.3)),
         about: "digits, adversarial training by one step from a random start",
         ..DIGITS
     },
@@ -103,7 +103,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST TRADES",
         defence: Some("trades"),
         epochs: 8,
-        method: Method::Trades { adversary: Adversary::near(0.3, 5, 0.3), beta: 3.0 },
+        method: TrainingMethod::Trades { adversary: InnerAttack::near(0.3, 5, 0.3), beta: 3.0 },
         about: "digits, TRADES by 5 steps in L∞ 0.3",
         ..DIGITS
     },
@@ -112,7 +112,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST MART",
         defence: Some("mart"),
         epochs: 8,
-        method: Method::Mart { adversary: Adversary::pgd(0.3, 5, 0.35), lambda: 5.0 },
+        method: TrainingMethod::Mart { adversary: InnerAttack::pgd(0.3, 5, 0.35), lambda: 5.0 },
         about: "digits, MART by 5 steps in L∞ 0.3",
         ..DIGITS
     },
@@ -121,7 +121,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST PGD-AT + AWP",
         defence: Some("at-awp"),
         epochs: 8,
-        method: Method::Adversarial(Adversary::pgd(0.3, 5, 0.35)),
+        method: TrainingMethod::Adversarial(InnerAttack::pgd(0.3, 5, 0.35)),
         perturbation: Some(0.01),
         about: "digits, adversarial training with adversarial weight perturbation",
         ..DIGITS
@@ -131,7 +131,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST TRADES + AWP",
         defence: Some("trades-awp"),
         epochs: 8,
-        method: Method::Trades { adversary: Adversary::near(0.3, 5, 0.3), beta: 3.0 },
+        method: TrainingMethod::Trades { adversary: InnerAttack::near(0.3, 5, 0.3), beta: 3.0 },
         perturbation: Some(0.005),
         about: "digits, TRADES with adversarial weight perturbation",
         ..DIGITS
@@ -150,7 +150,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST distilled",
         defence: Some("distilled"),
         epochs: 10,
-        method: Method::Distillation { temperature: 100.0 },
+        method: TrainingMethod::Distillation { temperature: 100.0 },
         about: "digits, defensive distillation at T = 100",
         ..DIGITS
     },
@@ -158,7 +158,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-smooth",
         title: "MNIST label smoothing",
         defence: Some("label-smoothing"),
-        method: Method::LabelSmoothing { alpha: 0.1 },
+        method: TrainingMethod::LabelSmoothing { alpha: 0.1 },
         about: "digits, label smoothing",
         ..DIGITS
     },
@@ -166,7 +166,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-gaussian",
         title: "MNIST Gaussian noise",
         defence: Some("gaussian"),
-        method: Method::Gaussian { sigma: 0.25 },
+        method: TrainingMethod::Gaussian { sigma: 0.25 },
         about: "digits with Gaussian noise of σ = 0.25, the base of randomised smoothing",
         ..DIGITS
     },
@@ -175,7 +175,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "MNIST Bayesian",
         defence: Some("bayes"),
         epochs: 8,
-        method: Method::Bayes { prior: 0.1, sigma: 0.02 },
+        method: TrainingMethod::Bayes { prior: 0.1, sigma: 0.02 },
         about: "digits, Bayes by backprop",
         ..DIGITS
     },
@@ -207,7 +207,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "mnist-adp",
         title: "MNIST ADP",
         defence: Some("adp"),
-        method: Method::Diverse { alpha: 2.0, beta: 0.5 },
+        method: TrainingMethod::Diverse { alpha: 2.0, beta: 0.5 },
         about: "digits, two networks trained to disagree about the classes that are wrong",
         ..DIGITS
     },
@@ -235,7 +235,7 @@ pub static RECIPES: &[Recipe] = &[
         defence: Some("pgd-at"),
         epochs: 10,
         rate: 3e-3,
-        method: Method::Adversarial(Adversary::pgd(0.1, 5, 0.35)),
+        method: TrainingMethod::Adversarial(InnerAttack::pgd(0.1, 5, 0.35)),
         about: "clothes, adversarial training by PGD-5 in L∞ 0.1",
         ..CLOTHES
     },
@@ -246,7 +246,7 @@ pub static RECIPES: &[Recipe] = &[
         layers: nets::small,
         epochs: 8,
         rate: 3e-3,
-        method: Method::Trades { adversary: Adversary::near(0.1, 4, 0.35), beta: 3.0 },
+        method: TrainingMethod::Trades { adversary: InnerAttack::near(0.1, 4, 0.35), beta: 3.0 },
         about: "clothes, TRADES by 4 steps in L∞ 0.1",
         ..CLOTHES
     },
@@ -257,7 +257,7 @@ pub static RECIPES: &[Recipe] = &[
         layers: nets::small,
         epochs: 8,
         rate: 3e-3,
-        method: Method::Adversarial(Adversary::pgd(0.1, 4, 0.4)),
+        method: TrainingMethod::Adversarial(InnerAttack::pgd(0.1, 4, 0.4)),
         perturbation: Some(0.01),
         about: "clothes, adversarial training with adversarial weight perturbation",
         ..CLOTHES
@@ -268,7 +268,7 @@ pub static RECIPES: &[Recipe] = &[
         defence: Some("distilled"),
         epochs: 6,
         rate: 3e-3,
-        method: Method::Distillation { temperature: 100.0 },
+        method: TrainingMethod::Distillation { temperature: 100.0 },
         about: "clothes, defensive distillation at T = 100",
         ..CLOTHES
     },
@@ -287,7 +287,7 @@ pub static RECIPES: &[Recipe] = &[
         defence: Some("bayes"),
         layers: nets::small,
         epochs: 8,
-        method: Method::Bayes { prior: 0.1, sigma: 0.02 },
+        method: TrainingMethod::Bayes { prior: 0.1, sigma: 0.02 },
         about: "clothes, Bayes by backprop",
         ..CLOTHES
     },
@@ -309,7 +309,7 @@ pub static RECIPES: &[Recipe] = &[
         id: "cifar-fast-at",
         title: "CIFAR Fast AT",
         defence: Some("fast-at"),
-        method: Method::Adversarial(Adversary::fast(8.0 / 255.0)),
+        method: TrainingMethod::Adversarial(InnerAttack::fast(8.0 / 255.0)),
         about: "colour pictures, adversarial training by one step from a random start in L∞ 8/255",
         ..COLOUR
     },
@@ -318,7 +318,10 @@ pub static RECIPES: &[Recipe] = &[
         title: "CIFAR TRADES + AWP",
         defence: Some("trades-awp"),
         epochs: 24,
-        method: Method::Trades { adversary: Adversary::near(8.0 / 255.0, 3, 0.4), beta: 6.0 },
+        method: TrainingMethod::Trades {
+            adversary: InnerAttack::near(8.0 / 255.0, 3, 0.4),
+            beta: 6.0,
+        },
         perturbation: Some(0.005),
         about: "colour pictures, TRADES with adversarial weight perturbation in L∞ 8/255",
         ..COLOUR
@@ -328,7 +331,7 @@ pub static RECIPES: &[Recipe] = &[
         title: "CIFAR distilled",
         defence: Some("distilled"),
         epochs: 12,
-        method: Method::Distillation { temperature: 50.0 },
+        method: TrainingMethod::Distillation { temperature: 50.0 },
         about: "colour pictures, defensive distillation at T = 50",
         ..COLOUR
     },

@@ -1,19 +1,19 @@
 //! The training loop.
 
 use crate::attack::Flow;
-use crate::data::{Dataset, Lock, TrainingData};
+use crate::data::{Dataset, FileLock, TrainingData};
 use crate::error::{Error, Result};
 use crate::experiment;
-use crate::model::{Card, Classifier, Network, largest};
-use crate::training::adam::{Parameter, initialise, tensor};
-use crate::training::batch::{Batch, order};
+use crate::model::{Card, Classifier, Network, argmax};
+use crate::training::adam::{WeightTensor, initialise, tensor};
+use crate::training::batch::{Batch, epoch_order};
 use crate::training::checkpoint::{self, Position};
-use crate::training::form;
-use crate::training::inner::{climb, pictures};
-use crate::training::lesson::{Company, Learned, Lesson};
+use crate::training::inner_attack::{maximise, pictures};
 use crate::training::loss::cross_entropy;
-use crate::training::recipe::{Adversary, Method, Recipe};
-use crate::training::{finish, spectral};
+use crate::training::recipe::{InnerAttack, Recipe, TrainingMethod};
+use crate::training::reparametrisation;
+use crate::training::step_loss::{PeerNetworks, StepGradients, StepLoss};
+use crate::training::{export, spectral};
 use burn_tensor::Device;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub struct TrainOptions {
 
 /// Where the training stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// What is being done: `training` or `measuring`.
     pub phase: &'static str,
     /// The epoch, from 0.
@@ -50,12 +50,12 @@ pub struct Progress {
     /// Share of the last steps' (attacked) pictures answered rightly.
     pub accuracy: f32,
     /// What the last probe found, if there was one.
-    pub probe: Option<Probe>,
+    pub probe: Option<RobustnessProbe>,
 }
 
 /// How the network does on a batch as it is, and under an attack that it was not trained by.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Probe {
+pub struct RobustnessProbe {
     /// Share of the batch's own pictures answered rightly.
     pub clean: f32,
     /// The same after PGD.
@@ -85,7 +85,7 @@ pub fn run(
     options: &TrainOptions,
     device: &Device,
     info: &experiment::Device,
-    watch: &mut dyn FnMut(&Progress) -> Flow,
+    watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
 ) -> Result<Vec<Card>> {
     let recipe = Recipe::find(&options.recipe)?;
     let out = &options.out;
@@ -94,7 +94,7 @@ pub fn run(
     let epochs = options.epochs.unwrap_or(recipe.epochs).max(1);
     let mut trainer = Trainer::new(recipe, &data.training, options.seed, epochs, device)?;
     let checkpoint = out.join("checkpoint.safetensors");
-    let _lock = Lock::take(&checkpoint)?;
+    let _lock = FileLock::take(&checkpoint)?;
     let identity = trainer.identity()?;
     let first = match checkpoint.exists() {
         true => {
@@ -104,7 +104,7 @@ pub fn run(
         false => 0,
     };
     trainer.train(first, (&checkpoint, &identity), watch)?;
-    let cards = finish::finish(&trainer, data.test, out, info, watch)?;
+    let cards = export::export(&trainer, data.test, out, info, watch)?;
     let _ = std::fs::remove_file(&checkpoint);
     Ok(cards)
 }
@@ -122,7 +122,7 @@ pub struct Trainer<'a> {
     /// Passes over the training set, of each phase.
     pub epochs: usize,
     /// One; teacher and student; or the two of a pair. A posterior's spreads follow its means.
-    pub networks: Vec<Vec<Parameter>>,
+    pub networks: Vec<Vec<WeightTensor>>,
     data: &'a Dataset,
     batches: usize,
 }
@@ -139,7 +139,7 @@ impl<'a> Trainer<'a> {
         epochs: usize,
         device: &'a Device,
     ) -> Result<Self> {
-        let card = finish::card(recipe, data);
+        let card = export::card(recipe, data);
         let batches = data.len() / recipe.batch;
         if batches == 0 {
             let what =
@@ -147,7 +147,7 @@ impl<'a> Trainer<'a> {
             return Err(Error::failure(what, "--data", "give the whole training set"));
         }
         let count = match recipe.method {
-            Method::Distillation { .. } | Method::Diverse { .. } => 2,
+            TrainingMethod::Distillation { .. } | TrainingMethod::Diverse { .. } => 2,
             _ => 1,
         };
         let mut networks = Vec::new();
@@ -157,8 +157,8 @@ impl<'a> Trainer<'a> {
                 let matrices = parameters.iter_mut().filter(|p| p.shape.len() > 1);
                 matrices.for_each(|p| p.singular = spectral::start(p.shape[0]));
             }
-            if let Method::Bayes { sigma, .. } = recipe.method {
-                let spreads = form::spreads(&parameters, sigma);
+            if let TrainingMethod::Bayes { sigma, .. } = recipe.method {
+                let spreads = reparametrisation::spreads(&parameters, sigma);
                 parameters.extend(spreads);
             }
             networks.push(parameters);
@@ -175,7 +175,7 @@ impl<'a> Trainer<'a> {
     /// How often the epochs are gone through: once for a teacher and once for its student.
     fn phases(&self) -> usize {
         match self.recipe.method {
-            Method::Distillation { .. } => 2,
+            TrainingMethod::Distillation { .. } => 2,
             _ => 1,
         }
     }
@@ -184,22 +184,22 @@ impl<'a> Trainer<'a> {
         &mut self,
         first: usize,
         (checkpoint, identity): (&Path, &str),
-        watch: &mut dyn FnMut(&Progress) -> Flow,
+        watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
     ) -> Result<()> {
         let epochs = self.epochs * self.phases();
         let mut picked = Vec::new();
         let mut saved = Instant::now();
         let (mut loss, mut accuracy) = (f32::NAN, f32::NAN);
-        let mut probe: Option<Probe> = None;
+        let mut probe: Option<RobustnessProbe> = None;
         for step in first..epochs * self.batches {
             let (epoch, at) = (step / self.batches, step % self.batches);
             if at == 0 || picked.is_empty() {
-                picked = order(self.data.len(), self.seed, epoch);
+                picked = epoch_order(self.data.len(), self.seed, epoch);
             }
             let size = self.recipe.batch;
             let batch = self.batch(&picked[at * size..(at + 1) * size], step);
             let learned = self.step(&batch, step)?;
-            probe = probe.map(|old| Probe { fresh: false, ..old });
+            probe = probe.map(|old| RobustnessProbe { fresh: false, ..old });
             let blend =
                 |old: f32, new: f32| if old.is_nan() { new } else { 0.98 * old + 0.02 * new };
             (loss, accuracy) =
@@ -210,7 +210,8 @@ impl<'a> Trainer<'a> {
             let batches = self.batches;
             let phase = "training";
             let batch = at + 1;
-            let progress = Progress { phase, epoch, epochs, batch, batches, loss, accuracy, probe };
+            let progress =
+                TrainingProgress { phase, epoch, epochs, batch, batches, loss, accuracy, probe };
             let stop = watch(&progress) == Flow::Stop;
             if stop || saved.elapsed() > BETWEEN_CHECKPOINTS {
                 let (seed, epochs) = (self.seed, self.epochs as u64);
@@ -230,31 +231,33 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step of every network that learns now.
-    fn step(&mut self, batch: &Batch, step: usize) -> Result<Learned> {
+    fn step(&mut self, batch: &Batch, step: usize) -> Result<StepGradients> {
         let per_phase = self.epochs * self.batches;
         let (phase, step_in_phase) = (step / per_phase, step % per_phase);
         let mut last = Err(Error::cancelled());
         // Before the two of a pair learn, both answer: neither sees the other's step.
         let pair: Vec<Network> = match self.recipe.method {
-            Method::Diverse { .. } => {
+            TrainingMethod::Diverse { .. } => {
                 let both = self.networks.iter();
-                both.map(|p| self.network(&form::plain(p).0)).collect::<Result<_>>()?
+                both.map(|p| self.network(&reparametrisation::plain(p).0)).collect::<Result<_>>()?
             }
-            Method::Distillation { .. } if phase == 1 => {
-                vec![self.network(&form::plain(&self.networks[0]).0)?]
+            TrainingMethod::Distillation { .. } if phase == 1 => {
+                vec![self.network(&reparametrisation::plain(&self.networks[0]).0)?]
             }
             _ => Vec::new(),
         };
         let learners = match self.recipe.method {
-            Method::Diverse { .. } => 0..2,
+            TrainingMethod::Diverse { .. } => 0..2,
             _ => phase..phase + 1,
         };
         for at in learners {
-            let company = match self.recipe.method {
-                Method::Diverse { .. } => Company { other: pair.get(1 - at), ..Company::default() },
-                _ => Company { teacher: pair.first(), ..Company::default() },
+            let peers = match self.recipe.method {
+                TrainingMethod::Diverse { .. } => {
+                    PeerNetworks { other: pair.get(1 - at), ..PeerNetworks::default() }
+                }
+                _ => PeerNetworks { teacher: pair.first(), ..PeerNetworks::default() },
             };
-            let (gradients, learned) = self.gradients(at, &company, batch, step)?;
+            let (gradients, learned) = self.gradients(at, &peers, batch, step)?;
             let rate = self.rate(step_in_phase, per_phase);
             for (parameter, gradient) in self.networks[at].iter_mut().zip(&gradients) {
                 parameter.update(gradient, step_in_phase + 1, rate);
@@ -271,37 +274,38 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// The gradients of the parameters of network `at`; see [`form::Form`].
+    /// The gradients of the parameters of network `at`; see [`form::Reparametrisation`].
     ///
     /// # Errors
     /// Device failures.
     pub fn gradients(
         &mut self,
         at: usize,
-        company: &Company<'_>,
+        peers: &PeerNetworks<'_>,
         batch: &Batch,
         step: usize,
-    ) -> Result<(Vec<Vec<f32>>, Learned)> {
+    ) -> Result<(Vec<Vec<f32>>, StepGradients)> {
         let share = 1.0 / self.data.len() as f64;
         let seed = self.seed;
         let (weights, form) = match (self.recipe.method, self.recipe.spectral) {
-            (Method::Bayes { prior, .. }, _) => {
-                form::drawn(&self.networks[at], prior, share, seed, step)
+            (TrainingMethod::Bayes { prior, .. }, _) => {
+                reparametrisation::drawn(&self.networks[at], prior, share, seed, step)
             }
-            (_, true) => form::normalised(&mut self.networks[at]),
-            _ => form::plain(&self.networks[at]),
+            (_, true) => reparametrisation::normalised(&mut self.networks[at]),
+            _ => reparametrisation::plain(&self.networks[at]),
         };
         let network = self.network(&weights)?;
         let total = (self.epochs * self.batches) as f64;
         let ramp = (4.0 * (step + 1) as f64 / total).min(1.0);
         let key = seed ^ ((step as u64 + 1) << 20);
         let method = &self.recipe.method;
-        let lesson = Lesson::new(method, &network, company, batch, ramp, key)?;
-        let mut learned = lesson.learn(&network)?;
+        let step_loss = StepLoss::new(method, &network, peers, batch, ramp, key)?;
+        let mut learned = step_loss.evaluate(&network)?;
         if let Some(gamma) = self.recipe.perturbation {
             let parameters = &self.networks[at];
-            let moved = form::perturbed(&weights, parameters, &learned.gradients, gamma);
-            learned.gradients = lesson.learn(&self.network(&moved)?)?.gradients;
+            let moved =
+                reparametrisation::perturbed(&weights, parameters, &learned.gradients, gamma);
+            learned.gradients = step_loss.evaluate(&self.network(&moved)?)?.gradients;
         }
         let gradients = std::mem::take(&mut learned.gradients);
         let (gradients, more) = form.back(&self.networks[at], &weights, gradients);
@@ -332,10 +336,10 @@ impl<'a> Trainer<'a> {
 
     /// The weights that network `at` answers with at its best: a posterior's means, matrices divided
     /// by their converged norms.
-    pub fn weights(&self, at: usize) -> Vec<Parameter> {
+    pub fn weights(&self, at: usize) -> Vec<WeightTensor> {
         let parameters = &self.networks[at];
         let means = match self.recipe.method {
-            Method::Bayes { .. } => parameters.len() / 2,
+            TrainingMethod::Bayes { .. } => parameters.len() / 2,
             _ => parameters.len(),
         };
         let mut weights = parameters[..means].to_vec();
@@ -349,7 +353,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Looks at the last network as it stands.
-    fn probe(&self, batch: &Batch, step: usize) -> Result<Probe> {
+    fn probe(&self, batch: &Batch, step: usize) -> Result<RobustnessProbe> {
         let at = match self.phases() {
             1 => 0,
             _ => step / (self.epochs * self.batches),
@@ -360,16 +364,16 @@ impl<'a> Trainer<'a> {
             let images = pictures(pixels, network.input_shape(), self.device);
             let logits = network.logits(&images)?;
             let rows = logits.chunks(network.classes()).zip(&batch.labels);
-            let right = rows.filter(|(row, label)| largest(row) == Some(**label)).count();
+            let right = rows.filter(|(row, label)| argmax(row) == Some(**label)).count();
             Ok(right as f32 / batch.labels.len() as f32)
         };
-        let adversary = Adversary::pgd(self.recipe.measured_at, PROBE, 0.5);
+        let adversary = InnerAttack::pgd(self.recipe.measured_at, PROBE, 0.5);
         let seed = self.seed ^ ((step as u64 + 1) << 40);
         let pull = |i: usize, row: &[f32], slope: &mut [f64]| {
             cross_entropy(row, batch.labels[i], slope);
         };
-        let after = climb(&network, &batch.pixels, &adversary, seed, &batch.samples, &pull)?;
-        Ok(Probe {
+        let after = maximise(&network, &batch.pixels, &adversary, seed, &batch.samples, &pull)?;
+        Ok(RobustnessProbe {
             clean: accuracy(&batch.pixels)?,
             attacked: accuracy(&after)?,
             steps: PROBE,

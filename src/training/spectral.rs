@@ -2,7 +2,7 @@
 //! division by it (Miyato et al. 2018).
 
 use crate::model::Layer;
-use crate::training::adam::Parameter;
+use crate::training::adam::WeightTensor;
 
 /// A largest singular value with its two vectors.
 pub struct Norm {
@@ -77,7 +77,7 @@ impl Norm {
 /// pixels to logits: the product of the layers', a convolution's times ⌈kernel/stride⌉, for in that
 /// many windows a side each of its inputs lies. Holds for activations and pooling of slope at most 1
 /// and disjoint windows, without residuals.
-pub fn lipschitz(layers: &[Layer], parameters: &[Parameter]) -> (Vec<(String, f32)>, f64) {
+pub fn lipschitz(layers: &[Layer], parameters: &[WeightTensor]) -> (Vec<(String, f32)>, f64) {
     let (mut norms, mut bound) = (Vec::new(), 1.0);
     for layer in layers {
         let (param, windows) = match layer {

@@ -1,16 +1,16 @@
 //! The methods on a tiny network: gradients against differences, the inner attack, weight
 //! perturbation, normalisation.
 
-use super::adam::Parameter;
-use super::batch::{Batch, order};
-use super::form;
-use super::inner::{climb, pictures};
-use super::lesson::Company;
+use super::adam::WeightTensor;
+use super::batch::{Batch, epoch_order};
+use super::inner_attack::{maximise, pictures};
 use super::loss::{cross_entropy, divergence};
-use super::recipe::{Adversary, Method, Recipe, Start};
+use super::recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
 use super::recipes::RECIPES;
+use super::reparametrisation;
 use super::run::Trainer;
 use super::spectral;
+use super::step_loss::PeerNetworks;
 use crate::data::Dataset;
 use crate::model::{Classifier, Layer, Padding};
 use burn_tensor::Device;
@@ -42,7 +42,7 @@ fn data() -> Dataset {
 }
 
 /// A recipe of this method; it leaks a few bytes, as recipes live for ever.
-fn recipe(method: Method, perturbation: Option<f64>, spectral: bool) -> &'static Recipe {
+fn recipe(method: TrainingMethod, perturbation: Option<f64>, spectral: bool) -> &'static Recipe {
     let row = RECIPES[0];
     Box::leak(Box::new(Recipe {
         layers: tiny,
@@ -56,51 +56,55 @@ fn recipe(method: Method, perturbation: Option<f64>, spectral: bool) -> &'static
 }
 
 /// An attack without steps: where it ends does not hang on the weights, as differences need it.
-fn still(start: Start) -> Adversary {
-    Adversary { epsilon: 0.2, steps: 0, step_share: 0.0, start }
+fn still(start: StartPoint) -> InnerAttack {
+    InnerAttack { epsilon: 0.2, steps: 0, step_share: 0.0, start }
 }
 
 fn batch(trainer: &Trainer<'_>, data: &Dataset) -> Batch {
-    Batch::new(data, [1, 6, 6], trainer.recipe, &order(12, 1, 0), 1, 0)
+    Batch::new(data, [1, 6, 6], trainer.recipe, &epoch_order(12, 1, 0), 1, 0)
 }
 
 #[test]
 fn the_gradient_of_every_method_is_that_of_differences() {
     let (device, data) = (Device::flex(), data());
     for (method, spectral) in [
-        (Method::Standard, false),
-        (Method::Standard, true),
-        (Method::LabelSmoothing { alpha: 0.1 }, false),
-        (Method::Gaussian { sigma: 0.25 }, false),
-        (Method::Adversarial(still(Start::Uniform)), false),
-        (Method::Trades { adversary: still(Start::Uniform), beta: 6.0 }, false),
-        (Method::Mart { adversary: still(Start::Uniform), lambda: 5.0 }, false),
-        (Method::Distillation { temperature: 2.0 }, false),
-        (Method::Bayes { prior: 0.5, sigma: 0.2 }, false),
-        (Method::Diverse { alpha: 2.0, beta: 0.5 }, false),
+        (TrainingMethod::Standard, false),
+        (TrainingMethod::Standard, true),
+        (TrainingMethod::LabelSmoothing { alpha: 0.1 }, false),
+        (TrainingMethod::Gaussian { sigma: 0.25 }, false),
+        (TrainingMethod::Adversarial(still(StartPoint::Uniform)), false),
+        (TrainingMethod::Trades { adversary: still(StartPoint::Uniform), beta: 6.0 }, false),
+        (TrainingMethod::Mart { adversary: still(StartPoint::Uniform), lambda: 5.0 }, false),
+        (TrainingMethod::Distillation { temperature: 2.0 }, false),
+        (TrainingMethod::Bayes { prior: 0.5, sigma: 0.2 }, false),
+        (TrainingMethod::Diverse { alpha: 2.0, beta: 0.5 }, false),
     ] {
         let recipe = recipe(method, None, spectral);
         let mut trainer = Trainer::new(recipe, &data, 1, 4, &device).unwrap();
         let batch = batch(&trainer, &data);
-        let helper = trainer.network(&form::plain(&trainer.networks[0]).0).ok();
+        let helper = trainer.network(&reparametrisation::plain(&trainer.networks[0]).0).ok();
         // Of a pair and of teacher and student the second learns beside the first.
         let at = trainer.networks.len() - 1;
-        let company = match method {
-            Method::Diverse { .. } => Company { other: helper.as_ref(), teacher: None },
-            Method::Distillation { .. } => Company { teacher: helper.as_ref(), other: None },
-            _ => Company::default(),
+        let peers = match method {
+            TrainingMethod::Diverse { .. } => {
+                PeerNetworks { other: helper.as_ref(), teacher: None }
+            }
+            TrainingMethod::Distillation { .. } => {
+                PeerNetworks { teacher: helper.as_ref(), other: None }
+            }
+            _ => PeerNetworks::default(),
         };
         // Differences of a norm need its vectors to stand still.
         for p in trainer.networks[at].iter_mut().filter(|p| !p.singular.is_empty()) {
             (0..200).for_each(|_| drop(spectral::iterate(&p.value, &mut p.singular)));
         }
-        let (gradients, _) = trainer.gradients(at, &company, &batch, 0).unwrap();
+        let (gradients, _) = trainer.gradients(at, &peers, &batch, 0).unwrap();
         for (tensor, gradient) in gradients.iter().enumerate() {
             let top = gradient.iter().fold(0.0_f32, |a, g| a.max(g.abs()));
             for place in (0..gradient.len()).step_by(1 + gradient.len() / 6) {
                 let mut value = |by: f32| {
                     trainer.networks[at][tensor].value[place] += by;
-                    let (_, learned) = trainer.gradients(at, &company, &batch, 0).unwrap();
+                    let (_, learned) = trainer.gradients(at, &peers, &batch, 0).unwrap();
                     trainer.networks[at][tensor].value[place] -= by;
                     learned.loss
                 };
@@ -122,10 +126,10 @@ fn the_gradient_of_every_method_is_that_of_differences() {
 #[test]
 fn the_inner_attack_climbs_what_it_is_told_and_stays_in_the_ball() {
     let (device, data) = (Device::flex(), data());
-    let recipe = recipe(Method::Standard, None, false);
+    let recipe = recipe(TrainingMethod::Standard, None, false);
     let trainer = Trainer::new(recipe, &data, 1, 4, &device).unwrap();
     let batch = batch(&trainer, &data);
-    let network = trainer.network(&form::plain(&trainer.networks[0]).0).unwrap();
+    let network = trainer.network(&reparametrisation::plain(&trainer.networks[0]).0).unwrap();
     let logits = |p: &[f32]| network.logits(&pictures(p, [1, 6, 6], &device)).unwrap();
     let clean = logits(&batch.pixels);
     let apart = |i: usize, row: &[f32], slope: &mut [f64]| {
@@ -134,22 +138,24 @@ fn the_inner_attack_climbs_what_it_is_told_and_stays_in_the_ball() {
     let wrong =
         |i: usize, row: &[f32], slope: &mut [f64]| cross_entropy(row, batch.labels[i], slope);
     type Value<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]) -> f64;
-    for (start, climbed) in
-        [(Start::Near, &apart as Value<'_>), (Start::Uniform, &wrong), (Start::Picture, &wrong)]
-    {
+    for (start, climbed) in [
+        (StartPoint::Near, &apart as Value<'_>),
+        (StartPoint::Uniform, &wrong),
+        (StartPoint::Image, &wrong),
+    ] {
         let pull = |i: usize, row: &[f32], slope: &mut [f64]| {
             climbed(i, row, slope);
         };
         let after = |steps: usize| {
-            let adversary = Adversary { epsilon: 0.1, steps, step_share: 0.3, start };
-            climb(&network, &batch.pixels, &adversary, 9, &batch.samples, &pull).unwrap()
+            let adversary = InnerAttack { epsilon: 0.1, steps, step_share: 0.3, start };
+            maximise(&network, &batch.pixels, &adversary, 9, &batch.samples, &pull).unwrap()
         };
         let mean = |p: &[f32]| {
             let rows = logits(p);
             rows.chunks(4).enumerate().map(|(i, row)| climbed(i, row, &mut [0.0; 4])).sum::<f64>()
         };
         let (begun, done) = (after(0), after(6));
-        assert_eq!(begun == batch.pixels, start == Start::Picture);
+        assert_eq!(begun == batch.pixels, start == StartPoint::Image);
         assert!(mean(&done) > 1.1 * mean(&begun), "{start:?}: {} {}", mean(&begun), mean(&done));
         // A wide start comes back into the ball with its first step.
         for (image, clean) in done.iter().zip(&batch.pixels) {
@@ -161,19 +167,19 @@ fn the_inner_attack_climbs_what_it_is_told_and_stays_in_the_ball() {
 #[test]
 fn weight_perturbation_takes_the_gradient_elsewhere_and_leaves_the_weights() {
     let (device, data) = (Device::flex(), data());
-    let method = Method::Trades { adversary: Adversary::near(0.1, 2, 0.5), beta: 6.0 };
+    let method = TrainingMethod::Trades { adversary: InnerAttack::near(0.1, 2, 0.5), beta: 6.0 };
     let gamma = 0.05;
     let mut awp = Trainer::new(recipe(method, Some(gamma), false), &data, 1, 4, &device).unwrap();
     let batch = batch(&awp, &data);
     let before = awp.networks.clone();
-    let (found, learned) = awp.gradients(0, &Company::default(), &batch, 0).unwrap();
+    let (found, learned) = awp.gradients(0, &PeerNetworks::default(), &batch, 0).unwrap();
     assert_eq!(awp.networks, before, "the weights are where they were, to the last bit");
     let mut plain = Trainer::new(recipe(method, None, false), &data, 1, 4, &device).unwrap();
-    let (first, same) = plain.gradients(0, &Company::default(), &batch, 0).unwrap();
+    let (first, same) = plain.gradients(0, &PeerNetworks::default(), &batch, 0).unwrap();
     assert_eq!(learned.loss, same.loss, "what is told is the loss of the weights themselves");
     assert_ne!(found, first);
     let weights: Vec<Vec<f32>> = before[0].iter().map(|p| p.value.clone()).collect();
-    let moved = form::perturbed(&weights, &before[0], &first, gamma);
+    let moved = reparametrisation::perturbed(&weights, &before[0], &first, gamma);
     let length = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     for ((p, moved), gradient) in before[0].iter().zip(&moved).zip(&first) {
         let by: Vec<f32> = moved.iter().zip(&p.value).map(|(m, w)| m - w).collect();
@@ -221,7 +227,7 @@ fn jacobi(matrix: &[f32], rows: usize) -> f64 {
 fn spectral_norms_are_those_of_a_dense_decomposition() {
     let (device, data) = (Device::flex(), data());
     let mut trainer =
-        Trainer::new(recipe(Method::Standard, None, true), &data, 1, 4, &device).unwrap();
+        Trainer::new(recipe(TrainingMethod::Standard, None, true), &data, 1, 4, &device).unwrap();
     let raw = trainer.networks[0].clone();
     for p in raw.iter().filter(|p| p.shape.len() > 1) {
         let (found, wanted) = (spectral::norm(&p.value, p.shape[0]), jacobi(&p.value, p.shape[0]));
@@ -229,9 +235,9 @@ fn spectral_norms_are_those_of_a_dense_decomposition() {
     }
     // One iteration a step comes to the same, and what ships has norm 1.
     for _ in 0..300 {
-        form::normalised(&mut trainer.networks[0]);
+        reparametrisation::normalised(&mut trainer.networks[0]);
     }
-    let (weights, _) = form::normalised(&mut trainer.networks[0]);
+    let (weights, _) = reparametrisation::normalised(&mut trainer.networks[0]);
     for (shipped, (weights, p)) in trainer.weights(0).iter().zip(weights.iter().zip(&raw)) {
         let close = |a: f32, b: f32| (a - b).abs() < 1e-4;
         assert!(shipped.value.iter().zip(weights).all(|(a, b)| close(*a, *b)), "{}", p.name);
@@ -245,8 +251,8 @@ fn spectral_norms_are_those_of_a_dense_decomposition() {
 fn the_lipschitz_bound_holds_and_is_near_for_a_linear_layer() {
     let (device, data) = (Device::flex(), data());
     let trainer =
-        Trainer::new(recipe(Method::Standard, None, false), &data, 1, 4, &device).unwrap();
-    let parameters: &[Parameter] = &trainer.networks[0];
+        Trainer::new(recipe(TrainingMethod::Standard, None, false), &data, 1, 4, &device).unwrap();
+    let parameters: &[WeightTensor] = &trainer.networks[0];
     let linear = Layer::Linear { param: "b".into(), inputs: 27, out: 4, bias: true };
     let (norms, bound) = spectral::lipschitz(&[linear], parameters);
     assert!((f64::from(norms[0].1) - bound).abs() < 1e-6);
@@ -277,7 +283,7 @@ fn every_recipe_builds_and_is_named_once() {
     for recipe in RECIPES {
         let data = Dataset::load(recipe.dataset).unwrap();
         let trainer = Trainer::new(recipe, &data, 1, 1, &device).unwrap();
-        let network = trainer.network(&form::plain(&trainer.networks[0]).0).unwrap();
+        let network = trainer.network(&reparametrisation::plain(&trainer.networks[0]).0).unwrap();
         let finite = network.logits(&pictures(
             &vec![0.5; network.input_shape().iter().product()],
             network.input_shape(),
@@ -286,7 +292,7 @@ fn every_recipe_builds_and_is_named_once() {
         assert!(finite.unwrap().iter().all(|z| z.is_finite()), "{}", recipe.id);
         let same = RECIPES.iter().filter(|r| r.id == recipe.id);
         assert_eq!(same.count(), 1, "{}", recipe.id);
-        let ordinary = recipe.method == Method::Standard && !recipe.spectral;
+        let ordinary = recipe.method == TrainingMethod::Standard && !recipe.spectral;
         assert!(recipe.defence.is_some() || ordinary, "{}", recipe.id);
     }
 }

@@ -17,7 +17,7 @@ use super::shields::{Shield, shields};
 use super::theme::Theme;
 use crate::attack::{self, ATTACKS, AttackConfig, AttackSpec, Norm, TargetChoice};
 use crate::data::Sample;
-use crate::defence::{DRAWS, Stance};
+use crate::defence::{EOT_DRAWS, Stance};
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use crate::experiment::Device;
 use crate::model::{self, Card};
@@ -175,7 +175,7 @@ impl App {
             defences: shields(start.hybrids),
             stance: Stance::Naive,
             surrogate: None,
-            draws: DRAWS,
+            draws: EOT_DRAWS,
             asking: None,
             least: None,
             racers: Vec::new(),

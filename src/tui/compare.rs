@@ -11,7 +11,7 @@ use super::app::{App, Effect, Source};
 use super::shields::Shield;
 use crate::attack::{AttackConfig, AttackSpec, Norm, default_epsilon};
 use crate::data::Sample;
-use crate::defence::{Stack, Stance};
+use crate::defence::{DefenceStack, Stance};
 use crate::engine::{CompareJob, JobId, Request};
 use crate::experiment::compare::{Finding, Findings, Sort, customary, usual};
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ pub struct Compare {
     /// The attacks; ε and seed are the screen's.
     pub columns: Vec<AttackConfig>,
     /// Defences that are not on the strip.
-    pub own: Vec<Stack>,
+    pub own: Vec<DefenceStack>,
     /// Which attacks are shown.
     pub knowing: Knowing,
     /// The table that the cursor is in.
@@ -109,7 +109,7 @@ impl Default for Compare {
             running: None,
             // The data set only decides about ε, which is the screen's.
             columns: customary("", 0),
-            own: Stack::hybrid().into_iter().collect(),
+            own: DefenceStack::hybrid().into_iter().collect(),
             knowing: Knowing::default(),
             part: Part::default(),
             count: 0,
@@ -193,11 +193,11 @@ fn same(a: &CompareJob, b: &CompareJob) -> bool {
 /// The job that finds what is missing, if anything is.
 fn missing(app: &App) -> Option<CompareJob> {
     let (compare, plans, stances) = (&app.compare, plans(app), app.compare.knowing.stances());
-    let fits = |stack: &Stack| !compare.unfit.contains_key(&stack.text());
-    let stacks: Vec<Stack> = stacks(app).into_iter().filter(fits).collect();
+    let fits = |stack: &DefenceStack| !compare.unfit.contains_key(&stack.text());
+    let stacks: Vec<DefenceStack> = stacks(app).into_iter().filter(fits).collect();
     let found = &compare.findings;
     let names: Vec<String> =
-        std::iter::once(String::new()).chain(stacks.iter().map(Stack::text)).collect();
+        std::iter::once(String::new()).chain(stacks.iter().map(DefenceStack::text)).collect();
     let every = |there: &dyn Fn(&str, &AttackConfig, Stance) -> bool| {
         names.iter().all(|name| {
             plans.iter().all(|plan| stances.iter().all(|stance| there(name, plan, *stance)))

@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect, Source};
 use super::dialogs::Overlay;
-use crate::defence::{DEFENCES, DefenceSpec, Stack, Stance};
+use crate::defence::{DEFENCES, DefenceSpec, DefenceStack, Stance};
 use crate::engine::{GaugeJob, JobId, Request};
 use crate::experiment::{CertifyReport, RocReport};
 use std::sync::Arc;
@@ -124,7 +124,7 @@ fn job(app: &App, which: Which) -> Option<GaugeJob> {
             seed: app.plan.seed,
         },
         Which::Detector => GaugeJob::Trace {
-            stack: Stack::of(detectors().get(gauge.detector)?),
+            stack: DefenceStack::of(detectors().get(gauge.detector)?),
             stance: gauge.stance,
             draws: app.draws,
             n: samples(app),

@@ -35,8 +35,8 @@ mod windows;
 pub use keymap::{BINDINGS, key_table};
 
 use crate::attack::AttackConfig;
-use crate::data::{Picture, Sample, atomically};
-use crate::defence::{Stack, saved};
+use crate::data::{Image, Sample, write_atomically};
+use crate::defence::{DefenceStack, saved};
 use crate::engine::{DeviceChoice, Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
@@ -76,7 +76,7 @@ pub struct Options {
     /// The file that exists once the first-run hint was seen.
     pub first_run_marker: Option<PathBuf>,
     /// Hybrids of the user's own.
-    pub hybrids: Vec<Stack>,
+    pub hybrids: Vec<DefenceStack>,
     /// Where more of them are saved.
     pub hybrids_file: Option<PathBuf>,
 }
@@ -176,7 +176,7 @@ struct Shell {
 
 /// The terminal was asked what it shows pictures by; these wait for its answer.
 struct Asking {
-    pictures: Vec<(String, Picture)>,
+    pictures: Vec<(String, Image)>,
     /// Since the beginning.
     until: Duration,
 }
@@ -325,14 +325,14 @@ impl Shell {
         if path.exists() && !replace {
             return compare::standing(&mut self.app, &name);
         }
-        match atomically(path, |file| file.write_all(text.as_bytes())) {
+        match write_atomically(path, |file| file.write_all(text.as_bytes())) {
             Ok(()) => self.app.say(format!("'{name}' is written"), false),
             Err(error) => self.app.say(error.to_string(), true),
         }
     }
 
     /// Saves a hybrid by its name.
-    fn keep(&mut self, stack: &Stack) {
+    fn keep(&mut self, stack: &DefenceStack) {
         let Some(path) = &self.hybrids_file else {
             return self.app.say("there is no home to save hybrids in".into(), true);
         };
@@ -344,7 +344,7 @@ impl Shell {
     }
 
     /// Shows pictures on the full screen, once it is known what the terminal shows them by.
-    fn zoom(&mut self, pictures: Vec<(String, Picture)>) -> Result<()> {
+    fn zoom(&mut self, pictures: Vec<(String, Image)>) -> Result<()> {
         let graphics = match self.app.theme.is_mono() {
             true => Graphics::Ascii,
             false => self.app.graphics,

@@ -3,8 +3,8 @@
 use super::theme::Kind;
 use super::trail::Trail;
 use crate::attack::AttackConfig;
-use crate::data::{Dataset, Picture, Sample};
-use crate::defence::{Stack, Stance};
+use crate::data::{Dataset, Image, Sample};
+use crate::defence::{DefenceStack, Stance};
 use crate::engine::{JobId, Request, RunJob};
 use crate::experiment::{Clean, DefenceRow, Report};
 use crate::model::Card;
@@ -25,7 +25,7 @@ pub enum Effect {
     /// Ask the worker.
     Request(Request),
     /// Show pictures on the full screen.
-    Zoom(Vec<(String, Picture)>),
+    Zoom(Vec<(String, Image)>),
     /// Stop the process until the shell continues it.
     Suspend,
     /// The first-run hint was seen.
@@ -40,7 +40,7 @@ pub enum Effect {
         replace: bool,
     },
     /// Save a hybrid by its name.
-    Keep(Stack),
+    Keep(DefenceStack),
 }
 
 /// Where samples come from.
@@ -123,7 +123,7 @@ pub enum Drag {
 #[derive(Clone, Debug)]
 pub struct Start {
     /// Hybrids of the user's own.
-    pub hybrids: Vec<Stack>,
+    pub hybrids: Vec<DefenceStack>,
     /// The theme.
     pub theme: Kind,
     /// How pictures are printed.
@@ -178,7 +178,7 @@ impl Run {
     }
 
     /// The row of a defence under a stance: the new one, or a faded one of the run before.
-    pub fn row(&self, stack: &Stack, stance: Stance) -> Option<(&DefenceRow, bool)> {
+    pub fn row(&self, stack: &DefenceStack, stance: Stance) -> Option<(&DefenceRow, bool)> {
         let text = stack.text();
         let same = |row: &&Arc<DefenceRow>| row.stance == stance && row.defence == text;
         let new = self.rows.iter().find(same).map(|row| (row.as_ref(), false));

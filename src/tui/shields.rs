@@ -1,14 +1,14 @@
 //! The defences on the screen: which are on, and how much of each the attack knows.
 
 use super::app::{App, Effect};
-use crate::defence::{DefencePlan, DefenceSpec, Stack, Stance};
+use crate::defence::{DefenceConfig, DefenceSpec, DefenceStack, Stance};
 use crate::parameter::{Param, Value};
 
 /// A defence on the strip, or ready to be put there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shield {
     /// The defence, or several of them in layers.
-    pub stack: Stack,
+    pub stack: DefenceStack,
     /// Whether it is tried.
     pub on: bool,
     /// How much of it the attack knows, where that is not what the strip says.
@@ -16,8 +16,8 @@ pub struct Shield {
 }
 
 /// Every defence alone, and those of the user's own making.
-pub fn shields(own: Vec<Stack>) -> Vec<Shield> {
-    let all = Stack::all().into_iter().map(|stack| (stack.is_customary(), stack));
+pub fn shields(own: Vec<DefenceStack>) -> Vec<Shield> {
+    let all = DefenceStack::all().into_iter().map(|stack| (stack.is_customary(), stack));
     let own = own.into_iter().map(|stack| (true, stack));
     all.chain(own).map(|(on, stack)| Shield { stack, on, stance: None }).collect()
 }
@@ -30,10 +30,10 @@ impl Shield {
 
     /// Every parameter of every layer: the layer's number, and the declaration.
     pub fn params(&self) -> Vec<(usize, &'static Param)> {
-        let of = |(at, layer): (usize, &DefencePlan)| {
+        let of = |(at, layer): (usize, &DefenceConfig)| {
             layer.defence.params.iter().map(move |param| (at, param)).collect::<Vec<_>>()
         };
-        self.stack.layers().iter().enumerate().flat_map(of).collect()
+        self.stack.defences().iter().enumerate().flat_map(of).collect()
     }
 
     /// The declaration of parameter `j`.
@@ -44,7 +44,7 @@ impl Shield {
     /// The value of parameter `j`.
     pub fn value(&self, j: usize) -> Value {
         match self.params().get(j) {
-            Some((layer, param)) => self.stack.layers()[*layer].settings.get(param.id),
+            Some((layer, param)) => self.stack.defences()[*layer].settings.get(param.id),
             None => Value::Auto,
         }
     }
@@ -52,14 +52,14 @@ impl Shield {
     /// Sets parameter `j`, and tries the defence.
     pub fn set(&mut self, j: usize, value: Value) {
         if let Some((layer, param)) = self.params().get(j) {
-            self.stack.layers_mut()[*layer].settings.set(param.id, value);
+            self.stack.defences_mut()[*layer].settings.set(param.id, value);
             self.on = true;
         }
     }
 
     /// What it does something to; a hybrid does to several.
     pub fn family(&self) -> &'static str {
-        match self.stack.layers() {
+        match self.stack.defences() {
             [one] => one.defence.family,
             _ => "hybrid",
         }
@@ -67,7 +67,7 @@ impl Shield {
 
     /// The rows of the registry that it is made of.
     pub fn specs(&self) -> impl Iterator<Item = &'static DefenceSpec> + '_ {
-        self.stack.layers().iter().map(|layer| layer.defence)
+        self.stack.defences().iter().map(|layer| layer.defence)
     }
 }
 

@@ -191,7 +191,7 @@ fn bytes(stop: &Stop) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Picture;
+    use crate::data::Image;
 
     const ALL: &[&str] = &["one", "two"];
 
@@ -241,7 +241,7 @@ mod tests {
     fn pictures_have_a_budget_and_the_last_one_stays() {
         let mut trail = Trail::default();
         for i in 0..400 {
-            let picture = Picture::new([3, 224, 224], vec![0.0; 3 * 224 * 224]);
+            let picture = Image::new([3, 224, 224], vec![0.0; 3 * 224 * 224]);
             trail.push(Point { picture: Some(picture), ..point(i, 0, None) }, 400);
             assert!(trail.bytes <= PICTURES);
         }

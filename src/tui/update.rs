@@ -13,7 +13,7 @@ use super::windows::{
 };
 use super::{compare, lamps, learn, least, matrix, race, shields};
 use crate::attack::{AttackSpec, Bound, Norm, TargetChoice};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::engine::{Request, SearchJob};
 use crate::parameter::Settings;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
@@ -416,7 +416,7 @@ fn zoom(app: &mut App) -> Vec<Effect> {
     };
     let full = view::pictures::full_scale(app);
     let perturbation = view::pictures::perturbation(&original, &adversarial, full, &app.theme);
-    let pictures: Vec<(String, Picture)> = vec![
+    let pictures: Vec<(String, Image)> = vec![
         ("original".into(), original),
         (format!("perturbation {}", view::pictures::times(app)), perturbation),
         ("adversarial".into(), adversarial),

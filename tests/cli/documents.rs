@@ -2,7 +2,7 @@
 
 use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Bound, Knowledge};
-use epsiloscope::defence::{DEFENCES, Passage};
+use epsiloscope::defence::{BackwardRule, DEFENCES};
 use epsiloscope::experiment::LESSONS;
 use epsiloscope::metrics::lamps::LAMPS;
 use std::collections::HashMap;
@@ -111,9 +111,9 @@ fn defence_table() -> String {
             family = spec.family;
             text.push_str(&format!("| **{family}** | | | | | |\n"));
         }
-        let gradient = match spec.passage {
-            Passage::Exact => "exact",
-            Passage::StraightThrough => "straight-through",
+        let gradient = match spec.backward {
+            BackwardRule::Exact => "exact",
+            BackwardRule::StraightThrough => "straight-through",
         };
         let random = if spec.randomised { "yes" } else { "" };
         let (name, id, what, paper) = (spec.name, spec.id, spec.summary, spec.paper);

@@ -224,7 +224,7 @@ fn what_is_hardly_meant_so_gets_a_hint_and_is_done() {
     let data = epsiloscope::data::Dataset::load("mnist").unwrap();
     let n = 32;
     let x: Vec<u8> = (0..n)
-        .flat_map(|i| data.sample(i).picture.pixels().to_vec())
+        .flat_map(|i| data.sample(i).image.pixels().to_vec())
         .flat_map(f32::to_le_bytes)
         .collect();
     let labels = |shift: i64| -> Vec<u8> {

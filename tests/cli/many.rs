@@ -194,7 +194,7 @@ fn what_is_of_the_target_class_already_is_left_out_everywhere() {
     let digits = epsiloscope::data::Dataset::load("mnist").unwrap();
     let n = 200_usize;
     let x: Vec<u8> = (0..n)
-        .flat_map(|i| digits.sample(i).picture.pixels().to_vec())
+        .flat_map(|i| digits.sample(i).image.pixels().to_vec())
         .flat_map(f32::to_le_bytes)
         .collect();
     let classes: Vec<usize> = (0..n).map(|i| digits.label(i).unwrap()).collect();

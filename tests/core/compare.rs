@@ -4,8 +4,8 @@
 use crate::defended::Cpu;
 use burn_tensor::Device;
 use epsiloscope::attack::{AttackConfig, Flow, Norm};
-use epsiloscope::data::{Dataset, Picture};
-use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
+use epsiloscope::data::{Dataset, Image};
+use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Pipeline, Stance};
 use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
 use epsiloscope::experiment::compare::{
     BARE, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, Sort,
@@ -34,7 +34,7 @@ fn cpu() -> experiment::Device {
 fn task(stacks: &[&str], plans: &[&str], done: Findings) -> Comparison {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
     let build = |text: &&str| {
-        let stack = Stack::parse(text).unwrap();
+        let stack = DefenceStack::parse(text).unwrap();
         Arc::new(Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap())
     };
     Comparison {
@@ -42,7 +42,7 @@ fn task(stacks: &[&str], plans: &[&str], done: Findings) -> Comparison {
         model: model.clone(),
         plans: plans.iter().map(|text| plan(text)).collect(),
         stances: BOTH.to_vec(),
-        draws: DRAWS,
+        draws: EOT_DRAWS,
         device: cpu(),
         done,
     }
@@ -106,7 +106,7 @@ fn shares_are_those_of_evaluations() {
     let findings = findings(many(&task, n));
     for pipeline in &task.pipelines {
         for stance in BOTH {
-            let defence = Defended { pipeline: pipeline.clone(), stance, draws: DRAWS };
+            let defence = Defended { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS };
             let dataset = Dataset::load("mnist").unwrap();
             let first = task.plans[0].clone();
             let base = Evaluation::new(task.model.clone(), dataset, n, first, cpu());
@@ -234,7 +234,7 @@ fn the_time_left_is_right_after_the_first_tenth() {
     for _ in 0..5 {
         for (at, name) in names.iter().enumerate().skip(1) {
             for plan in &task.plans {
-                let draws = if name.starts_with("resize-pad") { DRAWS as f64 } else { 1.0 };
+                let draws = if name.starts_with("resize-pad") { EOT_DRAWS as f64 } else { 1.0 };
                 // A tenth more than the passes alone.
                 let each = 1.1 * draws * attack(plan) * (0.6 + lap[at] - lap[0]);
                 let held =
@@ -278,7 +278,7 @@ fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
         extra_ms: 0.0,
         cost: Cost::default(),
         lamps: Evidence::new(plan("pgd"), None),
-        picture: Picture::new([1, 1, 1], [0.5]),
+        picture: Image::new([1, 1, 1], [0.5]),
     })
 }
 
@@ -286,8 +286,10 @@ fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
 /// the hybrid a little more.
 fn made_up() -> (Findings, Frame) {
     let plans = vec![plan("pgd"), plan("pgd:l2")];
-    let stacks: Vec<Stack> =
-        ["jpeg", "pgd-at", "jpeg+pgd-at"].iter().map(|text| Stack::parse(text).unwrap()).collect();
+    let stacks: Vec<DefenceStack> = ["jpeg", "pgd-at", "jpeg+pgd-at"]
+        .iter()
+        .map(|text| DefenceStack::parse(text).unwrap())
+        .collect();
     let mut findings = Findings::default();
     let shares: [(&str, usize, f64, [[usize; 2]; 2]); 4] = [
         (BARE, 100, 0.2, [[0, 5], [0, 5]]),
@@ -314,7 +316,7 @@ fn made_up() -> (Findings, Frame) {
         sample: Some((sample, Some("7".into()))),
         n: Some(100),
         seed: 5,
-        draws: DRAWS,
+        draws: EOT_DRAWS,
         device: cpu(),
         stacks,
         plans,
@@ -525,7 +527,9 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
     let job = |plans: &[&str]| CompareJob {
         sample: Some(dataset.sample(0)),
         many: Some((dataset.clone(), 3)),
-        stacks: ["median", "model:fashion-cnn"].map(|text| Stack::parse(text).unwrap()).to_vec(),
+        stacks: ["median", "model:fashion-cnn"]
+            .map(|text| DefenceStack::parse(text).unwrap())
+            .to_vec(),
         plans: plans.iter().map(|text| plan(text)).collect(),
         stances: BOTH.to_vec(),
         seed: 0,

@@ -10,7 +10,7 @@ use epsiloscope::attack::{
 use epsiloscope::data::Dataset;
 use epsiloscope::error::Result;
 use epsiloscope::experiment::{self, Evaluation};
-use epsiloscope::model::{Classifier, Decided, Model, Network};
+use epsiloscope::model::{Classifier, Model, ModelOutput, Network};
 use epsiloscope::parameter::Value;
 
 /// A network whose first class leads by so much more.
@@ -32,14 +32,14 @@ impl Classifier for Sure {
         Ok(self.raised(&self.network.logits(images)?))
     }
 
-    fn slope(
+    fn input_gradient(
         &self,
         images: &Tensor<4>,
         start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Decided, Tensor<4>)> {
+    ) -> Result<(ModelOutput, Tensor<4>)> {
         let mut above = |logits: &[f32]| start(&self.raised(logits));
-        let (decided, gradient) = self.network.slope(images, &mut above)?;
-        Ok((Decided { logits: self.raised(&decided.logits), ..decided }, gradient))
+        let (decided, gradient) = self.network.input_gradient(images, &mut above)?;
+        Ok((ModelOutput { logits: self.raised(&decided.logits), ..decided }, gradient))
     }
 
     fn input_shape(&self) -> [usize; 3] {

@@ -3,7 +3,7 @@
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::defence::{DRAWS, Pipeline, Shelf, Stack, Stance};
+use epsiloscope::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline, Stance};
 use epsiloscope::error::Result;
 use epsiloscope::experiment::{self, Defended, Evaluation, EvaluationReport};
 use epsiloscope::model::{Classifier, Model};
@@ -13,7 +13,7 @@ use std::time::Instant;
 /// Loads models onto the CPU.
 pub struct Cpu;
 
-impl Shelf for Cpu {
+impl ModelProvider for Cpu {
     fn model(&mut self, name: &str) -> Result<Arc<Model>> {
         Model::load(name, &Device::flex())
     }
@@ -22,9 +22,9 @@ impl Shelf for Cpu {
 /// PGD on the first `n` digits at ε 0.3 against a defended network.
 fn evaluate(model: &str, stack: &str, stance: Stance, n: usize) -> EvaluationReport {
     let model = Model::load(model, &Device::flex()).unwrap();
-    let stack = Stack::parse(stack).unwrap();
+    let stack = DefenceStack::parse(stack).unwrap();
     let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
-    let defence = Defended { pipeline: Arc::new(pipeline), stance, draws: DRAWS };
+    let defence = Defended { pipeline: Arc::new(pipeline), stance, draws: EOT_DRAWS };
     let dataset = Dataset::load("mnist").unwrap();
     let plan = AttackConfig::new(find("pgd").unwrap(), 0.3);
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
@@ -45,8 +45,8 @@ fn stages_without_a_gradient_stop_only_who_does_not_go_straight_through() {
 #[test]
 fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
-    let picture = Dataset::load("mnist").unwrap().sample(0).picture;
-    let stack = Stack::parse("median:7+median:7+median:7").unwrap();
+    let picture = Dataset::load("mnist").unwrap().sample(0).image;
+    let stack = DefenceStack::parse("median:7+median:7+median:7").unwrap();
     let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
     let data = TensorData::new(picture.pixels().to_vec(), [1, 1, 28, 28]);
     let images = Tensor::<4>::from_data(data, &Device::flex());
@@ -64,7 +64,7 @@ fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
     let mut seen = Vec::new();
     for _ in 0..20 {
         let told = experiment::know(&pipeline, &picture).unwrap().extra_ms;
-        let defended = median(&|| drop(pipeline.once(&picture).unwrap()));
+        let defended = median(&|| drop(pipeline.predict_once(&picture).unwrap()));
         let bare = median(&|| drop(model.network.logits(&images).unwrap()));
         let extra = defended - bare;
         if told > extra / 1.5 && told < extra * 1.5 {

@@ -2,7 +2,7 @@
 
 use epsiloscope::attack::{AttackConfig, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::defence::{DRAWS, Stack, Stance};
+use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Stance};
 use epsiloscope::engine::{
     DeviceChoice, Engine, GaugeJob, JobId, ProbeJob, RaceJob, Request, RunJob, Samples, SearchJob,
     TransferJob, Update, Whose,
@@ -27,7 +27,7 @@ fn job(sample: usize, epsilon: f64, steps: i64) -> RunJob {
     let mut plan = AttackConfig::new(find("pgd").unwrap(), epsilon);
     plan.settings.set("steps", Value::Int(steps));
     let sample = Dataset::load("mnist").unwrap().sample(sample);
-    RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: DRAWS }
+    RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: EOT_DRAWS }
 }
 
 /// Waits for an update that `wanted` accepts; everything before it is handed back too.
@@ -50,7 +50,7 @@ fn a_run_tells_its_story_in_order() {
     let (engine, updates) = start("mnist-cnn");
     let mut run = job(0, 0.3, 8);
     let stacks = ["bits", "median", "jpeg", "pgd-at", "jpeg:50+pgd-at"];
-    run.defences = stacks.map(|text| Stack::parse(text).unwrap()).to_vec();
+    run.defences = stacks.map(|text| DefenceStack::parse(text).unwrap()).to_vec();
     let id = engine.request(Request::Run(Arc::new(run)));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let place = |what: &dyn Fn(&Update) -> bool| seen.iter().position(what).unwrap();
@@ -272,7 +272,7 @@ fn crafted_on_one_model_and_judged_on_another() {
 fn lamps_are_told_beside_a_run_and_on_demand() {
     let (engine, updates) = start("mnist-cnn");
     let mut run = job(0, 0.02, 60);
-    run.defences = vec![Stack::parse("bits").unwrap()];
+    run.defences = vec![DefenceStack::parse("bits").unwrap()];
     let id = engine.request(Request::Run(Arc::new(run.clone())));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let (mut report, mut rows, mut told) = (None, Vec::new(), 0);
@@ -341,9 +341,9 @@ fn certificates_and_curves_are_measured_and_can_be_stopped() {
     // A certificate of very many copies ends when something else is asked for.
     let long = engine.request(certify(1_000_000));
     until(&updates, |u| matches!(u, Update::Progress(id, ..) if *id == long));
-    let stack = Stack::parse("squeeze").unwrap();
+    let stack = DefenceStack::parse("squeeze").unwrap();
     let plan = job(0, 0.3, 5).plan;
-    let (stance, draws) = (Stance::Naive, DRAWS);
+    let (stance, draws) = (Stance::Naive, EOT_DRAWS);
     let trace = GaugeJob::Trace { stack, stance, draws, dataset: dataset.clone(), n: 10, plan };
     engine.request(Request::Gauge(Arc::new(trace)));
     let seen = until(&updates, |u| matches!(u, Update::Traced(..)));

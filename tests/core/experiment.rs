@@ -42,7 +42,7 @@ fn a_surrogate_crafts_and_the_victim_judges() {
     assert_eq!(there.queries, transferred.queries);
     assert!(transferred.queries > 0 && transferred.cost.backward > 0);
     let mut again = alone.clone();
-    again.sample.picture = transferred.picture.clone();
+    again.sample.image = transferred.picture.clone();
     let answer = experiment::clean(&again).unwrap().prediction;
     assert_eq!(answer.label, transferred.adversarial.label);
     let other = Model::load("fashion-cnn", &Device::flex()).unwrap();

@@ -7,9 +7,10 @@ use epsiloscope::attack::{
     Algorithm, AttackConfig, AttackOutput, AttackSpec, Bound, Flow, GradientOracle, NoObserver,
     Norm, Observer, Problem, find,
 };
-use epsiloscope::data::{Dataset, Picture};
-use epsiloscope::defence::{DefenceSpec, Draft, Passage, Pipeline, Stack, Stance, Transform};
-use epsiloscope::draws::Draws;
+use epsiloscope::data::{Dataset, Image};
+use epsiloscope::defence::{
+    BackwardRule, DefenceSpec, DefenceStack, Pipeline, PipelineBuilder, Stance, Transform,
+};
 use epsiloscope::error::Result;
 use epsiloscope::experiment::{
     self, Against, Defended, Evaluation, EvaluationReport, Experiment, Scene,
@@ -19,6 +20,7 @@ use epsiloscope::model::{
     Layer, Model, Normalisation, Weights, find_card, floats, read_tensors, write_tensors,
 };
 use epsiloscope::parameter::{Param, Settings};
+use epsiloscope::rng::KeyedRng;
 use safetensors::Dtype;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ enum Show {
 pub struct Case {
     pub experiment: Experiment,
     /// A stack, a stance and EOT's draws.
-    defence: Option<(Stack, Stance, u64)>,
+    defence: Option<(DefenceStack, Stance, u64)>,
 }
 
 fn cpu() -> experiment::Device {
@@ -67,11 +69,11 @@ fn case(name: &str, sample: usize, attack: &str, epsilon: f64) -> Case {
 
 impl Case {
     fn behind(self, stack: &str, stance: Stance) -> Self {
-        Self { defence: Some((Stack::parse(stack).unwrap(), stance, 10)), ..self }
+        Self { defence: Some((DefenceStack::parse(stack).unwrap(), stance, 10)), ..self }
     }
 
     fn behind_row(self, row: &'static DefenceSpec, stance: Stance, draws: u64) -> Self {
-        Self { defence: Some((Stack::of(row), stance, draws)), ..self }
+        Self { defence: Some((DefenceStack::of(row), stance, draws)), ..self }
     }
 
     /// Attacks, and lets `see` see what was attacked and what came of it.
@@ -118,7 +120,7 @@ fn many(model: Arc<Model>, n: usize, plans: Vec<AttackConfig>) -> Evaluation {
     Evaluation { plans, every: true, ..one }
 }
 
-fn defended(task: Evaluation, stack: Stack, stance: Stance, draws: u64) -> Evaluation {
+fn defended(task: Evaluation, stack: DefenceStack, stance: Stance, draws: u64) -> Evaluation {
     let pipeline = Pipeline::build(&stack, task.model.clone(), 0, &mut Cpu).unwrap();
     Evaluation { defence: Some(Defended { pipeline: Arc::new(pipeline), stance, draws }), ..task }
 }
@@ -149,9 +151,9 @@ impl Show {
 struct Noise;
 
 impl Transform for Noise {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         let noisy = picture.pixels().iter().map(|p| (p + 0.3 * draws.normal()).clamp(0.0, 1.0));
-        Ok(Picture::new(picture.shape(), noisy.collect::<Vec<_>>()))
+        Ok(Image::new(picture.shape(), noisy.collect::<Vec<_>>()))
     }
 }
 
@@ -162,7 +164,7 @@ static NOTHING: DefenceSpec = DefenceSpec {
     name: "nothing",
     family: "test",
     params: &[],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "",
     about: "",
@@ -177,12 +179,12 @@ static CHANCE: DefenceSpec = DefenceSpec {
     name: "chance",
     family: "test",
     params: &[],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "",
     about: "",
     paper: "",
-    build: |_: &Settings, draft: &mut Draft<'_>| draft.stage(Box::new(Noise)),
+    build: |_: &Settings, builder: &mut PipelineBuilder<'_>| builder.stage(Box::new(Noise)),
 };
 
 /// PGD that hands back the clean picture, whatever it found.
@@ -260,7 +262,7 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
     };
     let all = |task: Evaluation| Show::Many(Box::new(task));
     let behind = |task: Evaluation, stack: &str, stance: Stance| {
-        all(defended(task, Stack::parse(stack).unwrap(), stance, 10))
+        all(defended(task, DefenceStack::parse(stack).unwrap(), stance, 10))
     };
     let digit = |attack: &str, epsilon: f64| case("mnist-cnn", 0, attack, epsilon);
     let easy = || digit("pgd", 0.02);
@@ -410,7 +412,7 @@ fn shows() -> Vec<(&'static str, [Show; 2])> {
             "draws",
             [Stance::Gradient, Stance::Adaptive].map(|stance| {
                 let task = many("mnist-cnn-at", 3, &["pgd:steps=3"], 0.1);
-                all(defended(task, Stack::of(&CHANCE), stance, 10))
+                all(defended(task, DefenceStack::of(&CHANCE), stance, 10))
             }),
         ),
         ("eight-bit", [One(digit("ddn", 5.0)), One(digit("pgd", 0.3))]),
@@ -532,7 +534,7 @@ fn nothing_is_called_broken_on_an_undefended_photograph() {
 fn an_evaluation_looks_at_single_samples_too() {
     let plans = vec![plan("pgd:steps=10", 0.1)];
     let task = many(model("mnist-cnn"), 6, plans);
-    let task = defended(task, Stack::parse("jpeg").unwrap(), Stance::Gradient, 1);
+    let task = defended(task, DefenceStack::parse("jpeg").unwrap(), Stance::Gradient, 1);
     let mut report = experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap();
     let path = |report: &EvaluationReport| -> Verdict {
         let all = survey(&report.lamps);

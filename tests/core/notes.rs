@@ -5,7 +5,7 @@ use crate::defended::Cpu;
 use burn_tensor::Device;
 use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
-use epsiloscope::defence::{DRAWS, Pipeline, Stack, Stance};
+use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Pipeline, Stance};
 use epsiloscope::experiment::{self, Defended, Evaluation, Status};
 use epsiloscope::metrics::Rate;
 use epsiloscope::metrics::lamps::{Colour, Evidence, Survey, Trial, light, survey};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// AutoAttack with small budgets through a stage that lets no gradient through.
 fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Evaluation {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
-    let stack = Stack::parse("bits:3").unwrap();
+    let stack = DefenceStack::parse("bits:3").unwrap();
     let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap());
     let mut plan = AttackConfig::new(find(attack).unwrap(), 0.3);
     plan.norm = plan.attack.norms[0];
@@ -29,7 +29,7 @@ fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Eval
     let dataset = Dataset::load("mnist").unwrap();
     let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation::new(model, dataset, n, plan, device);
-    let defence = Some(Defended { pipeline, stance: Stance::Gradient, draws: DRAWS });
+    let defence = Some(Defended { pipeline, stance: Stance::Gradient, draws: EOT_DRAWS });
     let state = state.map(Path::to_path_buf);
     Evaluation { defence, batch_size, state, ..task }
 }

@@ -3,28 +3,29 @@
 use crate::defended::Cpu;
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{AttackConfig, Flow, NoObserver, Norm, TargetModel, find};
-use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::{
-    DEFENCES, DRAWS, DefenceSpec, Passage, Pipeline, Stack, Stance, calibrates,
+    BackwardRule, DEFENCES, DefenceSpec, DefenceStack, EOT_DRAWS, Pipeline, Stance,
+    is_calibration_sample,
 };
-use epsiloscope::draws::Draws;
 use epsiloscope::error::{Kind, Result};
 use epsiloscope::experiment::{self, Certification, Defended, Evaluation, Experiment, RocReport};
 use epsiloscope::metrics::wilson;
 use epsiloscope::model::{Classifier, Model};
+use epsiloscope::rng::KeyedRng;
 use std::sync::Arc;
 
 fn build(stack: &str, model: &str, seed: u64) -> Result<Pipeline> {
     let model = Model::load(model, &Device::flex())?;
-    Pipeline::build(&Stack::parse(stack)?, model, seed, &mut Cpu)
+    Pipeline::build(&DefenceStack::parse(stack)?, model, seed, &mut Cpu)
 }
 
-fn digits(range: std::ops::Range<usize>) -> Vec<Picture> {
+fn digits(range: std::ops::Range<usize>) -> Vec<Image> {
     let data = Dataset::load("mnist").unwrap();
-    range.map(|index| data.sample(index).picture).collect()
+    range.map(|index| data.sample(index).image).collect()
 }
 
-fn tensor(pictures: &[Picture]) -> Tensor<4> {
+fn tensor(pictures: &[Image]) -> Tensor<4> {
     let [c, h, w] = pictures[0].shape();
     let pixels: Vec<f32> = pictures.iter().flat_map(|p| p.pixels().to_vec()).collect();
     Tensor::from_data(TensorData::new(pixels, [pictures.len(), c, h, w]), &Device::flex())
@@ -45,11 +46,11 @@ fn pipelines(seed: u64) -> impl Iterator<Item = (&'static DefenceSpec, Pipeline)
 }
 
 /// Digits that are not quite sure of themselves, so that a draw shows.
-fn blurred(n: usize) -> Vec<Picture> {
+fn blurred(n: usize) -> Vec<Image> {
     let (ones, others) = (digits(0..n), digits(10..10 + n));
-    let mix = |(a, b): (&Picture, &Picture)| {
+    let mix = |(a, b): (&Image, &Image)| {
         let pixels = a.pixels().iter().zip(b.pixels()).map(|(a, b)| 0.1 + 0.4 * (a + b));
-        Picture::new(a.shape(), pixels.collect::<Vec<_>>())
+        Image::new(a.shape(), pixels.collect::<Vec<_>>())
     };
     ones.iter().zip(&others).map(mix).collect()
 }
@@ -63,11 +64,11 @@ fn weigh(logits: &[f32]) -> Vec<f32> {
 fn answers_follow_from_seed_and_picture_alone() {
     let pictures = blurred(3);
     for ((row, one), (_, same)) in pipelines(3).zip(pipelines(3)) {
-        let bits = |pipeline: &Pipeline, pictures: &[Picture]| {
-            let seen = pipeline.seen(Stance::Adaptive, 3);
+        let bits = |pipeline: &Pipeline, pictures: &[Image]| {
+            let seen = pipeline.attacker_view(Stance::Adaptive, 3);
             let images = tensor(pictures);
-            let decided = seen.decide(&images).unwrap();
-            let (_, slope) = seen.slope(&images, &mut weigh).unwrap();
+            let decided = seen.predict(&images).unwrap();
+            let (_, slope) = seen.input_gradient(&images, &mut weigh).unwrap();
             (decided.logits, decided.rejected, seen.logits(&images).unwrap(), values(slope))
         };
         let all = bits(&one, &pictures);
@@ -91,8 +92,11 @@ fn the_judge_draws_what_no_attacker_has_seen() {
     for (row, pipeline) in pipelines(0) {
         let [view, other] = [0, 1].map(|seed| {
             let pipeline = build(row.id, "mnist-cnn", seed).unwrap();
-            let seen = pipeline.seen(Stance::Adaptive, 1);
-            (seen.logits(&tensor(&pictures)).unwrap(), pipeline.once(&pictures[0]).unwrap().0)
+            let seen = pipeline.attacker_view(Stance::Adaptive, 1);
+            (
+                seen.logits(&tensor(&pictures)).unwrap(),
+                pipeline.predict_once(&pictures[0]).unwrap().0,
+            )
         });
         assert_eq!(pipeline.is_random(), view.0 != other.0, "{}: another seed", row.id);
         if pipeline.is_random() && pipeline.passes() == 1 {
@@ -140,23 +144,23 @@ fn slopes_agree_with_differences_where_the_way_is_smooth() {
     let pictures = blurred(2);
     let smooth = |row: &DefenceSpec, pipeline: &Pipeline| {
         let keyed = pipeline.is_random() && row.id != "bayes";
-        row.passage == Passage::Exact && !keyed && row.id != "kwta"
+        row.backward == BackwardRule::Exact && !keyed && row.id != "kwta"
     };
     let mut seen_rows = Vec::new();
     for (row, pipeline) in pipelines(0).filter(|(row, pipeline)| smooth(row, pipeline)) {
-        let seen = pipeline.seen(Stance::Adaptive, 5);
-        let (_, slope) = seen.slope(&tensor(&pictures), &mut weigh).unwrap();
+        let seen = pipeline.attacker_view(Stance::Adaptive, 5);
+        let (_, slope) = seen.input_gradient(&tensor(&pictures), &mut weigh).unwrap();
         let (slope, size) = (values(slope), pictures[0].pixels().len());
         for (i, picture) in pictures.iter().enumerate() {
             let at = |pixels: Vec<f32>| -> f64 {
-                let image = tensor(&[Picture::new(picture.shape(), pixels)]);
+                let image = tensor(&[Image::new(picture.shape(), pixels)]);
                 let logits = seen.logits(&image).unwrap();
                 let whole = weigh(&vec![0.0; 10 * pictures.len()]);
                 let weights = &whole[10 * i..10 * (i + 1)];
                 logits.iter().zip(weights).map(|(z, w)| f64::from(*z) * f64::from(*w)).sum()
             };
             for direction in 0..3 {
-                let mut draws = Draws::new(5, i as u64, direction);
+                let mut draws = KeyedRng::new(5, i as u64, direction);
                 let way = draws.on_l2_sphere(size, 1.0);
                 let moved = |by: f32| {
                     let moved = picture.pixels().iter().zip(&way).map(|(p, w)| p + by * w);
@@ -199,7 +203,7 @@ fn an_ensemble_is_the_mean_or_the_vote_of_its_members() {
         .collect();
     let asked = |rule: &str| {
         let stack = format!("ensemble:rule={rule}:models={}", names.join(","));
-        build(&stack, "mnist-cnn", 0).unwrap().once(&picture).unwrap().0
+        build(&stack, "mnist-cnn", 0).unwrap().predict_once(&picture).unwrap().0
     };
     for (found, wanted) in asked("mean").iter().zip(&mean) {
         assert!((f64::from(*found).exp() - wanted).abs() < 1e-5);
@@ -223,7 +227,7 @@ fn roc(stack: &str, attack: &str, epsilon: f64, stance: Stance, n: usize) -> Roc
     let plan = AttackConfig { norm: Norm::L2, ..AttackConfig::new(find(attack).unwrap(), epsilon) };
     let dataset = Dataset::load("mnist").unwrap();
     let task = Evaluation {
-        defence: Some(Defended { pipeline: pipeline.clone(), stance, draws: DRAWS }),
+        defence: Some(Defended { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS }),
         ..Evaluation::new(pipeline.base.clone(), dataset, n, plan, cpu())
     };
     experiment::roc(&task, &mut |_| Flow::Continue).unwrap()
@@ -233,16 +237,21 @@ fn roc(stack: &str, attack: &str, epsilon: f64, stance: Stance, n: usize) -> Roc
 fn one_clean_picture_in_twenty_is_refused() {
     for stack in ["squeeze", "variance"] {
         let pipeline = build(stack, "mnist-cnn", 0).unwrap();
-        let guard = pipeline.guard.as_ref().unwrap();
-        assert!(guard.detects && guard.basis.contains("50 of 1000 samples"), "{}", guard.basis);
+        let detector = pipeline.detector.as_ref().unwrap();
+        assert!(
+            detector.detects && detector.basis.contains("50 of 1000 samples"),
+            "{}",
+            detector.basis
+        );
         let data = Dataset::load("mnist").unwrap();
-        let fresh = (0..data.len()).filter(|index| !calibrates(*index, data.len())).take(1000);
-        let fresh: Vec<Picture> = fresh.map(|index| data.sample(index).picture).collect();
+        let fresh =
+            (0..data.len()).filter(|index| !is_calibration_sample(*index, data.len())).take(1000);
+        let fresh: Vec<Image> = fresh.map(|index| data.sample(index).image).collect();
         let seen: usize = fresh
             .chunks(250)
             .map(|part| {
-                let found = pipeline.suspicions(part).unwrap();
-                found.iter().filter(|(_, score)| *score > guard.threshold).count()
+                let found = pipeline.detection_scores(part).unwrap();
+                found.iter().filter(|(_, score)| *score > detector.threshold).count()
             })
             .sum();
         let [low, high] = wilson(seen, 1000);
@@ -268,25 +277,25 @@ fn a_close_vote_gets_no_answer_and_no_certificate() {
     let [a, b] = [digits(0..1).remove(0), digits(1..2).remove(0)];
     let between = |share: f32| {
         let mixed = a.pixels().iter().zip(b.pixels()).map(|(a, b)| a + share * (b - a));
-        Picture::new(a.shape(), mixed.collect::<Vec<_>>())
+        Image::new(a.shape(), mixed.collect::<Vec<_>>())
     };
     // Where the votes for the first class fall below those for the rest.
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..12 {
         let middle = (low + high) / 2.0;
-        let counts = pipeline.tally(&between(middle), 0..200).unwrap();
+        let counts = pipeline.class_counts(&between(middle), 0..200).unwrap();
         match counts[7] > 100 {
             true => low = middle,
             false => high = middle,
         }
     }
-    let (_, refused) = pipeline.once(&between(low)).unwrap();
+    let (_, refused) = pipeline.predict_once(&between(low)).unwrap();
     assert!(refused, "at {low}");
-    assert!(!pipeline.guard.as_ref().unwrap().detects);
+    assert!(!pipeline.detector.as_ref().unwrap().detects);
     let go_on: &mut dyn FnMut(u64) -> Result<()> = &mut |_| Ok(());
     let none = experiment::certify(&pipeline, &between(low), [100, 200], 0.001, go_on).unwrap();
     assert_eq!((none.label, none.radius), (None, 0.0));
-    let (_, refused) = pipeline.once(&a).unwrap();
+    let (_, refused) = pipeline.predict_once(&a).unwrap();
     let sure = experiment::certify(&pipeline, &a, [100, 200], 0.001, go_on).unwrap();
     assert!(!refused && sure.label == Some(7) && sure.radius > 0.2, "{sure:?}");
     assert!(build("jpeg+smoothing", "mnist-cnn", 0).is_err());
@@ -326,7 +335,7 @@ fn distillation_hides_its_gradient_from_who_takes_the_softmax_first() {
     let pipeline = build("distilled", "mnist-cnn", 0).unwrap();
     let (images, data) = (tensor(&digits(0..30)), Dataset::load("mnist").unwrap());
     let still = |stance| {
-        let seen = pipeline.seen(stance, 1);
+        let seen = pipeline.attacker_view(stance, 1);
         let goals: Vec<_> = (0..30)
             .map(|i| epsiloscope::attack::Goal::Untargeted { truth: data.label(i).unwrap() })
             .collect();

@@ -14,7 +14,7 @@ use epsiloscope::model::Model;
 fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: TargetChoice) -> Problem {
     let (data, device) = (Dataset::load("mnist").unwrap(), Device::flex());
     let read = |kept: &[usize]| -> Tensor<4> {
-        let pixels = kept.iter().flat_map(|i| data.sample(*i).picture.pixels().to_vec());
+        let pixels = kept.iter().flat_map(|i| data.sample(*i).image.pixels().to_vec());
         let pixels: Vec<f32> = pixels.collect();
         Tensor::from_data(TensorData::new(pixels, [kept.len(), 1, 28, 28]), &device)
     };

@@ -2,11 +2,13 @@
 
 use crate::defended::Cpu;
 use burn_tensor::Device;
-use epsiloscope::data::Picture;
-use epsiloscope::defence::{DEFENCES, DefenceSpec, Passage, Pipeline, Stack, Stage};
-use epsiloscope::draws::{Chance, Draws};
+use epsiloscope::data::Image;
+use epsiloscope::defence::{
+    BackwardRule, DEFENCES, DefenceSpec, DefenceStack, Pipeline, PipelineStage,
+};
 use epsiloscope::error::Result;
 use epsiloscope::model::Model;
+use epsiloscope::rng::{KeyedRng, RngKey};
 use std::sync::Arc;
 
 /// A stack before a network of this shape, of which only the card is looked at here.
@@ -14,7 +16,7 @@ fn pipeline(stack: &str, shape: [usize; 3], data: &str) -> Result<Pipeline> {
     let mut model = Arc::into_inner(Model::load("mnist-cnn", &Device::flex())?).unwrap();
     model.card.input.shape = shape;
     model.card.data = data.into();
-    Pipeline::build(&Stack::parse(stack)?, Arc::new(model), 0, &mut Cpu)
+    Pipeline::build(&DefenceStack::parse(stack)?, Arc::new(model), 0, &mut Cpu)
 }
 
 fn stages(stack: &str, shape: [usize; 3]) -> Pipeline {
@@ -35,8 +37,8 @@ const SHAPES: [[usize; 3]; 6] =
     [[1, 28, 28], [3, 32, 32], [3, 224, 224], [1, 5, 9], [3, 13, 2], [1, 1, 1]];
 
 /// Smooth pictures with areas next to both ends of 0..1, none like the other.
-fn picture(shape @ [c, h, w]: [usize; 3], seed: u64) -> Picture {
-    let mut draws = Draws::new(seed, 0, 0);
+fn picture(shape @ [c, h, w]: [usize; 3], seed: u64) -> Image {
+    let mut draws = KeyedRng::new(seed, 0, 0);
     let waves: Vec<[f32; 4]> = (0..4 * c).map(|_| [0; 4].map(|_| draws.signed())).collect();
     let value = |at: usize| {
         let (plane, y, x) = (at / (h * w), at / w % h, at % w);
@@ -45,17 +47,17 @@ fn picture(shape @ [c, h, w]: [usize; 3], seed: u64) -> Picture {
         let sum: f32 = waves[4 * plane..][..4].iter().map(wave).sum();
         (0.5 + 0.6 * sum).clamp(0.01, 0.99)
     };
-    Picture::new(shape, (0..c * h * w).map(value).collect::<Vec<_>>())
+    Image::new(shape, (0..c * h * w).map(value).collect::<Vec<_>>())
 }
 
-fn apply(stage: &Stage, picture: &Picture, draw: u64) -> Picture {
-    let mut draws = Chance { seed: 3, draw }.draws(0);
+fn apply(stage: &PipelineStage, picture: &Image, draw: u64) -> Image {
+    let mut draws = RngKey { seed: 3, draw }.rng(0);
     stage.transform.apply(picture, &mut draws).unwrap()
 }
 
-fn pull(stage: &Stage, picture: &Picture, gradient: &[f32], draw: u64) -> Vec<f32> {
-    let mut draws = Chance { seed: 3, draw }.draws(0);
-    stage.transform.pull(picture, gradient.to_vec(), &mut draws).unwrap()
+fn vjp(stage: &PipelineStage, picture: &Image, gradient: &[f32], draw: u64) -> Vec<f32> {
+    let mut draws = RngKey { seed: 3, draw }.rng(0);
+    stage.transform.vjp(picture, gradient.to_vec(), &mut draws).unwrap()
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn pictures_keep_their_shape_and_stay_in_the_box() {
         for shape in SHAPES {
             let pipeline = stages(row.id, shape);
             let stage = &pipeline.stages()[0];
-            assert_eq!(stage.passage, row.passage, "{}", row.id);
+            assert_eq!(stage.backward, row.backward, "{}", row.id);
             for seed in 0..2 {
                 let out = apply(stage, &picture(shape, seed), seed);
                 assert_eq!(out.shape(), shape, "{}", row.id);
@@ -83,10 +85,10 @@ fn the_draws_alone_decide_what_is_random() {
             let (stage, picture) = (&pipeline.stages()[0], picture(shape, 1));
             assert_eq!(stage.randomised, row.randomised, "{}", row.id);
             let gradient: Vec<f32> = picture.pixels().iter().map(|p| p - 0.4).collect();
-            let outs: Vec<Picture> = (0..4).map(|draw| apply(stage, &picture, draw)).collect();
+            let outs: Vec<Image> = (0..4).map(|draw| apply(stage, &picture, draw)).collect();
             for (draw, out) in outs.iter().enumerate() {
                 assert_eq!(apply(stage, &picture, draw as u64), *out, "{}", row.id);
-                let back = |_| pull(stage, &picture, &gradient, draw as u64);
+                let back = |_| vjp(stage, &picture, &gradient, draw as u64);
                 assert_eq!(back(0), back(1), "{}", row.id);
             }
             let same = outs[1..].iter().filter(|out| **out == outs[0]).count();
@@ -104,15 +106,15 @@ const OTHERS: &[&str] =
 
 /// For single pixels, by how much Σ gradient·(what comes out) rises where the pixel rises: found by
 /// central differences, and said by the stage's way back. What bends in between is left out.
-fn slopes(stage: &Stage, picture: &Picture, gradient: &[f32], draw: u64) -> Vec<[f64; 3]> {
-    let said = pull(stage, picture, gradient, draw);
+fn slopes(stage: &PipelineStage, picture: &Image, gradient: &[f32], draw: u64) -> Vec<[f64; 3]> {
+    let said = vjp(stage, picture, gradient, draw);
     let n = picture.pixels().len();
     let mut found = Vec::new();
     for at in (0..n).step_by((n / 23).max(1)) {
         let sum = |by: f32| -> f64 {
             let mut moved = picture.pixels().to_vec();
             moved[at] += by;
-            let out = apply(stage, &Picture::new(picture.shape(), moved), draw);
+            let out = apply(stage, &Image::new(picture.shape(), moved), draw);
             let terms = out.pixels().iter().zip(gradient);
             terms.map(|(v, g)| f64::from(*v) * f64::from(*g)).sum()
         };
@@ -126,16 +128,16 @@ fn slopes(stage: &Stage, picture: &Picture, gradient: &[f32], draw: u64) -> Vec<
 
 #[test]
 fn what_is_called_exact_agrees_with_finite_differences_and_the_identity_would_not() {
-    let exact = rows().filter(|row| row.passage == Passage::Exact).map(|row| row.id);
+    let exact = rows().filter(|row| row.backward == BackwardRule::Exact).map(|row| row.id);
     for stack in exact.chain(OTHERS.iter().copied()) {
         let (mut seen, mut unlike) = (0, 0);
         for (k, shape) in [[1, 28, 28], [3, 32, 32], [3, 13, 9], [1, 5, 3]].into_iter().enumerate()
         {
             let pipeline = stages(stack, shape);
             let stage = &pipeline.stages()[0];
-            assert_eq!(stage.passage, Passage::Exact, "{stack}");
+            assert_eq!(stage.backward, BackwardRule::Exact, "{stack}");
             let picture = picture(shape, k as u64);
-            let mut draws = Draws::new(9, k as u64, 0);
+            let mut draws = KeyedRng::new(9, k as u64, 0);
             let gradient: Vec<f32> = picture.pixels().iter().map(|_| draws.signed()).collect();
             for draw in 0..2 {
                 for [found, said, identity] in slopes(stage, &picture, &gradient, draw) {
@@ -156,11 +158,11 @@ fn what_is_called_exact_agrees_with_finite_differences_and_the_identity_would_no
 #[test]
 fn what_is_called_straight_through_is_the_identity_backwards() {
     let mut count = 0;
-    for row in rows().filter(|row| row.passage == Passage::StraightThrough) {
+    for row in rows().filter(|row| row.backward == BackwardRule::StraightThrough) {
         let pipeline = stages(row.id, [3, 13, 9]);
         let (stage, picture) = (&pipeline.stages()[0], picture([3, 13, 9], 2));
         let gradient: Vec<f32> = picture.pixels().iter().map(|p| p - 0.4).collect();
-        assert_eq!(pull(stage, &picture, &gradient, 0), gradient, "{}", row.id);
+        assert_eq!(vjp(stage, &picture, &gradient, 0), gradient, "{}", row.id);
         assert!(pipeline.is_broken());
         count += 1;
     }

@@ -116,7 +116,7 @@ fn fallen(id: &str, set: &[(&'static str, Value)]) -> usize {
     let samples: Vec<_> = (0..10).map(|i| digits.sample(i)).collect();
     let batch = Batch {
         model,
-        images: samples.iter().flat_map(|s| s.picture.pixels().to_vec()).collect(),
+        images: samples.iter().flat_map(|s| s.image.pixels().to_vec()).collect(),
         shape: [10, 1, 28, 28],
         labels: samples.iter().map(|s| s.label.unwrap()).collect(),
         plan: plan(id, find(id).unwrap().norms[0], set),

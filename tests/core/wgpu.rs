@@ -34,7 +34,7 @@ fn gradients_and_attacks_agree_with_the_cpu() {
         (wgpu.device.clone(), wgpu.info.clone()),
     ] {
         let model = Model::load("mnist-cnn", &device).unwrap();
-        let data = TensorData::new(sample.picture.pixels().to_vec(), [1, 1, 28, 28]);
+        let data = TensorData::new(sample.image.pixels().to_vec(), [1, 1, 28, 28]);
         let images = Tensor::from_data(data, &device);
         let goals = [Goal::Untargeted { truth: 7 }];
         let slope =

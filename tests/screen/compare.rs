@@ -2,7 +2,7 @@
 
 use crate::fake::{self, press};
 use epsiloscope::attack::{AttackConfig, Bound, Norm};
-use epsiloscope::defence::{Stack, Stance};
+use epsiloscope::defence::{DefenceStack, Stance};
 use epsiloscope::engine::{CompareJob, JobId, Request, RunJob, Update};
 use epsiloscope::experiment::compare::{BARE, Finding, Sort, customary};
 use epsiloscope::experiment::{Cost, DefenceRow, Known, Outcome};
@@ -41,7 +41,7 @@ fn share(defence: &str, plan: &AttackConfig, stance: Stance) -> usize {
 
 /// What a worker would find: cells of the sample, then many; only the naive ones where `half`.
 pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
-    let stacks = job.stacks.iter().map(Stack::text);
+    let stacks = job.stacks.iter().map(DefenceStack::text);
     let names: Vec<String> = std::iter::once(BARE.to_string()).chain(stacks).collect();
     let mut out = Vec::new();
     let cells = |name: &String| {
@@ -71,7 +71,7 @@ pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
                     extra_ms: 0.3,
                     cost: Cost { forward: 41, backward: 40, seconds: 0.08 },
                     lamps: Evidence::new(plan.clone(), Some(plan.epsilon)),
-                    picture: sample.picture.clone(),
+                    picture: sample.image.clone(),
                     defence: name,
                 };
                 out.push(Finding::Cell(plan, Arc::new(row)));
@@ -170,7 +170,7 @@ fn it_asks_for_the_strip_a_hybrid_and_attacks_of_several_norms() {
     let effects = press(&mut app, "2");
     let (_, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
     let strip = app.shields().map(|shield| shield.stack.clone());
-    let wanted: Vec<Stack> = strip.chain(Stack::hybrid()).collect();
+    let wanted: Vec<DefenceStack> = strip.chain(DefenceStack::hybrid()).collect();
     assert_eq!((&job.stacks, job.stances.len()), (&wanted, 2));
     assert_eq!(job.plans, customary("mnist", 0), "as the command line has it");
     assert_eq!(job.sample.as_ref().map(|sample| sample.index), Some(0));
@@ -304,7 +304,10 @@ fn hybrids_are_typed_and_saved_by_name() {
     press(&mut app, "\u{1b}");
     let effects = press(&mut app, "hmedian+jpeg:quality=50\n");
     let (_, job) = asked(&mut app, &mut 90, effects).expect("a comparison");
-    assert_eq!(job.stacks.last().map(Stack::text).as_deref(), Some("median+jpeg:quality=50"));
+    assert_eq!(
+        job.stacks.last().map(DefenceStack::text).as_deref(),
+        Some("median+jpeg:quality=50")
+    );
     let under = compare::report(&app);
     assert_eq!(under.rows[app.compare.at.0].defence, "median+jpeg:quality=50");
     let effects = press(&mut app, "htough = bits:5+pgd-at\n");

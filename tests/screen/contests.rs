@@ -2,7 +2,7 @@
 
 use crate::fake;
 use epsiloscope::attack::{ATTACKS, TargetChoice};
-use epsiloscope::defence::DRAWS;
+use epsiloscope::defence::EOT_DRAWS;
 use epsiloscope::engine::{
     DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, TransferJob, Update,
 };
@@ -28,7 +28,7 @@ pub fn race(id: JobId, job: &RaceJob, open: &[usize]) -> Vec<Update> {
             plan: plan.clone(),
             surrogate: None,
             defences: Vec::new(),
-            draws: DRAWS,
+            draws: EOT_DRAWS,
         };
         let going = open.contains(&lane);
         let mut steps = 0;
@@ -139,7 +139,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
                 plan: job.plan.clone(),
                 surrogate: None,
                 defences: Vec::new(),
-                draws: DRAWS,
+                draws: EOT_DRAWS,
             };
             let mut held = Report::clone(&report(id, &run));
             (held.success, held.reached, held.adversarial) = (false, false, held.clean.clone());

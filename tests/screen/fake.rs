@@ -3,7 +3,7 @@
 use epsiloscope::attack::{
     self, Algorithm, AttackConfig, AttackSpec, AttackStage, Bound, Knowledge, Norm,
 };
-use epsiloscope::data::{Dataset, Picture};
+use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
@@ -168,7 +168,7 @@ pub fn prediction(label: usize, confidence: f32) -> Prediction {
     Prediction { label, name: label.to_string(), confidence, probabilities }
 }
 
-fn attacked(picture: &Picture, share: f32) -> Picture {
+fn attacked(picture: &Image, share: f32) -> Image {
     let pixels: Vec<f32> = picture
         .pixels()
         .iter()
@@ -178,7 +178,7 @@ fn attacked(picture: &Picture, share: f32) -> Picture {
             (p + sign * 0.3 * share).clamp(0.0, 1.0)
         })
         .collect();
-    Picture::new(picture.shape(), pixels)
+    Image::new(picture.shape(), pixels)
 }
 
 /// The answer on the way: the one before, or not quite the one after.
@@ -216,7 +216,7 @@ fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, 
             queries: i as u64 * if asks { 125 } else { 1 } + 1,
             stage: (stages > 1).then_some(AttackStage { all: ALL, number: stage }),
             mark,
-            picture: Some(attacked(&job.sample.picture, share)),
+            picture: Some(attacked(&job.sample.image, share)),
         };
         out.push((point, 41));
     }
@@ -225,7 +225,7 @@ fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, 
 
 /// What a worker would say to this run: 7 becomes 2, and some defences help.
 pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
-    let original = job.sample.picture.clone();
+    let original = job.sample.image.clone();
     let truth = job.sample.label.unwrap_or(0);
     let wrong = (truth + 5) % 10;
     let (before, after) = (prediction(truth, 0.998), prediction(wrong, 0.913));

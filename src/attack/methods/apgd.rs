@@ -23,9 +23,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
+use crate::rng::KeyedRng;
 
 const STEPS: Param = Param::int("steps", (1, 10_000), 100, "number of gradient steps N");
 const RHO: Param = Param::float(
@@ -356,7 +356,7 @@ impl ActiveImage {
 }
 
 /// A random point on the ball's surface (for L1: a normal draw's projection), clipped to the box.
-fn start(x: &[f32], ball: Budget, draws: &mut Draws) -> Vec<f32> {
+fn start(x: &[f32], ball: Budget, draws: &mut KeyedRng) -> Vec<f32> {
     let delta: Vec<f32> = match ball.norm {
         Norm::L2 => draws.on_l2_sphere(x.len(), ball.epsilon),
         Norm::L1 => {

@@ -15,9 +15,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Given, Param, Settings};
+use crate::rng::KeyedRng;
 
 /// What a rule gives in L∞, or in L2.
 fn by_norm(given: &Given, linf: f64, l2: f64) -> f64 {
@@ -142,7 +142,7 @@ impl PriorConfig {
     }
 
     /// Random exploration, about `exploration` long.
-    fn noise(&self, draws: &mut Draws) -> Vec<f64> {
+    fn noise(&self, draws: &mut KeyedRng) -> Vec<f64> {
         let scale = self.exploration / (self.size() as f64).sqrt();
         (0..self.size()).map(|_| scale * f64::from(draws.normal())).collect()
     }
@@ -225,7 +225,7 @@ mod tests {
     fn the_prior_turns_towards_the_gradient() {
         for norm in [Norm::Linf, Norm::L2] {
             let rules = rules(norm);
-            let mut draws = Draws::new(1, 0, 0);
+            let mut draws = KeyedRng::new(1, 0, 0);
             let tiles: Vec<f64> = (0..18).map(|i| f64::from(i * 7 % 18) - 8.5).collect();
             let gradient = rules.spread(&tiles);
             let mut prior = Prior::new(&rules);

@@ -7,9 +7,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::{DecisionOracle, ScoreOracle};
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 const REPEATS: Param = Param::int(
     "repeats",
@@ -95,7 +95,7 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
 };
 
 /// Draws a perturbation of size ε for a picture of `x`.
-type Noise = fn(&mut Draws, Norm, &[f32], f32) -> Vec<f32>;
+type Noise = fn(&mut KeyedRng, Norm, &[f32], f32) -> Vec<f32>;
 type Watcher<'a> = &'a mut dyn Observer;
 
 fn signs(

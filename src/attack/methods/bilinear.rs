@@ -120,12 +120,12 @@ impl BilinearSampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::Draws;
+    use crate::rng::KeyedRng;
 
     const SHAPE: [usize; 3] = [2, 4, 5];
 
     /// Places inside and outside of a 4×5 picture, none of them on a pixel's centre line.
-    fn places(draws: &mut Draws) -> Vec<Position> {
+    fn places(draws: &mut KeyedRng) -> Vec<Position> {
         let mut off = |size: f32| loop {
             let at = f64::from(draws.signed() * size + 1.5);
             if (at - at.round()).abs() > 0.01 {
@@ -135,7 +135,7 @@ mod tests {
         (0..60).map(|_| [off(4.0), off(5.0)]).collect()
     }
 
-    fn values(draws: &mut Draws, n: usize) -> Vec<f32> {
+    fn values(draws: &mut KeyedRng, n: usize) -> Vec<f32> {
         (0..n).map(|_| draws.unit()).collect()
     }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn pixels_are_found_where_they_are_and_mixed_in_between() {
-        let draws = &mut Draws::new(0, 0, 0);
+        let draws = &mut KeyedRng::new(0, 0, 0);
         let picture = values(draws, 40);
         let centres: Vec<Position> = (0..20).map(|i| [(i / 5) as f64, (i % 5) as f64]).collect();
         let all: [Position; 3] = [[0.5, 1.0], [-0.25, 0.0], [9.0, -7e18]];
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn the_derivative_by_place_is_that_of_the_samples() {
         for border in [Border::Black, Border::Edge] {
-            let draws = &mut Draws::new(1, 0, 0);
+            let draws = &mut KeyedRng::new(1, 0, 0);
             let sampler = BilinearSampler { shape: SHAPE, border };
             let (picture, places) = (values(draws, 40), places(draws));
             let weights = values(draws, 2 * places.len());
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_adjoint_is_the_adjoint() {
         for border in [Border::Black, Border::Edge] {
-            let draws = &mut Draws::new(2, 0, 0);
+            let draws = &mut KeyedRng::new(2, 0, 0);
             let sampler = BilinearSampler { shape: SHAPE, border };
             let (picture, places) = (values(draws, 40), places(draws));
             let weights = values(draws, 2 * places.len());

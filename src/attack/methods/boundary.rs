@@ -18,9 +18,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 use std::collections::VecDeque;
 
 /// The random walk on the boundary.
@@ -112,7 +112,7 @@ struct BoundaryState {
 
 impl BoundaryState {
     /// The picture turned around the clean one, and that one moved inwards.
-    fn propose(&self, draws: &mut Draws) -> [Vec<f32>; 2] {
+    fn propose(&self, draws: &mut KeyedRng) -> [Vec<f32>; 2] {
         let out: Vec<f64> =
             self.point.image.iter().zip(&self.x).map(|(p, x)| f64::from(p - x)).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

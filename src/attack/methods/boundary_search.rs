@@ -10,9 +10,9 @@ use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// The limit on questions.
 pub(super) const fn queries(default: i64) -> Param {
@@ -49,7 +49,7 @@ pub(super) struct BoundarySearch<'a> {
     /// The workbench.
     pub context: AttackContext<'a>,
     /// Random numbers of each picture.
-    pub draws: Vec<Draws>,
+    pub draws: Vec<KeyedRng>,
     /// How many iterations there will be at most.
     pub iterations: usize,
     /// Pictures that may serve as starts, where the problem brings some.
@@ -188,7 +188,7 @@ impl<'a> BoundarySearch<'a> {
         at: &[f32],
         radius: f64,
         count: usize,
-        draw: &dyn Fn(&mut Draws) -> Vec<f32>,
+        draw: &dyn Fn(&mut KeyedRng) -> Vec<f32>,
     ) -> Result<Vec<f64>> {
         let (mut weighed, mut plain) = (vec![0.0; at.len()], vec![0.0; at.len()]);
         let most = self.context.batch_size();

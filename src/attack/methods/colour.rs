@@ -15,9 +15,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// The changes, in the order in which they are made.
 const WHAT: [&str; 4] = ["hue", "saturation", "brightness", "contrast"];
@@ -142,7 +142,7 @@ fn colour(
     };
     let free = tint.free(settings.choice("what"));
     let n = if free.contains(&true) { settings.int("queries", 500).max(1) } else { 0 };
-    let list = |draws: &mut Draws| -> Vec<TransformSetting<4>> {
+    let list = |draws: &mut KeyedRng| -> Vec<TransformSetting<4>> {
         let mut point = |k: i64| {
             let share = k as f64 / n as f64;
             free.map(|free| if free { f64::from(draws.signed()) * share } else { 0.0 })
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn colours_go_to_hsv_and_back() {
-        let draws = &mut Draws::new(0, 0, 0);
+        let draws = &mut KeyedRng::new(0, 0, 0);
         for _ in 0..500 {
             let pixel: [f64; 3] = std::array::from_fn(|_| f64::from(draws.unit()));
             let back = rgb(hsv(pixel));

@@ -16,9 +16,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 use std::collections::VecDeque;
 
 /// Simultaneous perturbations and Adam.
@@ -98,7 +98,7 @@ fn spsa(
     let mut adams: Vec<Adam> = problem.samples.iter().map(|_| Adam::new(size)).collect();
     let best = climb(oracle, &mut context, &Margin, steps, |oracle, context, active, images| {
         for (k, i) in active.iter().enumerate() {
-            let sign = |draws: &mut Draws| 1.0_f32.copysign(draws.signed());
+            let sign = |draws: &mut KeyedRng| 1.0_f32.copysign(draws.signed());
             let around = Sampling { picture: *i, image: images.row(k), reach: delta, pairs };
             let found = around.estimate(oracle, context, &Margin, &mut draws[*i], sign)?;
             let mut step = vec![0.0; size];
@@ -137,7 +137,7 @@ fn nes(
             let mut mark = None;
             for (k, i) in active.iter().enumerate() {
                 let around = Sampling { picture: *i, image: images.row(k), reach: sigma, pairs };
-                let normal = |draws: &mut Draws| draws.normal();
+                let normal = |draws: &mut KeyedRng| draws.normal();
                 let found =
                     around.estimate(oracle, context, &CrossEntropy, &mut draws[*i], normal)?;
                 let recent = &mut recent[*i];
@@ -251,8 +251,8 @@ impl Sampling<'_> {
         oracle: &mut dyn ScoreOracle,
         context: &mut AttackContext<'_>,
         objective: &dyn Objective,
-        draws: &mut Draws,
-        value: impl Fn(&mut Draws) -> f32,
+        draws: &mut KeyedRng,
+        value: impl Fn(&mut KeyedRng) -> f32,
     ) -> Result<Estimate> {
         let mut slope = vec![0.0; self.image.len()];
         let mut total = 0.0;
@@ -352,7 +352,7 @@ mod tests {
             let image = context.x.row(0).to_vec();
             let around = Sampling { picture: 0, image: &image, reach: 0.01, pairs };
             for gaussian in [false, true] {
-                let value = |draws: &mut Draws| match gaussian {
+                let value = |draws: &mut KeyedRng| match gaussian {
                     true => draws.normal(),
                     false => 1.0_f32.copysign(draws.signed()),
                 };

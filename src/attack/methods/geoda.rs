@@ -18,9 +18,9 @@ use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// The attack along the normal from the clean picture.
 pub const GEODA: AttackSpec = AttackSpec {
@@ -171,7 +171,7 @@ impl DctSubspace {
     }
 
     /// A direction drawn uniformly from the unit sphere of the subspace.
-    fn draw(&self, draws: &mut Draws) -> Vec<f32> {
+    fn draw(&self, draws: &mut KeyedRng) -> Vec<f32> {
         let ([c, h, w], [kv, ku]) = (self.shape, self.cells);
         let parts = draws.on_l2_sphere(self.count(), 1.0);
         let mut pixels = Vec::with_capacity(c * h * w);
@@ -204,7 +204,7 @@ mod tests {
     fn directions_are_smooth_and_of_unit_length() {
         let waves = DctSubspace::new([3, 32, 28], 0);
         assert_eq!(waves.count(), 3 * 11 * 10);
-        let mut draws = Draws::new(1, 2, 3);
+        let mut draws = KeyedRng::new(1, 2, 3);
         let all = waves.draw(&mut draws);
         assert_eq!(all.len(), 3 * 32 * 28);
         assert!((Norm::L2.distance(&all, &vec![0.0; all.len()]) - 1.0).abs() < 1e-5);

@@ -24,8 +24,8 @@ use crate::attack::objective::{Logits, loss_or_margin};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::draws::Draws;
 use crate::error::Result;
+use crate::rng::KeyedRng;
 
 /// How the loop is to run.
 pub(super) struct StepSchedule {
@@ -74,7 +74,7 @@ pub(super) enum L1Step {
 pub(super) trait GradientEstimator {
     /// Forgets everything: a new start of the pictures `active` (numbers of the problem), with random
     /// numbers of their own.
-    fn reset(&mut self, _context: &AttackContext<'_>, _active: &[usize], _draws: Vec<Draws>) {}
+    fn reset(&mut self, _context: &AttackContext<'_>, _active: &[usize], _draws: Vec<KeyedRng>) {}
 
     /// What the network says about the pictures at `at`, and as the gradient the direction to go (of
     /// any length).
@@ -219,7 +219,7 @@ fn report(
 }
 
 /// Moves a picture to where its steps start.
-fn start(image: &mut [f32], start: InitialPoint, budget: &Budget, draws: &mut Draws) {
+fn start(image: &mut [f32], start: InitialPoint, budget: &Budget, draws: &mut KeyedRng) {
     let d = image.len();
     let delta: Vec<f32> = match (start, budget.norm) {
         (InitialPoint::Clean, _) => return,

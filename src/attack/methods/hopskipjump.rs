@@ -17,9 +17,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// The attack along the estimated normal of the boundary.
 pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
@@ -135,7 +135,7 @@ fn leap(
 
 /// A random direction of unit L2 length: uniform on the sphere, or for L∞ from the middle of the
 /// cube, as in the paper.
-fn direction(draws: &mut Draws, norm: Norm, d: f64) -> Vec<f32> {
+fn direction(draws: &mut KeyedRng, norm: Norm, d: f64) -> Vec<f32> {
     let d = d as usize;
     match norm {
         Norm::Linf => {

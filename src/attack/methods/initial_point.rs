@@ -10,8 +10,8 @@
 use crate::attack::goal::Goal;
 use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch, between};
 use crate::attack::norm::Norm;
-use crate::draws::Draws;
 use crate::error::Result;
+use crate::rng::KeyedRng;
 
 /// How many of the nearest suitable pictures are tried.
 const NEIGHBOURS: usize = 10;
@@ -119,7 +119,7 @@ impl BoundarySearch<'_> {
 }
 
 /// Uniform values on a grid of `cells`² a channel, interpolated in between.
-fn pattern(draws: &mut Draws, [c, h, w]: [usize; 3], cells: usize) -> Vec<f32> {
+fn pattern(draws: &mut KeyedRng, [c, h, w]: [usize; 3], cells: usize) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(c * h * w);
     for _ in 0..c {
         let grid: Vec<f32> = (0..cells * cells).map(|_| draws.unit()).collect();

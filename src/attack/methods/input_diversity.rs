@@ -1,7 +1,7 @@
 //! How transfer attacks look at a picture: shrunk and shifted by chance (DI), and with the gradient
 //! blurred (TI). Both are linear in the pixels.
 
-use crate::draws::Draws;
+use crate::rng::KeyedRng;
 
 /// A picture made smaller by the nearest pixel and put somewhere on black: for each pixel of the result
 /// the one that it shows, if any.
@@ -9,7 +9,7 @@ pub(super) struct ResizePad(Vec<Option<usize>>);
 
 impl ResizePad {
     /// A random one of pictures of `h` by `w` pixels: at least `rate` times as high as before.
-    pub fn draw(h: usize, w: usize, rate: f64, draws: &mut Draws) -> Self {
+    pub fn draw(h: usize, w: usize, rate: f64, draws: &mut KeyedRng) -> Self {
         let least = ((rate * h as f64) as usize).clamp(1, h);
         let high = least + draws.below((h - least).max(1));
         let wide = ((high * w) as f64 / h as f64).round().max(1.0) as usize;
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_pull_back_is_the_adjoint() {
-        let mut draws = Draws::new(0, 0, 0);
+        let mut draws = KeyedRng::new(0, 0, 0);
         for (h, w) in [(8, 6), (28, 28), (5, 9), (1, 1), (2, 3)] {
             let shrunk = ResizePad::draw(h, w, 0.7, &mut draws);
             let mut take = || (0..3 * h * w).map(|_| draws.signed()).collect::<Vec<f32>>();
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn shrunk_pictures_are_whole_and_as_small_as_allowed() {
-        let mut draws = Draws::new(0, 0, 1);
+        let mut draws = KeyedRng::new(0, 0, 1);
         let mut sizes = Vec::new();
         for _ in 0..50 {
             let shrunk = ResizePad::draw(28, 28, 0.9, &mut draws);

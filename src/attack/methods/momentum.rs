@@ -13,8 +13,8 @@ use crate::attack::methods::eot::EotOracle;
 use crate::attack::methods::gradient_steps::GradientEstimator;
 use crate::attack::methods::input_diversity::{ResizePad, blur, gaussian};
 use crate::attack::objective::times_power_of_two;
-use crate::draws::Draws;
 use crate::error::Result;
+use crate::rng::KeyedRng;
 
 /// What a momentum attack does on the way from the picture to the step; all off is MI-FGSM.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub(super) struct Momentum {
     pub neighbours: Option<(usize, f32)>,
     memory: Vec<Vec<f64>>,
     variance: Vec<Option<Scaled>>,
-    draws: Vec<Draws>,
+    draws: Vec<KeyedRng>,
 }
 
 /// What the network is shown of a picture.
@@ -47,7 +47,7 @@ pub(super) enum InputView {
 }
 
 impl GradientEstimator for Momentum {
-    fn reset(&mut self, context: &AttackContext<'_>, active: &[usize], draws: Vec<Draws>) {
+    fn reset(&mut self, context: &AttackContext<'_>, active: &[usize], draws: Vec<KeyedRng>) {
         self.memory = vec![vec![0.0; context.x.size()]; active.len()];
         self.variance = vec![None; active.len()];
         self.draws = draws;

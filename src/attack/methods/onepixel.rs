@@ -16,9 +16,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// Differential evolution over a few pixels.
 pub const ONE_PIXEL: AttackSpec = AttackSpec {
@@ -134,8 +134,9 @@ impl Species {
     }
 
     /// Any place, and a colour around the middle grey: N(128, 127) of 255.
-    fn draw(&self, draws: &mut Draws) -> Vec<f32> {
-        let colour = |draws: &mut Draws| ((128.0 + 127.0 * draws.normal()) / 255.0).clamp(0.0, 1.0);
+    fn draw(&self, draws: &mut KeyedRng) -> Vec<f32> {
+        let colour =
+            |draws: &mut KeyedRng| ((128.0 + 127.0 * draws.normal()) / 255.0).clamp(0.0, 1.0);
         let gene = |n: usize| match n % self.stride() {
             n @ 0..PLACE => draws.unit() * self.shape[1 + n] as f32,
             _ => colour(draws),
@@ -145,7 +146,7 @@ impl Species {
 
     /// Member a plus the weighted difference of members b and c. A place outside the picture is
     /// drawn anew, so that members do not pile up at the edges; a colour is clipped.
-    fn cross(&self, [a, b, c]: [&[f32]; 3], draws: &mut Draws) -> Vec<f32> {
+    fn cross(&self, [a, b, c]: [&[f32]; 3], draws: &mut KeyedRng) -> Vec<f32> {
         let gene = |n: usize| {
             let value = a[n] + self.factor * (b[n] - c[n]);
             match n % self.stride() {
@@ -214,7 +215,7 @@ struct Champion {
 
 impl Swarm {
     /// The next generation's candidates, one to compete with each member.
-    fn breed(&self, species: &Species, draws: &mut Draws) -> Vec<Vec<f32>> {
+    fn breed(&self, species: &Species, draws: &mut KeyedRng) -> Vec<Vec<f32>> {
         let n = species.population;
         if self.members.is_empty() {
             return (0..n).map(|_| species.draw(draws)).collect();
@@ -266,7 +267,7 @@ impl Swarm {
 }
 
 /// Three different members out of `n`, none of them `own`.
-fn parents(own: usize, n: usize, draws: &mut Draws) -> [usize; 3] {
+fn parents(own: usize, n: usize, draws: &mut KeyedRng) -> [usize; 3] {
     let mut parents = [own; 3];
     for k in 0..3 {
         while parents[k] == own || parents[..k].contains(&parents[k]) {
@@ -300,7 +301,7 @@ mod tests {
             let x = vec![0.25; shape.iter().product()];
             let mut most = 0.0_f32;
             for seed in 0..200 {
-                let genes = species.draw(&mut Draws::new(seed, 0, 0));
+                let genes = species.draw(&mut KeyedRng::new(seed, 0, 0));
                 let image = species.picture(&x, &genes);
                 assert!(image.iter().all(|p| (0.0..=1.0).contains(p)));
                 most = most.max(Norm::L0.distance(&image, &x));
@@ -313,7 +314,7 @@ mod tests {
     #[test]
     fn children_are_crossed_inside_the_picture() {
         let species = species([1, 10, 6], 1.0);
-        let mut draws = Draws::new(0, 0, 0);
+        let mut draws = KeyedRng::new(0, 0, 0);
         let inside =
             species.cross([&[4.0, 2.0, 0.5], &[6.0, 3.0, 0.9], &[2.0, 1.0, 0.3]], &mut draws);
         assert_eq!(inside[..2], [6.0, 3.0]);
@@ -330,7 +331,7 @@ mod tests {
 
     #[test]
     fn parents_are_three_others() {
-        let mut draws = Draws::new(1, 0, 0);
+        let mut draws = KeyedRng::new(1, 0, 0);
         let mut seen = [false; 6];
         for _ in 0..200 {
             let [a, b, c] = parents(2, 6, &mut draws);

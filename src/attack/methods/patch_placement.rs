@@ -2,7 +2,7 @@
 //! exact adjoint for its gradient.
 
 use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
-use crate::draws::Draws;
+use crate::rng::KeyedRng;
 
 /// A patch's form and the placements it must work under.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl PatchGeometry {
     }
 
     /// Draws a placement: the same number of random numbers each time.
-    pub fn draw(&self, draws: &mut Draws) -> Vec<CoveredPixel> {
+    pub fn draw(&self, draws: &mut KeyedRng) -> Vec<CoveredPixel> {
         let scale = self.smallest + (1.0 - self.smallest) * f64::from(draws.unit());
         let angle = (self.turn * f64::from(draws.signed())).to_radians();
         let (down, right) = (f64::from(draws.unit()), f64::from(draws.unit()));
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_gradient_of_a_laid_patch_is_that_of_differences() {
         for round in [true, false] {
-            let (geometry, draws) = (geometry(round, "random"), &mut Draws::new(0, 0, 0));
+            let (geometry, draws) = (geometry(round, "random"), &mut KeyedRng::new(0, 0, 0));
             let covers = geometry.draw(draws);
             let n: usize = geometry.canvas().iter().product();
             let patch: Vec<f32> = (0..n).map(|_| draws.unit()).collect();
@@ -170,7 +170,7 @@ mod tests {
         for round in [true, false] {
             for spot in ["random", "centre", "corner"] {
                 let geometry = PatchGeometry { smallest: 1.0, ..geometry(round, spot) };
-                let draws = &mut Draws::new(3, 0, 0);
+                let draws = &mut KeyedRng::new(3, 0, 0);
                 let patch = vec![1.0; geometry.canvas().iter().product()];
                 for _ in 0..20 {
                     let mut picture = vec![0.0; 960];
@@ -186,7 +186,7 @@ mod tests {
     fn corners_are_corners_and_the_middle_is_the_middle() {
         let touched = |spot: &'static str| {
             let geometry = PatchGeometry { turn: 0.0, smallest: 1.0, ..geometry(false, spot) };
-            let draws = &mut Draws::new(1, 0, 0);
+            let draws = &mut KeyedRng::new(1, 0, 0);
             let corners = [0, 23, 480 - 24, 479];
             let mut seen = [false; 4];
             for _ in 0..30 {

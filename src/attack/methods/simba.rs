@@ -13,9 +13,9 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// Coordinate-wise random search.
 pub const SIMBA: AttackSpec = AttackSpec {
@@ -56,7 +56,7 @@ fn simba(
     let mut best = BestSoFar::new(&context.x);
     let last = settings.int("queries", 10_000).max(1) as usize - 1;
     let basis = OrthonormalBasis::new(context.x.shape(), settings.choice("basis") == "dct");
-    let state = |mut draws: Draws| SimbaState {
+    let state = |mut draws: KeyedRng| SimbaState {
         order: basis.order(&mut draws),
         next: 0,
         spent: 0.0,
@@ -187,7 +187,7 @@ impl OrthonormalBasis {
 
     /// Every direction once, at random; of the cosine waves a block of the longest first, and then
     /// ring after ring around it, of the authors' widths for photographs.
-    fn order(&self, draws: &mut Draws) -> Vec<usize> {
+    fn order(&self, draws: &mut KeyedRng) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.shape.iter().product()).collect();
         for last in (1..order.len()).rev() {
             order.swap(last, draws.below(last + 1));
@@ -255,14 +255,14 @@ mod tests {
     fn every_direction_comes_once_and_long_waves_come_first() {
         for cosines in [false, true] {
             let basis = OrthonormalBasis::new(SHAPE, cosines);
-            let order = basis.order(&mut Draws::new(0, 0, 0));
+            let order = basis.order(&mut KeyedRng::new(0, 0, 0));
             let mut sorted = order.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, (0..96).collect::<Vec<_>>());
             assert_ne!(order, sorted, "at random");
         }
         let basis = OrthonormalBasis::new([3, 224, 224], true);
-        let order = basis.order(&mut Draws::new(0, 0, 0));
+        let order = basis.order(&mut KeyedRng::new(0, 0, 0));
         let longest = |n: usize| {
             let largest = |d: &usize| basis.place(*d).1.max(basis.place(*d).2);
             order[..n].iter().map(largest).max()
@@ -275,7 +275,7 @@ mod tests {
     fn steps_stay_in_the_ball_change_the_picture_and_try_both_sides() {
         for cosines in [false, true] {
             let basis = OrthonormalBasis::new(SHAPE, cosines);
-            let order = basis.order(&mut Draws::new(4, 0, 0));
+            let order = basis.order(&mut KeyedRng::new(4, 0, 0));
             let mut state = SimbaState { order, next: 0, spent: 0.0, step: 0.3, epsilon: 1.0 };
             // Half of the pixels cannot become darker.
             let x: Vec<f32> = (0..96).map(|i| if i % 2 == 0 { 0.0 } else { 0.5 }).collect();

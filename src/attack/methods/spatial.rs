@@ -174,7 +174,7 @@ fn search(
     let lists = match settings.choice("search") {
         "random" => {
             let n = settings.int("repeats", 10).max(1) as usize;
-            let draw = |draws: &mut crate::draws::Draws| {
+            let draw = |draws: &mut crate::rng::KeyedRng| {
                 let points = (0..n).map(|_| std::array::from_fn(|_| f64::from(draws.signed())));
                 mildest_first(points.collect())
             };
@@ -212,7 +212,7 @@ fn grid(angles: i64, shifts: i64) -> Vec<TransformSetting<3>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::Draws;
+    use crate::rng::KeyedRng;
 
     #[test]
     fn a_quarter_turn_and_a_whole_pixel_move_exactly() {
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_derivative_by_angle_and_shift_is_that_of_differences() {
-        let draws = &mut Draws::new(0, 0, 0);
+        let draws = &mut KeyedRng::new(0, 0, 0);
         let turn = RotateTranslate { shape: [2, 7, 9], angle: 25.0, shift: 0.2 };
         let picture: Vec<f32> = (0..126).map(|_| draws.unit()).collect();
         let weights: Vec<f32> = (0..126).map(|_| draws.signed()).collect();

@@ -60,7 +60,7 @@ fn descend(
     let mut found = GridSearchResult::new(&context.x);
     for restart in 0..restarts {
         context.restart = (restart, restarts);
-        let start = |draws: &mut crate::draws::Draws| -> TransformSetting<3> {
+        let start = |draws: &mut crate::rng::KeyedRng| -> TransformSetting<3> {
             std::array::from_fn(|_| f64::from(draws.signed()))
         };
         let mut now: Vec<TransformSetting<3>> =

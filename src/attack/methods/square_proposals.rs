@@ -2,7 +2,7 @@
 
 use crate::attack::l1::nearest;
 use crate::attack::norm::{Budget, Norm};
-use crate::draws::Draws;
+use crate::rng::KeyedRng;
 use std::fmt;
 
 /// The shape of a picture.
@@ -35,7 +35,7 @@ impl fmt::Display for SquareWindow {
 
 impl SquareWindow {
     /// One anywhere in the picture.
-    fn draw(side: usize, shape: ImageShape, draws: &mut Draws) -> Self {
+    fn draw(side: usize, shape: ImageShape, draws: &mut KeyedRng) -> Self {
         let top = draws.below(shape.height - side + 1);
         Self { side, top, left: draws.below(shape.width - side + 1) }
     }
@@ -55,12 +55,12 @@ impl SquareWindow {
     }
 }
 
-fn sign(draws: &mut Draws) -> f32 {
+fn sign(draws: &mut KeyedRng) -> f32 {
     1.0_f32.copysign(draws.signed())
 }
 
 /// The start in L∞: vertical stripes of ±ε, each channel its own.
-pub(super) fn stripes(image: &mut [f32], shape: ImageShape, epsilon: f32, draws: &mut Draws) {
+pub(super) fn stripes(image: &mut [f32], shape: ImageShape, epsilon: f32, draws: &mut KeyedRng) {
     for channel in image.chunks_mut(shape.height * shape.width) {
         let signs: Vec<f32> = (0..shape.width).map(|_| sign(draws) * epsilon).collect();
         for row in channel.chunks_mut(shape.width) {
@@ -77,7 +77,7 @@ pub(super) fn repaint(
     shape: ImageShape,
     side: usize,
     epsilon: f32,
-    draws: &mut Draws,
+    draws: &mut KeyedRng,
 ) -> SquareWindow {
     let window = SquareWindow::draw(side, shape, draws);
     let mut changed = false;
@@ -149,7 +149,7 @@ fn unpowered(norm: Norm, sum: f64) -> f64 {
 }
 
 /// The start in L2 and L1: a tiling of bumps, five to a side, each channel its own signs.
-pub(super) fn bumps(image: &mut [f32], shape: ImageShape, budget: &Budget, draws: &mut Draws) {
+pub(super) fn bumps(image: &mut [f32], shape: ImageShape, budget: &Budget, draws: &mut KeyedRng) {
     let side = (shape.height.min(shape.width) / 5).max(1);
     let bump = Bump::new(side, budget.norm);
     let (down, across) = (shape.height / side, shape.width / side);
@@ -178,7 +178,7 @@ pub(super) fn shift(
     shape: ImageShape,
     bump: &Bump,
     budget: &Budget,
-    draws: &mut Draws,
+    draws: &mut KeyedRng,
 ) -> SquareWindow {
     let norm = budget.norm;
     let to = SquareWindow::draw(bump.side, shape, draws);
@@ -238,13 +238,13 @@ mod tests {
     fn stripes_put_every_pixel_at_its_limit() {
         let x: Vec<f32> = (0..3 * 20 * 24).map(|i| (i % 11) as f32 / 10.0).collect();
         let mut image = x.clone();
-        stripes(&mut image, FRAME, 0.2, &mut Draws::new(1, 2, 3));
+        stripes(&mut image, FRAME, 0.2, &mut KeyedRng::new(1, 2, 3));
         for (at, (p, x)) in image.iter().zip(&x).enumerate() {
             let limits = [(x + 0.2).clamp(0.0, 1.0), (x - 0.2).clamp(0.0, 1.0)];
             assert!(limits.contains(p), "{at}: {x} → {p}");
         }
         let mut image = grey();
-        stripes(&mut image, FRAME, 0.2, &mut Draws::new(1, 2, 3));
+        stripes(&mut image, FRAME, 0.2, &mut KeyedRng::new(1, 2, 3));
         for channel in image.chunks(20 * 24) {
             assert!(channel.chunks(24).all(|row| row == &channel[..24]), "stripes are vertical");
         }
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_window_always_changes_the_picture_and_nothing_else() {
         let (x, mut image) = (grey(), grey());
-        let mut draws = Draws::new(0, 0, 0);
+        let mut draws = KeyedRng::new(0, 0, 0);
         let mut corners = [false; 4];
         for _ in 0..2000 {
             let before = image.clone();
@@ -301,7 +301,7 @@ mod tests {
         for (norm, epsilon) in [(Norm::L2, 2.0), (Norm::L1, 12.0)] {
             let budget = Budget { norm, epsilon };
             let (x, mut image) = (grey(), grey());
-            let mut draws = Draws::new(5, 0, 0);
+            let mut draws = KeyedRng::new(5, 0, 0);
             bumps(&mut image, FRAME, &budget, &mut draws);
             let start = image.clone();
             for side in [9, 5, 3, 3, 3] {

@@ -214,7 +214,7 @@ impl FlowField {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::Draws;
+    use crate::rng::KeyedRng;
 
     fn bend() -> FlowField {
         FlowField { sampler: BilinearSampler { shape: [2, 5, 4], border: Border::Edge } }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_derivatives_by_flow_are_those_of_differences() {
-        let (bend, draws) = (bend(), &mut Draws::new(0, 0, 0));
+        let (bend, draws) = (bend(), &mut KeyedRng::new(0, 0, 0));
         let picture: Vec<f32> = (0..40).map(|_| draws.unit()).collect();
         let weights: Vec<f32> = (0..40).map(|_| draws.signed()).collect();
         let flow: Vec<f64> = (0..40).map(|_| 0.1 + 0.8 * f64::from(draws.unit())).collect();

@@ -24,9 +24,9 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::registry::{Algorithm, AttackSpec, Bound};
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 
 /// One perturbation for all pictures.
 pub const UAP: AttackSpec = AttackSpec {
@@ -133,7 +133,7 @@ fn uap(
 }
 
 /// A start drawn uniformly from the ball.
-fn start(budget: Budget, n: usize, draws: &mut Draws) -> Vec<f32> {
+fn start(budget: Budget, n: usize, draws: &mut KeyedRng) -> Vec<f32> {
     match budget.norm {
         Norm::L2 => draws.in_l2_ball(n, budget.epsilon),
         _ => (0..n).map(|_| draws.signed() * budget.epsilon).collect(),

@@ -9,8 +9,8 @@ use crate::attack::objective::{Logits, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::draws::Draws;
 use crate::error::{Error, Result};
+use crate::rng::KeyedRng;
 use burn_tensor::Tensor;
 
 /// Attacked pictures and pictures to learn from.
@@ -21,7 +21,7 @@ pub(super) struct UniversalTask {
     pub learn: Vec<usize>,
     /// The random numbers of the learning, of the seed alone: with a crowd, what is learned does
     /// not depend on which pictures are attacked.
-    pub draws: Draws,
+    pub draws: KeyedRng,
     attacked: usize,
     asked: u64,
 }
@@ -39,7 +39,7 @@ impl UniversalTask {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let attacked = problem.len();
-        let draws = Draws::new(problem.seed, u64::MAX, 0);
+        let draws = KeyedRng::new(problem.seed, u64::MAX, 0);
         let mut task = Self {
             joint: problem.clone(),
             learn: (0..attacked).collect(),
@@ -124,7 +124,7 @@ impl UniversalTask {
 }
 
 /// Fisher and Yates.
-fn shuffle(order: &mut [usize], draws: &mut Draws) {
+fn shuffle(order: &mut [usize], draws: &mut KeyedRng) {
     for i in (1..order.len()).rev() {
         order.swap(i, draws.below(i + 1));
     }
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn every_order_is_drawn() {
-        let draws = &mut Draws::new(0, 0, 0);
+        let draws = &mut KeyedRng::new(0, 0, 0);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..100 {
             let mut order = vec![0, 1, 2];

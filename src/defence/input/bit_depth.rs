@@ -1,11 +1,11 @@
 //! Fewer levels a pixel.
 
-use crate::data::Picture;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// Reducing the bit depth.
 pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
@@ -14,7 +14,7 @@ pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
     name: "bit depth",
     family: "input",
     params: &[Param::int("bits", (1, 8), 3, "bits left per value, 1..8")],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "rounds every pixel to few levels",
     about: "Reducing the colour depth wipes out perturbations smaller than half a level. The gradient of \
@@ -22,8 +22,8 @@ pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
             that treats the rounding as the identity on the way back walks right through it. Black and \
             white digits are a special case: with one bit, no ε below ½ turns black into white.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
-    build: |settings, draft| {
-        draft.stage(Box::new(BitDepth { bits: settings.int("bits", 3) as u32 }))
+    build: |settings, builder| {
+        builder.stage(Box::new(BitDepth { bits: settings.int("bits", 3) as u32 }))
     },
 };
 
@@ -32,10 +32,10 @@ struct BitDepth {
 }
 
 impl Transform for BitDepth {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         let levels = (2_u32.pow(self.bits) - 1) as f32;
         let round = |p: &f32| (p * levels).round() / levels;
-        Ok(Picture::new(picture.shape(), picture.pixels().iter().map(round).collect::<Vec<_>>()))
+        Ok(Image::new(picture.shape(), picture.pixels().iter().map(round).collect::<Vec<_>>()))
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn that_many_levels_are_left() {
-        let apply = |bits| BitDepth { bits }.apply(&ramp([1, 16, 16]), &mut Draws::new(0, 0, 0));
+        let apply = |bits| BitDepth { bits }.apply(&ramp([1, 16, 16]), &mut KeyedRng::new(0, 0, 0));
         let mut levels: Vec<u32> =
             apply(2).unwrap().pixels().iter().map(|p| (p * 3.0).round() as u32).collect();
         levels.dedup();

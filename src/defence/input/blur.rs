@@ -1,13 +1,13 @@
 //! Gaussian blur.
 
-use crate::data::Picture;
+use crate::data::Image;
 use crate::defence::input::separable::{Axis, Separable};
-use crate::defence::input::{cut_off, mirrored};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::input::{clipped, reflect_index};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// Gaussian blur.
 pub const BLUR: DefenceSpec = DefenceSpec {
@@ -16,7 +16,7 @@ pub const BLUR: DefenceSpec = DefenceSpec {
     name: "blur",
     family: "input",
     params: &[Param::float("sigma", (0.1, 10.0), 1.0, "σ: standard deviation in pixels, 0.1..10")],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "blurs the picture by a Gaussian",
     about: "Blurring averages over neighbours, so that a perturbation of changing sign cancels itself \
@@ -25,11 +25,11 @@ pub const BLUR: DefenceSpec = DefenceSpec {
             is one more layer of the network, and one that was not trained.",
     paper: "Li, Li: Adversarial Examples Detection in Deep Networks with Convolutional Filter \
             Statistics, ICCV 2017 (a mean filter); broken by Carlini, Wagner, AISec 2017",
-    build: |settings, draft| {
-        let [_, h, w] = draft.base.card.input.shape;
+    build: |settings, builder| {
+        let [_, h, w] = builder.base.card.input.shape;
         let sigma = settings.float("sigma", 1.0);
         let map = Separable { down: gaussian(h, sigma), across: gaussian(w, sigma) };
-        draft.stage(Box::new(Blur(map)))
+        builder.stage(Box::new(Blur(map)))
     },
 };
 
@@ -44,7 +44,7 @@ fn gaussian(n: usize, sigma: f64) -> Axis {
         let last = (at + reach as usize).min(n - 1);
         let mut weights = vec![0.0; last - first + 1];
         for k in -reach..=reach {
-            weights[mirrored(at as isize + k, n) - first] += weight(k) / whole;
+            weights[reflect_index(at as isize + k, n) - first] += weight(k) / whole;
         }
         (first, weights.iter().map(|w| *w as f32).collect())
     };
@@ -54,13 +54,13 @@ fn gaussian(n: usize, sigma: f64) -> Axis {
 struct Blur(Separable);
 
 impl Transform for Blur {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         // Means of values in 0..1 leave it by rounding only, so the way back need not know.
-        Ok(cut_off(picture.shape(), self.0.map(picture.pixels())))
+        Ok(clipped(picture.shape(), self.0.map(picture.pixels())))
     }
 
-    fn pull(&self, _: &Picture, gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
-        Ok(self.0.pull(&gradient))
+    fn vjp(&self, _: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(self.0.vjp(&gradient))
     }
 }
 
@@ -69,10 +69,10 @@ mod tests {
     use super::*;
     use crate::defence::input::{listed, uneven};
 
-    fn blurred(picture: &Picture, sigma: f64) -> Vec<f32> {
+    fn blurred(picture: &Image, sigma: f64) -> Vec<f32> {
         let [_, h, w] = picture.shape();
         let blur = Blur(Separable { down: gaussian(h, sigma), across: gaussian(w, sigma) });
-        blur.apply(picture, &mut Draws::new(0, 0, 0)).unwrap().pixels().to_vec()
+        blur.apply(picture, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         for (shape, sigma) in [([1, 28, 28], 1.0), ([3, 5, 9], 10.0), ([1, 1, 1], 3.0)] {
             for level in [0.0, 0.3, 1.0] {
                 let n = shape.iter().product();
-                let out = blurred(&Picture::new(shape, vec![level; n]), sigma);
+                let out = blurred(&Image::new(shape, vec![level; n]), sigma);
                 assert!(out.iter().all(|v| (v - level).abs() < 1e-6 && *v <= 1.0), "{shape:?}");
             }
         }

@@ -1,13 +1,13 @@
 //! Low-pass by the cosine transform.
 
-use crate::data::{Picture, cosines};
+use crate::data::{Image, cosines};
 use crate::defence::input::separable::{Axis, Separable};
-use crate::defence::input::{cut_off, pull_cut};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::input::{clip_vjp, clipped};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// The lowest frequencies of the cosine transform.
 pub const DCT: DefenceSpec = DefenceSpec {
@@ -21,7 +21,7 @@ pub const DCT: DefenceSpec = DefenceSpec {
         0.25,
         "share of each channel's coefficients that is kept: √share of the frequencies each way",
     )],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "keeps the lowest frequencies of the picture only",
     about: "Pictures have their energy in low frequencies, unconstrained perturbations spend much of \
@@ -32,9 +32,9 @@ pub const DCT: DefenceSpec = DefenceSpec {
     paper: "Zhang, Jung, Liang: Adversarial Defense by Suppressing High-frequency Components, 2019; \
             broken by Sharma, Ding, Brubaker: On the Effectiveness of Low Frequency Perturbations, \
             IJCAI 2019",
-    build: |settings, draft| {
-        let shape = draft.base.card.input.shape;
-        draft.stage(Box::new(Dct::new(shape, settings.float("share", 0.25))))
+    build: |settings, builder| {
+        let shape = builder.base.card.input.shape;
+        builder.stage(Box::new(Dct::new(shape, settings.float("share", 0.25))))
     },
 };
 
@@ -58,13 +58,13 @@ fn lowest(n: usize, share: f64) -> Axis {
 }
 
 impl Transform for Dct {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
-        Ok(cut_off(picture.shape(), self.0.map(picture.pixels())))
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(picture.shape(), self.0.map(picture.pixels())))
     }
 
-    fn pull(&self, picture: &Picture, mut gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
-        pull_cut(&self.0.map(picture.pixels()), &mut gradient);
-        Ok(self.0.pull(&gradient))
+    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        clip_vjp(&self.0.map(picture.pixels()), &mut gradient);
+        Ok(self.0.vjp(&gradient))
     }
 }
 

@@ -1,11 +1,11 @@
 //! JPEG compression.
 
-use crate::data::Picture;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat};
 
@@ -16,15 +16,15 @@ pub const JPEG: DefenceSpec = DefenceSpec {
     name: "JPEG",
     family: "input",
     params: &[Param::int("quality", (10, 95), 75, "JPEG quality, 10..95")],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "saves the picture as JPEG and opens it again",
     about: "JPEG drops high frequencies that people hardly see, and with them much of a naive \
             perturbation. Reported to remove most attacks when first published; treated as the identity \
             on the way back (BPDA) it falls to almost nothing.",
     paper: "Guo et al., ICLR 2018; broken by Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
-        draft.stage(Box::new(Jpeg { quality: settings.int("quality", 75) as u8 }))
+    build: |settings, builder| {
+        builder.stage(Box::new(Jpeg { quality: settings.int("quality", 75) as u8 }))
     },
 };
 
@@ -33,7 +33,7 @@ struct Jpeg {
 }
 
 impl Transform for Jpeg {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         jpeg(picture, self.quality)
     }
 }
@@ -42,7 +42,7 @@ impl Transform for Jpeg {
 ///
 /// # Errors
 /// Failure, when the codec fails.
-pub fn jpeg(picture: &Picture, quality: u8) -> Result<Picture> {
+pub fn jpeg(picture: &Image, quality: u8) -> Result<Image> {
     let bad =
         |e: image::ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
     let rgb = DynamicImage::ImageRgb8(picture.to_rgb());
@@ -52,8 +52,8 @@ pub fn jpeg(picture: &Picture, quality: u8) -> Result<Picture> {
     JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&image).map_err(bad)?;
     let decoded = image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).map_err(bad)?;
     Ok(match grey {
-        true => Picture::from_bytes(picture.shape(), decoded.to_luma8().as_raw()),
-        false => Picture::from_image(&decoded),
+        true => Image::from_bytes(picture.shape(), decoded.to_luma8().as_raw()),
+        false => Image::from_image(&decoded),
     })
 }
 

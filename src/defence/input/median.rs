@@ -1,12 +1,12 @@
 //! The median filter.
 
-use crate::data::Picture;
-use crate::defence::input::mirrored;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::input::reflect_index;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// The median filter.
 pub const MEDIAN: DefenceSpec = DefenceSpec {
@@ -15,15 +15,15 @@ pub const MEDIAN: DefenceSpec = DefenceSpec {
     name: "median",
     family: "input",
     params: &[Param::int("size", (2, 7), 2, "side of the window in pixels, 2..7")],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "replaces every pixel by the median of its neighbourhood",
     about: "A median filter removes isolated changes, so it hurts attacks that change few pixels by much \
             and leaves smooth ones alone. An adaptive attack simply makes its perturbation smooth enough \
             to survive. Fine strokes of the picture itself are lost too: watch the clean answer.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018",
-    build: |settings, draft| {
-        draft.stage(Box::new(Median { size: settings.int("size", 2) as usize }))
+    build: |settings, builder| {
+        builder.stage(Box::new(Median { size: settings.int("size", 2) as usize }))
     },
 };
 
@@ -34,10 +34,11 @@ struct Median {
 impl Transform for Median {
     /// As SciPy's `median_filter`: the window begins ⌊size/2⌋ before the pixel, the border is
     /// reflected, and of an even number of values the upper middle one is taken.
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         let [c, h, w] = picture.shape();
         let before = self.size as isize / 2;
-        let reflect = |at: usize, offset: usize, n| mirrored((at + offset) as isize - before, n);
+        let reflect =
+            |at: usize, offset: usize, n| reflect_index((at + offset) as isize - before, n);
         let pixels = picture.pixels();
         let mut window = Vec::with_capacity(self.size * self.size);
         let mut out = Vec::with_capacity(pixels.len());
@@ -54,7 +55,7 @@ impl Transform for Median {
                 }
             }
         }
-        Ok(Picture::new(picture.shape(), out))
+        Ok(Image::new(picture.shape(), out))
     }
 }
 
@@ -65,9 +66,9 @@ mod tests {
     #[test]
     fn it_is_scipys() {
         // scipy.ndimage.median_filter([[1,2,3],[4,5,6],[7,8,9]], size=2 and 3), over 10.
-        let picture = Picture::new([1, 3, 3], (1..10).map(|v| v as f32 / 10.0).collect::<Vec<_>>());
+        let picture = Image::new([1, 3, 3], (1..10).map(|v| v as f32 / 10.0).collect::<Vec<_>>());
         let tenths = |size| {
-            let out = Median { size }.apply(&picture, &mut Draws::new(0, 0, 0)).unwrap();
+            let out = Median { size }.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
             out.pixels().iter().map(|v| (v * 10.0).round() as u8).collect::<Vec<_>>()
         };
         assert_eq!(tenths(2), [1, 2, 3, 4, 4, 5, 7, 7, 8]);

@@ -25,23 +25,23 @@ pub use resize_pad::RESIZE_PAD;
 pub use thermometer::THERMOMETER;
 pub use tv::TV;
 
-use crate::data::Picture;
+use crate::data::Image;
 
 /// Where a place beyond the edge of `n` pixels is mirrored to; the edge pixel counts twice.
-fn mirrored(place: isize, n: usize) -> usize {
+fn reflect_index(place: isize, n: usize) -> usize {
     let place = place.rem_euclid(2 * n as isize) as usize;
     if place < n { place } else { 2 * n - 1 - place }
 }
 
 /// A picture of these values, cut off at 0 and 1.
-fn cut_off(shape: [usize; 3], mut values: Vec<f32>) -> Picture {
+fn clipped(shape: [usize; 3], mut values: Vec<f32>) -> Image {
     values.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-    Picture::new(shape, values)
+    Image::new(shape, values)
 }
 
-/// The way back of [`cut_off`]: nothing gets through where these values were cut off by more than
+/// The way back of [`clipped`]: nothing gets through where these values were cut off by more than
 /// rounding.
-fn pull_cut(values: &[f32], gradient: &mut [f32]) {
+fn clip_vjp(values: &[f32], gradient: &mut [f32]) {
     for (value, slope) in values.iter().zip(gradient) {
         if !(-1e-6..=1.0 + 1e-6).contains(value) {
             *slope = 0.0;
@@ -51,10 +51,10 @@ fn pull_cut(values: &[f32], gradient: &mut [f32]) {
 
 /// A picture of uneven values, 0..1: ((7i² + 3i) mod 23) / 22, as the numbers in tests were found for.
 #[cfg(test)]
-fn uneven(shape: [usize; 3]) -> Picture {
+fn uneven(shape: [usize; 3]) -> Image {
     let n = shape.iter().product::<usize>();
     let value = |i: usize| ((i * i * 7 + i * 3) % 23) as f32 / 22.0;
-    Picture::new(shape, (0..n).map(value).collect::<Vec<_>>())
+    Image::new(shape, (0..n).map(value).collect::<Vec<_>>())
 }
 
 /// Whether the values at these places are those listed, to six digits.
@@ -65,7 +65,7 @@ fn listed(values: &[f32], list: &[(usize, f32)]) -> bool {
 
 /// A picture of rising values, 0..1.
 #[cfg(test)]
-fn ramp(shape: [usize; 3]) -> Picture {
+fn ramp(shape: [usize; 3]) -> Image {
     let n = shape.iter().product::<usize>();
-    Picture::new(shape, (0..n).map(|i| i as f32 / (n - 1).max(1) as f32).collect::<Vec<_>>())
+    Image::new(shape, (0..n).map(|i| i as f32 / (n - 1).max(1) as f32).collect::<Vec<_>>())
 }

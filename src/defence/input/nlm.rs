@@ -1,12 +1,12 @@
 //! Non-local means.
 
-use crate::data::Picture;
-use crate::defence::input::{cut_off, mirrored};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::input::{clipped, reflect_index};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
+use crate::rng::KeyedRng;
 use rayon::prelude::*;
 
 /// Non-local means.
@@ -20,7 +20,7 @@ pub const NLM: DefenceSpec = DefenceSpec {
         Param::int("patch", (1, 7), 3, "side of the patches compared, 1..7"),
         Param::float("strength", (0.5, 100.0), 4.0, "difference that counts as none, in 255ths"),
     ],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "averages every pixel with those whose surroundings look alike",
     about: "Every pixel becomes the mean of the pixels near it, each counted by how alike the patches \
@@ -30,7 +30,7 @@ pub const NLM: DefenceSpec = DefenceSpec {
             exact gradient, weights and all, leads an attack round it.",
     paper: "Buades, Coll, Morel: A Non-Local Algorithm for Image Denoising, CVPR 2005; as a defence Xu, \
             Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
-    build: |settings, draft| draft.stage(Box::new(NonLocal::new(settings))),
+    build: |settings, builder| builder.stage(Box::new(NonLocal::new(settings))),
 };
 
 /// Weights are e^(−d²/h²), d² the mean square difference of two patches over their pixels and
@@ -77,7 +77,7 @@ struct Row {
 }
 
 impl<'a> Framed<'a> {
-    fn new(by: &'a NonLocal, picture: &Picture) -> Self {
+    fn new(by: &'a NonLocal, picture: &Image) -> Self {
         let shape @ [_, h, w] = picture.shape();
         let stride = w + 2 * by.margin();
         let mut framed = Self { by, shape, stride, values: Vec::new() };
@@ -90,7 +90,7 @@ impl<'a> Framed<'a> {
     fn source(&self, at: usize, h: usize) -> usize {
         let (margin, high, w) = (self.by.margin(), h + 2 * self.by.margin(), self.shape[2]);
         let (c, y, x) = (at / self.stride / high, at / self.stride % high, at % self.stride);
-        let inside = |place: usize, n| mirrored(place as isize - margin as isize, n);
+        let inside = |place: usize, n| reflect_index(place as isize - margin as isize, n);
         (c * h + inside(y, h)) * w + inside(x, w)
     }
 
@@ -204,7 +204,7 @@ impl<'a> Framed<'a> {
     }
 
     /// The gradient with respect to the picture, from that with respect to its means.
-    fn pull(&self, gradient: &[f32]) -> Vec<f32> {
+    fn vjp(&self, gradient: &[f32]) -> Vec<f32> {
         let [c, h, w] = self.shape;
         let high = h + 2 * self.by.margin();
         let bands: Vec<usize> = (0..h).step_by(BAND).collect();
@@ -232,16 +232,16 @@ impl<'a> Framed<'a> {
 }
 
 impl Transform for NonLocal {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         let framed = Framed::new(self, picture);
         let shape @ [c, h, w] = picture.shape();
         let rows: Vec<Row> = (0..h).into_par_iter().map(|y| framed.means(y)).collect();
         let planes = (0..c).flat_map(|c| rows.iter().map(move |row| &row.means[c * w..][..w]));
-        Ok(cut_off(shape, planes.flatten().copied().collect()))
+        Ok(clipped(shape, planes.flatten().copied().collect()))
     }
 
-    fn pull(&self, picture: &Picture, gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
-        Ok(Framed::new(self, picture).pull(&gradient))
+    fn vjp(&self, picture: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(Framed::new(self, picture).vjp(&gradient))
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
         let means = |shape, search, patch, strength: f32| {
             let by = NonLocal { search, patch, strength: strength / 255.0 };
             let picture = uneven(shape);
-            by.apply(&picture, &mut Draws::new(0, 0, 0)).unwrap().pixels().to_vec()
+            by.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
         };
         let grey = means([1, 5, 6], 5, 3, 100.0);
         let list =

@@ -1,12 +1,12 @@
 //! Random noise.
 
-use crate::data::Picture;
-use crate::defence::input::{cut_off, pull_cut};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::input::{clip_vjp, clipped};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// Gaussian noise on every pixel.
 pub const NOISE: DefenceSpec = DefenceSpec {
@@ -20,7 +20,7 @@ pub const NOISE: DefenceSpec = DefenceSpec {
         0.1,
         "σ: standard deviation in pixel units, 0.001..1",
     )],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "adds Gaussian noise to every pixel, anew for each answer",
     about: "Every answer is to a picture with other noise on it, so an attack cannot fit its \
@@ -31,33 +31,33 @@ pub const NOISE: DefenceSpec = DefenceSpec {
             be proven.",
     paper: "Liu, Cheng, Zhang, Hsieh: Towards Robust Neural Networks via Random Self-Ensemble, ECCV \
             2018; the attack by the mean over draws: Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
-        draft.stage(Box::new(Noise { sigma: settings.float("sigma", 0.1) as f32 }))
+    build: |settings, builder| {
+        builder.stage(Box::new(GaussianNoise { sigma: settings.float("sigma", 0.1) as f32 }))
     },
 };
 
-struct Noise {
+struct GaussianNoise {
     sigma: f32,
 }
 
-impl Noise {
-    fn noisy(&self, picture: &Picture, draws: &mut Draws) -> Vec<f32> {
+impl GaussianNoise {
+    fn noisy(&self, picture: &Image, draws: &mut KeyedRng) -> Vec<f32> {
         picture.pixels().iter().map(|p| p + self.sigma * draws.normal()).collect()
     }
 }
 
-impl Transform for Noise {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
-        Ok(cut_off(picture.shape(), self.noisy(picture, draws)))
+impl Transform for GaussianNoise {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(picture.shape(), self.noisy(picture, draws)))
     }
 
-    fn pull(
+    fn vjp(
         &self,
-        picture: &Picture,
+        picture: &Image,
         mut gradient: Vec<f32>,
-        draws: &mut Draws,
+        draws: &mut KeyedRng,
     ) -> Result<Vec<f32>> {
-        pull_cut(&self.noisy(picture, draws), &mut gradient);
+        clip_vjp(&self.noisy(picture, draws), &mut gradient);
         Ok(gradient)
     }
 }
@@ -68,17 +68,17 @@ mod tests {
 
     #[test]
     fn it_is_as_strong_as_it_says_and_stops_where_it_is_cut_off() {
-        let noise = Noise { sigma: 0.1 };
-        let picture = Picture::new([1, 100, 100], vec![0.5; 10_000]);
-        let out = noise.apply(&picture, &mut Draws::new(1, 0, 0)).unwrap();
+        let noise = GaussianNoise { sigma: 0.1 };
+        let picture = Image::new([1, 100, 100], vec![0.5; 10_000]);
+        let out = noise.apply(&picture, &mut KeyedRng::new(1, 0, 0)).unwrap();
         let moved = out.pixels().iter().map(|p| f64::from(p - 0.5));
         let (sum, squares) = moved.fold((0.0, 0.0), |(s, q), m| (s + m, q + m * m));
         // Within four standard errors of the mean and of the variance.
         assert!((sum / 1e4).abs() < 4e-3, "{sum}");
         assert!((squares / 1e4 / 0.01 - 1.0).abs() < 0.06, "{squares}");
-        let black = Picture::new([1, 100, 100], vec![0.0; 10_000]);
-        let slope = noise.pull(&black, vec![1.0; 10_000], &mut Draws::new(1, 0, 0)).unwrap();
-        let out = noise.apply(&black, &mut Draws::new(1, 0, 0)).unwrap();
+        let black = Image::new([1, 100, 100], vec![0.0; 10_000]);
+        let slope = noise.vjp(&black, vec![1.0; 10_000], &mut KeyedRng::new(1, 0, 0)).unwrap();
+        let out = noise.apply(&black, &mut KeyedRng::new(1, 0, 0)).unwrap();
         assert!(slope.iter().zip(out.pixels()).all(|(s, p)| (*s == 1.0) == (*p > 0.0)));
     }
 }

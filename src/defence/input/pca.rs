@@ -1,14 +1,14 @@
 //! Projection on the principal components of pictures' patches.
 
-use crate::data::{Dataset, Picture};
-use crate::defence::draft::Draft;
-use crate::defence::input::{cut_off, pull_cut};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::{Dataset, Image};
+use crate::defence::builder::PipelineBuilder;
+use crate::defence::input::{clip_vjp, clipped};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
-use crate::model::Input;
+use crate::model::InputSpec;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The leading principal components.
@@ -18,7 +18,7 @@ pub const PCA: DefenceSpec = DefenceSpec {
     name: "PCA",
     family: "input",
     params: &[Param::float("share", (0.01, 1.0), 0.25, "share of the components that is kept")],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: false,
     summary: "keeps of every patch what patches of pictures usually have",
     about: "The principal components of pictures span where pictures vary; what a perturbation has \
@@ -29,10 +29,10 @@ pub const PCA: DefenceSpec = DefenceSpec {
             its ε on the leading components: in the white-box setting it was found to add very little.",
     paper: "Bhagoji, Cullina, Sitawarin, Mittal: Enhancing Robustness of Machine Learning Systems via \
             Data Transformations, CISS 2018; broken by Carlini, Wagner, AISec 2017",
-    build: |settings, draft| {
-        let basis = learned(draft)?;
-        let shape = draft.base.card.input.shape;
-        draft.stage(Box::new(Pca::new(&basis, shape, settings.float("share", 0.25))))
+    build: |settings, builder| {
+        let basis = learned(builder)?;
+        let shape = builder.base.card.input.shape;
+        builder.stage(Box::new(Pca::new(&basis, shape, settings.float("share", 0.25))))
     },
 };
 
@@ -50,25 +50,26 @@ struct Basis {
 }
 
 /// The basis for a draft's data and input, learned the first time that it is asked for.
-fn learned(draft: &Draft<'_>) -> Result<Arc<Basis>> {
-    type Known = Vec<(String, Input, Arc<Basis>)>;
+fn learned(builder: &PipelineBuilder<'_>) -> Result<Arc<Basis>> {
+    type Known = Vec<(String, InputSpec, Arc<Basis>)>;
     static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
-    let (id, input) = (&draft.base.card.data, &draft.base.card.input);
+    let (id, input) = (&builder.base.card.data, &builder.base.card.input);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((.., basis)) = known.iter().find(|(data, i, _)| data == id && i == input) {
         return Ok(basis.clone());
     }
-    let data = Dataset::load(id)
-        .map_err(|_| draft.misfit(format!("no pictures of '{id}' are here to learn from")))?;
+    let data = Dataset::load(id).map_err(|_| {
+        builder.not_applicable(format!("no pictures of '{id}' are here to learn from"))
+    })?;
     let last = data.len().saturating_sub(PICTURES)..data.len();
-    let pictures = last.map(|index| input.fit(&data.sample(index).picture));
+    let pictures = last.map(|index| input.fit(&data.sample(index).image));
     let basis = Arc::new(Basis::of(pictures));
     known.push((id.clone(), input.clone(), basis.clone()));
     Ok(basis)
 }
 
 impl Basis {
-    fn of(pictures: impl Iterator<Item = Picture>) -> Self {
+    fn of(pictures: impl Iterator<Item = Image>) -> Self {
         let mut patches = Vec::new();
         for picture in pictures {
             let tiles = Tiles::new(picture.shape());
@@ -207,7 +208,7 @@ impl Pca {
     }
 
     /// What the picture becomes before it is cut off.
-    fn map(&self, picture: &Picture) -> Vec<f32> {
+    fn map(&self, picture: &Image) -> Vec<f32> {
         let mut sums = self.projected(picture.pixels(), &self.mean);
         sums.iter_mut().zip(&self.shares).for_each(|(sum, share)| *sum *= share);
         sums
@@ -215,12 +216,12 @@ impl Pca {
 }
 
 impl Transform for Pca {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
-        Ok(cut_off(picture.shape(), self.map(picture)))
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(picture.shape(), self.map(picture)))
     }
 
-    fn pull(&self, picture: &Picture, mut gradient: Vec<f32>, _: &mut Draws) -> Result<Vec<f32>> {
-        pull_cut(&self.map(picture), &mut gradient);
+    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        clip_vjp(&self.map(picture), &mut gradient);
         gradient.iter_mut().zip(&self.shares).for_each(|(slope, share)| *slope *= share);
         Ok(self.projected(&gradient, &vec![0.0; self.mean.len()]))
     }
@@ -231,9 +232,9 @@ mod tests {
     use super::*;
     use crate::defence::input::{listed, ramp};
 
-    fn mnist(range: std::ops::Range<usize>) -> impl Iterator<Item = Picture> {
+    fn mnist(range: std::ops::Range<usize>) -> impl Iterator<Item = Image> {
         let data = Dataset::load("mnist").unwrap();
-        range.map(move |index| data.sample(index).picture)
+        range.map(move |index| data.sample(index).image)
     }
 
     #[test]
@@ -252,14 +253,14 @@ mod tests {
             let basis = Basis::of((1..9).map(|k| {
                 let values = ramp(shape);
                 let bent = values.pixels().iter().map(|v| (v * 37.0 * k as f32).fract());
-                Picture::new(shape, bent.collect::<Vec<_>>())
+                Image::new(shape, bent.collect::<Vec<_>>())
             }));
             let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
             let whole = Pca::new(&basis, shape, 1.0).map(&ramp(shape));
             assert!(close(&whole, ramp(shape).pixels()), "{shape:?}");
             let pca = Pca::new(&basis, shape, 0.25);
             let once = pca.map(&ramp(shape));
-            assert!(close(&pca.map(&Picture::new(shape, once.clone())), &once), "{shape:?}");
+            assert!(close(&pca.map(&Image::new(shape, once.clone())), &once), "{shape:?}");
         }
     }
 

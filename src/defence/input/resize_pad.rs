@@ -1,13 +1,13 @@
 //! Random resizing and padding.
 
-use crate::data::Picture;
-use crate::defence::input::cut_off;
+use crate::data::Image;
+use crate::defence::input::clipped;
 use crate::defence::input::separable::{Axis, Separable};
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// Random resizing and padding.
 pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
@@ -21,7 +21,7 @@ pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
         0.9,
         "the smallest size, as a share of the picture's own, 0.3..1",
     )],
-    passage: Passage::Exact,
+    backward: BackwardRule::Exact,
     randomised: true,
     summary: "shrinks the picture at random and puts it at random on black",
     about: "For every answer the picture is shrunk to a random size (bilinear) and put at a random place \
@@ -32,9 +32,9 @@ pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
             331, since its network takes any size; here the size is the network's own.",
     paper: "Xie, Wang, Zhang, Ren, Yuille: Mitigating Adversarial Effects Through Randomization, ICLR \
             2018; broken by Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
+    build: |settings, builder| {
         let share = settings.float("share", 0.9);
-        draft.stage_if(Box::new(ResizePad { share }), share < 1.0)
+        builder.stage_if(Box::new(ResizePad { share }), share < 1.0)
     },
 };
 
@@ -43,7 +43,7 @@ struct ResizePad {
 }
 
 impl ResizePad {
-    fn draw(&self, [_, h, w]: [usize; 3], draws: &mut Draws) -> Separable {
+    fn draw(&self, [_, h, w]: [usize; 3], draws: &mut KeyedRng) -> Separable {
         let least = ((self.share * h as f64).round() as usize).clamp(1, h);
         let high = least + draws.below(h - least + 1);
         let wide = ((high * w) as f64 / h as f64).round().max(1.0) as usize;
@@ -68,13 +68,13 @@ fn placed(n: usize, size: usize, start: usize) -> Axis {
 }
 
 impl Transform for ResizePad {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         let map = self.draw(picture.shape(), draws);
-        Ok(cut_off(picture.shape(), map.map(picture.pixels())))
+        Ok(clipped(picture.shape(), map.map(picture.pixels())))
     }
 
-    fn pull(&self, picture: &Picture, gradient: Vec<f32>, draws: &mut Draws) -> Result<Vec<f32>> {
-        Ok(self.draw(picture.shape(), draws).pull(&gradient))
+    fn vjp(&self, picture: &Image, gradient: Vec<f32>, draws: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(self.draw(picture.shape(), draws).vjp(&gradient))
     }
 }
 
@@ -87,18 +87,18 @@ mod tests {
     fn the_whole_share_is_the_identity() {
         for shape in [[1, 28, 28], [3, 7, 5], [1, 1, 1]] {
             let whole = ResizePad { share: 1.0 };
-            let out = whole.apply(&ramp(shape), &mut Draws::new(0, 0, 0)).unwrap();
+            let out = whole.apply(&ramp(shape), &mut KeyedRng::new(0, 0, 0)).unwrap();
             assert_eq!(out, ramp(shape));
         }
     }
 
     #[test]
     fn sizes_and_places_are_those_allowed() {
-        let white = Picture::new([1, 28, 28], vec![1.0; 784]);
+        let white = Image::new([1, 28, 28], vec![1.0; 784]);
         let mut sizes = Vec::new();
         let mut corners = Vec::new();
         for seed in 0..60 {
-            let draws = &mut Draws::new(seed, 0, 0);
+            let draws = &mut KeyedRng::new(seed, 0, 0);
             let out = ResizePad { share: 0.9 }.apply(&white, draws).unwrap();
             let lit: Vec<usize> = (0..784).filter(|p| out.pixels()[*p] > 0.0).collect();
             assert!(lit.iter().all(|p| (out.pixels()[*p] - 1.0).abs() < 1e-6));

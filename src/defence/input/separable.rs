@@ -20,7 +20,7 @@ impl Axis {
     }
 
     /// The adjoint of [`Self::map`].
-    fn pull(&self, slopes: &[f32], width: usize) -> Vec<f32> {
+    fn vjp(&self, slopes: &[f32], width: usize) -> Vec<f32> {
         let mut out = vec![0.0; slopes.len()];
         for ((first, weights), row) in self.0.iter().zip(slopes.chunks(width)) {
             for (weight, out) in weights.iter().zip(out[first * width..].chunks_mut(width)) {
@@ -47,8 +47,8 @@ impl Separable {
     }
 
     /// The adjoint: from the slopes of what came out to those of what went in.
-    pub fn pull(&self, slopes: &[f32]) -> Vec<f32> {
-        self.each(slopes, Axis::pull)
+    pub fn vjp(&self, slopes: &[f32]) -> Vec<f32> {
+        self.each(slopes, Axis::vjp)
     }
 
     fn each(&self, values: &[f32], along: fn(&Axis, &[f32], usize) -> Vec<f32>) -> Vec<f32> {
@@ -69,18 +69,18 @@ fn turned(values: &[f32], width: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::Draws;
+    use crate::rng::KeyedRng;
 
     #[test]
     fn the_pull_is_the_adjoint_and_columns_are_not_rows() {
-        let mut draws = Draws::new(0, 0, 0);
+        let mut draws = KeyedRng::new(0, 0, 0);
         let mut take = |n: usize| (0..n).map(|_| draws.signed()).collect::<Vec<f32>>();
         let down = Axis(vec![(0, take(2)), (1, take(1)), (0, take(3))]);
         let across = Axis((0..4).map(|at| (at / 2, take(3))).collect());
         let map = Separable { down, across };
         let (values, slopes) = (take(24), take(24));
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        let (there, back) = (map.map(&values), map.pull(&slopes));
+        let (there, back) = (map.map(&values), map.vjp(&slopes));
         assert!((dot(&there, &slopes) - dot(&values, &back)).abs() < 1e-5);
         // By hand: the second row of the second channel, its third column.
         let [row, weights] = [&map.down.0[1], &map.across.0[2]];

@@ -1,11 +1,11 @@
 //! Thermometer coding.
 
-use crate::data::Picture;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 
 /// Thermometer coding.
 pub const THERMOMETER: DefenceSpec = DefenceSpec {
@@ -19,7 +19,7 @@ pub const THERMOMETER: DefenceSpec = DefenceSpec {
         16,
         "thresholds that a pixel is compared with, 1..255",
     )],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "codes every pixel by the thresholds that it exceeds",
     about: "A pixel becomes a column of bits: bit k says whether it exceeds the k-th of so many evenly \
@@ -31,8 +31,8 @@ pub const THERMOMETER: DefenceSpec = DefenceSpec {
             adversarially, it keeps less than adversarial training alone.",
     paper: "Buckman, Roy, Raffel, Goodfellow: Thermometer Encoding, ICLR 2018; broken by Athalye, \
             Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
-        draft.stage(Box::new(Thermometer { levels: settings.int("levels", 16) as usize }))
+    build: |settings, builder| {
+        builder.stage(Box::new(Thermometer { levels: settings.int("levels", 16) as usize }))
     },
 };
 
@@ -49,9 +49,9 @@ impl Thermometer {
 }
 
 impl Transform for Thermometer {
-    fn apply(&self, picture: &Picture, _: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
         let mean = |p: &f32| self.bits(*p).filter(|bit| *bit).count() as f32 / self.levels as f32;
-        Ok(Picture::new(picture.shape(), picture.pixels().iter().map(mean).collect::<Vec<_>>()))
+        Ok(Image::new(picture.shape(), picture.pixels().iter().map(mean).collect::<Vec<_>>()))
     }
 }
 
@@ -67,8 +67,8 @@ mod tests {
         assert_eq!(bits(0.3), [1, 0, 0, 0]);
         assert_eq!(bits(0.7), [1, 1, 1, 0]);
         assert_eq!(bits(1.0), [1, 1, 1, 1]);
-        let picture = Picture::new([1, 1, 4], vec![0.0, 0.3, 0.7, 1.0]);
-        let seen = code.apply(&picture, &mut Draws::new(0, 0, 0)).unwrap();
+        let picture = Image::new([1, 1, 4], vec![0.0, 0.3, 0.7, 1.0]);
+        let seen = code.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
         assert_eq!(seen.pixels(), [0.0, 0.25, 0.75, 1.0]);
     }
 }

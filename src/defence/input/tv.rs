@@ -1,12 +1,12 @@
 //! Total-variation minimisation.
 
-use crate::data::Picture;
-use crate::defence::input::cut_off;
-use crate::defence::registry::{DefenceSpec, Passage};
+use crate::data::Image;
+use crate::defence::input::clipped;
+use crate::defence::registry::{BackwardRule, DefenceSpec};
 use crate::defence::transform::Transform;
-use crate::draws::Draws;
 use crate::error::Result;
 use crate::parameter::Param;
+use crate::rng::KeyedRng;
 use rayon::prelude::*;
 
 /// Total-variation minimisation.
@@ -19,7 +19,7 @@ pub const TV: DefenceSpec = DefenceSpec {
         Param::float("weight", (0.001, 1.0), 0.03, "λ: how much smoothness counts, 0.001..1"),
         Param::float("drop", (0.0, 0.9), 0.5, "share of the pixels forgotten at random, 0..0.9"),
     ],
-    passage: Passage::StraightThrough,
+    backward: BackwardRule::StraightThrough,
     randomised: true,
     summary: "forgets pixels at random and paints the smoothest picture through the others",
     about: "Drops pixels at random and looks for the picture z with the least ½‖z − x‖² over the pixels \
@@ -31,10 +31,10 @@ pub const TV: DefenceSpec = DefenceSpec {
     paper: "Guo, Rana, Cissé, van der Maaten: Countering Adversarial Images Using Input \
             Transformations, ICLR 2018; TV by Rudin, Osher, Fatemi 1992, minimised as in Chambolle, \
             Pock 2011; broken by Athalye, Carlini, Wagner, ICML 2018",
-    build: |settings, draft| {
+    build: |settings, builder| {
         let weight = settings.float("weight", 0.03) as f32;
         let drop = settings.float("drop", 0.5) as f32;
-        draft.stage_if(Box::new(TotalVariation { weight, drop, steps: STEPS }), drop > 0.0)
+        builder.stage_if(Box::new(TotalVariation { weight, drop, steps: STEPS }), drop > 0.0)
     },
 };
 
@@ -48,13 +48,13 @@ struct TotalVariation {
 }
 
 impl Transform for TotalVariation {
-    fn apply(&self, picture: &Picture, draws: &mut Draws) -> Result<Picture> {
+    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         let shape @ [_, h, w] = picture.shape();
         let pixels = picture.pixels();
         let kept: Vec<bool> = pixels.iter().map(|_| draws.unit() >= self.drop).collect();
         let planes = pixels.par_chunks(h * w).zip(kept.par_chunks(h * w));
         let smooth = |(x, kept)| Plane::new(x, kept, w, self.weight).minimised(self.steps);
-        Ok(cut_off(shape, planes.flat_map_iter(smooth).collect()))
+        Ok(clipped(shape, planes.flat_map_iter(smooth).collect()))
     }
 }
 
@@ -165,12 +165,12 @@ mod tests {
         // skimage.restoration.denoise_tv_chambolle(uneven, weight=0.1), run to convergence.
         let exact = TotalVariation { weight: 0.1, drop: 0.0, steps: 20_000 };
         let picture = uneven([1, 4, 5]);
-        let out = exact.apply(&picture, &mut Draws::new(0, 0, 0)).unwrap();
+        let out = exact.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
         let list =
             [(0, 0.138_289), (3, 0.347_629), (7, 0.622_684), (12, 0.371_255), (16, 0.289_938)];
         assert!(out.pixels().iter().all(|v| *v > 0.0) && listed(out.pixels(), &list), "{out:?}");
         let quick = TotalVariation { steps: STEPS, ..exact };
-        let quick = quick.apply(&picture, &mut Draws::new(0, 0, 0)).unwrap();
+        let quick = quick.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
         let pairs = quick.pixels().iter().zip(out.pixels());
         assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 4e-3, "{quick:?}");
     }

@@ -1,7 +1,7 @@
 //! Many samples, batch by batch: how often each defence holds.
 
 use crate::attack::{AttackConfig, Goal, StopWhen, TargetModel, generate, judge};
-use crate::data::{Dataset, Picture};
+use crate::data::{Dataset, Image};
 use crate::defence::Stance;
 use crate::error::Result;
 use crate::experiment::compare::one::go_on;
@@ -9,7 +9,7 @@ use crate::experiment::compare::{Ask, BARE, Comparison, Finding, Tell};
 use crate::experiment::defended::{bare_lap, lap};
 use crate::experiment::evaluate::{Defended, Evaluation, evaluate};
 use crate::experiment::many::{Answers, Many, others, read};
-use crate::model::finite;
+use crate::model::all_finite;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Batch<'_> {
         let (images, labels) = read(model, self.dataset, self.range.clone())?;
         let many = Many { model, images: &images, labels: &labels, first: self.range.start };
         let seen: Vec<_> =
-            pipelines.iter().map(|p| p.seen(Stance::Naive, self.task.draws)).collect();
+            pipelines.iter().map(|p| p.attacker_view(Stance::Naive, self.task.draws)).collect();
         let mut victims = vec![TargetModel::new(&model.network)];
         victims.extend(seen.iter().map(|seen| TargetModel::new(seen)));
         let mut answers = Vec::new();
@@ -96,7 +96,7 @@ impl Batch<'_> {
                     .range
                     .clone()
                     .zip(found.scores.rows())
-                    .filter(|(_, row)| !finite(row))
+                    .filter(|(_, row)| !all_finite(row))
                     .map(|(sample, _)| sample)
                     .collect();
                 if !lost.is_empty() {
@@ -134,8 +134,8 @@ impl Batch<'_> {
     /// How long single answers take of whoever stands in row `at`, where few are timed so far.
     fn laps(&self, at: usize, many: &Many<'_>, timed: usize) -> Result<Vec<f64>> {
         let shape = many.model.card.input.shape;
-        let pictures = (0..many.labels.len()).map(|i| Picture::new(shape, many.row(i)));
-        let lap = |picture: Picture| match at.checked_sub(1) {
+        let pictures = (0..many.labels.len()).map(|i| Image::new(shape, many.row(i)));
+        let lap = |picture: Image| match at.checked_sub(1) {
             Some(at) => lap(&self.task.pipelines[at], &picture),
             None => bare_lap(many.model, &picture),
         };

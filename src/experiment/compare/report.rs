@@ -1,7 +1,7 @@
 //! A comparison as it stands: what was found, in rows and columns.
 
 use crate::attack::{AttackConfig, AttackSpec, Bound, Norm, TargetChoice};
-use crate::defence::{Stack, Stance};
+use crate::defence::{DefenceStack, Stance};
 use crate::experiment::compare::{BARE, Findings, words};
 use crate::experiment::evaluation::Share;
 use crate::experiment::hints;
@@ -34,7 +34,7 @@ pub struct Frame {
     /// Which device does the work.
     pub device: Device,
     /// The defences; the bare network stands above them.
-    pub stacks: Vec<Stack>,
+    pub stacks: Vec<DefenceStack>,
     /// The attacks.
     pub plans: Vec<AttackConfig>,
     /// The stances.
@@ -247,8 +247,13 @@ impl Findings {
         report
     }
 
-    fn line(&self, frame: &Frame, stack: Option<&Stack>, stance: Option<Stance>) -> CompareRow {
-        let defence = stack.map_or_else(|| BARE.to_string(), Stack::text);
+    fn line(
+        &self,
+        frame: &Frame,
+        stack: Option<&DefenceStack>,
+        stance: Option<Stance>,
+    ) -> CompareRow {
+        let defence = stack.map_or_else(|| BARE.to_string(), DefenceStack::text);
         let of = stance.unwrap_or_default();
         let known = frame.sample.as_ref().and_then(|_| self.known(&defence));
         let cell = |plan| self.cell(&defence, plan, of).cloned();
@@ -259,9 +264,9 @@ impl Findings {
             (None, Some(known)) => (Some(known.ms), Some(known.extra_ms)),
             (None, None) => (None, None),
         };
-        let layers = stack.map_or(&[][..], Stack::layers);
+        let layers = stack.map_or(&[][..], DefenceStack::defences);
         CompareRow {
-            name: stack.map_or_else(|| "no defence".to_string(), Stack::to_string),
+            name: stack.map_or_else(|| "no defence".to_string(), DefenceStack::to_string),
             stance,
             unfit: frame.unfit.get(&defence).cloned(),
             clean: known.map(|known| known.clean.clone()),

@@ -4,9 +4,8 @@ use crate::attack::{
     AttackConfig, DecisionOracle, Flow, Goal, GradientOracle, ImageBatch, Margin, Norm, Observer,
     ScoreOracle, TargetModel, find, margin,
 };
-use crate::data::Picture;
+use crate::data::Image;
 use crate::defence::Stance;
-use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::experiment::defended::{Against, answer_of};
 use crate::experiment::lamps::Logbook;
@@ -16,6 +15,7 @@ use crate::metrics::Rate;
 use crate::metrics::lamps::{Cure, Evidence, LONGER, Path, Probe, Tried};
 use crate::model::Classifier;
 use crate::parameter::Value;
+use crate::rng::KeyedRng;
 use burn_tensor::Tensor;
 
 /// Differences along so many directions at most, and at least.
@@ -67,7 +67,7 @@ impl Scene<'_> {
         cost.forward + cost.backward
     }
 
-    fn attacked(&self) -> &Picture {
+    fn attacked(&self) -> &Image {
         self.row.map_or(&self.report.picture, |(_, row)| &row.picture)
     }
 
@@ -93,8 +93,9 @@ impl Scene<'_> {
             }
             Some((Against { pipeline, surrogate, stance, draws }, _)) => {
                 let like = still.then_some(&self.report.original);
-                let seen = pipeline.seen(stance, draws).frozen(like);
-                let behind = surrogate.map(|other| other.seen(stance, draws).frozen(like));
+                let seen = pipeline.attacker_view(stance, draws).with_fixed_randomness(like);
+                let behind = surrogate
+                    .map(|other| other.attacker_view(stance, draws).with_fixed_randomness(like));
                 meet(&seen, behind.as_ref().map(|seen| seen as &dyn Classifier))
             }
         }
@@ -102,8 +103,9 @@ impl Scene<'_> {
 
     /// Passes through a network that one answer takes, to the eyes of whom the attack asks.
     fn look(&self) -> u64 {
-        self.row
-            .map_or(1, |(a, _)| a.surrogate.unwrap_or(a.pipeline).seen(a.stance, a.draws).passes())
+        self.row.map_or(1, |(a, _)| {
+            a.surrogate.unwrap_or(a.pipeline).attacker_view(a.stance, a.draws).passes()
+        })
     }
 
     /// Passes through a network that the judge's answer takes.
@@ -292,7 +294,7 @@ impl<'a> Prober<'a> {
     }
 
     /// Whether the victim's answer to a picture reaches the goal.
-    fn reached(&mut self, picture: &Picture) -> Result<bool> {
+    fn reached(&mut self, picture: &Image) -> Result<bool> {
         let images = tensor(&self.scene.experiment.model, picture);
         let scores = self.with(|victim, _| victim.decide(&images))?;
         self.judged();
@@ -304,7 +306,7 @@ impl<'a> Prober<'a> {
         let sample = self.scene.experiment.sample.index as u64;
         // Far from the restarts of any attack.
         let restart = u64::MAX - ((probe as u64) << 32) - direction as u64;
-        let mut draws = Draws::new(self.plan().seed, sample, restart);
+        let mut draws = KeyedRng::new(self.plan().seed, sample, restart);
         std::iter::repeat_with(move || 1.0_f32.copysign(draws.signed()))
     }
 

@@ -1,7 +1,7 @@
 //! Lamps that compare the attack with others, and those that look at how it was made.
 
 use crate::attack::Norm;
-use crate::defence::{DRAWS, Stance};
+use crate::defence::{EOT_DRAWS, Stance};
 use crate::metrics::Rate;
 use crate::metrics::lamps::{Behind, Cure, Evidence, Finding};
 
@@ -202,12 +202,12 @@ pub(super) fn draws(e: &Evidence) -> Finding {
 /// The same for one picture and for many.
 pub(super) fn enough(behind: &Behind, asked: &[(u64, Rate)]) -> Finding {
     let cure = match behind.stance.averages() {
-        true => Cure::Draws(2 * DRAWS),
+        true => Cure::Draws(2 * EOT_DRAWS),
         false => Cure::Stance(Stance::Adaptive),
     };
     match behind.draws.unwrap_or(1) {
         1 => Finding::red("one draw of what is random says little", cure),
-        own if own < DRAWS => Finding::amber(format!("{own} draws are few"), cure),
+        own if own < EOT_DRAWS => Finding::amber(format!("{own} draws are few"), cure),
         own if asked.is_empty() => Finding::green(format!("{own} draws were averaged")),
         own => Finding::green(format!("{own} draws were averaged, other numbers do no better")),
     }

@@ -3,7 +3,7 @@
 use super::Part;
 use crate::attack::{AttackConfig, Bound, default_epsilon};
 use crate::data::Sample;
-use crate::defence::{DRAWS, Stack};
+use crate::defence::{DefenceStack, EOT_DRAWS};
 use crate::experiment::compare::{CompareReport, CompareRow, Frame};
 use crate::experiment::{Device, SampleRef};
 use crate::tui::app::{App, Source, fits};
@@ -21,8 +21,8 @@ pub fn parts(app: &App) -> Vec<Part> {
 }
 
 /// The defences: those on the strip, and those of the screen's own.
-pub fn stacks(app: &App) -> Vec<Stack> {
-    let mut stacks: Vec<Stack> = Vec::new();
+pub fn stacks(app: &App) -> Vec<DefenceStack> {
+    let mut stacks: Vec<DefenceStack> = Vec::new();
     let strip = app.shields().map(|shield| &shield.stack);
     for stack in strip.chain(&app.compare.own) {
         if stacks.iter().all(|other| other.text() != stack.text()) {
@@ -70,7 +70,7 @@ pub fn frame(app: &App) -> Frame {
         sample: app.current_sample().map(named),
         n,
         seed: app.plan.seed,
-        draws: DRAWS,
+        draws: EOT_DRAWS,
         device: device.unwrap_or(Device { kind: "cpu".into(), name: String::new() }),
         stacks: stacks(app),
         plans: plans(app),

@@ -1,7 +1,7 @@
 //! What is typed on the Compare screen: a hybrid, a filter, the name of a file.
 
 use super::{refresh, report, stacks};
-use crate::defence::Stack;
+use crate::defence::DefenceStack;
 use crate::error::Result;
 use crate::experiment::compare::Format;
 use crate::tui::app::{App, Effect};
@@ -38,12 +38,12 @@ pub fn filter(app: &mut App, text: &str) {
 /// # Errors
 /// Usage, for what is no stack or no name.
 pub fn hybrid(app: &mut App, text: &str) -> Result<Vec<Effect>> {
-    let saved: Vec<Stack> = app.defences.iter().map(|shield| shield.stack.clone()).collect();
+    let saved: Vec<DefenceStack> = app.defences.iter().map(|shield| shield.stack.clone()).collect();
     // Behind a colon, an equals sign belongs to a parameter.
     let name = text.split_once('=').filter(|(name, _)| !name.contains([':', '+']));
     let stack = match name {
-        Some((name, text)) => Stack::parse_among(text, &saved)?.named(name.trim())?,
-        None => Stack::parse_among(text, &saved)?,
+        Some((name, text)) => DefenceStack::parse_among(text, &saved)?.named(name.trim())?,
+        None => DefenceStack::parse_among(text, &saved)?,
     };
     let mut effects = Vec::new();
     if stack.name().is_some() && name.is_some() {

@@ -4,7 +4,7 @@
 use super::layout::Places;
 use super::wording;
 use crate::attack::{Bound, NON_FINITE, Norm};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::experiment::{Outcome, Point};
 use crate::show::Graphics;
 use crate::tui::app::{AMPLIFICATIONS, App, Run};
@@ -20,14 +20,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 /// The picture as the model sees it, before the attack.
-pub fn original(app: &App) -> Option<Picture> {
+pub fn original(app: &App) -> Option<Image> {
     if let Some(clean) = app.display().and_then(|(run, _)| run.clean.as_ref()) {
         return Some(clean.picture.clone());
     }
     let sample = app.current_sample()?;
     Some(match &app.model {
-        Some(model) => model.card.input.fit(&sample.picture),
-        None => sample.picture,
+        Some(model) => model.card.input.fit(&sample.image),
+        None => sample.image,
     })
 }
 
@@ -38,7 +38,7 @@ pub fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
 }
 
 /// The attacked picture: the result, or the iteration that is shown.
-pub fn adversarial(app: &App) -> Option<Picture> {
+pub fn adversarial(app: &App) -> Option<Image> {
     let (run, live) = app.display()?;
     match iteration(app, run, live) {
         Some(at) => {
@@ -86,7 +86,7 @@ pub fn times(app: &App) -> String {
 }
 
 /// A perturbation as a picture, for the full screen.
-pub fn perturbation(from: &Picture, to: &Picture, full: f32, theme: &Theme) -> Picture {
+pub fn perturbation(from: &Image, to: &Image, full: f32, theme: &Theme) -> Image {
     let (w, h) = (from.width(), from.height());
     let strengths = raster::change(from, to, w, h);
     let mut pixels = vec![0.0; 3 * w * h];
@@ -98,7 +98,7 @@ pub fn perturbation(from: &Picture, to: &Picture, full: f32, theme: &Theme) -> P
         };
         (0..3).for_each(|c| pixels[c * w * h + i] = colour[c]);
     }
-    Picture::new([3, h, w], pixels)
+    Image::new([3, h, w], pixels)
 }
 
 /// Draws the panes that have a place.
@@ -151,7 +151,7 @@ fn pane(app: &App, heading: &str, note: String, area: Rect, buf: &mut Buffer) ->
     Some(Room { picture, caption })
 }
 
-fn draw_picture(picture: Option<&Picture>, look: Look<'_>, room: Room, buf: &mut Buffer) {
+fn draw_picture(picture: Option<&Image>, look: Look<'_>, room: Room, buf: &mut Buffer) {
     match picture {
         Some(picture) => PictureView { picture, look }.render(room.picture, buf),
         None => {

@@ -1,7 +1,7 @@
 //! Results and settings in words.
 
 use crate::attack::{AttackConfig, Norm, TargetChoice};
-use crate::defence::{Stack, Stance};
+use crate::defence::{DefenceStack, Stance};
 use crate::experiment::Outcome;
 use crate::tui::app::{App, Run};
 use crate::tui::widgets::text::first_name;
@@ -187,7 +187,7 @@ fn clause(all: &[Shown<'_>], truth: &str, attack: &str, done: bool) -> Option<St
 
 /// The names of defences in a row.
 fn list(ids: &[&str]) -> String {
-    let name = |id: &&str| Stack::parse(id).map_or(id.to_string(), |stack| stack.short());
+    let name = |id: &&str| DefenceStack::parse(id).map_or(id.to_string(), |stack| stack.short());
     let names: Vec<String> = ids.iter().map(name).collect();
     match names.as_slice() {
         [] => String::new(),

@@ -1,7 +1,7 @@
 //! Pictures and perturbations as half-blocks: two pixels a cell. In mono, as a ramp of characters.
 
 use super::raster;
-use crate::data::Picture;
+use crate::data::Image;
 use crate::tui::theme::{Theme, mix};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -40,7 +40,7 @@ pub fn place(width: usize, height: usize, area: Rect) -> Rect {
 /// A picture.
 pub struct PictureView<'a> {
     /// Which picture.
-    pub picture: &'a Picture,
+    pub picture: &'a Image,
     /// How.
     pub look: Look<'a>,
 }
@@ -70,9 +70,9 @@ impl Widget for PictureView<'_> {
 /// A perturbation: the signed change from one picture to another.
 pub struct HeatmapView<'a> {
     /// The picture before.
-    pub from: &'a Picture,
+    pub from: &'a Image,
     /// The picture after.
-    pub to: &'a Picture,
+    pub to: &'a Image,
     /// The change that gets the full colour.
     pub full: f32,
     /// How.
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_digit_is_exactly_28_by_14_cells() {
         let pixels: Vec<f32> = (0..784).map(|i| (i % 256) as f32 / 255.0).collect();
-        let picture = Picture::new([1, 28, 28], pixels);
+        let picture = Image::new([1, 28, 28], pixels);
         let theme = Theme::new(Kind::Dark);
         let look = Look { theme: &theme, ascii: false, faded: false };
         let buf = draw(PictureView { picture: &picture, look }, 28, 14);
@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn a_heatmap_shows_the_sign_by_colour_and_in_mono_by_character() {
-        let from = Picture::new([1, 2, 2], vec![0.5; 4]);
-        let to = Picture::new([1, 2, 2], vec![0.6, 0.4, 0.6, 0.4]);
+        let from = Image::new([1, 2, 2], vec![0.5; 4]);
+        let to = Image::new([1, 2, 2], vec![0.6, 0.4, 0.6, 0.4]);
         let theme = Theme::new(Kind::Dark);
         let look = Look { theme: &theme, ascii: false, faded: false };
         let buf = draw(HeatmapView { from: &from, to: &to, full: 0.1, look }, 2, 1);
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_odd_last_row_leaves_the_ground_below() {
-        let picture = Picture::new([1, 3, 1], vec![1.0; 3]);
+        let picture = Image::new([1, 3, 1], vec![1.0; 3]);
         let theme = Theme::new(Kind::Light);
         let look = Look { theme: &theme, ascii: false, faded: false };
         let buf = draw(PictureView { picture: &picture, look }, 1, 2);

@@ -1,7 +1,7 @@
 //! Pictures brought to the size of their place: enlarged by a whole number (nearest), shrunk by area.
 //! A perturbation is shrunk by its *signed extreme*: averages of sign noise would be mud.
 
-use crate::data::Picture;
+use crate::data::Image;
 
 /// The size in pixels at which a picture of `width` × `height` is shown in `columns` × `rows` cells;
 /// a cell holds two pixels, one above the other.
@@ -31,7 +31,7 @@ fn span(at: usize, target: usize, source: usize) -> (f64, f64) {
 }
 
 /// A picture at the size `width` × `height`, row by row, as RGB in 0..1.
-pub fn scale(picture: &Picture, width: usize, height: usize) -> Vec<[f32; 3]> {
+pub fn scale(picture: &Image, width: usize, height: usize) -> Vec<[f32; 3]> {
     let (w, h) = (picture.width(), picture.height());
     let mut out = Vec::with_capacity(width * height);
     for y in 0..height {
@@ -46,7 +46,7 @@ pub fn scale(picture: &Picture, width: usize, height: usize) -> Vec<[f32; 3]> {
 }
 
 /// The mean over an area with fractional edges.
-fn mean(picture: &Picture, rows: (f64, f64), columns: (f64, f64)) -> [f32; 3] {
+fn mean(picture: &Image, rows: (f64, f64), columns: (f64, f64)) -> [f32; 3] {
     let weight = |i: usize, (from, to): (f64, f64)| ((i + 1) as f64).min(to) - (i as f64).max(from);
     let ends =
         |(from, to): (f64, f64), size: usize| (from as usize, (to.ceil() as usize).min(size));
@@ -66,7 +66,7 @@ fn mean(picture: &Picture, rows: (f64, f64), columns: (f64, f64)) -> [f32; 3] {
 
 /// The signed change of each pixel (of its channels the one that changed most), at the size
 /// `width` × `height`; where pixels are pooled, the one that changed most counts, with its sign.
-pub fn change(from: &Picture, to: &Picture, width: usize, height: usize) -> Vec<f32> {
+pub fn change(from: &Image, to: &Image, width: usize, height: usize) -> Vec<f32> {
     let [channels, h, w] = from.shape();
     if to.shape() != from.shape() {
         return vec![0.0; width * height];
@@ -101,7 +101,7 @@ pub fn change(from: &Picture, to: &Picture, width: usize, height: usize) -> Vec<
 }
 
 /// The largest change of any value.
-pub fn largest_change(from: &Picture, to: &Picture) -> f32 {
+pub fn largest_change(from: &Image, to: &Image) -> f32 {
     let pairs = from.pixels().iter().zip(to.pixels());
     pairs.map(|(a, b)| (b - a).abs()).fold(0.0, f32::max)
 }
@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn shrinking_averages_and_enlarging_repeats() {
-        let picture = Picture::new([1, 2, 2], vec![0.0, 1.0, 0.5, 0.5]);
+        let picture = Image::new([1, 2, 2], vec![0.0, 1.0, 0.5, 0.5]);
         assert_eq!(scale(&picture, 1, 1), vec![[0.5; 3]]);
         assert_eq!(scale(&picture, 4, 4)[3], [1.0; 3]);
-        let bar = Picture::new([1, 1, 3], vec![0.0, 0.0, 1.0]);
+        let bar = Image::new([1, 1, 3], vec![0.0, 0.0, 1.0]);
         let two = scale(&bar, 2, 1);
         assert!((two[0][0] - 0.0).abs() < 1e-6 && (two[1][0] - 2.0 / 3.0).abs() < 1e-6, "{two:?}");
     }
@@ -146,13 +146,13 @@ mod tests {
 
     #[test]
     fn changes_are_pooled_by_the_signed_extreme() {
-        let from = Picture::new([1, 2, 2], vec![0.5; 4]);
-        let to = Picture::new([1, 2, 2], vec![0.6, 0.6, 0.6, 0.2]);
+        let from = Image::new([1, 2, 2], vec![0.5; 4]);
+        let to = Image::new([1, 2, 2], vec![0.6, 0.6, 0.6, 0.2]);
         let pooled = change(&from, &to, 1, 1);
         assert!((pooled[0] + 0.3).abs() < 1e-6, "{pooled:?}");
         assert!((largest_change(&from, &to) - 0.3).abs() < 1e-6);
-        let colour = Picture::new([3, 1, 1], vec![0.5, 0.5, 0.5]);
-        let moved = Picture::new([3, 1, 1], vec![0.6, 0.1, 0.5]);
+        let colour = Image::new([3, 1, 1], vec![0.5, 0.5, 0.5]);
+        let moved = Image::new([3, 1, 1], vec![0.6, 0.1, 0.5]);
         assert!((change(&colour, &moved, 1, 1)[0] + 0.4).abs() < 1e-6);
     }
 }

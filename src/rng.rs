@@ -1,4 +1,4 @@
-//! Random numbers: counter-based and keyed, by (seed, sample, restart) in attacks, by [`Chance`] in
+//! Random numbers: counter-based and keyed, by (seed, sample, restart) in attacks, by [`RngKey`] in
 //! randomised defences, so that batching, order, cancellation and the device change nothing.
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -7,9 +7,9 @@ use rand_distr::{Distribution, StandardNormal};
 
 /// The stream of random numbers of one picture in one restart.
 #[derive(Clone, Debug)]
-pub struct Draws(ChaCha8Rng);
+pub struct KeyedRng(ChaCha8Rng);
 
-impl Draws {
+impl KeyedRng {
     /// The stream for this seed, this sample's number and this restart.
     pub fn new(seed: u64, sample: u64, restart: u64) -> Self {
         let mut key = [0; 32];
@@ -85,17 +85,17 @@ impl Draws {
 
 /// What one randomised answer draws from: two numbers that say everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chance {
+pub struct RngKey {
     /// Seed, stream and picture, mixed.
     pub seed: u64,
     /// The number of the draw.
     pub draw: u64,
 }
 
-impl Chance {
+impl RngKey {
     /// The random numbers of one part of whatever is randomised: a stage, a layer.
-    pub fn draws(self, part: u64) -> Draws {
-        Draws::new(self.seed, self.draw, part)
+    pub fn rng(self, part: u64) -> KeyedRng {
+        KeyedRng::new(self.seed, self.draw, part)
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_key_alone_decides_the_stream() {
         let take = |s, p, r| {
-            let mut draws = Draws::new(s, p, r);
+            let mut draws = KeyedRng::new(s, p, r);
             (0..8).map(|_| draws.unit()).collect::<Vec<_>>()
         };
         assert_eq!(take(1, 2, 3), take(1, 2, 3));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn balls_are_filled_to_their_radius_and_no_further() {
-        let mut draws = Draws::new(0, 0, 0);
+        let mut draws = KeyedRng::new(0, 0, 0);
         let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
         let radii: Vec<f32> = (0..200).map(|_| norm(&draws.in_l2_ball(2, 3.0))).collect();
         assert!(radii.iter().all(|r| *r <= 3.000_01));

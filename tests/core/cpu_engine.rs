@@ -53,7 +53,7 @@ fn changed(layers: &str, device: &Device, tensor: usize, index: usize, by: f32) 
 
 fn slope(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<f32>) {
     let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
-    let (shown, gradient) = network.slope(images, &mut start).unwrap();
+    let (shown, gradient) = network.input_gradient(images, &mut start).unwrap();
     (shown.logits, values(&gradient))
 }
 
@@ -89,7 +89,7 @@ fn every_shipped_model_runs_on_the_host() {
     let device = Device::flex();
     for card in catalogue() {
         let model = epsiloscope::model::Model::load(&card.name, &device).unwrap();
-        assert!(model.network.is_fast(), "{}", card.name);
+        assert!(model.network.on_cpu_engine(), "{}", card.name);
         let images = pictures(2, card.input.shape, &device);
         let graph = values(&model.network.forward(images.clone()).unwrap());
         assert!(gap(&model.network.logits(&images).unwrap(), &graph) < 1e-4, "{}", card.name);
@@ -113,15 +113,15 @@ fn sum(network: &Network, images: &Tensor<4>, at: &[f32]) -> f64 {
     logits.iter().zip(at).map(|(z, s)| f64::from(*z) * f64::from(*s)).sum()
 }
 
-fn learn(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<Vec<f32>>) {
+fn weight_gradients(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<Vec<f32>>) {
     let mut start = |logits: &[f32]| logits.iter().map(|z| z.cos()).collect();
-    network.learn(images, &[], &mut start).unwrap()
+    network.weight_gradients(images, &[], &mut start).unwrap()
 }
 
 fn frozen(layers: &str, device: &Device) -> Network {
     let mut host = network(layers, device);
     host.freeze();
-    assert!(host.is_fast(), "{layers} is not known to the host");
+    assert!(host.on_cpu_engine(), "{layers} is not known to the host");
     host
 }
 
@@ -130,7 +130,7 @@ fn weight_gradients_agree_with_finite_differences_and_with_autodiff() {
     let device = Device::flex();
     for (i, layers) in TRAINED.iter().enumerate() {
         let images = pictures(3, [3, 10, 10], &device);
-        let (logits, gradients) = learn(&network(layers, &device), &images);
+        let (logits, gradients) = weight_gradients(&network(layers, &device), &images);
         let at: Vec<f32> = logits.iter().map(|z| z.cos()).collect();
         let top = gradients.iter().flatten().fold(0.0_f32, |top, g| top.max(g.abs()));
         for (tensor, gradient) in gradients.iter().enumerate() {
@@ -147,7 +147,10 @@ fn weight_gradients_agree_with_finite_differences_and_with_autodiff() {
         let host = frozen(layers, &device);
         for n in [3, 40] {
             let images = pictures(n, [3, 10, 10], &device);
-            let (theirs, ours) = (learn(&network(layers, &device), &images), learn(&host, &images));
+            let (theirs, ours) = (
+                weight_gradients(&network(layers, &device), &images),
+                weight_gradients(&host, &images),
+            );
             assert_eq!(ours.0, host.logits(&images).unwrap());
             assert!(gap(&ours.0, &theirs.0) < 2e-5, "{i}");
             for (tensor, (ours, theirs)) in ours.1.iter().zip(&theirs.1).enumerate() {
@@ -177,7 +180,7 @@ fn batch_norm_is_not_trained_and_said_so() {
     let device = Device::flex();
     let net = network(LAYERS[1], &device);
     let images = pictures(1, [3, 10, 10], &device);
-    let error = net.learn(&images, &[], &mut |logits| logits.to_vec()).unwrap_err();
+    let error = net.weight_gradients(&images, &[], &mut |logits| logits.to_vec()).unwrap_err();
     assert!(error.to_string().contains("batchnorm2d 'n'"), "{error}");
 }
 
@@ -217,8 +220,8 @@ fn pictures_of_another_size_are_refused_in_one_line() {
             let mut start = |_: &[f32]| vec![1.0; 4];
             let told = [
                 network.logits(&images).map(drop),
-                network.slope(&images, &mut start).map(drop),
-                network.learn(&images, &[], &mut start).map(drop),
+                network.input_gradient(&images, &mut start).map(drop),
+                network.weight_gradients(&images, &[], &mut start).map(drop),
             ];
             for told in told {
                 let told = told.unwrap_err().to_string();

@@ -1,14 +1,14 @@
 //! The inner maximisation of adversarial training: signed steps in L∞ from a start of its own,
 //! against whatever the method climbs. It never stops early: training wants the whole walk.
 
-use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Network};
-use crate::training::recipe::{Adversary, Start};
+use crate::rng::KeyedRng;
+use crate::training::recipe::{InnerAttack, StartPoint};
 use burn_tensor::{Device, Tensor, TensorData};
 
 /// What is climbed: fills in the slope of picture `i`'s row of logits.
-pub type Pull<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]);
+pub type FillLogitGradient<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]);
 
 /// Pictures on the host as a tensor `[N, C, H, W]`.
 pub fn pictures(values: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
@@ -21,13 +21,13 @@ pub fn pictures(values: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tenso
 ///
 /// # Errors
 /// Device failures.
-pub fn climb(
+pub fn maximise(
     network: &Network,
     clean: &[f32],
-    adversary: &Adversary,
+    adversary: &InnerAttack,
     seed: u64,
     samples: &[usize],
-    pull: Pull<'_>,
+    pull: FillLogitGradient<'_>,
 ) -> Result<Vec<f32>> {
     let shape = network.input_shape();
     let classes = network.classes();
@@ -35,14 +35,14 @@ pub fn climb(
     let step = (adversary.epsilon * adversary.step_share) as f32;
     let mut images = clean.to_vec();
     for (image, sample) in images.chunks_mut(size).zip(samples) {
-        let mut draws = Draws::new(seed, *sample as u64, 4 << 32);
+        let mut draws = KeyedRng::new(seed, *sample as u64, 4 << 32);
         match adversary.start {
-            Start::Picture => {}
-            Start::Wide => image.iter_mut().for_each(|v| *v += epsilon * draws.signed()),
-            Start::Uniform => {
+            StartPoint::Image => {}
+            StartPoint::Wide => image.iter_mut().for_each(|v| *v += epsilon * draws.signed()),
+            StartPoint::Uniform => {
                 image.iter_mut().for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0))
             }
-            Start::Near => {
+            StartPoint::Near => {
                 image.iter_mut().for_each(|v| *v = (*v + 1e-3 * draws.normal()).clamp(0.0, 1.0));
             }
         }
@@ -62,7 +62,7 @@ pub fn climb(
     };
     for _ in 0..adversary.steps {
         let tensor = pictures(&images, shape, network.device());
-        let (_, gradient) = network.slope(&tensor, &mut start)?;
+        let (_, gradient) = network.input_gradient(&tensor, &mut start)?;
         let gradient = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         for ((image, clean), g) in images.iter_mut().zip(clean).zip(gradient) {
             let sign = if g == 0.0 { 0.0 } else { g.signum() };

@@ -7,18 +7,18 @@ use crate::error::{Error, Result};
 use crate::model::builder;
 use crate::model::card::Card;
 use crate::model::layer::Layer;
-use crate::model::mask::Mask;
+use crate::model::stochastic::ActivationMask;
 
 /// The shape that flows between layers, without the batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Size {
+pub(super) enum ActivationShape {
     /// `[C, H, W]`.
     Map([usize; 3]),
     /// What was flattened, and how it lay before that.
     Flat([usize; 3]),
 }
 
-impl Size {
+impl ActivationShape {
     pub(super) fn shape(self) -> [usize; 3] {
         match self {
             Self::Map(shape) | Self::Flat(shape) => shape,
@@ -35,11 +35,11 @@ impl Size {
 ///
 /// # Errors
 /// What does not fit.
-pub(super) fn after(layer: &Layer, size: Size) -> Result<Size, String> {
+pub(super) fn after(layer: &Layer, size: ActivationShape) -> Result<ActivationShape, String> {
     match (layer, size) {
         (
             Layer::Conv2d { param, inputs, out, kernel, stride, padding, groups, .. },
-            Size::Map(map),
+            ActivationShape::Map(map),
         ) => {
             let fits = *groups > 0 && *stride > 0 && *kernel > 0 && *out > 0 && map[0] == *inputs;
             let fits = fits && inputs % groups == 0 && out % groups == 0;
@@ -55,9 +55,9 @@ pub(super) fn after(layer: &Layer, size: Size) -> Result<Size, String> {
             let next = windowed(map, *kernel, *stride, pads).filter(|_| fits);
             let misfit = || format!("conv2d '{param}' ({inputs} channels in) gets {map:?}");
             let [_, h, w] = next.ok_or_else(misfit)?;
-            Ok(Size::Map([*out, h, w]))
+            Ok(ActivationShape::Map([*out, h, w]))
         }
-        (Layer::BatchNorm2d { param, features, eps }, Size::Map([c, ..])) => {
+        (Layer::BatchNorm2d { param, features, eps }, ActivationShape::Map([c, ..])) => {
             if !(*eps >= 0.0 && eps.is_finite()) {
                 return Err(format!(
                     "batchnorm2d '{param}' has eps {eps}, which must be 0 or more"
@@ -69,30 +69,34 @@ pub(super) fn after(layer: &Layer, size: Size) -> Result<Size, String> {
             }
         }
         (Layer::Linear { param, inputs, out, .. }, _) => match size.count() {
-            Some(values) if values == *inputs && *out > 0 => Ok(Size::Flat([*out, 1, 1])),
+            Some(values) if values == *inputs && *out > 0 => {
+                Ok(ActivationShape::Flat([*out, 1, 1]))
+            }
             values => {
                 let values = values.map_or("too many".into(), |values| values.to_string());
                 Err(format!("linear '{param}' takes {inputs} values and gets {values}"))
             }
         },
-        (Layer::MaxPool2d { kernel, stride, padding }, Size::Map(map))
-        | (Layer::AvgPool2d { kernel, stride, padding }, Size::Map(map)) => {
+        (Layer::MaxPool2d { kernel, stride, padding }, ActivationShape::Map(map))
+        | (Layer::AvgPool2d { kernel, stride, padding }, ActivationShape::Map(map)) => {
             let stride = stride.unwrap_or(*kernel);
             let fits = *kernel > 0 && stride > 0 && *padding <= *kernel / 2;
             let next = windowed(map, *kernel, stride, [(*padding, *padding); 2]);
-            let next = next.filter(|_| fits).map(Size::Map);
+            let next = next.filter(|_| fits).map(ActivationShape::Map);
             next.ok_or_else(|| format!("pooling by {kernel} gets {map:?}"))
         }
-        (Layer::GlobalAvgPool2d {}, Size::Map([c, _, _])) => Ok(Size::Map([c, 1, 1])),
-        (Layer::Flatten {}, _) => Ok(Size::Flat(size.shape())),
-        (Layer::Residual { body }, Size::Map(_)) => {
+        (Layer::GlobalAvgPool2d {}, ActivationShape::Map([c, _, _])) => {
+            Ok(ActivationShape::Map([c, 1, 1]))
+        }
+        (Layer::Flatten {}, _) => Ok(ActivationShape::Flat(size.shape())),
+        (Layer::Residual { body }, ActivationShape::Map(_)) => {
             let end = body.iter().try_fold(size, |size, layer| after(layer, size))?;
             match end == size {
                 true => Ok(size),
                 false => Err(format!("a residual body turns {size:?} into {end:?}")),
             }
         }
-        (other, Size::Flat(_)) if needs_map(other) => {
+        (other, ActivationShape::Flat(_)) if needs_map(other) => {
             Err(format!("{} gets {} flat values", kind(other), size.count().unwrap_or(0)))
         }
         _ => Ok(size),
@@ -189,7 +193,7 @@ pub(super) const PROBES: u64 = 4;
 
 /// What a network asks for.
 #[derive(Debug, Default)]
-pub(super) struct Need {
+pub(super) struct MemoryEstimate {
     /// Names and shapes of its tensors, in the order of its layers.
     pub tensors: Vec<(String, Vec<usize>)>,
     /// Values that one picture's way forward leaves for the way back.
@@ -200,14 +204,14 @@ pub(super) struct Need {
     weights: u64,
 }
 
-impl Need {
+impl MemoryEstimate {
     /// Works a card through, and holds it against the memory there is.
     ///
     /// # Errors
     /// Failure, naming the layer that does not fit the one before it, or that takes too much memory.
     pub(super) fn of(card: &Card) -> Result<Self> {
         let mut need = Self::default();
-        let size = Size::Map(card.input.shape);
+        let size = ActivationShape::Map(card.input.shape);
         need.flows(size, 1.0);
         need.hold("input.shape", card)?;
         need.walk(&builder::layers(card)?, size, "", card)?;
@@ -217,21 +221,21 @@ impl Need {
     fn walk(
         &mut self,
         layers: &[Layer],
-        mut size: Size,
+        mut size: ActivationShape,
         within: &str,
         card: &Card,
-    ) -> Result<Size> {
+    ) -> Result<ActivationShape> {
         for (i, layer) in layers.iter().enumerate() {
             let place = format!("{within}layer {}", i + 1);
             let misfit = |what: String| {
                 let place = format!("card '{}'", card.name);
                 Error::failure(what, place, "make the layer sizes agree")
             };
-            if let (Layer::Residual { body }, Size::Map(_)) = (layer, size) {
+            if let (Layer::Residual { body }, ActivationShape::Map(_)) = (layer, size) {
                 self.walk(body, size, &format!("{place}, body "), card)?;
             }
             let fits = after(layer, size).and_then(|next| {
-                Mask::new(layer, 0, size.shape())?;
+                ActivationMask::new(layer, 0, size.shape())?;
                 Ok(next)
             });
             size = fits.map_err(|what| misfit(format!("{place}: {what}")))?;
@@ -259,7 +263,7 @@ impl Need {
     }
 
     /// Counts what flows out of a layer, so many times.
-    fn flows(&mut self, size: Size, times: f64) {
+    fn flows(&mut self, size: ActivationShape, times: f64) {
         let count = size.count().map_or(u64::MAX, |count| (count as f64 * times) as u64);
         self.values = self.values.saturating_add(count);
         self.largest = self.largest.max(count);
@@ -276,7 +280,12 @@ impl Need {
     }
 
     fn hold(&self, what: &str, card: &Card) -> Result<()> {
-        memory::hold(self.bytes(card), what, &format!("card '{}'", card.name), "make it smaller")
+        memory::check_budget(
+            self.bytes(card),
+            what,
+            &format!("card '{}'", card.name),
+            "make it smaller",
+        )
     }
 }
 
@@ -291,7 +300,7 @@ mod tests {
     #[test]
     fn the_tensors_are_those_that_are_asked_for() {
         for card in catalogue() {
-            let need = Need::of(&card).unwrap();
+            let need = MemoryEstimate::of(&card).unwrap();
             let mut asked = Vec::new();
             Network::build(&card, &Device::flex(), &mut |name, shape| {
                 asked.push((name.to_string(), shape.to_vec()));
@@ -324,10 +333,10 @@ mod tests {
             );
             let layers: Vec<Layer> = serde_json::from_str(&text).unwrap();
             for layer in &layers {
-                for size in [Size::Map(sides), Size::Flat(sides)] {
+                for size in [ActivationShape::Map(sides), ActivationShape::Flat(sides)] {
                     let _ = after(layer, size);
                     let card = &catalogue()[0];
-                    let mut need = Need::default();
+                    let mut need = MemoryEstimate::default();
                     let _ = need.walk(std::slice::from_ref(layer), size, "", card);
                 }
             }

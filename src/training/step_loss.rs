@@ -1,29 +1,29 @@
 //! What one step learns: the pictures, after the inner attack, and the loss on their logits.
 
-use crate::draws::Chance;
 use crate::error::Result;
-use crate::model::{Classifier, Network, largest};
+use crate::model::{Classifier, Network, argmax};
+use crate::rng::RngKey;
 use crate::training::batch::Batch;
-use crate::training::inner::{Pull, climb, pictures};
+use crate::training::inner_attack::{FillLogitGradient, maximise, pictures};
 use crate::training::loss;
-use crate::training::recipe::{Adversary, Method};
+use crate::training::recipe::{InnerAttack, TrainingMethod};
 
 /// The loss of picture `i`, with its gradient with respect to the logits of the clean picture and of
 /// the attacked one; the two are one and the same where the lesson is not paired.
 type Loss<'a> = Box<dyn Fn(usize, [&[f32]; 2], [&mut [f64]; 2]) -> f64 + 'a>;
 
 /// Pictures and the loss on them.
-pub struct Lesson<'a> {
+pub struct StepLoss<'a> {
     /// `[N, C, H, W]`, or twice as many: the clean ones, then the attacked ones.
     images: Vec<f32>,
     paired: bool,
-    chances: Vec<Chance>,
+    rng_keys: Vec<RngKey>,
     labels: &'a [usize],
     loss: Loss<'a>,
 }
 
 /// What came of a lesson.
-pub struct Learned {
+pub struct StepGradients {
     /// The mean loss.
     pub loss: f64,
     /// The share of the (attacked) pictures answered rightly.
@@ -34,22 +34,22 @@ pub struct Learned {
 
 /// Networks that a method asks besides the one that learns.
 #[derive(Default)]
-pub struct Company<'a> {
+pub struct PeerNetworks<'a> {
     /// The teacher of a distillation, once the student learns.
     pub teacher: Option<&'a Network>,
     /// The other member of a pair.
     pub other: Option<&'a Network>,
 }
 
-impl<'a> Lesson<'a> {
+impl<'a> StepLoss<'a> {
     /// The lesson of a batch: runs the method's attack, at `ramp` of its ε, on `network`.
     ///
     /// # Errors
     /// Device failures.
     pub fn new(
-        method: &'a Method,
+        method: &'a TrainingMethod,
         network: &Network,
-        company: &Company<'_>,
+        peers: &PeerNetworks<'_>,
         batch: &'a Batch,
         ramp: f64,
         seed: u64,
@@ -58,35 +58,39 @@ impl<'a> Lesson<'a> {
         let plain = |loss: Loss<'a>| Self {
             images: batch.pixels.clone(),
             paired: false,
-            chances: batch.chances.clone(),
+            rng_keys: batch.rng_keys.clone(),
             labels,
             loss,
         };
-        let by_truth: Pull<'_> = &|i, row, slope| {
+        let by_truth: FillLogitGradient<'_> = &|i, row, slope| {
             loss::cross_entropy(row, labels[i], slope);
         };
-        let attacked = |adversary: &Adversary, pull: Pull<'_>| {
-            let adversary = Adversary { epsilon: adversary.epsilon * ramp, ..*adversary };
-            climb(network, &batch.pixels, &adversary, seed, &batch.samples, pull)
+        let attacked = |adversary: &InnerAttack, pull: FillLogitGradient<'_>| {
+            let adversary = InnerAttack { epsilon: adversary.epsilon * ramp, ..*adversary };
+            maximise(network, &batch.pixels, &adversary, seed, &batch.samples, pull)
         };
         let paired = |after: Vec<f32>, loss: Loss<'a>| {
             let images = [&batch.pixels[..], &after].concat();
-            let chances = [&batch.chances[..], &batch.chances].concat();
-            Self { images, paired: true, chances, labels, loss }
+            let rng_keys = [&batch.rng_keys[..], &batch.rng_keys].concat();
+            Self { images, paired: true, rng_keys, labels, loss }
         };
         let ordinary = || -> Loss<'a> {
             Box::new(move |i, [row, _], [slope, _]| loss::cross_entropy(row, labels[i], slope))
         };
         Ok(match *method {
-            Method::Standard | Method::Gaussian { .. } | Method::Bayes { .. } => plain(ordinary()),
-            Method::LabelSmoothing { alpha } => plain(Box::new(move |i, [row, _], [slope, _]| {
-                let wanted = loss::smoothed(labels[i], alpha, row.len());
-                loss::soft_cross_entropy(row, &wanted, slope)
-            })),
-            Method::Adversarial(adversary) => {
+            TrainingMethod::Standard
+            | TrainingMethod::Gaussian { .. }
+            | TrainingMethod::Bayes { .. } => plain(ordinary()),
+            TrainingMethod::LabelSmoothing { alpha } => {
+                plain(Box::new(move |i, [row, _], [slope, _]| {
+                    let wanted = loss::smoothed(labels[i], alpha, row.len());
+                    loss::soft_cross_entropy(row, &wanted, slope)
+                }))
+            }
+            TrainingMethod::Adversarial(adversary) => {
                 Self { images: attacked(&adversary, by_truth)?, ..plain(ordinary()) }
             }
-            Method::Trades { adversary, beta } => {
+            TrainingMethod::Trades { adversary, beta } => {
                 let clean = answers(network, batch)?;
                 let after = attacked(&adversary, &|i, row, slope| {
                     let classes = row.len();
@@ -98,12 +102,12 @@ impl<'a> Lesson<'a> {
                     Box::new(move |i, rows, slopes| loss::trades(rows, labels[i], beta, slopes)),
                 )
             }
-            Method::Mart { adversary, lambda } => paired(
+            TrainingMethod::Mart { adversary, lambda } => paired(
                 attacked(&adversary, by_truth)?,
                 Box::new(move |i, rows, slopes| loss::mart(rows, labels[i], lambda, slopes)),
             ),
-            Method::Distillation { temperature } => {
-                let teacher = company.teacher.map(|t| answers(t, batch)).transpose()?;
+            TrainingMethod::Distillation { temperature } => {
+                let teacher = peers.teacher.map(|t| answers(t, batch)).transpose()?;
                 plain(Box::new(move |i, [row, _], [slope, _]| {
                     let cooled = loss::cooled(row, temperature);
                     let loss = match &teacher {
@@ -118,8 +122,8 @@ impl<'a> Lesson<'a> {
                     loss
                 }))
             }
-            Method::Diverse { alpha, beta } => {
-                let others = company.other.map(|o| answers(o, batch)).transpose()?;
+            TrainingMethod::Diverse { alpha, beta } => {
+                let others = peers.other.map(|o| answers(o, batch)).transpose()?;
                 plain(Box::new(move |i, [row, _], [slope, _]| {
                     let loss = loss::cross_entropy(row, labels[i], slope);
                     let Some(others) = &others else { return loss };
@@ -134,11 +138,11 @@ impl<'a> Lesson<'a> {
     ///
     /// # Errors
     /// Device failures.
-    pub fn learn(&self, network: &Network) -> Result<Learned> {
+    pub fn evaluate(&self, network: &Network) -> Result<StepGradients> {
         let (n, classes) = (self.labels.len(), network.classes());
         let (mut loss, mut right) = (0.0, 0);
         let images = pictures(&self.images, network.input_shape(), network.device());
-        let (_, gradients) = network.learn(&images, &self.chances, &mut |logits| {
+        let (_, gradients) = network.weight_gradients(&images, &self.rng_keys, &mut |logits| {
             let mut slopes = vec![0.0_f64; logits.len()];
             let (clean, attacked) = logits.split_at(if self.paired { n * classes } else { 0 });
             let (on_clean, on_attacked) = slopes.split_at_mut(clean.len());
@@ -153,11 +157,11 @@ impl<'a> Lesson<'a> {
                     }
                     false => (self.loss)(i, [row, row], [slope, &mut unused]),
                 };
-                right += usize::from(largest(row) == Some(self.labels[i]));
+                right += usize::from(argmax(row) == Some(self.labels[i]));
             }
             slopes.into_iter().map(|s| (s / n as f64) as f32).collect()
         })?;
-        Ok(Learned { loss: loss / n as f64, accuracy: right as f32 / n as f32, gradients })
+        Ok(StepGradients { loss: loss / n as f64, accuracy: right as f32 / n as f32, gradients })
     }
 }
 

@@ -3,9 +3,9 @@
 use super::conv::{Conv, Geometry};
 use super::depthwise::Depthwise;
 use super::kernel::Level;
-use super::pointwise::{Affine, Curve};
+use super::pointwise::{Activation, Affine};
 use super::pool::Pool;
-use super::{Host, Op};
+use super::{CpuNetwork, Op};
 use crate::model::graph;
 use crate::model::layer::Layer;
 use crate::model::network::Network;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A step that no picture is looked at with.
 const LARGEST_STRIDE: usize = 64;
 
-impl Host {
+impl CpuNetwork {
     /// The same network on the host; none where it has a layer that is not known here, or weights
     /// that cannot be read. A network that is `like` another but for its activations shares its
     /// weights.
@@ -65,7 +65,7 @@ impl Order<'_> {
         for op in ops.iter().filter(|op| !matches!(op, graph::Op::Flatten)) {
             match (self.op(op)?, built.last_mut()) {
                 // An activation of bounds is part of the layer before it.
-                (Op::Curve(curve), Some(Op::Conv(_, none) | Op::Depthwise(_, none)))
+                (Op::Activation(curve), Some(Op::Conv(_, none) | Op::Depthwise(_, none)))
                     if none.is_none() && curve.clamp().is_some() =>
                 {
                     *none = curve.clamp();
@@ -125,9 +125,9 @@ impl Order<'_> {
                 let conv = Conv::linear(before, &weight, maybe(bias)?, self.level);
                 Op::Conv(Arc::new(conv), None)
             }
-            graph::Op::Activation(kind) => Op::Curve(curve(kind)?),
-            graph::Op::Cap(bound) => Op::Curve(Curve::Cap(*bound as f32)),
-            graph::Op::Mask(mask) => Op::Mask(*mask),
+            graph::Op::Activation(kind) => Op::Activation(curve(kind)?),
+            graph::Op::Cap(bound) => Op::Activation(Activation::Cap(*bound as f32)),
+            graph::Op::ActivationMask(mask) => Op::ActivationMask(*mask),
             graph::Op::MaxPool(o) => {
                 let pool = self.pool(o.kernel_size[0], o.stride[0], o.padding[0].0);
                 Op::MaxPool(pool)
@@ -162,16 +162,16 @@ fn maybe(bias: &Option<Tensor<1>>) -> Option<Option<Vec<f32>>> {
     }
 }
 
-fn curve(kind: &Layer) -> Option<Curve> {
+fn curve(kind: &Layer) -> Option<Activation> {
     Some(match kind {
-        Layer::Relu {} => Curve::Relu,
-        Layer::Relu6 {} => Curve::Relu6,
-        Layer::LeakyRelu { slope } => Curve::LeakyRelu(*slope as f32),
-        Layer::Elu { alpha } => Curve::Elu(*alpha as f32),
-        Layer::Silu {} => Curve::Silu,
-        Layer::Softplus {} => Curve::Softplus,
-        Layer::Sigmoid {} => Curve::Sigmoid,
-        Layer::Tanh {} => Curve::Tanh,
+        Layer::Relu {} => Activation::Relu,
+        Layer::Relu6 {} => Activation::Relu6,
+        Layer::LeakyRelu { slope } => Activation::LeakyRelu(*slope as f32),
+        Layer::Elu { alpha } => Activation::Elu(*alpha as f32),
+        Layer::Silu {} => Activation::Silu,
+        Layer::Softplus {} => Activation::Softplus,
+        Layer::Sigmoid {} => Activation::Sigmoid,
+        Layer::Tanh {} => Activation::Tanh,
         _ => return None,
     })
 }

@@ -1,15 +1,15 @@
 //! The end of a training: weights rounded to 16 bits, measured, and written beside their card.
 
 use crate::attack::{self, AttackConfig, Flow, Norm};
-use crate::data::{Dataset, Filter, atomically, sha256};
+use crate::data::{Dataset, ResizeFilter, sha256, write_atomically};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
-use crate::model::{Accuracy, Card, Input, Model, Robust, Weights, write_tensors};
+use crate::model::{Accuracy, Card, InputSpec, Model, RobustAccuracy, Weights, write_tensors};
 use crate::parameter::Value;
-use crate::training::adam::Parameter;
-use crate::training::form::softplus;
-use crate::training::recipe::{Method, Recipe};
-use crate::training::run::{Progress, Trainer};
+use crate::training::adam::WeightTensor;
+use crate::training::recipe::{Recipe, TrainingMethod};
+use crate::training::reparametrisation::softplus;
+use crate::training::run::{Trainer, TrainingProgress};
 use crate::training::spectral;
 use half::f16;
 use safetensors::Dtype;
@@ -25,7 +25,7 @@ const AUTO_N: usize = 100;
 
 /// The card of a recipe's network, before anything is measured.
 pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
-    let shape = data.sample(0).picture.shape();
+    let shape = data.sample(0).image.shape();
     Card {
         name: recipe.id.into(),
         title: recipe.title.into(),
@@ -37,11 +37,11 @@ pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
         sha256: None,
         licence: "MIT OR Apache-2.0".into(),
         architecture: None,
-        input: Input {
+        input: InputSpec {
             shape,
             range: [0.0, 1.0],
             resize: None,
-            filter: Filter::default(),
+            filter: ResizeFilter::default(),
             normalisation: recipe.input_normalisation(),
         },
         accuracy: None,
@@ -54,12 +54,12 @@ pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
 ///
 /// # Errors
 /// Cancelled; failure, when the folder cannot be written; device failures.
-pub fn finish(
+pub fn export(
     trainer: &Trainer<'_>,
     test: Option<Dataset>,
     out: &Path,
     info: &experiment::Device,
-    watch: &mut dyn FnMut(&Progress) -> Flow,
+    watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
 ) -> Result<Vec<Card>> {
     let test = test.map(Arc::new);
     let names = trainer.recipe.models();
@@ -80,7 +80,7 @@ pub fn finish(
         let text = toml::to_string(&measured).map_err(|e| {
             Error::failure(format!("cannot write the card: {e}"), folder.display(), "")
         })?;
-        atomically(&folder.join("card.toml"), |file| file.write_all(text.as_bytes()))?;
+        write_atomically(&folder.join("card.toml"), |file| file.write_all(text.as_bytes()))?;
         cards.push(measured);
     }
     Ok(cards)
@@ -102,7 +102,7 @@ fn write(trainer: &Trainer<'_>, at: usize, mut card: Card, folder: &Path) -> Res
     for p in &weights {
         put(p.name.clone(), &p.shape, &mut p.value.iter().copied());
     }
-    if let Method::Bayes { .. } = trainer.recipe.method {
+    if let TrainingMethod::Bayes { .. } = trainer.recipe.method {
         for (p, spread) in weights.iter().zip(&trainer.networks[at][weights.len()..]) {
             let sigmas = &mut spread.value.iter().map(|rho| softplus(*rho));
             put(format!("{}.sigma", p.name), &p.shape, sigmas);
@@ -117,7 +117,7 @@ fn write(trainer: &Trainer<'_>, at: usize, mut card: Card, folder: &Path) -> Res
     Model::build(card, &shipped, trainer.device)
 }
 
-fn rounded(mut weights: Vec<Parameter>, shipped: &Weights) -> Result<Vec<Parameter>> {
+fn rounded(mut weights: Vec<WeightTensor>, shipped: &Weights) -> Result<Vec<WeightTensor>> {
     for p in &mut weights {
         p.value = shipped.get(&p.name, &p.shape)?.to_vec();
     }
@@ -138,7 +138,7 @@ impl Measure<'_> {
         &self,
         model: Model,
         at: usize,
-        watch: &mut dyn FnMut(&Progress) -> Flow,
+        watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
     ) -> Result<Card> {
         let model = Arc::new(model);
         let recipe = self.trainer.recipe;
@@ -149,7 +149,7 @@ impl Measure<'_> {
                 let task = Evaluation::new(model.clone(), data.clone(), n, plan, self.info.clone());
                 experiment::evaluate(&task, &mut |status| {
                     let nan = f32::NAN;
-                    watch(&Progress {
+                    watch(&TrainingProgress {
                         phase: "measuring",
                         epoch: self.trainer.epochs,
                         epochs: self.trainer.epochs,
@@ -213,9 +213,9 @@ impl Measure<'_> {
     }
 }
 
-fn row(report: &EvaluationReport, recipe: &Recipe) -> Robust {
+fn row(report: &EvaluationReport, recipe: &Recipe) -> RobustAccuracy {
     let attack = &report.attacks[0];
-    Robust {
+    RobustAccuracy {
         attack: attack.attack.into(),
         norm: attack.norm.id().into(),
         epsilon: recipe.measured_at,
@@ -228,7 +228,7 @@ fn row(report: &EvaluationReport, recipe: &Recipe) -> Robust {
 }
 
 /// How the model was trained, with everything needed to do it again.
-fn record(trainer: &Trainer<'_>, weights: &[Parameter]) -> toml::Table {
+fn record(trainer: &Trainer<'_>, weights: &[WeightTensor]) -> toml::Table {
     let r = trainer.recipe;
     let mut table = toml::Table::new();
     let mut put = |key: &str, value: toml::Value| {
@@ -241,13 +241,13 @@ fn record(trainer: &Trainer<'_>, weights: &[Parameter]) -> toml::Table {
     put("optimiser", "Adam, triangular learning rate".into());
     put("learning_rate", r.rate.into());
     put("mirrored", r.flip.into());
-    put("method", r.method.told().into());
+    put("method", r.method.describe().into());
     put("weights", "rounded to f16 before they were measured".into());
     if r.shift > 0 {
         put("shifted_by", (r.shift as i64).into());
     }
     if let Some(adversary) = r.method.adversary() {
-        put("adversary", adversary.told().into());
+        put("adversary", adversary.describe().into());
     }
     if let Some(gamma) = r.perturbation {
         put("weight_perturbation", gamma.into());

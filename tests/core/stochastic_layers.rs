@@ -3,19 +3,19 @@
 
 use crate::nets::{pictures, values};
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::draws::Chance;
-use epsiloscope::model::{Card, Classifier, Model, Network, Rule};
+use epsiloscope::model::{ActivationSwap, Card, Classifier, Model, Network};
+use epsiloscope::rng::RngKey;
 
 const NET: &str = "{op='conv2d',param='a',in=3,out=6,kernel=3,padding=1},{op='relu'},\
     {op='residual',body=[{op='conv2d',param='b',in=6,out=6,kernel=3,padding=1},{op='relu6'}]},\
     {op='maxpool2d',kernel=2},{op='flatten'},{op='linear',param='l',in=54,out=9},{op='relu'},\
     {op='linear',param='m',in=9,out=4}";
 
-const RULES: [Rule; 4] = [
-    Rule::RandomSlope { low: 0.1, high: 0.9 },
-    Rule::Sap { share: 0.5 },
-    Rule::Kwta { share: 0.2 },
-    Rule::Dropout { p: 0.3 },
+const RULES: [ActivationSwap; 4] = [
+    ActivationSwap::RandomSlope { low: 0.1, high: 0.9 },
+    ActivationSwap::Sap { share: 0.5 },
+    ActivationSwap::Kwta { share: 0.2 },
+    ActivationSwap::Dropout { p: 0.3 },
 ];
 
 /// A network with weights from a fixed formula.
@@ -34,12 +34,12 @@ fn network(layers: &str, device: &Device) -> Network {
 fn frozen(layers: &str, device: &Device) -> Network {
     let mut host = network(layers, device);
     host.freeze();
-    assert!(host.is_fast());
+    assert!(host.on_cpu_engine());
     host
 }
 
-fn chances(n: usize, draw: u64) -> Vec<Chance> {
-    (0..n as u64).map(|seed| Chance { seed, draw }).collect()
+fn rng_keys(n: usize, draw: u64) -> Vec<RngKey> {
+    (0..n as u64).map(|seed| RngKey { seed, draw }).collect()
 }
 
 fn gap(a: &[f32], b: &[f32]) -> f32 {
@@ -56,16 +56,19 @@ fn cosines(logits: &[f32]) -> Vec<f32> {
 fn every_rule_answers_on_the_host_as_on_the_graph() {
     let device = Device::flex();
     let images = pictures(20, [3, 6, 6], &device);
-    let chances = chances(20, 3);
+    let rng_keys = rng_keys(20, 3);
     let (plain, fast) = (network(NET, &device), frozen(NET, &device));
     for rule in RULES {
-        let (graph, host) = (plain.with_rule(rule).unwrap(), fast.with_rule(rule).unwrap());
-        assert!(host.is_fast() && !graph.is_fast(), "{rule:?}");
+        let (graph, host) =
+            (plain.with_activations(rule).unwrap(), fast.with_activations(rule).unwrap());
+        assert!(host.on_cpu_engine() && !graph.on_cpu_engine(), "{rule:?}");
         let mut found = Vec::new();
         for network in [&graph, &host] {
-            let (logits, gradient) = network.slope_by(&images, &chances, &mut cosines).unwrap();
-            assert_eq!(logits, network.logits_by(&images, &chances).unwrap(), "{rule:?}");
-            let (again, weights) = network.learn(&images, &chances, &mut cosines).unwrap();
+            let (logits, gradient) =
+                network.input_gradient_with(&images, &rng_keys, &mut cosines).unwrap();
+            assert_eq!(logits, network.logits_with(&images, &rng_keys).unwrap(), "{rule:?}");
+            let (again, weights) =
+                network.weight_gradients(&images, &rng_keys, &mut cosines).unwrap();
             assert_eq!(logits, again, "{rule:?}");
             found.push((logits, values(&gradient), weights.concat()));
         }
@@ -75,9 +78,9 @@ fn every_rule_answers_on_the_host_as_on_the_graph() {
         assert!(gap(c, z) < 2e-4, "{rule:?}: weight gradients {}", gap(c, z));
         assert!(gap(a, &fast.logits(&images).unwrap()) > 1e-3, "{rule:?} changes nothing");
         // Shared weights, packed anew, are the same weights.
-        let mut anew = plain.with_rule(rule).unwrap();
+        let mut anew = plain.with_activations(rule).unwrap();
         anew.freeze();
-        assert_eq!(anew.logits_by(&images, &chances).unwrap(), *a, "{rule:?}");
+        assert_eq!(anew.logits_with(&images, &rng_keys).unwrap(), *a, "{rule:?}");
     }
 }
 
@@ -87,18 +90,18 @@ fn a_chance_decides_and_the_batch_does_not() {
     let images = pictures(20, [3, 6, 6], &device);
     for base in [network(NET, &device), frozen(NET, &device)] {
         for rule in RULES {
-            let network = base.with_rule(rule).unwrap();
-            let random = !matches!(rule, Rule::Kwta { .. });
+            let network = base.with_activations(rule).unwrap();
+            let random = !matches!(rule, ActivationSwap::Kwta { .. });
             assert_eq!(network.is_random(), random, "{rule:?}");
-            let by = |draw| network.logits_by(&images, &chances(20, draw)).unwrap();
+            let by = |draw| network.logits_with(&images, &rng_keys(20, draw)).unwrap();
             assert_eq!(by(1), by(1), "{rule:?}");
             assert_eq!(by(1) != by(2), random, "{rule:?}");
             let one = images.clone().slice(17..18);
-            let alone = network.logits_by(&one, &chances(20, 1)[17..18]).unwrap();
+            let alone = network.logits_with(&one, &rng_keys(20, 1)[17..18]).unwrap();
             assert!(gap(&alone, &by(1)[17 * 4..18 * 4]) < 1e-5, "{rule:?}");
-            let default = network.logits_by(&images, &[Chance::default(); 20]).unwrap();
+            let default = network.logits_with(&images, &[RngKey::default(); 20]).unwrap();
             assert_eq!(network.logits(&images).unwrap(), default, "{rule:?}");
-            assert!(network.logits_by(&images, &chances(3, 1)).is_err(), "{rule:?}");
+            assert!(network.logits_with(&images, &rng_keys(3, 1)).is_err(), "{rule:?}");
         }
         assert!(!base.is_random());
     }
@@ -106,7 +109,7 @@ fn a_chance_decides_and_the_batch_does_not() {
 
 /// What layers that do not change the size make of values `[1, 1, 8, 16]`, through one linear layer
 /// of the identity.
-fn through(layers: &str, values: &[f32], chance: Chance) -> Vec<f32> {
+fn through(layers: &str, values: &[f32], rng_key: RngKey) -> Vec<f32> {
     let device = Device::flex();
     let n = values.len();
     let text = format!(
@@ -120,7 +123,7 @@ fn through(layers: &str, values: &[f32], chance: Chance) -> Vec<f32> {
     .unwrap();
     network.freeze();
     let images = Tensor::from_data(TensorData::new(values.to_vec(), [1, 1, 8, 16]), &device);
-    network.logits_by(&images, &[chance]).unwrap()
+    network.logits_with(&images, &[rng_key]).unwrap()
 }
 
 fn ramp() -> Vec<f32> {
@@ -131,7 +134,7 @@ fn ramp() -> Vec<f32> {
 fn winners_take_all_keeps_exactly_the_largest() {
     for (share, kept) in [(0.1, 13), (0.5, 64), (1.0, 128), (0.001, 1)] {
         let values = ramp();
-        let found = through(&format!("{{op='kwta',share={share}}}"), &values, Chance::default());
+        let found = through(&format!("{{op='kwta',share={share}}}"), &values, RngKey::default());
         let mut sorted = values.clone();
         sorted.sort_by(|a, b| b.total_cmp(a));
         for (before, after) in values.iter().zip(&found) {
@@ -140,15 +143,15 @@ fn winners_take_all_keeps_exactly_the_largest() {
         }
     }
     // Equals do not make more winners.
-    let same = through("{op='kwta',share=0.25}", &[1.0; 128], Chance::default());
+    let same = through("{op='kwta',share=0.25}", &[1.0; 128], RngKey::default());
     assert_eq!(same.iter().filter(|v| **v == 1.0).count(), 32);
-    let bounded = through("{op='kwta',share=0.5,top=0.25}", &ramp(), Chance::default());
+    let bounded = through("{op='kwta',share=0.5,top=0.25}", &ramp(), RngKey::default());
     assert_eq!(bounded.iter().copied().fold(f32::MIN, f32::max), 0.25);
 }
 
 #[test]
 fn random_slopes_fill_their_range_below_zero_only() {
-    let found = through("{op='randomslope',low=0.25,high=0.75}", &ramp(), Chance::default());
+    let found = through("{op='randomslope',low=0.25,high=0.75}", &ramp(), RngKey::default());
     let mut slopes = Vec::new();
     for (before, after) in ramp().iter().zip(&found) {
         match *before > 0.0 {
@@ -169,7 +172,7 @@ fn means(layers: &str) -> (Vec<f32>, Vec<f64>, Vec<f64>) {
     let (mut sums, mut zeros) = (vec![0.0; 128], vec![0.0; 128]);
     const DRAWS: u64 = 2000;
     for draw in 0..DRAWS {
-        let found = through(layers, &values, Chance { seed: 5, draw });
+        let found = through(layers, &values, RngKey { seed: 5, draw });
         for (i, v) in found.iter().enumerate() {
             sums[i] += f64::from(*v) / DRAWS as f64;
             zeros[i] += f64::from(u8::from(*v == 0.0)) / DRAWS as f64;
@@ -203,15 +206,18 @@ fn dropout_sleeps_outside_training_unless_asked() {
     let layers = NET.replace("{op='flatten'}", "{op='flatten'},{op='dropout',p=0.5}");
     let images = pictures(4, [3, 6, 6], &device);
     for network in [network(&layers, &device), frozen(&layers, &device)] {
-        let (bare, awake) =
-            (frozen(NET, &device), network.with_rule(Rule::Dropout { p: 0.1 }).unwrap());
-        let logits = network.logits_by(&images, &chances(4, 1)).unwrap();
+        let (bare, awake) = (
+            frozen(NET, &device),
+            network.with_activations(ActivationSwap::Dropout { p: 0.1 }).unwrap(),
+        );
+        let logits = network.logits_with(&images, &rng_keys(4, 1)).unwrap();
         assert!(!network.is_random() && awake.is_random());
         assert!(gap(&logits, &bare.logits(&images).unwrap()) < 1e-5);
-        let (trained, _) = network.learn(&images, &chances(4, 1), &mut cosines).unwrap();
+        let (trained, _) =
+            network.weight_gradients(&images, &rng_keys(4, 1), &mut cosines).unwrap();
         assert!(gap(&trained, &logits) > 1e-3);
         // Its own p, not the rule's.
-        assert_eq!(awake.logits_by(&images, &chances(4, 1)).unwrap(), trained);
+        assert_eq!(awake.logits_with(&images, &rng_keys(4, 1)).unwrap(), trained);
     }
 }
 
@@ -219,16 +225,16 @@ fn dropout_sleeps_outside_training_unless_asked() {
 fn rules_that_do_not_fit_say_so() {
     let device = Device::flex();
     let net = network("{op='linear',param='l',in=108,out=4}", &device);
-    let error = net.with_rule(RULES[0]).err().unwrap().to_string();
+    let error = net.with_activations(RULES[0]).err().unwrap().to_string();
     assert!(error.contains("no ReLU to replace"), "{error}");
     let net = network(NET, &device);
     for rule in [
-        Rule::Sap { share: 0.0 },
-        Rule::Kwta { share: 1.5 },
-        Rule::Dropout { p: 1.0 },
-        Rule::RandomSlope { low: 0.5, high: 0.1 },
+        ActivationSwap::Sap { share: 0.0 },
+        ActivationSwap::Kwta { share: 1.5 },
+        ActivationSwap::Dropout { p: 1.0 },
+        ActivationSwap::RandomSlope { low: 0.5, high: 0.1 },
     ] {
-        assert!(net.with_rule(rule).is_err(), "{rule:?}");
+        assert!(net.with_activations(rule).is_err(), "{rule:?}");
     }
 }
 
@@ -238,9 +244,9 @@ fn photographs_take_every_rule() {
     let model = Model::load("photo-efficientnet-lite0", &device).unwrap();
     let images = pictures(1, [3, 224, 224], &device);
     for rule in RULES {
-        let ruled = model.network.with_rule(rule).unwrap();
-        assert!(ruled.is_fast(), "{rule:?}");
-        let (logits, gradient) = ruled.slope_by(&images, &[], &mut cosines).unwrap();
+        let ruled = model.network.with_activations(rule).unwrap();
+        assert!(ruled.on_cpu_engine(), "{rule:?}");
+        let (logits, gradient) = ruled.input_gradient_with(&images, &[], &mut cosines).unwrap();
         assert!(logits.iter().chain(&values(&gradient)).all(|v| v.is_finite()), "{rule:?}");
         assert_ne!(logits, model.network.logits(&images).unwrap(), "{rule:?}");
     }

@@ -1,11 +1,11 @@
 //! One answer of several.
 
-use crate::model::{finite, largest};
+use crate::model::{all_finite, argmax};
 
 /// How the answers of several networks, or of several draws, become one. The gradient of a vote is
 /// that of the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Rule {
+pub enum Aggregation {
     /// The mean of their probabilities.
     #[default]
     Mean,
@@ -13,14 +13,14 @@ pub enum Rule {
     Vote,
 }
 
-impl Rule {
+impl Aggregation {
     /// One row of logits of several; a single one is left as it is.
     pub fn join<R: AsRef<[f32]>>(self, rows: &[R]) -> Vec<f32> {
         let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
         match (self, rows.as_slice()) {
             (_, [one]) => one.to_vec(),
             (Self::Mean, _) => mean(&rows),
-            (Self::Vote, _) => elect(&rows),
+            (Self::Vote, _) => majority_vote(&rows),
         }
     }
 }
@@ -61,7 +61,7 @@ fn pooled(logs: &[Vec<f64>]) -> Vec<f64> {
 /// The way back of [`mean`]: from the slope with respect to the pooled row to that with respect to
 /// each of the rows. With p the probabilities of a row and p̄ their mean over M rows, ∂ ln p̄_k / ∂z_j
 /// is p_k (δ_kj − p_j) / (M p̄_k).
-pub fn spread(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
+pub fn mean_vjp(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
     if rows.len() == 1 {
         return vec![slope.to_vec()];
     }
@@ -90,9 +90,9 @@ pub fn vote(labels: &[usize], mean: &[f32]) -> Vec<f32> {
 
 /// The vote of rows of logits. Rows that are no numbers vote for no class; of such rows alone comes no
 /// answer either.
-pub fn elect(rows: &[&[f32]]) -> Vec<f32> {
-    let voters: Vec<&[f32]> = rows.iter().copied().filter(|row| finite(row)).collect();
-    let labels: Vec<usize> = rows.iter().map(|row| largest(row).unwrap_or(usize::MAX)).collect();
+pub fn majority_vote(rows: &[&[f32]]) -> Vec<f32> {
+    let voters: Vec<&[f32]> = rows.iter().copied().filter(|row| all_finite(row)).collect();
+    let labels: Vec<usize> = rows.iter().map(|row| argmax(row).unwrap_or(usize::MAX)).collect();
     match voters.is_empty() {
         true => vec![f32::NAN; rows.first().map_or(0, |row| row.len())],
         false => vote(&labels, &mean(&voters)),
@@ -112,7 +112,7 @@ mod tests {
             pooled(&logs).iter().zip(slope).map(|(v, s)| v * f64::from(s)).sum()
         };
         let views: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
-        let found = spread(&views, &slope);
+        let found = mean_vjp(&views, &slope);
         for i in 0..3 {
             for j in 0..3 {
                 let moved = |by: f32| {
@@ -129,8 +129,8 @@ mod tests {
     #[test]
     fn one_row_is_left_alone_and_votes_are_shares() {
         assert_eq!(mean(&[&[1.0, 2.0]]), [1.0, 2.0]);
-        assert_eq!(spread(&[&[1.0, 2.0]], &[0.5, 0.1]), [[0.5, 0.1]]);
-        assert_eq!(Rule::Vote.join(&[[1.0, 2.0]]), [1.0, 2.0]);
+        assert_eq!(mean_vjp(&[&[1.0, 2.0]], &[0.5, 0.1]), [[0.5, 0.1]]);
+        assert_eq!(Aggregation::Vote.join(&[[1.0, 2.0]]), [1.0, 2.0]);
         let shares = vote(&[1, 1, 0, 1], &[0.0, 0.0, 0.0]);
         assert!((shares[1].exp() - 0.75).abs() < 1e-5 && (shares[0].exp() - 0.25).abs() < 1e-5);
         assert!(shares[2] < shares[0]);
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn who_gives_no_number_has_no_vote() {
         let rows: [&[f32]; 3] = [&[0.0, 2.0], &[f32::NAN, 1.0], &[f32::INFINITY, 0.0]];
-        assert_eq!(elect(&rows), vote(&[1, usize::MAX, usize::MAX], &[0.0, 2.0]));
-        assert_eq!(largest(&elect(&rows[1..])), None);
+        assert_eq!(majority_vote(&rows), vote(&[1, usize::MAX, usize::MAX], &[0.0, 2.0]));
+        assert_eq!(argmax(&majority_vote(&rows[1..])), None);
     }
 
     #[test]
@@ -148,10 +148,10 @@ mod tests {
         // Probabilities .9/.1, .4/.6 and .4/.6: the mean says the first class, the vote the second.
         let row = |p: f32| [p.ln(), (1.0 - p).ln()];
         let rows = [row(0.9), row(0.4), row(0.4)];
-        let mean = Rule::Mean.join(&rows);
+        let mean = Aggregation::Mean.join(&rows);
         assert!((mean[0].exp() - 1.7 / 3.0).abs() < 1e-6, "{mean:?}");
-        let vote = Rule::Vote.join(&rows);
+        let vote = Aggregation::Vote.join(&rows);
         assert!((vote[1].exp() - 2.0 / 3.0).abs() < 1e-5, "{vote:?}");
-        assert_eq!((largest(&mean), largest(&vote)), (Some(0), Some(1)));
+        assert_eq!((argmax(&mean), argmax(&vote)), (Some(0), Some(1)));
     }
 }

@@ -6,7 +6,7 @@
 //! where they lie, bias and ReLU are part of it, and the way back looks at what flowed forward.
 //!
 //! It answers what the network behind it answers, up to rounding (tests/core/host.rs), and stands
-//! aside (`Host::build` gives none) for layers it does not know.
+//! aside (`CpuNetwork::build` gives none) for layers it does not know.
 
 mod build;
 mod conv;
@@ -15,12 +15,12 @@ mod kernel;
 mod pointwise;
 mod pool;
 
-use crate::draws::Chance;
-use crate::model::mask::Mask;
+use crate::model::stochastic::ActivationMask;
+use crate::rng::RngKey;
 use conv::{Conv, Sums, unclamp};
 use depthwise::Depthwise;
 use kernel::{Clamp, Level};
-use pointwise::{Affine, Curve};
+use pointwise::{Activation, Affine};
 use pool::Pool;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -56,10 +56,10 @@ enum Op {
     Conv(Arc<Conv>, Clamp),
     Depthwise(Arc<Depthwise>, Clamp),
     Affine(Affine),
-    Curve(Curve),
+    Activation(Activation),
     MaxPool(Pool),
     AvgPool(Pool),
-    Mask(Mask),
+    ActivationMask(ActivationMask),
     Residual(Vec<Op>),
 }
 
@@ -84,7 +84,7 @@ enum Kept {
 struct Pass<'a> {
     level: Level,
     /// What random layers draw from, one a picture; empty: the default.
-    chances: &'a [Chance],
+    rng_keys: &'a [RngKey],
     /// Whether layers that work while training only do.
     training: bool,
     /// Whether layers use all threads by themselves, because there are too few pictures for them.
@@ -95,7 +95,7 @@ struct Pass<'a> {
 type Begun<'a> = (Map, Pass<'a>, Tape, Map);
 
 /// A frozen network on the host.
-pub(super) struct Host {
+pub(super) struct CpuNetwork {
     input: [usize; 3],
     /// 1/std and −mean/std of each channel.
     normalisation: Option<(Vec<f32>, Vec<f32>)>,
@@ -108,39 +108,39 @@ const BLOCK: usize = 16;
 /// Fewer multiplications are not worth a second thread.
 const WIDE: usize = 1 << 21;
 
-impl Host {
+impl CpuNetwork {
     /// Logits `[N, K]` of pictures `[N, C, H, W]`.
-    pub(super) fn logits(&self, images: &[f32], chances: &[Chance]) -> Vec<f32> {
-        let blocks = self.blocks(images, chances, false);
+    pub(super) fn logits(&self, images: &[f32], rng_keys: &[RngKey]) -> Vec<f32> {
+        let blocks = self.blocks(images, rng_keys, false);
         let run = |(x, pass)| run(&self.ops, &x, &pass).values;
         each(blocks, run).concat()
     }
 
-    /// Logits, and the gradient of Σ logits·`start(logits)` with respect to the pixels,
+    /// Logits, and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels,
     /// `[N, C, H, W]`.
-    pub(super) fn slope(
+    pub(super) fn input_gradient(
         &self,
         images: &[f32],
-        chances: &[Chance],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        rng_keys: &[RngKey],
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> (Vec<f32>, Vec<f32>) {
-        let (logits, begun) = self.begin(self.blocks(images, chances, false), start);
+        let (logits, begun) = self.begin(self.blocks(images, rng_keys, false), logit_gradient);
         let back = each(begun, |(x, pass, tape, g)| {
             self.leave(&back(&self.ops, &x, tape, g, &pass, &mut None, true))
         });
         (logits, back.concat())
     }
 
-    /// Logits, and the gradients of Σ logits·`start(logits)` with respect to the weights; none where
+    /// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to the weights; none where
     /// a layer gives none here.
-    pub(super) fn learn(
+    pub(super) fn weight_gradients(
         &self,
         images: &[f32],
-        chances: &[Chance],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        rng_keys: &[RngKey],
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Option<(Vec<f32>, Vec<Vec<f32>>)> {
         let layers = learning(&self.ops)?;
-        let (logits, begun) = self.begin(self.blocks(images, chances, true), start);
+        let (logits, begun) = self.begin(self.blocks(images, rng_keys, true), logit_gradient);
         let sums = each(begun, |(x, pass, tape, g)| {
             let mut sums = Some(Vec::new());
             back(&self.ops, &x, tape, g, &pass, &mut sums, false);
@@ -159,15 +159,15 @@ impl Host {
     fn blocks<'a>(
         &self,
         images: &[f32],
-        chances: &'a [Chance],
+        rng_keys: &'a [RngKey],
         training: bool,
     ) -> Vec<(Map, Pass<'a>)> {
         let size: usize = self.input.iter().product();
         let threads = rayon::current_num_threads();
         let wide = threads > 1 && images.len() / size < threads;
         let blocks = images.chunks(BLOCK * size).enumerate();
-        let mine = |i| chances.chunks(BLOCK).nth(i).unwrap_or_default();
-        let pass = |i| Pass { level: self.level, chances: mine(i), training, wide };
+        let mine = |i| rng_keys.chunks(BLOCK).nth(i).unwrap_or_default();
+        let pass = |i| Pass { level: self.level, rng_keys: mine(i), training, wide };
         blocks.map(|(i, block)| (self.enter(block), pass(i))).collect()
     }
 
@@ -175,7 +175,7 @@ impl Host {
     fn begin<'a>(
         &self,
         blocks: Vec<(Map, Pass<'a>)>,
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> (Vec<f32>, Vec<Begun<'a>>) {
         let taped = each(blocks, |(x, pass)| {
             let tape = record(&self.ops, &x, &pass);
@@ -183,8 +183,8 @@ impl Host {
         });
         let answers = |(x, _, tape): &(Map, Pass<'_>, Tape)| tape.last(x).values.clone();
         let logits: Vec<f32> = taped.iter().flat_map(answers).collect();
-        let start = start(&logits);
-        let mut rest = &start[..];
+        let logit_gradient = logit_gradient(&logits);
+        let mut rest = &logit_gradient[..];
         let begun = taped.into_iter().map(|(x, pass, tape)| {
             let y = tape.last(&x);
             let (mine, others) = rest.split_at(y.values.len());
@@ -270,7 +270,7 @@ fn learning(ops: &[Op]) -> Option<Vec<&Conv>> {
             Op::Conv(conv, _) => found.push(conv),
             Op::Residual(body) => found.extend(learning(body)?),
             Op::Depthwise(..) | Op::Affine(_) => return None,
-            Op::Curve(_) | Op::Mask(_) | Op::MaxPool(_) | Op::AvgPool(_) => {}
+            Op::Activation(_) | Op::ActivationMask(_) | Op::MaxPool(_) | Op::AvgPool(_) => {}
         }
     }
     Some(found)
@@ -292,8 +292,8 @@ fn record(ops: &[Op], x: &Map, pass: &Pass<'_>) -> Tape {
                 let both = inner.last(x).values.iter().zip(&x.values);
                 (x.with(both.map(|(y, x)| y + x).collect()), Kept::Body(inner))
             }
-            Op::Mask(mask) if pass.training || !mask.training => {
-                let factors = mask.factors(&x.values, pass.chances);
+            Op::ActivationMask(mask) if pass.training || !mask.training => {
+                let factors = mask.factors(&x.values, pass.rng_keys);
                 let both = x.values.iter().zip(&factors);
                 (x.with(both.map(|(x, factor)| x * factor).collect()), Kept::Factors(factors))
             }
@@ -356,12 +356,14 @@ impl Op {
             Self::Conv(conv, clamp) => conv.forward(x, *clamp, pass),
             Self::Depthwise(conv, clamp) => conv.forward(x, *clamp, pass),
             Self::Affine(affine) => affine.forward(x),
-            Self::Curve(kind) => kind.forward(x),
+            Self::Activation(kind) => kind.forward(x),
             Self::MaxPool(pool) => pool.largest(x, pass),
             Self::AvgPool(pool) => pool.mean(x),
-            Self::Mask(mask) if mask.training && !pass.training => x.with(x.values.clone()),
-            Self::Mask(mask) => {
-                let mut y = x.with(mask.factors(&x.values, pass.chances));
+            Self::ActivationMask(mask) if mask.training && !pass.training => {
+                x.with(x.values.clone())
+            }
+            Self::ActivationMask(mask) => {
+                let mut y = x.with(mask.factors(&x.values, pass.rng_keys));
                 y.values.iter_mut().zip(&x.values).for_each(|(y, x)| *y *= x);
                 y
             }
@@ -378,10 +380,10 @@ impl Op {
         match self {
             Self::Depthwise(conv, _) => conv.backward(&g, x.shape(), pass),
             Self::Affine(affine) => affine.backward(g),
-            Self::Curve(kind) => kind.backward(x, g),
+            Self::Activation(kind) => kind.backward(x, g),
             Self::MaxPool(pool) => pool.hand_back(x, y, &g, pass),
             Self::AvgPool(pool) => pool.share(&g, x.shape()),
-            Self::Conv(..) | Self::Mask(_) | Self::Residual(_) => g,
+            Self::Conv(..) | Self::ActivationMask(_) | Self::Residual(_) => g,
         }
     }
 }

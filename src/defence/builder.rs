@@ -1,17 +1,17 @@
 //! A pipeline in the making.
 
-use crate::defence::detection::{self, Guard, Suspicion};
-use crate::defence::pipeline::{Branch, Pipeline, Source};
-use crate::defence::pool::Rule;
+use crate::defence::aggregation::Aggregation;
+use crate::defence::detection::{self, DetectionScore, Detector};
+use crate::defence::pipeline::{Branch, NetworkSource, Pipeline};
 use crate::defence::registry::{DEFENCES, DefenceSpec};
-use crate::defence::stack::{DefencePlan, Stack};
-use crate::defence::transform::{Stage, Transform};
+use crate::defence::stack::{DefenceConfig, DefenceStack};
+use crate::defence::transform::{PipelineStage, Transform};
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use std::sync::Arc;
 
 /// Where models come from: whoever builds pipelines keeps those it has loaded.
-pub trait Shelf {
+pub trait ModelProvider {
     /// A model by name or folder, on the device in use.
     ///
     /// # Errors
@@ -20,51 +20,51 @@ pub trait Shelf {
 }
 
 /// A network that answers, behind stages of its own.
-pub struct Member {
+pub struct EnsembleMember {
     /// The network.
     pub model: Arc<Model>,
     /// What stands before it alone.
-    pub stages: Vec<Arc<Stage>>,
+    pub stages: Vec<Arc<PipelineStage>>,
 }
 
 /// What is made of every network that answers.
-type Inside = Box<dyn Fn(&Arc<Model>) -> Result<Source>>;
+type Inside = Box<dyn Fn(&Arc<Model>) -> Result<NetworkSource>>;
 
 /// What the layers of a stack build on, one after the other.
-pub struct Draft<'a> {
+pub struct PipelineBuilder<'a> {
     /// The undefended model: what it takes in and its classes are the pipeline's.
     pub base: Arc<Model>,
     /// What stands before all networks.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<PipelineStage>,
     /// The networks that a layer has chosen.
-    chosen: Vec<Member>,
+    chosen: Vec<EnsembleMember>,
     /// Who has been trained like this answers where no layer chooses a network.
     trained: Option<&'static str>,
     /// What a layer makes of the networks, and whether it yields to another layer that does.
     inside: Option<(Inside, bool)>,
     /// What else looks at the picture beside those that answer: stages before the same networks.
-    views: Vec<Vec<Arc<Stage>>>,
+    views: Vec<Vec<Arc<PipelineStage>>>,
     /// Draws that make one answer together.
     inner: usize,
     /// How the networks become one answer, and then the draws.
-    rules: [Rule; 2],
+    rules: [Aggregation; 2],
     /// What refuses to answer, and when.
-    guard: Option<(Suspicion, Limit)>,
+    detector: Option<(DetectionScore, RejectionThreshold)>,
     /// The row that is being built.
     row: &'static DefenceSpec,
-    shelf: &'a mut dyn Shelf,
+    provider: &'a mut dyn ModelProvider,
 }
 
 /// When a guard refuses.
-pub enum Limit {
+pub enum RejectionThreshold {
     /// Above this suspicion it is not sure of its answer; why this number.
     Unsure(f64, String),
     /// Above the suspicion that this share of clean pictures exceeds, the picture counts as attacked.
     Attacked(f64),
 }
 
-impl<'a> Draft<'a> {
-    pub(super) fn new(base: Arc<Model>, shelf: &'a mut dyn Shelf) -> Self {
+impl<'a> PipelineBuilder<'a> {
+    pub(super) fn new(base: Arc<Model>, provider: &'a mut dyn ModelProvider) -> Self {
         Self {
             base,
             stages: Vec::new(),
@@ -73,23 +73,23 @@ impl<'a> Draft<'a> {
             inside: None,
             views: Vec::new(),
             inner: 1,
-            rules: [Rule::Mean; 2],
-            guard: None,
+            rules: [Aggregation::Mean; 2],
+            detector: None,
             row: &DEFENCES[0],
-            shelf,
+            provider,
         }
     }
 
     /// Lays one defence over what is there.
-    pub(super) fn lay(&mut self, plan: &DefencePlan) -> Result<()> {
+    pub(super) fn push(&mut self, plan: &DefenceConfig) -> Result<()> {
         self.row = plan.defence;
         (plan.defence.build)(&plan.settings, self)
     }
 
-    pub(super) fn finish(mut self, stack: Stack, seed: u64) -> Result<Pipeline> {
+    pub(super) fn finish(mut self, stack: DefenceStack, seed: u64) -> Result<Pipeline> {
         let members = self.members()?;
-        let fixed = |model: &Arc<Model>| Ok(Source::Fixed(Arc::new(model.network.clone())));
-        let source = |member: &Member| match &self.inside {
+        let fixed = |model: &Arc<Model>| Ok(NetworkSource::Fixed(Arc::new(model.network.clone())));
+        let source = |member: &EnsembleMember| match &self.inside {
             Some((inside, _)) => inside(&member.model),
             None => fixed(&member.model),
         };
@@ -111,15 +111,15 @@ impl<'a> Draft<'a> {
             views: self.views.len(),
             inner: self.inner,
             rules: self.rules,
-            guard: None,
+            detector: None,
             seed,
         };
-        pipeline.guard = match self.guard {
+        pipeline.detector = match self.detector {
             None => None,
-            Some((score, Limit::Unsure(threshold, basis))) => {
-                Some(Guard { detects: false, score, threshold, basis })
+            Some((score, RejectionThreshold::Unsure(threshold, basis))) => {
+                Some(Detector { detects: false, score, threshold, basis })
             }
-            Some((score, Limit::Attacked(rate))) => {
+            Some((score, RejectionThreshold::Attacked(rate))) => {
                 Some(detection::calibrated(&pipeline, score, rate)?)
             }
         };
@@ -127,7 +127,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The networks that answer.
-    fn members(&mut self) -> Result<Vec<Member>> {
+    fn members(&mut self) -> Result<Vec<EnsembleMember>> {
         if !self.chosen.is_empty() {
             return Ok(std::mem::take(&mut self.chosen));
         }
@@ -137,7 +137,7 @@ impl<'a> Draft<'a> {
             None => None,
         };
         let model = trained.unwrap_or_else(|| self.base.clone());
-        Ok(vec![Member { model, stages: Vec::new() }])
+        Ok(vec![EnsembleMember { model, stages: Vec::new() }])
     }
 
     /// The networks for the base's data that were trained as the row `id` says, the base first where
@@ -177,24 +177,24 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// None, as there.
     pub fn stage_if(&mut self, transform: Box<dyn Transform>, randomised: bool) -> Result<()> {
-        let passage = self.row.passage;
-        self.stages.push(Stage { transform, passage, randomised });
+        let backward = self.row.backward;
+        self.stages.push(PipelineStage { transform, backward, randomised });
         Ok(())
     }
 
     /// Adds a view that guards the answer: the picture behind these stages.
-    pub fn view(&mut self, stages: Vec<Stage>) {
+    pub fn view(&mut self, stages: Vec<PipelineStage>) {
         self.views.push(stages.into_iter().map(Arc::new).collect());
     }
 
     /// The stages of these defences.
     ///
     /// # Errors
-    /// As [`Stack::parse`]; those of the defences.
-    pub fn stages_of(&mut self, stack: &str) -> Result<Vec<Stage>> {
-        let mut aside = Draft::new(self.base.clone(), self.shelf);
-        for plan in Stack::parse(stack)?.layers() {
-            aside.lay(plan)?;
+    /// As [`DefenceStack::parse`]; those of the defences.
+    pub fn stages_of(&mut self, stack: &str) -> Result<Vec<PipelineStage>> {
+        let mut aside = PipelineBuilder::new(self.base.clone(), self.provider);
+        for plan in DefenceStack::parse(stack)?.defences() {
+            aside.push(plan)?;
         }
         Ok(std::mem::take(&mut aside.stages))
     }
@@ -204,11 +204,11 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// As [`Model::load`]; usage, where it does not fit.
     pub fn load(&mut self, name: &str) -> Result<Arc<Model>> {
-        let model = self.shelf.model(name)?;
+        let model = self.provider.model(name)?;
         let kind = |model: &Model| (model.card.input.shape, model.labels.clone());
         match kind(&model) == kind(&self.base) {
             true => Ok(model),
-            false => Err(self.misfit(format!(
+            false => Err(self.not_applicable(format!(
                 "'{name}' does not take the pictures or has not the classes of '{}'",
                 self.base.card.name
             ))),
@@ -221,18 +221,18 @@ impl<'a> Draft<'a> {
     /// As [`Self::load`]; usage, where another one was chosen already.
     pub fn answer_by(&mut self, name: &str) -> Result<()> {
         if name.is_empty() {
-            return Err(self.misfit("no model is named".into()));
+            return Err(self.not_applicable("no model is named".into()));
         }
         let model = self.load(name)?;
-        self.answer_by_all(vec![model], Rule::Mean)
+        self.answer_by_all(vec![model], Aggregation::Mean)
     }
 
     /// Lets these networks answer together instead of the base.
     ///
     /// # Errors
     /// Usage, where others were chosen already.
-    pub fn answer_by_all(&mut self, models: Vec<Arc<Model>>, rule: Rule) -> Result<()> {
-        let alone = |model| Member { model, stages: Vec::new() };
+    pub fn answer_by_all(&mut self, models: Vec<Arc<Model>>, rule: Aggregation) -> Result<()> {
+        let alone = |model| EnsembleMember { model, stages: Vec::new() };
         self.answer_by_members(models.into_iter().map(alone).collect(), rule)
     }
 
@@ -240,9 +240,13 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// Usage, where others were chosen already.
-    pub fn answer_by_members(&mut self, members: Vec<Member>, rule: Rule) -> Result<()> {
+    pub fn answer_by_members(
+        &mut self,
+        members: Vec<EnsembleMember>,
+        rule: Aggregation,
+    ) -> Result<()> {
         if !self.chosen.is_empty() {
-            return Err(self.misfit("another layer has chosen the network already".into()));
+            return Err(self.not_applicable("another layer has chosen the network already".into()));
         }
         (self.chosen, self.rules[0]) = (members, rule);
         Ok(())
@@ -254,7 +258,7 @@ impl<'a> Draft<'a> {
     /// Usage, where there is none; as [`Self::answer_by`].
     pub fn answer_by_trained(&mut self) -> Result<()> {
         let first = self.all_trained()?.swap_remove(0);
-        self.answer_by_all(vec![first], Rule::Mean)
+        self.answer_by_all(vec![first], Aggregation::Mean)
     }
 
     /// The networks that were trained as this row says, for the base's data; at least one.
@@ -267,7 +271,7 @@ impl<'a> Draft<'a> {
             false => Ok(found),
             true => {
                 let data = &self.base.card.data;
-                Err(self.misfit(format!("no network was trained like this for '{data}'")))
+                Err(self.not_applicable(format!("no network was trained like this for '{data}'")))
             }
         }
     }
@@ -282,16 +286,19 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// Usage, where another layer does so already.
-    pub fn inside(&mut self, make: impl Fn(&Arc<Model>) -> Result<Source> + 'static) -> Result<()> {
+    pub fn inside(
+        &mut self,
+        make: impl Fn(&Arc<Model>) -> Result<NetworkSource> + 'static,
+    ) -> Result<()> {
         if self.inside.as_ref().is_some_and(|(_, yields)| !yields) {
-            return Err(self.misfit("another layer has changed the network already".into()));
+            return Err(self.not_applicable("another layer has changed the network already".into()));
         }
         self.inside = Some((Box::new(make), false));
         Ok(())
     }
 
     /// As [`Self::inside`], unless another layer does so.
-    pub fn inside_else(&mut self, make: impl Fn(&Arc<Model>) -> Result<Source> + 'static) {
+    pub fn inside_else(&mut self, make: impl Fn(&Arc<Model>) -> Result<NetworkSource> + 'static) {
         self.inside.get_or_insert_with(|| (Box::new(make), true));
     }
 
@@ -301,7 +308,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets so many draws make one answer together, at least.
-    pub fn draw(&mut self, draws: usize, rule: Rule) {
+    pub fn draw(&mut self, draws: usize, rule: Aggregation) {
         self.inner = self.inner.max(draws);
         self.rules[1] = rule;
     }
@@ -310,16 +317,16 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// Usage, where there is one already.
-    pub fn guard(&mut self, score: Suspicion, limit: Limit) -> Result<()> {
-        if self.guard.is_some() {
-            return Err(self.misfit("another layer guards the answer already".into()));
+    pub fn detector(&mut self, score: DetectionScore, limit: RejectionThreshold) -> Result<()> {
+        if self.detector.is_some() {
+            return Err(self.not_applicable("another layer guards the answer already".into()));
         }
-        self.guard = Some((score, limit));
+        self.detector = Some((score, limit));
         Ok(())
     }
 
     /// That a row does not apply here.
-    pub fn misfit(&self, what: String) -> Error {
+    pub fn not_applicable(&self, what: String) -> Error {
         let place = format!("defence {}", self.row.id);
         Error::usage(what, place, "leave it out or choose another model")
     }

@@ -1,13 +1,13 @@
 //! A decoded file at its own size and depth: with 8 bits a value it takes a quarter of what `f32` takes.
 
-use crate::data::{Digest, Filter, Picture};
+use crate::data::{Digest, Image, ResizeFilter};
 use image::DynamicImage;
 use image::metadata::Orientation;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// A picture as its file holds it, and how people see it: turned upright, transparent parts on white.
-pub(super) struct Photo {
+pub(super) struct DecodedImage {
     /// Rows and columns in the file.
     stored: [usize; 2],
     /// Values of a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
@@ -20,14 +20,14 @@ pub(super) struct Photo {
     pub inks: bool,
     floats: OnceLock<Arc<[f32]>>,
     /// What it was fitted to last, and what came of it.
-    pub fitted: Mutex<Option<(Fitting, Picture)>>,
+    pub fitted: Mutex<Option<(Fitting, Image)>>,
 }
 
 /// To what shape `[C, H, W]`, by what short side, with what filter a picture is fitted.
-pub(super) type Fitting = ([usize; 3], Option<usize>, Filter);
+pub(super) type Fitting = ([usize; 3], Option<usize>, ResizeFilter);
 
 /// Its values are left out: there may be half a thousand million of them.
-impl fmt::Debug for Photo {
+impl fmt::Debug for DecodedImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = f.debug_struct("Photo");
         told.field("stored", &self.stored).field("channels", &self.channels);
@@ -66,7 +66,7 @@ impl Turn {
     }
 }
 
-impl Photo {
+impl DecodedImage {
     /// Takes what was decoded; `orientation` is what the file says of how it was held.
     pub fn new(image: DynamicImage, orientation: Orientation, inks: bool) -> Self {
         use DynamicImage as D;
@@ -187,7 +187,8 @@ mod tests {
             let mut upright = DynamicImage::ImageRgb8(image.clone());
             upright.apply_orientation(orientation);
             let upright = upright.to_rgb8();
-            let photo = Photo::new(DynamicImage::ImageRgb8(image.clone()), orientation, false);
+            let photo =
+                DecodedImage::new(DynamicImage::ImageRgb8(image.clone()), orientation, false);
             let [h, w] = photo.size();
             assert_eq!([w as u32, h as u32], [upright.width(), upright.height()], "{number}");
             for (x, y, pixel) in upright.enumerate_pixels() {
@@ -211,7 +212,7 @@ mod tests {
         ];
         for image in images.into_iter().flatten() {
             let floats = image.to_rgb32f();
-            let photo = Photo::new(image, Orientation::NoTransforms, false);
+            let photo = DecodedImage::new(image, Orientation::NoTransforms, false);
             for (x, y, pixel) in floats.enumerate_pixels() {
                 assert_eq!(photo.rgb(y as usize, x as usize), pixel.0);
             }
@@ -222,7 +223,7 @@ mod tests {
     fn the_digest_tells_pictures_apart_without_making_their_pixels() {
         let image = RgbImage::from_fn(3, 2, |x, y| image::Rgb([x as u8, y as u8, 7]));
         let of = |image: DynamicImage, orientation| {
-            let photo = Photo::new(image, orientation, false);
+            let photo = DecodedImage::new(image, orientation, false);
             let mut digest = Digest::default();
             photo.digest(&mut digest);
             assert!(photo.floats.get().is_none());
@@ -243,7 +244,8 @@ mod tests {
         let image = RgbaImage::from_fn(3, 1, |x, _| {
             [Rgba([10, 20, 30, 255]), Rgba([10, 20, 30, 0]), Rgba([0, 0, 255, 51])][x as usize]
         });
-        let photo = Photo::new(DynamicImage::ImageRgba8(image), Orientation::NoTransforms, false);
+        let photo =
+            DecodedImage::new(DynamicImage::ImageRgba8(image), Orientation::NoTransforms, false);
         assert!(photo.transparent);
         assert_eq!(photo.rgb(0, 0), [10.0, 20.0, 30.0].map(|v: f32| v / 255.0));
         assert_eq!(photo.rgb(0, 1), [1.0; 3]);

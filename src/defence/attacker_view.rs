@@ -1,11 +1,13 @@
 //! A pipeline as an attacker sees it.
 
-use crate::data::Picture;
-use crate::defence::pipeline::{Leg, Members, Pipeline, Stream, Trail, chances, fingerprint};
-use crate::defence::pool::{self, Rule};
-use crate::defence::transform::back;
+use crate::data::Image;
+use crate::defence::aggregation::{self, Aggregation};
+use crate::defence::pipeline::{
+    BranchDraws, BranchLogits, Pipeline, RngStream, StageInputs, fingerprint, rng_keys,
+};
+use crate::defence::transform::backward;
 use crate::error::{Error, Result};
-use crate::model::{Classifier, Decided, largest};
+use crate::model::{Classifier, ModelOutput, argmax};
 use burn_tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -73,17 +75,17 @@ impl fmt::Display for Stance {
 }
 
 /// One answer: the logits, and whether the guard refuses to give it.
-pub type Answer = (Vec<f32>, bool);
+pub type Prediction = (Vec<f32>, bool);
 
 /// Answers that the judge of a randomised defence asks for, at least.
-pub const VOTES: u64 = 20;
+pub const JUDGE_VOTES: u64 = 20;
 /// Draws that EOT averages over, unless told otherwise.
-pub const DRAWS: u64 = 10;
+pub const EOT_DRAWS: u64 = 10;
 
 impl Pipeline {
     /// The pipeline as it is seen under a stance; EOT averages over so many draws.
-    pub fn seen(&self, stance: Stance, draws: u64) -> Seen<'_> {
-        Seen { pipeline: self, stance, draws: draws.max(1), frozen: None }
+    pub fn attacker_view(&self, stance: Stance, draws: u64) -> AttackerView<'_> {
+        AttackerView { pipeline: self, stance, draws: draws.max(1), frozen: None }
     }
 
     /// The stances that differ from each other for this pipeline, least knowledge first.
@@ -104,7 +106,7 @@ impl Pipeline {
     /// How many answers the judge asks for.
     pub fn votes(&self) -> u64 {
         match self.is_random() {
-            true => (VOTES / self.inner as u64).max(1),
+            true => (JUDGE_VOTES / self.inner as u64).max(1),
             false => 1,
         }
     }
@@ -114,10 +116,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn judged(&self, pictures: &[Picture]) -> Result<Vec<Vec<Answer>>> {
+    pub fn judge_predictions(&self, pictures: &[Image]) -> Result<Vec<Vec<Prediction>>> {
         let members =
-            self.members(pictures, (Stream::Judge, None), 0..self.votes() * self.inner as u64)?;
-        let of = |members: &Members| {
+            self.members(pictures, (RngStream::Judge, None), 0..self.votes() * self.inner as u64)?;
+        let of = |members: &BranchLogits| {
             let answer = |vote| self.answer(members, vote * self.inner..(vote + 1) * self.inner);
             (0..self.votes() as usize).map(answer).collect()
         };
@@ -126,7 +128,7 @@ impl Pipeline {
 
     /// What the judge makes of [`Self::judged`]: the shares of the answers, and a refusal where more
     /// than half of them are refused. A single answer stands as it is.
-    pub fn decided(&self, answers: &[Answer]) -> Answer {
+    pub fn aggregate(&self, answers: &[Prediction]) -> Prediction {
         if let [one] = answers {
             return one.clone();
         }
@@ -134,16 +136,16 @@ impl Pipeline {
         let refused = 2 * refused > answers.len();
         let given = answers.iter().filter(|(_, no)| refused || !*no);
         let rows: Vec<&[f32]> = given.map(|(row, _)| row.as_slice()).collect();
-        (pool::elect(&rows), refused)
+        (aggregation::majority_vote(&rows), refused)
     }
 
     /// One answer to one picture, as it is given in use: logits, and whether the guard refuses.
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn once(&self, picture: &Picture) -> Result<Answer> {
+    pub fn predict_once(&self, picture: &Image) -> Result<Prediction> {
         let picture = std::slice::from_ref(picture);
-        let members = self.members(picture, (Stream::Judge, None), 0..self.inner as u64)?;
+        let members = self.members(picture, (RngStream::Judge, None), 0..self.inner as u64)?;
         Ok(self.answer(&members[0], 0..self.inner))
     }
 
@@ -155,22 +157,22 @@ impl Pipeline {
 
 /// What every network says at every draw: what the attacker takes the mean of. Views that only guard
 /// the answer are among them, since who wants to pass has to carry all of them along.
-fn rows(members: &Members) -> Vec<&[f32]> {
+fn rows(members: &BranchLogits) -> Vec<&[f32]> {
     members.iter().flatten().map(Vec::as_slice).collect()
 }
 
 /// A pipeline under a stance.
-pub struct Seen<'a> {
+pub struct AttackerView<'a> {
     pipeline: &'a Pipeline,
     stance: Stance,
     draws: u64,
     frozen: Option<u64>,
 }
 
-impl Seen<'_> {
+impl AttackerView<'_> {
     /// The same with its luck frozen where a picture is given: every picture meets what is drawn for
     /// that one, so that answers to two pictures differ by the pictures alone.
-    pub fn frozen(self, like: Option<&Picture>) -> Self {
+    pub fn with_fixed_randomness(self, like: Option<&Image>) -> Self {
         Self { frozen: like.map(fingerprint), ..self }
     }
 
@@ -184,10 +186,10 @@ impl Seen<'_> {
     }
 
     /// The way back of one leg: from the slopes of its logits to those of the pictures, added up.
-    fn pull(
+    fn vjp(
         &self,
-        leg: &Leg,
-        trails: &[Trail],
+        leg: &BranchDraws,
+        trails: &[StageInputs],
         slopes: &[f32],
         sum: &mut [Vec<f32>],
     ) -> Result<()> {
@@ -195,8 +197,9 @@ impl Seen<'_> {
         let parts = trails.chunks(at_once).zip(slopes.chunks(at_once * classes)).enumerate();
         for (part, (trails, slopes)) in parts {
             let tensor = self.pipeline.tensor(trails);
-            let mut start = |_: &[f32]| slopes.to_vec();
-            let (_, gradient) = leg.network.slope_by(&tensor, &chances(trails), &mut start)?;
+            let mut logit_gradient = |_: &[f32]| slopes.to_vec();
+            let (_, gradient) =
+                leg.network.input_gradient_with(&tensor, &rng_keys(trails), &mut logit_gradient)?;
             self.gather(leg, trails, gradient, part * at_once, sum)?;
         }
         Ok(())
@@ -205,8 +208,8 @@ impl Seen<'_> {
     /// Carries a network's input gradients back through the stages, onto the pictures.
     fn gather(
         &self,
-        leg: &Leg,
-        trails: &[Trail],
+        leg: &BranchDraws,
+        trails: &[StageInputs],
         gradient: Tensor<4>,
         first: usize,
         sum: &mut [Vec<f32>],
@@ -216,10 +219,10 @@ impl Seen<'_> {
         let (common, own) = (&self.pipeline.stages, &self.pipeline.branches[leg.branch].stages);
         let number = self.pipeline.first_stage(leg.branch);
         let through = self.stance.through();
-        let one = |(trail, row): (&Trail, &[f32])| {
-            let how = (trail.entry.chance, through);
-            let row = back(own, number, &trail.own, row.to_vec(), how)?;
-            back(common, 0, &trail.entry.common, row, how)
+        let one = |(trail, row): (&StageInputs, &[f32])| {
+            let how = (trail.entry.rng_key, through);
+            let row = backward(own, number, &trail.own, row.to_vec(), how)?;
+            backward(common, 0, &trail.entry.common, row, how)
         };
         let rows: Vec<Vec<f32>> =
             trails.par_iter().zip(values.par_chunks(size)).map(one).collect::<Result<_>>()?;
@@ -231,38 +234,38 @@ impl Seen<'_> {
     }
 
     /// What the attacker makes of every network's answers at every draw.
-    fn told(&self, members: &[Members]) -> Decided {
-        let logits = members.iter().flat_map(|members| pool::mean(&rows(members))).collect();
-        let detects = self.pipeline.guard.as_ref().is_some_and(|guard| guard.detects);
-        if !detects && self.pipeline.rules[0] != Rule::Vote {
-            return Decided { logits, rejected: Vec::new() };
+    fn told(&self, members: &[BranchLogits]) -> ModelOutput {
+        let logits = members.iter().flat_map(|members| aggregation::mean(&rows(members))).collect();
+        let detects = self.pipeline.detector.as_ref().is_some_and(|detector| detector.detects);
+        if !detects && self.pipeline.rules[0] != Aggregation::Vote {
+            return ModelOutput { logits, rejected: Vec::new() };
         }
-        let other = |(members, shown): (&Members, &[f32])| {
+        let other = |(members, shown): (&BranchLogits, &[f32])| {
             let (row, refused) = self.pipeline.answer(members, 0..self.draws() as usize);
-            detects && refused || largest(&row) != largest(shown)
+            detects && refused || argmax(&row) != argmax(shown)
         };
         let rejected = members.iter().zip(logits.chunks(self.classes())).map(other).collect();
-        Decided { rejected, logits }
+        ModelOutput { rejected, logits }
     }
 
     /// From every leg's logits of `n` pictures to every leg's slopes, through what the attacker makes
     /// of all of them, which is `shown`.
     fn turn(
         &self,
-        legs: &[Leg],
+        branch_draws: &[BranchDraws],
         logits: &[Vec<f32>],
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-        shown: &mut Decided,
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+        shown: &mut ModelOutput,
     ) -> Vec<Vec<f32>> {
         let (classes, draws) = (self.classes(), self.draws());
-        let n = logits[0].len() / (legs[0].draws.len() * classes);
-        let members = self.pipeline.sort(legs, logits, 0..draws, n);
+        let n = logits[0].len() / (branch_draws[0].draws.len() * classes);
+        let members = self.pipeline.sort(branch_draws, logits, 0..draws, n);
         *shown = self.told(&members);
-        let slopes = start(&shown.logits);
-        let mut out = vec![Vec::new(); legs.len()];
+        let slopes = logit_gradient(&shown.logits);
+        let mut out = vec![Vec::new(); branch_draws.len()];
         for (members, slope) in members.iter().zip(slopes.chunks(classes)) {
-            let rows = pool::spread(&rows(members), slope);
-            for (leg, out) in legs.iter().zip(&mut out) {
+            let rows = aggregation::mean_vjp(&rows(members), slope);
+            for (leg, out) in branch_draws.iter().zip(&mut out) {
                 let of = |draw: &u64| &rows[leg.branch * draws as usize + *draw as usize];
                 leg.draws.iter().map(of).for_each(|row| out.extend_from_slice(row));
             }
@@ -271,67 +274,77 @@ impl Seen<'_> {
     }
 }
 
-impl Classifier for Seen<'_> {
+impl Classifier for AttackerView<'_> {
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>> {
-        Ok(self.shown(images)?.logits)
+        Ok(self.query(images)?.logits)
     }
 
-    fn shown(&self, images: &Tensor<4>) -> Result<Decided> {
+    fn query(&self, images: &Tensor<4>) -> Result<ModelOutput> {
         let pictures = self.pipeline.pictures(images)?;
-        let members =
-            self.pipeline.members(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
+        let members = self.pipeline.members(
+            &pictures,
+            (RngStream::Attacker, self.frozen),
+            0..self.draws(),
+        )?;
         Ok(self.told(&members))
     }
 
-    fn slope(
+    fn input_gradient(
         &self,
         images: &Tensor<4>,
-        start: &mut dyn FnMut(&[f32]) -> Vec<f32>,
-    ) -> Result<(Decided, Tensor<4>)> {
+        logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
+    ) -> Result<(ModelOutput, Tensor<4>)> {
         let pipeline = self.pipeline;
         let pictures = pipeline.pictures(images)?;
-        let entries =
-            pipeline.enter(&pictures, (Stream::Attacker, self.frozen), 0..self.draws())?;
-        let legs = pipeline.legs(Stream::Attacker, 0..self.draws())?;
-        let way = |leg| pipeline.travel(leg, &entries, 0);
-        let trails = legs.iter().map(way).collect::<Result<Vec<_>>>()?;
+        let entries = pipeline.run_shared_stages(
+            &pictures,
+            (RngStream::Attacker, self.frozen),
+            0..self.draws(),
+        )?;
+        let branch_draws = pipeline.branch_draws(RngStream::Attacker, 0..self.draws())?;
+        let way = |leg| pipeline.forward(leg, &entries, 0);
+        let trails = branch_draws.iter().map(way).collect::<Result<Vec<_>>>()?;
         let size: usize = self.input_shape().iter().product();
         let mut sum = vec![vec![0.0; size]; pictures.len()];
-        let mut shown = Decided::default();
+        let mut shown = ModelOutput::default();
         // One network in one go needs no forward pass of its own before the way back.
-        if let ([leg], [only]) = (legs.as_slice(), trails.as_slice())
+        if let ([leg], [only]) = (branch_draws.as_slice(), trails.as_slice())
             && only.len() <= pipeline.at_once()
         {
             let tensor = pipeline.tensor(only);
             let mut once = |logits: &[f32]| {
-                self.turn(&legs, &[logits.to_vec()], start, &mut shown).swap_remove(0)
+                self.turn(&branch_draws, &[logits.to_vec()], logit_gradient, &mut shown)
+                    .swap_remove(0)
             };
-            let (_, gradient) = leg.network.slope_by(&tensor, &chances(only), &mut once)?;
+            let (_, gradient) =
+                leg.network.input_gradient_with(&tensor, &rng_keys(only), &mut once)?;
             self.gather(leg, only, gradient, 0, &mut sum)?;
         } else {
-            let forward = |(leg, trails): (&Leg, &Vec<Trail>)| pipeline.logits(leg, trails);
-            let logits = legs.iter().zip(&trails).map(forward).collect::<Result<Vec<_>>>()?;
-            let slopes = self.turn(&legs, &logits, start, &mut shown);
-            for ((leg, trails), slopes) in legs.iter().zip(&trails).zip(slopes) {
-                self.pull(leg, trails, &slopes, &mut sum)?;
+            let forward =
+                |(leg, trails): (&BranchDraws, &Vec<StageInputs>)| pipeline.logits(leg, trails);
+            let logits =
+                branch_draws.iter().zip(&trails).map(forward).collect::<Result<Vec<_>>>()?;
+            let slopes = self.turn(&branch_draws, &logits, logit_gradient, &mut shown);
+            for ((leg, trails), slopes) in branch_draws.iter().zip(&trails).zip(slopes) {
+                self.vjp(leg, trails, &slopes, &mut sum)?;
             }
         }
         let data = TensorData::new(sum.concat(), images.dims());
         Ok((shown, Tensor::from_data(data, self.device())))
     }
 
-    fn decide(&self, images: &Tensor<4>) -> Result<Decided> {
+    fn predict(&self, images: &Tensor<4>) -> Result<ModelOutput> {
         let pictures = self.pipeline.pictures(images)?;
         let (mut logits, mut rejected) = (Vec::new(), Vec::new());
-        for answers in self.pipeline.judged(&pictures)? {
-            let (row, refused) = self.pipeline.decided(&answers);
+        for answers in self.pipeline.judge_predictions(&pictures)? {
+            let (row, refused) = self.pipeline.aggregate(&answers);
             logits.extend(row);
             rejected.push(refused);
         }
-        Ok(Decided { logits, rejected })
+        Ok(ModelOutput { logits, rejected })
     }
 
-    fn takes_softmax(&self) -> bool {
+    fn single_precision_softmax(&self) -> bool {
         matches!(self.stance, Stance::Gradient)
     }
 

@@ -5,7 +5,7 @@ use crate::model::layer::Layer;
 
 /// What takes the place of activations; the weights stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
+pub enum ActivationSwap {
     /// Every ReLU becomes one of random slope below zero.
     RandomSlope {
         /// The least slope.
@@ -31,7 +31,7 @@ pub enum Rule {
     },
 }
 
-impl Rule {
+impl ActivationSwap {
     /// The layers with what takes the place of their `last` activations.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! What a network is tried with when it is loaded: whether it answers with logits, and with numbers.
 
-use crate::draws::Chance;
 use crate::error::{Error, Result};
 use crate::model::layer::Layer;
 use crate::model::store::Model;
 use crate::model::weights::Weights;
 use crate::model::{Classifier, builder, read};
+use crate::rng::RngKey;
 use burn_tensor::{Tensor, TensorData};
 
 /// The grey levels of the flat pictures. One of noise comes behind them.
@@ -23,7 +23,7 @@ pub(super) fn check(model: &mut Model, weights: &Weights) -> Result<()> {
     let size: usize = card.input.shape.iter().product();
     let mut pixels: Vec<f32> = LEVELS.iter().flat_map(|level| vec![*level; size]).collect();
     let mut noise = vec![0.0; size];
-    Chance::default().draws(0).units(&mut noise);
+    RngKey::default().rng(0).units(&mut noise);
     pixels.extend(noise);
     let [c, h, w] = card.input.shape;
     let pixels = TensorData::new(pixels, [LEVELS.len() + 1, c, h, w]);

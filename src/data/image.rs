@@ -1,8 +1,8 @@
 //! A picture: `[C, H, W]` pixels in `0..=1`, and its way to and from 8-bit RGB.
 
 use crate::data::Digest;
-use crate::data::photo::Photo;
-use crate::data::resample::{Side, resample};
+use crate::data::decoded::DecodedImage;
+use crate::data::resample::{ResampleAxis, resample};
 use crate::error::{Error, Result};
 use image::{DynamicImage, Rgb32FImage, RgbImage};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 /// How a picture is enlarged or shrunk to a network's input size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Filter {
+pub enum ResizeFilter {
     /// Nearest neighbour.
     Nearest,
     /// Linear, with the anti-aliasing of PIL.
@@ -25,7 +25,7 @@ pub enum Filter {
 
 /// A picture of shape `[C, H, W]` with C = 1 (grey) or 3 (RGB), pixels `f32` in `0..=1`. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct Image {
     shape: [usize; 3],
     pixels: Pixels,
 }
@@ -36,14 +36,14 @@ enum Pixels {
     /// `[C, H, W]`.
     Floats(Arc<[f32]>),
     /// As in a file, at its own depth.
-    Photo(Arc<Photo>),
+    DecodedImage(Arc<DecodedImage>),
 }
 
-impl PartialEq for Picture {
+impl PartialEq for Image {
     fn eq(&self, other: &Self) -> bool {
         // A file's pixels are not made only to be compared with themselves.
         let same = match (&self.pixels, &other.pixels) {
-            (Pixels::Photo(a), Pixels::Photo(b)) => Arc::ptr_eq(a, b),
+            (Pixels::DecodedImage(a), Pixels::DecodedImage(b)) => Arc::ptr_eq(a, b),
             (Pixels::Floats(a), Pixels::Floats(b)) => Arc::ptr_eq(a, b),
             _ => false,
         };
@@ -51,7 +51,7 @@ impl PartialEq for Picture {
     }
 }
 
-impl Picture {
+impl Image {
     /// Takes pixels in `[C, H, W]` order.
     ///
     /// # Panics
@@ -63,9 +63,9 @@ impl Picture {
     }
 
     /// A decoded file, `[3, H, W]`.
-    pub(super) fn from_photo(photo: Photo) -> Self {
+    pub(super) fn from_photo(photo: DecodedImage) -> Self {
         let [h, w] = photo.size();
-        Self { shape: [3, h, w], pixels: Pixels::Photo(Arc::new(photo)) }
+        Self { shape: [3, h, w], pixels: Pixels::DecodedImage(Arc::new(photo)) }
     }
 
     /// From bytes in `[C, H, W]` order: value = byte / 255.
@@ -93,7 +93,7 @@ impl Picture {
     pub fn pixels(&self) -> &[f32] {
         match &self.pixels {
             Pixels::Floats(pixels) => pixels,
-            Pixels::Photo(photo) => photo.floats(),
+            Pixels::DecodedImage(photo) => photo.floats(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Picture {
     pub fn shared(&self) -> Arc<[f32]> {
         match &self.pixels {
             Pixels::Floats(pixels) => pixels.clone(),
-            Pixels::Photo(photo) => photo.floats().clone(),
+            Pixels::DecodedImage(photo) => photo.floats().clone(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Picture {
     pub(super) fn digest(&self, digest: &mut Digest) {
         match &self.pixels {
             Pixels::Floats(pixels) => digest.floats(pixels),
-            Pixels::Photo(photo) => photo.digest(digest),
+            Pixels::DecodedImage(photo) => photo.digest(digest),
         }
     }
 
@@ -118,7 +118,7 @@ impl Picture {
     pub fn rgb(&self, y: usize, x: usize) -> [f32; 3] {
         let [c, h, w] = self.shape;
         match &self.pixels {
-            Pixels::Photo(photo) => photo.rgb(y, x),
+            Pixels::DecodedImage(photo) => photo.rgb(y, x),
             Pixels::Floats(pixels) if c == 1 => [pixels[y * w + x]; 3],
             Pixels::Floats(pixels) => [0, 1, 2].map(|channel| pixels[(channel * h + y) * w + x]),
         }
@@ -146,11 +146,11 @@ impl Picture {
     /// (default: the input's own size), then cuts out the centre; colour becomes grey by the
     /// luminance weights of Rec. 601, grey becomes three equal channels. A picture that already
     /// has the shape is returned as it is.
-    pub fn fit(&self, shape: [usize; 3], resize: Option<usize>, filter: Filter) -> Self {
+    pub fn fit(&self, shape: [usize; 3], resize: Option<usize>, filter: ResizeFilter) -> Self {
         if self.shape == shape {
             return self.clone();
         }
-        let Pixels::Photo(photo) = &self.pixels else {
+        let Pixels::DecodedImage(photo) = &self.pixels else {
             return self.fitted(shape, resize, filter);
         };
         // Whoever asks for a photograph asks for it again.
@@ -165,10 +165,10 @@ impl Picture {
         }
     }
 
-    fn fitted(&self, shape: [usize; 3], resize: Option<usize>, filter: Filter) -> Self {
+    fn fitted(&self, shape: [usize; 3], resize: Option<usize>, filter: ResizeFilter) -> Self {
         let ([c, h, w], [rows, columns]) = (shape, self.sides(shape, resize));
         let same = [rows, columns].iter().all(|side| side.from == side.to);
-        let filter = if same { Filter::Nearest } else { filter };
+        let filter = if same { ResizeFilter::Nearest } else { filter };
         let pixels = resample(|y, x| self.rgb(y, x), rows, columns, filter);
         let fitted = Self::new([3, h, w], pixels);
         match c {
@@ -178,7 +178,7 @@ impl Picture {
     }
 
     /// How rows and columns are scaled, and which of them are left, where the picture is fitted.
-    fn sides(&self, [_, h, w]: [usize; 3], resize: Option<usize>) -> [Side; 2] {
+    fn sides(&self, [_, h, w]: [usize; 3], resize: Option<usize>) -> [ResampleAxis; 2] {
         let scale = match resize {
             Some(short) => short as f64 / self.height().min(self.width()) as f64,
             None => (h as f64 / self.height() as f64).max(w as f64 / self.width() as f64),
@@ -188,7 +188,7 @@ impl Picture {
         let side = |from: usize, length: usize| {
             let to = ((from as f64 * scale + 1e-6) as usize).max(length);
             let room = to - length;
-            Side { from, to, first: room / 2 + usize::from(room % 4 == 3), length }
+            ResampleAxis { from, to, first: room / 2 + usize::from(room % 4 == 3), length }
         };
         [side(self.height(), h), side(self.width(), w)]
     }
@@ -197,7 +197,7 @@ impl Picture {
     /// inks, and what [`Self::fit`] does to its size and channels. One line each.
     pub fn changes(&self, shape: [usize; 3], resize: Option<usize>) -> Vec<String> {
         let mut told = Vec::new();
-        if let Pixels::Photo(photo) = &self.pixels {
+        if let Pixels::DecodedImage(photo) = &self.pixels {
             if photo.transparent {
                 told.push("the picture's transparent parts are laid on white".to_string());
             }
@@ -234,7 +234,7 @@ impl Picture {
             r != g || g != b
         };
         let grey = match &self.pixels {
-            Pixels::Photo(photo) => photo.is_grey(),
+            Pixels::DecodedImage(photo) => photo.is_grey(),
             Pixels::Floats(_) => c == 1,
         };
         !grey && (0..h * w).any(coloured)
@@ -270,7 +270,7 @@ fn byte(pixel: f32) -> u8 {
     (pixel.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
-fn from_rgb32f(image: &Rgb32FImage) -> Picture {
+fn from_rgb32f(image: &Rgb32FImage) -> Image {
     let (w, h) = (image.width() as usize, image.height() as usize);
     let mut pixels = vec![0.0; 3 * h * w];
     for (x, y, colour) in image.enumerate_pixels() {
@@ -279,7 +279,7 @@ fn from_rgb32f(image: &Rgb32FImage) -> Picture {
             pixels[at] = colour[channel].clamp(0.0, 1.0);
         }
     }
-    Picture::new([3, h, w], pixels)
+    Image::new([3, h, w], pixels)
 }
 
 #[cfg(test)]
@@ -289,28 +289,31 @@ mod tests {
     #[test]
     fn bytes_survive_the_way_to_rgb_and_back() {
         let bytes: Vec<u8> = (0..3 * 4 * 5).map(|i| (i * 4) as u8).collect();
-        let picture = Picture::from_bytes([3, 4, 5], &bytes);
-        let again = Picture::from_image(&DynamicImage::ImageRgb8(picture.to_rgb()));
+        let picture = Image::from_bytes([3, 4, 5], &bytes);
+        let again = Image::from_image(&DynamicImage::ImageRgb8(picture.to_rgb()));
         assert_eq!(picture, again);
         assert_eq!(picture, picture.rounded_to_8_bits());
     }
 
     #[test]
     fn fitting_changes_size_and_channels_only_where_needed() {
-        let picture = Picture::new([3, 40, 80], vec![0.25; 3 * 40 * 80]);
-        let fitted = picture.fit([1, 28, 28], None, Filter::Triangle);
+        let picture = Image::new([3, 40, 80], vec![0.25; 3 * 40 * 80]);
+        let fitted = picture.fit([1, 28, 28], None, ResizeFilter::Triangle);
         assert_eq!(fitted.shape(), [1, 28, 28]);
         assert!(fitted.pixels().iter().all(|p| (p - 0.25).abs() < 1e-5));
-        assert_eq!(fitted.fit([1, 28, 28], Some(64), Filter::Bicubic), fitted);
-        let tiny = Picture::new([1, 1, 1], vec![1.0]);
-        assert_eq!(tiny.fit([3, 224, 224], Some(256), Filter::Bicubic).shape(), [3, 224, 224]);
+        assert_eq!(fitted.fit([1, 28, 28], Some(64), ResizeFilter::Bicubic), fitted);
+        let tiny = Image::new([1, 1, 1], vec![1.0]);
+        assert_eq!(
+            tiny.fit([3, 224, 224], Some(256), ResizeFilter::Bicubic).shape(),
+            [3, 224, 224]
+        );
     }
 
     #[test]
     fn what_fitting_changes_is_told() {
         let grey = vec![0.5; 3 * 40 * 80];
-        let picture = Picture::new([3, 40, 80], grey.clone());
-        let told = |picture: &Picture, shape| picture.changes(shape, None).join("; ");
+        let picture = Image::new([3, 40, 80], grey.clone());
+        let told = |picture: &Image, shape| picture.changes(shape, None).join("; ");
         assert_eq!(told(&picture, [3, 40, 80]), "");
         let shrunk = "the picture is shrunk from 80×40 to 40×20, of which the middle 20×20 is seen";
         assert_eq!(told(&picture, [3, 20, 20]), shrunk);
@@ -319,13 +322,13 @@ mod tests {
         assert_eq!(told(&picture, [3, 40, 40]), "of the picture's 80×40 the middle 40×40 is seen");
         let mut coloured = grey;
         coloured[7] = 0.1;
-        let told = told(&Picture::new([3, 40, 80], coloured), [1, 40, 80]);
+        let told = told(&Image::new([3, 40, 80], coloured), [1, 40, 80]);
         assert_eq!(told, "the picture's colours are seen as grey");
     }
 
     #[test]
     fn pixels_outside_the_box_are_named() {
-        let picture = Picture::new([1, 1, 2], vec![0.5, 1.5]);
+        let picture = Image::new([1, 1, 2], vec![0.5, 1.5]);
         assert!(picture.check("x").unwrap_err().to_string().contains("1.5"));
     }
 }

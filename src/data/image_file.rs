@@ -1,8 +1,8 @@
 //! Pictures from the user's files, with limits against giant ones.
 
-use crate::data::photo::Photo;
-use crate::data::read::plain;
-use crate::data::{Picture, memory, npy};
+use crate::data::decoded::DecodedImage;
+use crate::data::read::check_plain_file;
+use crate::data::{Image, memory, npy};
 use crate::error::{Error, Result};
 use image::error::{DecodingError, ImageFormatHint};
 use image::metadata::Orientation;
@@ -27,9 +27,9 @@ const LARGEST_EXIF: u32 = 1 << 20;
 /// # Errors
 /// Failure, naming the file and what is wrong with it: missing, unreadable, empty, truncated, not a
 /// picture, too large, a pipe or a device.
-pub fn read_picture(path: &Path) -> Result<Picture> {
+pub fn read_image(path: &Path) -> Result<Image> {
     const DOING: &str = "read the picture";
-    let size = plain(path, DOING)?;
+    let size = check_plain_file(path, DOING)?;
     if size == 0 {
         return Err(Error::failure(
             "the file is empty",
@@ -50,14 +50,14 @@ pub fn read_picture(path: &Path) -> Result<Picture> {
 }
 
 /// Decodes a PNG, JPEG or WebP picture; `place` is named in errors.
-pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Picture> {
+pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Image> {
     use ImageError as E;
     // A decoder that panics has met a damaged file that its authors had not thought of.
     let photo = catch_unwind(AssertUnwindSafe(|| read(file))).unwrap_or_else(|_| {
         let what = io::Error::other("its decoder gave up");
         Err(E::Decoding(DecodingError::new(ImageFormatHint::Unknown, what)))
     });
-    photo.map(Picture::from_photo).map_err(|error| {
+    photo.map(Image::from_photo).map_err(|error| {
         let (what, remedy) = match &error {
             E::Limits(_) => ("the picture is too large to decode".to_string(), "make it smaller"),
             E::Unsupported(_) => {
@@ -83,7 +83,7 @@ struct Outline {
     beside: u64,
 }
 
-fn read(mut file: impl BufRead + Seek) -> Result<Photo, ImageError> {
+fn read(mut file: impl BufRead + Seek) -> Result<DecodedImage, ImageError> {
     let format = ImageReader::new(&mut file).with_guessed_format()?.format();
     let outline = match format {
         Some(ImageFormat::Jpeg) => jpeg(&mut file)?,
@@ -105,7 +105,7 @@ fn read(mut file: impl BufRead + Seek) -> Result<Photo, ImageError> {
     limits.reserve(u64::from(width) * u64::from(height) * outline.beside)?;
     let found = || decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let orientation = outline.orientation.unwrap_or_else(found);
-    Ok(Photo::new(DynamicImage::from_decoder(decoder)?, orientation, outline.inks))
+    Ok(DecodedImage::new(DynamicImage::from_decoder(decoder)?, orientation, outline.inks))
 }
 
 /// Reads a JPEG from its first marker to its last. Decoders fill up with grey what is missing.
@@ -205,14 +205,14 @@ fn skip(file: &mut impl BufRead, mut length: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Filter;
+    use crate::data::ResizeFilter;
     use image::{ImageEncoder, RgbImage, RgbaImage};
     use std::io::Cursor;
 
     /// A file of the folder of cases.
-    fn case(name: &str) -> Picture {
+    fn case(name: &str) -> Image {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-        read_picture(&folder.join(name)).unwrap()
+        read_image(&folder.join(name)).unwrap()
     }
 
     fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -236,7 +236,7 @@ mod tests {
         };
         let image = DynamicImage::ImageRgb8(corners());
         let png = encoded(&image, ImageFormat::Png);
-        assert!(read_picture(&write("good.png", &png)).is_ok());
+        assert!(read_image(&write("good.png", &png)).is_ok());
         let mut giant = png.clone();
         giant[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
         for (name, bytes, cause) in [
@@ -245,18 +245,18 @@ mod tests {
             ("cut.png", &png[..png.len() / 2], "cut short"),
             ("giant.png", &giant, ""),
         ] {
-            let error = read_picture(&write(name, bytes)).unwrap_err().to_string();
+            let error = read_image(&write(name, bytes)).unwrap_err().to_string();
             assert!(error.contains(cause) && error.contains(name), "{error}");
             assert!(!error.contains('\n'));
         }
         // The png crate indexes past the end of a palette that is no whole number of colours.
         let palette = Path::new(env!("CARGO_MANIFEST_DIR"));
         let palette = palette.join("fuzz/corpus/picture/palette-of-14-bytes.png");
-        let told = read_picture(&palette).unwrap_err().to_string();
+        let told = read_image(&palette).unwrap_err().to_string();
         assert!(told.contains("damaged") && told.contains("palette-of-14"), "{told}");
-        let missing = read_picture(&folder.path().join("none.png")).unwrap_err();
+        let missing = read_image(&folder.path().join("none.png")).unwrap_err();
         assert!(missing.to_string().contains("none.png"), "{missing}");
-        assert!(read_picture(folder.path()).is_err());
+        assert!(read_image(folder.path()).is_err());
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
         late.extend(&exif);
         late.extend(crc(&[b"eXIf", &exif[..]].concat()).to_be_bytes());
         late.extend(&plain[end..]);
-        let expected = Picture::from_image(&DynamicImage::ImageRgb8(image).rotate90());
+        let expected = Image::from_image(&DynamicImage::ImageRgb8(image).rotate90());
         for bytes in [png, webp, late] {
             assert_eq!(decode(Cursor::new(bytes), Path::new("x")).unwrap(), expected);
         }
@@ -363,13 +363,12 @@ mod tests {
         ] {
             let picture = case(&format!("thin-pictures/{name}"));
             assert_eq!(picture.shape(), [3, h, w]);
-            let fitted = picture.fit([3, 224, 224], Some(256), Filter::Bicubic);
+            let fitted = picture.fit([3, 224, 224], Some(256), ResizeFilter::Bicubic);
             assert!(fitted.pixels().iter().all(|value| *value == 0.0), "{name}");
             // The same with a ramp along the long side: its middle is seen.
             let ramp: Vec<f32> = (0..h * w).map(|i| (i % h.max(w)) as f32).collect();
-            let ramp =
-                Picture::new([1, h, w], ramp.iter().map(|v| v / 16384.0).collect::<Vec<_>>());
-            let fitted = ramp.fit([1, 224, 224], Some(256), Filter::Triangle);
+            let ramp = Image::new([1, h, w], ramp.iter().map(|v| v / 16384.0).collect::<Vec<_>>());
+            let fitted = ramp.fit([1, 224, 224], Some(256), ResizeFilter::Triangle);
             let (middle, reach) = (h.max(w) as f32 / 2.0, h.min(w) as f32 / 2.0 + 1.0);
             let ends = [fitted.rgb(0, 0), fitted.rgb(223, 223)].map(|colour| colour[0] * 16384.0);
             assert!(ends.iter().all(|end| (end - middle).abs() <= reach), "{name}: {ends:?}");
@@ -384,7 +383,7 @@ mod tests {
         let pipe = folder.path().join("pipe.png");
         crate::data::make_pipe(&pipe);
         for path in [&pipe, Path::new("/dev/zero")] {
-            let told = read_picture(path).unwrap_err().to_string();
+            let told = read_image(path).unwrap_err().to_string();
             assert!(told.contains("name a plain file"), "{told}");
         }
     }

@@ -29,7 +29,7 @@ impl Affine {
 
 /// An activation.
 #[derive(Clone, Copy)]
-pub(super) enum Curve {
+pub(super) enum Activation {
     Relu,
     Relu6,
     /// min(x, bound).
@@ -46,7 +46,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-impl Curve {
+impl Activation {
     fn value(self, x: f32) -> f32 {
         match self {
             Self::Relu => x.max(0.0),

@@ -1,11 +1,11 @@
 //! Random and sparse layers: each value is multiplied by a factor that depends on the values and on
 //! random numbers. On the way back the factors are constants.
 //!
-//! A picture's factors come from its own [`Chance`] and the number of the layer, value by value in
+//! A picture's factors come from its own [`RngKey`] and the number of the layer, value by value in
 //! channels-last order, so that batch, engine and device change nothing.
 
-use crate::draws::Chance;
 use crate::model::layer::Layer;
+use crate::rng::RngKey;
 
 /// The parts of a chance that belong to layers begin here; stages of a pipeline lie below.
 const LAYERS: u64 = 1 << 32;
@@ -25,7 +25,7 @@ enum Kind {
 
 /// A random or sparse layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mask {
+pub(super) struct ActivationMask {
     kind: Kind,
     /// Its number among such layers.
     number: u64,
@@ -35,7 +35,7 @@ pub(super) struct Mask {
     pub shape: [usize; 3],
 }
 
-impl Mask {
+impl ActivationMask {
     /// The layer as number `number` of its kind; none where it is no such layer.
     ///
     /// # Errors
@@ -78,19 +78,19 @@ impl Mask {
 
     /// The factors of the values of pictures, channels last; a picture without a chance draws from
     /// the default one.
-    pub(super) fn factors(&self, values: &[f32], chances: &[Chance]) -> Vec<f32> {
+    pub(super) fn factors(&self, values: &[f32], rng_keys: &[RngKey]) -> Vec<f32> {
         let units = self.shape.iter().product::<usize>().max(1);
         let mut factors = vec![0.0; values.len()];
         for (i, (values, factors)) in
             values.chunks(units).zip(factors.chunks_mut(units)).enumerate()
         {
-            self.fill(values, chances.get(i).copied().unwrap_or_default(), factors);
+            self.fill(values, rng_keys.get(i).copied().unwrap_or_default(), factors);
         }
         factors
     }
 
-    fn fill(&self, values: &[f32], chance: Chance, factors: &mut [f32]) {
-        let mut draws = chance.draws(LAYERS + self.number);
+    fn fill(&self, values: &[f32], rng_key: RngKey, factors: &mut [f32]) {
+        let mut draws = rng_key.rng(LAYERS + self.number);
         match self.kind {
             Kind::Slope { low, high } => {
                 draws.coarse(factors);

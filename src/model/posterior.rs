@@ -1,17 +1,17 @@
 //! Networks whose weights are drawn: Bayesian ones (Blundell et al. 2015), and ordinary ones shaken
 //! by a share of each weight.
 
-use crate::draws::Chance;
 use crate::error::Result;
 use crate::model::store::Model;
 use crate::model::weights::Weights;
 use crate::model::{Network, read};
+use crate::rng::RngKey;
 
 /// The parts of a chance that belong to weights begin here; those of layers lie below.
 const WEIGHTS: u64 = 2 << 32;
 
 /// How far a tensor's values are drawn around what the file holds.
-pub(super) enum Spread {
+pub(super) enum WeightPosterior {
     /// By these standard deviations: the file's tensor of the same name with `.sigma` behind it.
     Known(Vec<f32>),
     /// By a share of each value's size.
@@ -20,7 +20,7 @@ pub(super) enum Spread {
     None,
 }
 
-impl Spread {
+impl WeightPosterior {
     /// What the tensor with the standard deviations of the tensor `name` is called.
     pub(super) fn sigma(name: &str) -> String {
         format!("{name}.sigma")
@@ -43,7 +43,7 @@ impl Spread {
 impl Model {
     /// Whether its weights come with standard deviations.
     pub fn is_bayesian(&self) -> bool {
-        self.spreads.iter().any(|spread| matches!(spread, Spread::Known(_)))
+        self.spreads.iter().any(|spread| matches!(spread, WeightPosterior::Known(_)))
     }
 
     /// A network of weights drawn from normal distributions around the model's own: of the standard
@@ -51,20 +51,20 @@ impl Model {
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    pub fn sample(&self, chance: Chance, relative: f64) -> Result<Network> {
+    pub fn sample_network(&self, rng_key: RngKey, relative: f64) -> Result<Network> {
         let share = relative as f32;
         self.network.with_weights(&mut |i, tensor| {
             let mut values = read(tensor.clone())?;
-            let mut draws = chance.draws(WEIGHTS + i as u64);
+            let mut draws = rng_key.rng(WEIGHTS + i as u64);
             match &self.spreads[i] {
-                Spread::Known(sigmas) => {
+                WeightPosterior::Known(sigmas) => {
                     let each = values.iter_mut().zip(sigmas);
                     each.for_each(|(value, sigma)| *value += sigma * draws.normal());
                 }
-                Spread::Share => {
+                WeightPosterior::Share => {
                     values.iter_mut().for_each(|v| *v += share * v.abs() * draws.normal());
                 }
-                Spread::None => {}
+                WeightPosterior::None => {}
             }
             Ok(values)
         })

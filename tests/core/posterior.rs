@@ -2,8 +2,8 @@
 
 use crate::nets::pictures;
 use burn_tensor::Device;
-use epsiloscope::draws::Chance;
 use epsiloscope::model::{Card, Classifier, Model, Weights, write_tensors};
+use epsiloscope::rng::RngKey;
 use safetensors::Dtype;
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn moments(model: &Model, relative: f64) -> [(f64, f64); 2] {
     let white = burn_tensor::Tensor::ones([1, 1, 1, 1], &Device::flex());
     let mut sums = [(0.0, 0.0); 2];
     for draw in 0..DRAWS {
-        let network = model.sample(Chance { seed: 9, draw }, relative).unwrap();
+        let network = model.sample_network(RngKey { seed: 9, draw }, relative).unwrap();
         for (sum, z) in sums.iter_mut().zip(network.logits(&white).unwrap()) {
             sum.0 += f64::from(z) / DRAWS as f64;
             sum.1 += f64::from(z).powi(2) / DRAWS as f64;
@@ -65,8 +65,8 @@ fn a_chance_is_one_network() {
     let model = Model::load("mnist-bayes", &device).unwrap();
     let images = pictures(3, [1, 28, 28], &device);
     let by = |draw| {
-        let network = model.sample(Chance { seed: 1, draw }, 0.0).unwrap();
-        assert!(network.is_fast());
+        let network = model.sample_network(RngKey { seed: 1, draw }, 0.0).unwrap();
+        assert!(network.on_cpu_engine());
         network.logits(&images).unwrap()
     };
     let (one, other) = (by(1), by(2));

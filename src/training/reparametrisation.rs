@@ -2,15 +2,15 @@
 //! normalised ones (Miyato et al. 2018), or a draw from a posterior (Blundell et al. 2015). And
 //! adversarial weight perturbation (Wu et al. 2020), which moves a copy.
 
-use crate::draws::Draws;
-use crate::training::adam::Parameter;
+use crate::rng::KeyedRng;
+use crate::training::adam::WeightTensor;
 use crate::training::spectral::{self, Norm};
 
 /// What a posterior's spread is named by behind the parameter's name.
 pub const SPREAD: &str = ".rho";
 
 /// How weights came from parameters.
-pub enum Form {
+pub enum Reparametrisation {
     /// They are the parameters.
     Plain,
     /// Each matrix was divided by its largest singular value.
@@ -37,21 +37,21 @@ pub fn inverse_softplus(y: f64) -> f32 {
 }
 
 /// The ρ parameters of means, all at the standard deviation `sigma`.
-pub fn spreads(means: &[Parameter], sigma: f64) -> Vec<Parameter> {
+pub fn spreads(means: &[WeightTensor], sigma: f64) -> Vec<WeightTensor> {
     let rho = inverse_softplus(sigma);
-    let spread = |p: &Parameter| {
-        Parameter::new(&format!("{}{SPREAD}", p.name), &p.shape, vec![rho; p.value.len()])
+    let spread = |p: &WeightTensor| {
+        WeightTensor::new(&format!("{}{SPREAD}", p.name), &p.shape, vec![rho; p.value.len()])
     };
     means.iter().map(spread).collect()
 }
 
 /// The weights that are the parameters.
-pub fn plain(parameters: &[Parameter]) -> (Vec<Vec<f32>>, Form) {
-    (parameters.iter().map(|p| p.value.clone()).collect(), Form::Plain)
+pub fn plain(parameters: &[WeightTensor]) -> (Vec<Vec<f32>>, Reparametrisation) {
+    (parameters.iter().map(|p| p.value.clone()).collect(), Reparametrisation::Plain)
 }
 
 /// Weights divided by their largest singular values, which one power iteration brings up to date.
-pub fn normalised(parameters: &mut [Parameter]) -> (Vec<Vec<f32>>, Form) {
+pub fn normalised(parameters: &mut [WeightTensor]) -> (Vec<Vec<f32>>, Reparametrisation) {
     let mut norms = Vec::new();
     let weights = parameters.iter_mut().map(|p| {
         if p.shape.len() < 2 {
@@ -64,21 +64,21 @@ pub fn normalised(parameters: &mut [Parameter]) -> (Vec<Vec<f32>>, Form) {
         weights
     });
     let weights = weights.collect();
-    (weights, Form::Spectral(norms))
+    (weights, Reparametrisation::Spectral(norms))
 }
 
 /// A draw from the posterior.
 pub fn drawn(
-    parameters: &[Parameter],
+    parameters: &[WeightTensor],
     prior: f64,
     share: f64,
     seed: u64,
     step: usize,
-) -> (Vec<Vec<f32>>, Form) {
+) -> (Vec<Vec<f32>>, Reparametrisation) {
     let (means, spreads) = parameters.split_at(parameters.len() / 2);
     let noise: Vec<Vec<f32>> = (0..means.len())
         .map(|at| {
-            let mut draws = Draws::new(seed, step as u64, (5 << 32) + at as u64);
+            let mut draws = KeyedRng::new(seed, step as u64, (5 << 32) + at as u64);
             means[at].value.iter().map(|_| draws.normal()).collect()
         })
         .collect();
@@ -86,15 +86,15 @@ pub fn drawn(
         let both = means[at].value.iter().zip(&spreads[at].value);
         both.zip(&noise[at]).map(|((mean, rho), n)| mean + softplus(*rho) * n).collect()
     });
-    (weights.collect(), Form::Drawn { noise, prior, share })
+    (weights.collect(), Reparametrisation::Drawn { noise, prior, share })
 }
 
-impl Form {
+impl Reparametrisation {
     /// Gradients of the parameters from those of the weights, and what the form itself adds to the
     /// loss: a posterior's divergence from its prior, in closed form.
     pub fn back(
         &self,
-        parameters: &[Parameter],
+        parameters: &[WeightTensor],
         weights: &[Vec<f32>],
         gradients: Vec<Vec<f32>>,
     ) -> (Vec<Vec<f32>>, f64) {
@@ -117,7 +117,7 @@ impl Form {
 
 /// KL(N(μ, σ²) ‖ N(0, prior²)) = ln(prior/σ) + (σ² + μ²) / (2 prior²) − ½, summed over the weights.
 fn posterior(
-    parameters: &[Parameter],
+    parameters: &[WeightTensor],
     noise: &[Vec<f32>],
     gradients: Vec<Vec<f32>>,
     prior: f64,
@@ -150,7 +150,7 @@ fn posterior(
 /// length, along its gradient of the loss.
 pub fn perturbed(
     weights: &[Vec<f32>],
-    shapes: &[Parameter],
+    shapes: &[WeightTensor],
     gradients: &[Vec<f32>],
     gamma: f64,
 ) -> Vec<Vec<f32>> {
