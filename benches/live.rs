@@ -24,7 +24,7 @@ use epsiloscope::attack::{
 };
 use epsiloscope::data::{Dataset, Sample};
 use epsiloscope::engine::{Chosen, DeviceChoice, choose};
-use epsiloscope::experiment::{self, Experiment, Scene};
+use epsiloscope::experiment::{self, Experiment, FinishedAttack};
 use epsiloscope::model::{Classifier, Model};
 use epsiloscope::parameter::Value;
 use std::hint::black_box;
@@ -96,7 +96,7 @@ fn attack(criterion: &mut Criterion) {
         Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
     criterion.bench_function("attack/pgd-40", |bencher| {
         bencher.iter(|| {
-            let report = experiment::run(&experiment, &mut NoObserver);
+            let report = experiment::attack_sample(&experiment, &mut NoObserver);
             black_box(report.expect("the attack runs").success)
         })
     });
@@ -107,11 +107,12 @@ fn lamps(criterion: &mut Criterion) {
     let model = Model::load("mnist-cnn-at", &chosen.device).expect("the model loads");
     let experiment =
         Experiment { model, surrogate: None, sample, plan: pgd(), device: chosen.info };
-    let run = || experiment::run(&experiment, &mut NoObserver).expect("the attack runs");
+    let run = || experiment::attack_sample(&experiment, &mut NoObserver).expect("the attack runs");
     let report = run();
     assert!(!report.success, "an attack that reached its goal has little left to ask");
-    let scene = Scene { experiment: &experiment, report: &report, row: None };
-    let watch = || experiment::watch(&scene, &mut NoObserver, &mut |_| ()).expect("the lamps");
+    let scene = FinishedAttack { experiment: &experiment, report: &report, row: None };
+    let watch =
+        || experiment::run_auto_checks(&scene, &mut NoObserver, &mut |_| ()).expect("the lamps");
     assert!(watch() > 0, "something is asked");
     let mut group = criterion.benchmark_group("lamps");
     group.bench_function("attack", |bencher| bencher.iter(|| black_box(run().success)));

@@ -188,7 +188,7 @@ fn ten_thousand_attacks() {
         let sample = data.sample(done);
         let (model, plan, device) = (model.clone(), plan.clone(), chosen.info.clone());
         let task = Experiment { model, surrogate: None, sample, plan, device };
-        experiment::run(&task, &mut NoObserver).expect("the attack runs");
+        experiment::attack_sample(&task, &mut NoObserver).expect("the attack runs");
     }
 }
 

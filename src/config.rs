@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 
 /// When text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Color {
+pub enum ColorChoice {
     /// On a terminal that can, unless `NO_COLOR` is set.
     Auto,
     /// Always.
@@ -44,8 +44,8 @@ pub const GRAPHICS: &[(&str, Graphics)] = &[
 ];
 
 /// Names of the values of `color`.
-pub const COLORS: &[(&str, Color)] =
-    &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
+pub const COLORS: &[(&str, ColorChoice)] =
+    &[("auto", ColorChoice::Auto), ("always", ColorChoice::Always), ("never", ColorChoice::Never)];
 
 /// The names in one of the tables above.
 pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
@@ -77,18 +77,18 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 ];
 
 /// Values by key, as text: one layer of the configuration.
-pub type Layer = Vec<(&'static str, String)>;
+pub type ConfigLayer = Vec<(&'static str, String)>;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
-enum Origin {
+enum ValueSource {
     Default,
     File { path: PathBuf, line: usize },
     Environment(&'static str),
     Flag,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -102,10 +102,10 @@ impl fmt::Display for Origin {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct ConfigEntry {
     key: &'static str,
     text: String,
-    origin: Origin,
+    origin: ValueSource,
 }
 
 /// The configuration that holds.
@@ -120,7 +120,7 @@ pub struct Config {
     /// How pictures are printed.
     pub graphics: Graphics,
     /// When text is coloured.
-    pub color: Color,
+    pub color: ColorChoice,
     /// The model where none is named.
     pub model: String,
     /// Where the libraries log to.
@@ -136,7 +136,7 @@ pub struct Config {
     pub hybrids_file: Option<PathBuf>,
     /// What there is to tell of the files that were read.
     pub note: Option<String>,
-    entries: Vec<Entry>,
+    entries: Vec<ConfigEntry>,
 }
 
 impl Config {
@@ -144,7 +144,7 @@ impl Config {
     ///
     /// # Errors
     /// Usage, when a value is not one of those allowed: names file, line and key, or the variable.
-    pub fn load(flags: Layer) -> Result<Self> {
+    pub fn load(flags: ConfigLayer) -> Result<Self> {
         let (file, mut hybrids) = match folder(Folder::Config) {
             Some(folder) => read(&folder.join("config.toml"))?,
             None => Default::default(),
@@ -161,17 +161,17 @@ impl Config {
             .iter()
             .filter_map(|(key, name)| {
                 let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
-                Some(Entry { key, text, origin: Origin::Environment(name) })
+                Some(ConfigEntry { key, text, origin: ValueSource::Environment(name) })
             })
-            .chain(no_color.then(|| Entry {
+            .chain(no_color.then(|| ConfigEntry {
                 key: "color",
                 text: "never".into(),
-                origin: Origin::Environment("NO_COLOR"),
+                origin: ValueSource::Environment("NO_COLOR"),
             }))
             .collect();
         let flags = flags
             .into_iter()
-            .map(|(key, text)| Entry { key, text, origin: Origin::Flag })
+            .map(|(key, text)| ConfigEntry { key, text, origin: ValueSource::Flag })
             .collect();
         Ok(Self { hybrids, hybrids_file, note, ..Self::from_layers([file, environment, flags])? })
     }
@@ -185,7 +185,7 @@ impl Config {
         Ok(Self { hybrids, ..Self::from_layers([file, Vec::new(), Vec::new()])? })
     }
 
-    fn from_layers(layers: [Vec<Entry>; 3]) -> Result<Self> {
+    fn from_layers(layers: [Vec<ConfigEntry>; 3]) -> Result<Self> {
         let default = |(key, text): (&'static str, &str)| {
             let text = match (key, folder(Folder::State)) {
                 ("log", Some(state)) => {
@@ -194,9 +194,9 @@ impl Config {
                 ("log", None) => std::env::temp_dir().join("epsiloscope.log").display().to_string(),
                 _ => text.to_string(),
             };
-            Entry { key, text, origin: Origin::Default }
+            ConfigEntry { key, text, origin: ValueSource::Default }
         };
-        let mut entries: Vec<Entry> = KEYS.into_iter().map(default).collect();
+        let mut entries: Vec<ConfigEntry> = KEYS.into_iter().map(default).collect();
         for entry in layers.into_iter().flatten() {
             if let Some(slot) = entries.iter_mut().find(|slot| slot.key == entry.key) {
                 *slot = entry;
@@ -212,7 +212,7 @@ impl Config {
             color: color.one_of(COLORS)?,
             model: model.text.clone(),
             log: PathBuf::from(&log.text),
-            log_demanded: log.origin != Origin::Default,
+            log_demanded: log.origin != ValueSource::Default,
             memory: memory.size()?,
             hybrids: Vec::new(),
             hybrids_file: None,
@@ -224,7 +224,7 @@ impl Config {
 
     /// `color = never` reaches the dashboard and the pictures too, unless they are told otherwise.
     fn without_colour(mut self) -> Self {
-        if self.color == Color::Never {
+        if self.color == ColorChoice::Never {
             if self.theme == Theme::Auto {
                 self.theme = Theme::Mono;
             }
@@ -237,13 +237,13 @@ impl Config {
 
     /// Whether the command line itself says what `key` is.
     pub fn demands(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key && entry.origin == Origin::Flag)
+        self.entries.iter().any(|entry| entry.key == key && entry.origin == ValueSource::Flag)
     }
 
     /// The configuration as TOML, each line with its origin; can be used as `config.toml`.
     pub fn describe(&self) -> String {
         let mut text = String::new();
-        for Entry { key, text: value, origin } in &self.entries {
+        for ConfigEntry { key, text: value, origin } in &self.entries {
             let value = match *key {
                 "seed" => value.clone(),
                 _ => toml::Value::String(value.clone()).to_string(),
@@ -264,7 +264,7 @@ impl Config {
     }
 }
 
-impl Entry {
+impl ConfigEntry {
     fn one_of<T: Copy>(&self, table: &[(&'static str, T)]) -> Result<T> {
         let found = table.iter().find(|(name, _)| *name == self.text);
         found.map(|(_, value)| *value).ok_or_else(|| self.bad(&names(table).join(", ")))
@@ -288,7 +288,7 @@ impl Entry {
 }
 
 /// Reads `config.toml`; a file that is not there is empty.
-fn read(path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
+fn read(path: &Path) -> Result<(Vec<ConfigEntry>, Vec<DefenceStack>)> {
     if std::fs::metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
         return Ok(Default::default());
     }
@@ -299,7 +299,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
+fn parse(text: &str, path: &Path) -> Result<(Vec<ConfigEntry>, Vec<DefenceStack>)> {
     let line = |at: usize| text[..at].matches('\n').count() + 1;
     let place = |line: usize| format!("{}:{line}", path.display());
     let table = DeTable::parse(text).map_err(|e| {
@@ -341,8 +341,8 @@ fn parse(text: &str, path: &Path) -> Result<(Vec<Entry>, Vec<DefenceStack>)> {
                 return Err(Error::usage(what, place(at), "see `epsiloscope --print-config`"));
             }
         };
-        let origin = Origin::File { path: path.into(), line: at };
-        entries.push(Entry { key: known, text, origin });
+        let origin = ValueSource::File { path: path.into(), line: at };
+        entries.push(ConfigEntry { key: known, text, origin });
     }
     Ok((entries, hybrids))
 }
@@ -373,16 +373,16 @@ pub fn folder(kind: Folder) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn entry(key: &'static str, text: &str, origin: Origin) -> Entry {
-        Entry { key, text: text.into(), origin }
+    fn entry(key: &'static str, text: &str, origin: ValueSource) -> ConfigEntry {
+        ConfigEntry { key, text: text.into(), origin }
     }
 
     #[test]
     fn later_layers_win() {
         let path = Path::new("config.toml");
         let file = parse("device = 'cpu'\nseed = 7\ntheme = \"light\"\n", path).unwrap().0;
-        let environment = vec![entry("seed", "8", Origin::Environment("EPSILOSCOPE_SEED"))];
-        let flags = vec![entry("theme", "dark", Origin::Flag)];
+        let environment = vec![entry("seed", "8", ValueSource::Environment("EPSILOSCOPE_SEED"))];
+        let flags = vec![entry("theme", "dark", ValueSource::Flag)];
         let config = Config::from_layers([file, environment, flags]).unwrap();
         assert_eq!((config.seed, config.theme), (8, Theme::Dark));
         assert_eq!(config.device, DeviceChoice::Cpu);
@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn no_colour_reaches_pictures_and_dashboard() {
-        let never = || vec![entry("color", "never", Origin::Flag)];
+        let never = || vec![entry("color", "never", ValueSource::Flag)];
         let config = Config::from_layers([Vec::new(), Vec::new(), never()]).unwrap();
         assert_eq!((config.theme, config.graphics), (Theme::Mono, Graphics::Ascii));
     }

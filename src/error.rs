@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What kind of failure it is; decides the exit status and whether the dashboard can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The command line or the request was wrong (exit status 2).
     Usage,
     /// Something went wrong with a file, a card, a picture … (exit status 1).
@@ -27,7 +27,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// What kind of failure it is.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// What went wrong.
     pub what: String,
     /// Where: a file, a flag, a tensor, a device. May be empty.
@@ -41,7 +41,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(
-        kind: Kind,
+        kind: ErrorKind,
         what: impl fmt::Display,
         place: impl fmt::Display,
         remedy: impl fmt::Display,
@@ -61,7 +61,7 @@ impl Error {
         place: impl fmt::Display,
         remedy: impl fmt::Display,
     ) -> Self {
-        Self::new(Kind::Usage, what, place, remedy)
+        Self::new(ErrorKind::Usage, what, place, remedy)
     }
 
     /// A failure outside the program's control: exit status 1.
@@ -70,7 +70,7 @@ impl Error {
         place: impl fmt::Display,
         remedy: impl fmt::Display,
     ) -> Self {
-        Self::new(Kind::Failure, what, place, remedy)
+        Self::new(ErrorKind::Failure, what, place, remedy)
     }
 
     /// A compute device that is missing, lost or out of memory.
@@ -79,7 +79,7 @@ impl Error {
         place: impl fmt::Display,
         remedy: impl fmt::Display,
     ) -> Self {
-        Self::new(Kind::Device, what, place, remedy)
+        Self::new(ErrorKind::Device, what, place, remedy)
     }
 
     /// The device does not answer (it is lost, or out of memory): burn's and wgpu's report of many
@@ -96,12 +96,12 @@ impl Error {
 
     /// The work was stopped on request.
     pub fn cancelled() -> Self {
-        Self::new(Kind::Cancelled, "cancelled", "", "")
+        Self::new(ErrorKind::Cancelled, "cancelled", "", "")
     }
 
     /// A signal of this number asked to end.
     pub fn signal(number: u8) -> Self {
-        Self::new(Kind::Signal(number), format!("ended by signal {number}"), "", "")
+        Self::new(ErrorKind::Signal(number), format!("ended by signal {number}"), "", "")
     }
 
     /// An I/O failure at `path`, with the remedy that fits its cause.
@@ -141,16 +141,16 @@ impl Error {
 
     /// True when the work was only stopped, which is not worth a message.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.kind, Kind::Cancelled | Kind::Signal(_))
+        matches!(self.kind, ErrorKind::Cancelled | ErrorKind::Signal(_))
     }
 
     /// The process exit status that belongs to this failure.
     pub fn exit_status(&self) -> u8 {
         match self.kind {
-            Kind::Usage => 2,
-            Kind::Failure | Kind::Device => 1,
-            Kind::Cancelled => 130,
-            Kind::Signal(number) => 128_u8.saturating_add(number),
+            ErrorKind::Usage => 2,
+            ErrorKind::Failure | ErrorKind::Device => 1,
+            ErrorKind::Cancelled => 130,
+            ErrorKind::Signal(number) => 128_u8.saturating_add(number),
         }
     }
 }

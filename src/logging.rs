@@ -68,16 +68,16 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 /// Does `work` with standard error sent to the log: graphics drivers print there what they please.
 pub fn quietly<T>(path: &Path, work: impl FnOnce() -> T) -> T {
-    let diverted = Diverted::begin(path);
+    let diverted = StderrRedirect::begin(path);
     let result = work();
     drop(diverted);
     result
 }
 
 /// Standard error as it was; comes back when this is dropped.
-pub struct Diverted(OwnedFd);
+pub struct StderrRedirect(OwnedFd);
 
-impl Diverted {
+impl StderrRedirect {
     /// Sends standard error to the log at `path`, or nowhere where that cannot be written.
     pub fn begin(path: &Path) -> Option<Self> {
         let before = stderr().as_fd().try_clone_to_owned().ok()?;
@@ -87,7 +87,7 @@ impl Diverted {
     }
 }
 
-impl Drop for Diverted {
+impl Drop for StderrRedirect {
     fn drop(&mut self) {
         let _ = rustix::stdio::dup2_stderr(&self.0);
     }

@@ -7,7 +7,7 @@ mod fake;
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::error::Error;
-use epsiloscope::experiment::compare::{BARE, Finding};
+use epsiloscope::experiment::compare::{CompareEvent, UNDEFENDED};
 use epsiloscope::model::{Card, find_card};
 use epsiloscope::terminal::parse::{Parser, Token};
 use epsiloscope::tui::app::{App, Effect};
@@ -280,17 +280,18 @@ fn answers(id: JobId, request: &Request) -> Vec<Update> {
         }
         Request::Compare(job) => {
             let stacks = job.stacks.iter().map(|stack| stack.text());
-            let names: Vec<String> = std::iter::once(BARE.to_string()).chain(stacks).collect();
+            let names: Vec<String> =
+                std::iter::once(UNDEFENDED.to_string()).chain(stacks).collect();
             let n = job.many.as_ref().map_or(0, |(_, n)| *n);
             let half: Vec<bool> = (0..n).map(|i| i % 2 == 0).collect();
             let mut out = vec![Update::Started(id)];
             for name in names {
-                let right = Finding::Right(name.clone(), vec![true; n], vec![0.2; 3]);
+                let right = CompareEvent::Right(name.clone(), vec![true; n], vec![0.2; 3]);
                 out.push(Update::Compared(id, right));
                 for (plan, stance) in
                     job.plans.iter().flat_map(|plan| job.stances.iter().map(move |s| (plan, *s)))
                 {
-                    let held = Finding::Held(name.clone(), plan.clone(), stance, half.clone());
+                    let held = CompareEvent::Held(name.clone(), plan.clone(), stance, half.clone());
                     out.push(Update::Compared(id, held));
                 }
             }

@@ -74,7 +74,7 @@ fn run(
     path: &Path,
 ) -> epsiloscope::error::Result<EvaluationReport> {
     let plan = |id: &str| AttackConfig::new(find(id).expect("an attack"), 0.2);
-    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let device = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation {
         plans: vec![plan("fgsm"), plan("bim")],
         every: true,

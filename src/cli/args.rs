@@ -4,7 +4,7 @@ use super::commands::{
     AttackArgs, BenchArgs, CertifyArgs, CompareArgs, EvaluateArgs, LessonsArgs, RocArgs, TrainArgs,
     TransferArgs,
 };
-use crate::config::{COLORS, DEVICES, GRAPHICS, Layer, THEMES, names};
+use crate::config::{COLORS, ConfigLayer, DEVICES, GRAPHICS, THEMES, names};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use std::path::PathBuf;
 pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalArgs,
     /// What the dashboard begins with.
     #[command(flatten)]
-    pub dashboard: Dashboard,
+    pub dashboard: DashboardArgs,
     /// A headless command; none opens the dashboard.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -38,7 +38,7 @@ from the flags; the last one counts. --print-config shows what holds.";
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub struct GlobalArgs {
     /// Where to compute; auto: a hardware adapter if there is one, else the CPU
     #[arg(long, global = true, value_name = "DEVICE")]
     #[arg(value_parser = PossibleValuesParser::new(names(DEVICES)))]
@@ -69,9 +69,9 @@ pub struct Global {
     pub print_config: bool,
 }
 
-impl Global {
+impl GlobalArgs {
     /// The flags as the topmost layer of the configuration.
-    pub fn layer(&self) -> Layer {
+    pub fn layer(&self) -> ConfigLayer {
         let log = self.log.as_ref().map(|path| path.to_string_lossy().into_owned());
         [
             ("device", self.device.clone()),
@@ -90,7 +90,7 @@ impl Global {
 
 /// Which picture.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Pick {
+pub struct SampleArgs {
     /// Data set [default: the model's own]
     #[arg(long, value_name = "ID")]
     pub dataset: Option<String>,
@@ -105,7 +105,7 @@ pub struct Pick {
 
 /// Which samples.
 #[derive(Args, Debug)]
-pub struct Samples {
+pub struct SampleRangeArgs {
     /// Data set [default: the model's own]
     #[arg(long, value_name = "ID")]
     pub dataset: Option<String>,
@@ -124,13 +124,13 @@ pub struct Samples {
 /// What the dashboard begins with.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The dashboard begins with")]
-pub struct Dashboard {
+pub struct DashboardArgs {
     /// Model: a built-in name, or a folder or card of your own
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
     /// The picture.
     #[command(flatten)]
-    pub pick: Pick,
+    pub pick: SampleArgs,
     /// Attack
     #[arg(long, value_name = "ID")]
     pub attack: Option<String>,
@@ -139,7 +139,7 @@ pub struct Dashboard {
     pub eps: Option<String>,
 }
 
-impl Dashboard {
+impl DashboardArgs {
     /// The first flag that was given, if any was.
     pub fn given(&self) -> Option<&'static str> {
         [
@@ -157,18 +157,18 @@ impl Dashboard {
 
 /// Which attack, how.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Method {
+pub struct AttackMethodArgs {
     /// Attack, see `epsiloscope attacks` [default: pgd]
     #[arg(long, value_name = "ID")]
     pub attack: Option<String>,
     /// How.
     #[command(flatten)]
-    pub manner: Manner,
+    pub manner: AttackSettingsArgs,
 }
 
 /// How an attack, or each of several, is to be made.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Manner {
+pub struct AttackSettingsArgs {
     /// Norm that measures the perturbation: linf, l2, l1, l0 [default: the attack's first]
     #[arg(long, value_name = "NORM")]
     pub norm: Option<String>,
@@ -187,7 +187,7 @@ pub struct Manner {
 
 /// A list that can be had as JSON.
 #[derive(Args, Clone, Debug, Default)]
-pub struct List {
+pub struct ListArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -215,7 +215,7 @@ pub enum Command {
     /// Train one of the built-in recipes
     Train(TrainArgs),
     /// List the built-in models
-    Models(List),
+    Models(ListArgs),
     /// List the data sets, or the samples of one
     Samples {
         /// The data set whose samples are listed
@@ -223,7 +223,7 @@ pub enum Command {
         dataset: Option<String>,
         /// How to print.
         #[command(flatten)]
-        list: List,
+        list: ListArgs,
     },
     /// List the attacks, or explain one
     Attacks {
@@ -231,7 +231,7 @@ pub enum Command {
         id: Option<String>,
         /// How to print.
         #[command(flatten)]
-        list: List,
+        list: ListArgs,
     },
     /// List the defences, or explain one
     Defences {
@@ -239,10 +239,10 @@ pub enum Command {
         id: Option<String>,
         /// How to print.
         #[command(flatten)]
-        list: List,
+        list: ListArgs,
     },
     /// List the compute devices, and say which one `auto` takes
-    Devices(List),
+    Devices(ListArgs),
     /// Print a completion script for your shell
     Completions {
         /// The shell

@@ -1,17 +1,17 @@
 //! `attack` on one sample or one picture file.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::AttackArgs;
 use super::output::{Output, Style, note};
-use super::plan::Loader;
-use super::{lamps, load, plan, progress};
+use super::resolve::ModelLoader;
+use super::{checks, load, progress, resolve};
 use crate::attack::{Bound, Flow, Norm, StepEvent};
 use crate::data::{Image, save_npy, save_png};
 use crate::defence::{DefenceStack, EOT_DRAWS, Pipeline};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{
-    self, Against, Experiment, Least, Norms, Origin, Prediction, Provenance, Report, Saved, Scene,
-    hints,
+    self, DefendedAttack, Experiment, FinishedAttack, MinimumEpsilon, Norms, Prediction,
+    Provenance, Report, SavedImages, Sources, hints,
 };
 use crate::model;
 use crate::printable::printable;
@@ -27,29 +27,29 @@ enum Format {
 }
 
 /// Runs the command.
-pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     // Whatever can be wrong with the flags is told before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, format(path)?))).transpose()?;
     if let Some((path, _)) = save {
-        plan::target(path, args.pick.image.as_deref(), args.force)?;
+        resolve::target(path, args.pick.image.as_deref(), args.force)?;
     }
-    let defences = plan::stacks(&args.defence, &context.config)?;
-    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    let defences = resolve::stacks(&args.defence, &context.config)?;
+    let name = resolve::model_name(args.model.as_deref(), &args.pick, &context.config);
     let (card, _) = model::find_card(&name)?;
-    let sample = plan::sample(&args.pick, &card)?;
+    let sample = resolve::sample(&args.pick, &card)?;
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let data = match sample.dataset.as_str() {
         "file" => &model.card.data,
         id => id,
     };
-    let plan = plan::command(&args.method, data, &model, context.config.seed)?;
-    plan::doubt(hints::of_epsilon(&plan, model.card.input.shape.iter().product()));
-    let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    let mut shelf = Loader::new(&chosen);
+    let plan = resolve::command(&args.method, data, &model, context.config.seed)?;
+    resolve::doubt(hints::of_epsilon(&plan, model.card.input.shape.iter().product()));
+    let surrogate = resolve::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
+    let mut shelf = ModelLoader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
     // The networks of the defences that are built; the rest is asked for where it is printed.
-    let mut origin = Origin::default();
+    let mut origin = Sources::default();
     let (mut report, mut least) = match args.least {
         true => {
             let least = least(&experiment, args.lamps)?;
@@ -64,7 +64,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     if !args.list.json {
         return print(&report, least.as_ref(), args.lamps, context);
     }
-    let mut whole = experiment.origin()?;
+    let mut whole = experiment.sources()?;
     whole.join(origin);
     let provenance = Provenance::new(whole, &report.device, report.seed);
     match &least {
@@ -74,7 +74,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
 }
 
 /// The search for the least ε, one step of the bar a run.
-fn least(experiment: &Experiment, everything: bool) -> Result<Least> {
+fn least(experiment: &Experiment, everything: bool) -> Result<MinimumEpsilon> {
     let bar = progress::bar(0, "steps");
     let (mut runs, mut begun) = (0, false);
     let mut watch = |step: &StepEvent<'_>| {
@@ -88,9 +88,9 @@ fn least(experiment: &Experiment, everything: bool) -> Result<Least> {
         bar.set_position((step.restart * (step.iterations + 1) + step.iteration + 1) as u64);
         Flow::Continue
     };
-    let mut least = experiment::least(experiment, &mut watch)?;
-    let scene = Scene { experiment, report: &least.report, row: None };
-    least.report.lamps = lamps::ask(&scene, everything, &mut watch)?;
+    let mut least = experiment::minimum_epsilon(experiment, &mut watch)?;
+    let scene = FinishedAttack { experiment, report: &least.report, row: None };
+    least.report.checks = checks::ask(&scene, everything, &mut watch)?;
     bar.finish_and_clear();
     Ok(least)
 }
@@ -114,8 +114,8 @@ fn attack(
     experiment: &Experiment,
     defences: &[DefenceStack],
     everything: bool,
-    shelf: &mut Loader,
-    origin: &mut Origin,
+    shelf: &mut ModelLoader,
+    origin: &mut Sources,
 ) -> Result<Report> {
     let bar = progress::bar(0, "steps");
     let mut watch = |step: &StepEvent<'_>| {
@@ -124,15 +124,15 @@ fn attack(
         bar.set_position((step.restart * per_restart + step.iteration + 1) as u64);
         Flow::Continue
     };
-    let mut report = experiment::run(experiment, &mut watch)?;
-    let scene = Scene { experiment, report: &report, row: None };
-    report.lamps = lamps::ask(&scene, everything, &mut watch)?;
+    let mut report = experiment::attack_sample(experiment, &mut watch)?;
+    let scene = FinishedAttack { experiment, report: &report, row: None };
+    report.checks = checks::ask(&scene, everything, &mut watch)?;
     let seed = experiment.plan.seed;
     for stack in defences {
         bar.set_message(stack.to_string());
         let pipeline = match Pipeline::build(stack, experiment.model.clone(), seed, shelf) {
             Ok(pipeline) => pipeline,
-            Err(error) if defences.len() > 1 && error.kind == Kind::Usage => {
+            Err(error) if defences.len() > 1 && error.kind == ErrorKind::Usage => {
                 note(&format!("left out: {error}"));
                 continue;
             }
@@ -142,17 +142,17 @@ fn attack(
         let surrogate =
             surrogate.map(|model| Pipeline::build(stack, model, seed, shelf)).transpose()?;
         surrogate.iter().chain([&pipeline]).for_each(|pipeline| origin.pipeline(pipeline));
-        let known = experiment::know(&pipeline, &report.original)?;
+        let known = experiment::defence_baseline(&pipeline, &report.original)?;
         for stance in pipeline.stances() {
-            let against = Against {
+            let against = DefendedAttack {
                 pipeline: &pipeline,
                 surrogate: surrogate.as_ref(),
                 stance,
                 draws: EOT_DRAWS,
             };
             let mut row = experiment::defend(experiment, &report, against, &known, &mut watch)?;
-            let scene = Scene { experiment, report: &report, row: Some((against, &row)) };
-            row.lamps = lamps::ask(&scene, everything, &mut watch)?;
+            let scene = FinishedAttack { experiment, report: &report, row: Some((against, &row)) };
+            row.checks = checks::ask(&scene, everything, &mut watch)?;
             report.defences.push(row);
         }
     }
@@ -161,7 +161,7 @@ fn attack(
 }
 
 /// Saves the attacked picture; gives what is in the file.
-fn store(report: &Report, path: &Path, format: Format) -> Result<Saved> {
+fn store(report: &Report, path: &Path, format: Format) -> Result<SavedImages> {
     let (norms, reached) = match format {
         Format::Npy => {
             save_npy(&report.picture.shape(), report.picture.pixels(), path)?;
@@ -178,7 +178,7 @@ fn store(report: &Report, path: &Path, format: Format) -> Result<Saved> {
             (eight.norms(), report.similarity.survives_8_bit)
         }
     };
-    Ok(Saved { file: printable(&path.display().to_string()), norms, reached })
+    Ok(SavedImages { file: printable(&path.display().to_string()), norms, reached })
 }
 
 /// The perturbation as a picture: grey where nothing changed, scaled so that the largest change is
@@ -194,9 +194,9 @@ fn perturbation(report: &Report) -> (Image, f32) {
 
 fn print(
     report: &Report,
-    least: Option<&Least>,
+    least: Option<&MinimumEpsilon>,
     everything: bool,
-    context: &mut Context,
+    context: &mut CommandContext,
 ) -> Result<()> {
     let wanted = context.config.demands("graphics") || std::io::stdout().is_terminal();
     if wanted && !context.out.is_closed() {
@@ -231,7 +231,7 @@ fn print(
             "model",
             format!("{} on {}: {}{crafted}", report.model, report.device.kind, report.device.name),
         ),
-        ("attack", plan::describe(&report.plan, report.original.pixels().len())),
+        ("attack", resolve::describe(&report.plan, report.original.pixels().len())),
         ("before", answer(&report.clean)),
         ("after", answer(&report.adversarial)),
         ("size", norms(&report.norms)),
@@ -256,7 +256,7 @@ fn print(
             ),
         ),
     ];
-    let size = |size: f64| experiment::size_text(report.norm, size);
+    let size = |size: f64| experiment::distance_text(report.norm, size);
     let mut more = Vec::new();
     if report.attacked && report.extent != Bound::Own {
         more.push(("distance", format!("{} {}", report.norm, size(report.distance.into()))));
@@ -281,7 +281,7 @@ fn print(
         out.line(&format!("{}{value}", out.paint(Style::Faint, &format!("{key:<10}"))))?;
     }
     print_defences(report, out)?;
-    lamps::of_report(report, everything, out)
+    checks::of_report(report, everything, out)
 }
 
 fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
@@ -302,7 +302,7 @@ fn print_defences(report: &Report, out: &mut Output) -> Result<()> {
             answer(&row.adversarial),
             format!("{} {}{beyond}", row.outcome.glyph(), row.outcome.word()),
             row.held.map_or("–".into(), |held| format!("{} of {}", held.hits, held.n)),
-            experiment::size_text(report.norm, row.distance.into()),
+            experiment::distance_text(report.norm, row.distance.into()),
             format!("{:.2}", row.extra_ms),
         ]);
     }

@@ -1,13 +1,13 @@
 //! `attack --inputs`: a whole batch from one safetensors file to another.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::AttackArgs;
 use super::output::{Style, note};
-use super::{load, plan, progress};
+use super::{load, progress, resolve};
 use crate::attack::Bound;
 use crate::data::{memory, read_bounded, sha256};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Batch, BatchReport, DataIdentity, Origin, Provenance, VERSION};
+use crate::experiment::{self, BatchReport, BatchTask, DataIdentity, Provenance, Sources, VERSION};
 use crate::metrics::median;
 use crate::model::{Card, read_tensors, write_tensors};
 use safetensors::tensor::{Dtype, TensorView};
@@ -26,7 +26,7 @@ pub struct Inputs {
 }
 
 /// Runs the command.
-pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     let (Some(from), Some(to)) = (&args.inputs, &args.save) else {
         return Err(Error::usage("--inputs needs --save", "attack", "name both files"));
     };
@@ -34,18 +34,18 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
         let what = format!("cannot tell how to save '{}'", to.display());
         return Err(Error::usage(what, "--save", "with --inputs, end the name in .safetensors"));
     }
-    plan::target(to, [from.as_path()], args.force)?;
-    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    resolve::target(to, [from.as_path()], args.force)?;
+    let name = resolve::model_name(args.model.as_deref(), &args.pick, &context.config);
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
-    let plan = plan::command(&args.method, &model.card.data, &model, context.config.seed)?;
-    let surrogate = plan::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
+    let plan = resolve::command(&args.method, &model.card.data, &model, context.config.seed)?;
+    let surrogate = resolve::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     // Its numbers are held as they lie in the file, as images, as attacked ones, and twice when saved.
     let bytes = read_bounded(from, "read the batch", memory::budget() / 5)?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
     let sum = args.list.json.then(|| sha256(&bytes));
     drop(bytes);
-    let batch = Batch {
+    let batch = BatchTask {
         model,
         surrogate,
         images: inputs.images,
@@ -60,7 +60,7 @@ pub fn run(args: &AttackArgs, context: &mut Context) -> Result<()> {
     report.hints.iter().for_each(|hint| note(hint));
     save(&report, inputs.shape, to)?;
     let provenance = sum.map(|sha256| {
-        let mut origin = Origin::default();
+        let mut origin = Sources::default();
         origin.model(&batch.model);
         batch.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
         origin.data(DataIdentity { id: "file".into(), sha256 });
@@ -138,10 +138,10 @@ fn save(report: &BatchReport, shape: [usize; 4], path: &Path) -> Result<()> {
 }
 
 fn print(
-    batch: &Batch,
+    batch: &BatchTask,
     report: &BatchReport,
     provenance: Option<&Provenance>,
-    context: &mut Context,
+    context: &mut CommandContext,
 ) -> Result<()> {
     let plan = &batch.plan;
     let counts = |i: &usize| !report.left_out[*i];
@@ -194,7 +194,7 @@ fn print(
     };
     out.line(&out.paint(Style::Strong, &format!("{head}{beyond}")))?;
     if let Some(distance) = distance.filter(|_| plan.attack.bound != Bound::Own) {
-        let size = experiment::size_text(plan.norm, distance);
+        let size = experiment::distance_text(plan.norm, distance);
         out.line(&format!("median {} distance {size}", plan.norm))?;
     }
     if let Some(queries) = queries {
@@ -208,7 +208,7 @@ fn print(
         "{}{}: {}  {:.1} s",
         batch.model.card.name,
         on.unwrap_or_default(),
-        plan::describe(plan, values),
+        resolve::describe(plan, values),
         report.cost.seconds
     ))
 }

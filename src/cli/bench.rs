@@ -1,11 +1,11 @@
 //! `bench`: how long an attack takes.
 
 use super::commands::BenchArgs;
-use super::plan;
-use super::{Context, load};
+use super::resolve;
+use super::{CommandContext, load};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::{self, Bench, Provenance, WORKLOADS};
+use crate::experiment::{self, BenchTask, Provenance, WORKLOADS};
 
 /// The workloads, for the help.
 pub fn workloads_help() -> String {
@@ -22,13 +22,13 @@ pub fn workloads_help() -> String {
 }
 
 /// Runs the command.
-pub fn run(args: &BenchArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &BenchArgs, context: &mut CommandContext) -> Result<()> {
     // Before the first computation: afterwards the pool is there, and keeps its size.
     context.threads(args.threads.map(usize::from))?;
     let chosen = context.device();
     let model = load(&args.model, &chosen.device)?;
-    let dataset = Dataset::load(plan::dataset_id(args.dataset.as_deref(), &model.card)?)?;
-    let task = Bench {
+    let dataset = Dataset::load(resolve::dataset_id(args.dataset.as_deref(), &model.card)?)?;
+    let task = BenchTask {
         model,
         dataset,
         work: args.attack.clone(),
@@ -38,7 +38,7 @@ pub fn run(args: &BenchArgs, context: &mut Context) -> Result<()> {
     };
     let timing = experiment::bench(&task)?;
     // Its attacks draw from seed 0, whatever --seed says.
-    let provenance = Provenance::new(task.origin(), &chosen.info, 0);
+    let provenance = Provenance::new(task.sources(), &chosen.info, 0);
     let line = serde_json::to_string(&provenance.beside(&timing))
         .map_err(|e| Error::failure(format!("cannot write JSON: {e}"), "standard output", ""))?;
     context.out.line(&line)

@@ -1,20 +1,20 @@
 //! `certify`: what randomised smoothing proves, beside what an attack finds.
 
-use super::Context;
-use super::args::Method;
+use super::CommandContext;
+use super::args::AttackMethodArgs;
 use super::commands::CertifyArgs;
 use super::evaluate::{between, percent};
 use super::output::{Output, Style};
-use super::plan::Loader;
-use super::{load, plan, progress};
+use super::resolve::ModelLoader;
+use super::{load, progress, resolve};
 use crate::attack::Flow;
 use crate::defence::{DefenceStack, Pipeline};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Certification, CertifyReport, Provenance, Status};
+use crate::experiment::{self, Certification, CertifyReport, EvaluationStatus, Provenance};
 use std::sync::Arc;
 
 /// Runs the command.
-pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &CertifyArgs, context: &mut CommandContext) -> Result<()> {
     if !(args.alpha > 0.0 && args.alpha < 0.5) {
         let what = format!("bad value '{}'", args.alpha);
         return Err(Error::usage(what, "--alpha", "give a number between 0 and 0.5"));
@@ -24,15 +24,15 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
         DefenceStack::parse(&format!("smoothing:sigma={}:alpha={}", args.sigma, args.alpha))
             .map_err(|error| Error { place: "--sigma".into(), ..error })?;
     let (given, config) = (args.dataset.as_deref(), &context.config);
-    let (name, dataset) = plan::whole(args.model.as_deref(), given, config)?;
-    let samples = plan::count(Some(args.n_samples), args.sample, &dataset)?;
+    let (name, dataset) = resolve::whole(args.model.as_deref(), given, config)?;
+    let samples = resolve::count(Some(args.n_samples), args.sample, &dataset)?;
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
-    let mut method = Method { attack: Some(args.attack.clone()), ..Default::default() };
+    let mut method = AttackMethodArgs { attack: Some(args.attack.clone()), ..Default::default() };
     method.manner.norm = Some("l2".into());
-    let plan = plan::plan(&method, &dataset.id, &model.labels, seed)?;
-    let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut Loader::new(&chosen))?;
+    let plan = resolve::plan(&method, &dataset.id, &model.labels, seed)?;
+    let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut ModelLoader::new(&chosen))?;
     let task = Certification {
         model,
         pipeline: Arc::new(pipeline),
@@ -46,8 +46,8 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
         draws: args.eot.into(),
         device: chosen.info,
     };
-    let bar = progress::Staged::new();
-    let report = experiment::certify_all(&task, &mut |status: &Status| {
+    let bar = progress::TimedBar::new();
+    let report = experiment::certify_dataset(&task, &mut |status: &EvaluationStatus| {
         bar.set(status.done, status.total, status.left);
         bar.message(status.attack.map_or("certifying".into(), |attack| {
             format!("{attack}, {} still right", status.robust)
@@ -57,7 +57,7 @@ pub fn run(args: &CertifyArgs, context: &mut Context) -> Result<()> {
     bar.clear();
     match args.list.json {
         true => {
-            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            let provenance = Provenance::new(task.sources(), &report.device, report.seed);
             context.out.json(&provenance.beside(&report))
         }
         false => print(&report, &task, &mut context.out),

@@ -1,8 +1,10 @@
 //! The flags of the commands that compute.
 
-use super::args::{List, Manner, Method, Pick, Samples};
+use super::args::{AttackMethodArgs, AttackSettingsArgs, ListArgs, SampleArgs, SampleRangeArgs};
 use crate::defence::EOT_DRAWS;
-use crate::experiment::{ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, LESSON_N};
+use crate::experiment::{
+    CERTIFY_ATTACK, CERTIFY_ATTACK_DRAWS, DEFAULT_ALPHA, LESSON_N, SELECTION_DRAWS,
+};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -22,10 +24,10 @@ pub struct AttackArgs {
     pub model: Option<String>,
     /// Which picture.
     #[command(flatten)]
-    pub pick: Pick,
+    pub pick: SampleArgs,
     /// Which attack.
     #[command(flatten)]
-    pub method: Method,
+    pub method: AttackMethodArgs,
     /// Craft the attack on this model and try it on the other: what the attacker has who does not
     /// have the model itself
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
@@ -56,7 +58,7 @@ pub struct AttackArgs {
     pub lamps: bool,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `evaluate`
@@ -87,14 +89,14 @@ pub struct EvaluateArgs {
     pub eot: u16,
     /// Which samples.
     #[command(flatten)]
-    pub samples: Samples,
+    pub samples: SampleRangeArgs,
     /// Attacks, separated by commas or repeated; each may bring parameters: pgd:steps=100
     /// [default: pgd]
     #[arg(long, value_name = "ID[:NAME=VALUE]", value_delimiter = ',')]
     pub attack: Vec<String>,
     /// How.
     #[command(flatten)]
-    pub manner: Manner,
+    pub manner: AttackSettingsArgs,
     /// Try every attack on every sample, broken or not: slower, tells each attack's own share
     #[arg(long)]
     pub every: bool,
@@ -107,7 +109,7 @@ pub struct EvaluateArgs {
     pub lamps: bool,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `compare`
@@ -128,7 +130,7 @@ pub struct CompareArgs {
     pub model: Option<String>,
     /// Which picture.
     #[command(flatten)]
-    pub pick: Pick,
+    pub pick: SampleArgs,
     /// Compare over so many samples, the first ones of the data set; with --sample, both
     #[arg(long, value_name = "N", conflicts_with = "image")]
     pub n: Option<usize>,
@@ -168,7 +170,7 @@ pub struct CompareArgs {
     pub force: bool,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `roc`
@@ -196,13 +198,13 @@ pub struct RocArgs {
     pub eot: u16,
     /// Which samples.
     #[command(flatten)]
-    pub samples: Samples,
+    pub samples: SampleRangeArgs,
     /// Which attack.
     #[command(flatten)]
-    pub method: Method,
+    pub method: AttackMethodArgs,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `certify`
@@ -238,22 +240,22 @@ pub struct CertifyArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub n: u32,
     /// Noisy copies that choose the class before
-    #[arg(long, value_name = "N", default_value_t = CHOOSING as u32)]
+    #[arg(long, value_name = "N", default_value_t = SELECTION_DRAWS as u32)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub n0: u32,
     /// How often a certificate may be wrong
-    #[arg(long, value_name = "ALPHA", default_value_t = ALPHA)]
+    #[arg(long, value_name = "ALPHA", default_value_t = DEFAULT_ALPHA)]
     pub alpha: f64,
     /// The attack beside it, one that works in L2; its ε is searched for
-    #[arg(long, value_name = "ID[:NAME=VALUE]", default_value = BESIDE)]
+    #[arg(long, value_name = "ID[:NAME=VALUE]", default_value = CERTIFY_ATTACK)]
     pub attack: String,
     /// Draws of the noise that its gradient is averaged over
-    #[arg(long, value_name = "DRAWS", default_value_t = BESIDE_DRAWS as u16)]
+    #[arg(long, value_name = "DRAWS", default_value_t = CERTIFY_ATTACK_DRAWS as u16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub eot: u16,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `transfer`
@@ -281,10 +283,10 @@ pub struct TransferArgs {
     pub batch_size: u32,
     /// Which attack.
     #[command(flatten)]
-    pub method: Method,
+    pub method: AttackMethodArgs,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `lessons`
@@ -305,7 +307,7 @@ pub struct LessonsArgs {
     pub n: u32,
     /// How to print.
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }
 
 /// `bench`
@@ -355,5 +357,5 @@ pub struct TrainArgs {
     pub epochs: Option<u32>,
     /// Print the finished card as one JSON object
     #[command(flatten)]
-    pub list: List,
+    pub list: ListArgs,
 }

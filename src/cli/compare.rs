@@ -1,17 +1,18 @@
 //! `compare`: defences × attacks.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::CompareArgs;
 use super::output::{Output, Style, note};
-use super::plan::{self, Loader};
+use super::resolve::{self, ModelLoader};
 use super::{load, progress};
 use crate::attack::{AttackConfig, Flow, Norm};
 use crate::data::{Dataset, Sample, write_atomically};
 use crate::defence::{DefenceStack, Pipeline, Stance};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::compare::{
-    COUNTED, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, LEGEND, Sort,
-    TESTED, compare_many, compare_one, customary, parse_attack,
+    CompareEvent, CompareFindings, CompareReport, Comparison, ComparisonTimeLeft, DefenceOrder,
+    Format, LEGEND, ROBUST_NOTE, ReportSettings, TEST_NOTE, compare_many, compare_one,
+    default_attacks, parse_attack,
 };
 use crate::experiment::{SampleRef, hints};
 use crate::model::{self, Model};
@@ -21,27 +22,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs the command.
-pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &CompareArgs, context: &mut CommandContext) -> Result<()> {
     // Whatever can be wrong with the flags is told before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, Format::of(path, "--save")?)));
     let save = save.transpose()?;
     if let Some((path, _)) = save {
-        plan::target(path, args.pick.image.as_deref(), args.force)?;
+        resolve::target(path, args.pick.image.as_deref(), args.force)?;
     }
     let stacks = stacks(args, context)?;
-    let name = plan::model_name(args.model.as_deref(), &args.pick, &context.config);
+    let name = resolve::model_name(args.model.as_deref(), &args.pick, &context.config);
     let (card, _) = model::find_card(&name)?;
     let one = args.n.is_none() || args.pick.sample.is_some() || args.pick.image.is_some();
-    let sample = one.then(|| plan::sample(&args.pick, &card)).transpose()?;
-    plan::doubt(sample.iter().flat_map(|sample| hints::of_picture(&card, sample)));
+    let sample = one.then(|| resolve::sample(&args.pick, &card)).transpose()?;
+    resolve::doubt(sample.iter().flat_map(|sample| hints::of_picture(&card, sample)));
     let set = match (args.n, &args.pick.image) {
-        (Some(_), _) | (None, None) => Some(plan::dataset_id(args.pick.dataset.as_deref(), &card)?),
+        (Some(_), _) | (None, None) => {
+            Some(resolve::dataset_id(args.pick.dataset.as_deref(), &card)?)
+        }
         _ => None,
     };
     let many = match args.n {
         Some(_) => {
             let dataset = Dataset::load(set.unwrap_or_default())?;
-            Some((dataset.clone(), plan::count(args.n, 0, &dataset)?))
+            Some((dataset.clone(), resolve::count(args.n, 0, &dataset)?))
         }
         None => None,
     };
@@ -54,20 +57,21 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let values = model.card.input.shape.iter().product();
-    plan::doubt(plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
+    resolve::doubt(plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
     let seed = context.config.seed;
-    let (mut shelf, mut unfit, mut pipelines) = (Loader::new(&chosen), BTreeMap::new(), Vec::new());
+    let (mut shelf, mut unfit, mut pipelines) =
+        (ModelLoader::new(&chosen), BTreeMap::new(), Vec::new());
     for stack in &stacks {
         match Pipeline::build(stack, model.clone(), seed, &mut shelf) {
             Ok(pipeline) => pipelines.push(Arc::new(pipeline)),
-            Err(error) if stacks.len() > 1 && error.kind == Kind::Usage => {
+            Err(error) if stacks.len() > 1 && error.kind == ErrorKind::Usage => {
                 note(&format!("left out: {error}"));
                 unfit.insert(stack.text(), error.to_string());
             }
             Err(error) => return Err(error),
         }
     }
-    let frame = Frame {
+    let frame = ReportSettings {
         model: model.card.name.clone(),
         values: model.card.input.shape.iter().product(),
         dataset: data,
@@ -82,10 +86,10 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
         unfit,
     };
     let (draws, device) = (args.eot.into(), chosen.info);
-    let done = Findings::default();
+    let done = CompareFindings::default();
     let task = Comparison { model, pipelines, plans, stances, draws, device, done };
     let mut report = work(&task, sample.as_ref(), many.as_ref())?.report(&frame);
-    report.sort(Sort::of(&args.sort).unwrap_or_default());
+    report.sort(DefenceOrder::of(&args.sort).unwrap_or_default());
     if let Some((path, format)) = save {
         store(&report, path, format)?;
     }
@@ -97,20 +101,20 @@ pub fn run(args: &CompareArgs, context: &mut Context) -> Result<()> {
 }
 
 /// The defences: as given, else one of each kind and a hybrid.
-fn stacks(args: &CompareArgs, context: &Context) -> Result<Vec<DefenceStack>> {
+fn stacks(args: &CompareArgs, context: &CommandContext) -> Result<Vec<DefenceStack>> {
     match args.defence.as_slice() {
         [] => {
             let customary = DefenceStack::all().into_iter().filter(DefenceStack::is_customary);
             Ok(customary.chain(DefenceStack::hybrid()).collect())
         }
-        some => plan::stacks(some, &context.config),
+        some => resolve::stacks(some, &context.config),
     }
 }
 
 /// The attacks with their ε.
 fn plans(args: &CompareArgs, data: &str, seed: u64) -> Result<Vec<AttackConfig>> {
     let mut plans = match args.attack.as_slice() {
-        [] => customary(data, seed),
+        [] => default_attacks(data, seed),
         some => some.iter().map(|text| parse_attack(text, data, seed)).collect::<Result<_>>()?,
     };
     for text in &args.eps {
@@ -121,7 +125,7 @@ fn plans(args: &CompareArgs, data: &str, seed: u64) -> Result<Vec<AttackConfig>>
             }
             None => (plans.first().map(|plan| plan.norm), text.as_str()),
         };
-        let epsilon = plan::epsilon(size)?;
+        let epsilon = resolve::epsilon(size)?;
         let of = plans.iter_mut().filter(|plan| Some(plan.norm) == norm);
         of.for_each(|plan| plan.epsilon = epsilon);
     }
@@ -145,11 +149,11 @@ fn work(
     task: &Comparison,
     sample: Option<&Sample>,
     many: Option<&(Arc<Dataset>, usize)>,
-) -> Result<Findings> {
-    let (bar, begin) = (progress::Staged::new(), Instant::now());
-    let mut forecast = Forecast::new(task, sample.is_some(), many.map_or(0, |(_, n)| *n));
-    let mut findings = Findings::default();
-    let mut tell = |finding: Finding| {
+) -> Result<CompareFindings> {
+    let (bar, begin) = (progress::TimedBar::new(), Instant::now());
+    let mut forecast = ComparisonTimeLeft::new(task, sample.is_some(), many.map_or(0, |(_, n)| *n));
+    let mut findings = CompareFindings::default();
+    let mut tell = |finding: CompareEvent| {
         forecast.take(&finding, begin.elapsed().as_secs_f64());
         let (done, all) = forecast.done();
         bar.set(done as f64, all as f64, forecast.left());
@@ -157,7 +161,7 @@ fn work(
         findings.take(finding);
     };
     let set = many.map(|(dataset, _)| &**dataset);
-    tell(Finding::Origin(task.origin(sample, set)?));
+    tell(CompareEvent::Origin(task.sources(sample, set)?));
     let mut ask = || Flow::Continue;
     if let Some(sample) = sample {
         compare_one(task, sample, &mut ask, &mut tell)?;
@@ -184,9 +188,9 @@ fn print(report: &CompareReport, out: &mut Output) -> Result<()> {
             out.line("")?;
         }
         out.table(&report.many_table())?;
-        let words = format!("robust accuracy with its 95 % interval: {COUNTED}");
+        let words = format!("robust accuracy with its 95 % interval: {ROBUST_NOTE}");
         out.line(&out.paint(Style::Faint, &words))?;
-        out.line(&out.paint(Style::Faint, TESTED))?;
+        out.line(&out.paint(Style::Faint, TEST_NOTE))?;
     }
     out.line("")?;
     for words in &report.words {

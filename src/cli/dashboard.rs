@@ -1,7 +1,7 @@
 //! What the dashboard is asked to begin with.
 
-use super::args::{Dashboard, Manner, Method};
-use super::plan;
+use super::args::{AttackMethodArgs, AttackSettingsArgs, DashboardArgs};
+use super::resolve;
 use crate::attack::AttackConfig;
 use crate::config::{Config, Folder, folder};
 use crate::data::{DATASETS, Dataset, Sample};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// What the dashboard is asked to begin with; checked, so that a mistake is told before it opens.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct DashboardOptions {
     /// The configuration.
     pub config: Config,
     /// The model by name or path.
@@ -30,7 +30,7 @@ pub struct Wanted {
 }
 
 /// Checks the flags, without loading a model or a whole data set.
-pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
+pub fn checked_options(args: DashboardArgs, config: Config) -> Result<DashboardOptions> {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Err(Error::usage(
             "the dashboard needs a terminal",
@@ -38,11 +38,11 @@ pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
             "run it in one, or use a headless command such as `epsiloscope attack --json`",
         ));
     }
-    let name = plan::model_name(args.model.as_deref(), &args.pick, &config);
+    let name = resolve::model_name(args.model.as_deref(), &args.pick, &config);
     let (card, _) = model::find_card(&name)?;
     let picture = args.pick.image.as_deref().map(Sample::from_file).transpose()?;
     if let (None, Some(index)) = (&picture, args.pick.sample) {
-        Dataset::load(plan::dataset_id(args.pick.dataset.as_deref(), &card)?)?.get(index)?;
+        Dataset::load(resolve::dataset_id(args.pick.dataset.as_deref(), &card)?)?.get(index)?;
     } else if let Some(id) = args.pick.dataset.as_deref() {
         let known = || DATASETS.iter().map(|row| row.id);
         if !known().any(|row| row == id) {
@@ -58,13 +58,13 @@ pub fn wanted(args: Dashboard, config: Config) -> Result<Wanted> {
     let plan = match (&args.attack, &args.eps) {
         (None, None) => None,
         (attack, eps) => {
-            let manner = Manner { eps: eps.clone(), ..Default::default() };
-            let method = Method { attack: attack.clone(), manner };
+            let manner = AttackSettingsArgs { eps: eps.clone(), ..Default::default() };
+            let method = AttackMethodArgs { attack: attack.clone(), manner };
             let dataset = args.pick.dataset.as_deref().unwrap_or(&card.data);
-            Some(plan::plan(&method, dataset, &card.labels, config.seed)?)
+            Some(resolve::plan(&method, dataset, &card.labels, config.seed)?)
         }
     };
-    Ok(Wanted {
+    Ok(DashboardOptions {
         model: Some(name),
         dataset: args.pick.dataset,
         sample: args.pick.sample,

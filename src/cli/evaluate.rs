@@ -1,30 +1,32 @@
 //! `evaluate`: clean and robust accuracy over many samples.
 
-use super::Context;
-use super::args::Samples;
+use super::CommandContext;
+use super::args::SampleRangeArgs;
 use super::commands::EvaluateArgs;
-use super::interrupt::Interrupt;
+use super::ctrl_c::CtrlC;
 use super::output::{Output, Style, note};
-use super::plan::Loader;
-use super::{lamps, load, plan, progress};
+use super::resolve::ModelLoader;
+use super::{checks, load, progress, resolve};
 use crate::attack::{Bound, Flow};
 use crate::defence::{DefenceStack, Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::{
-    self, AttackRow, Defended, Evaluation, EvaluationReport, Provenance, Share, Status, hints,
+    self, AttackRow, EvaluatedDefence, Evaluation, EvaluationReport, EvaluationStatus, Provenance,
+    Share, hints,
 };
-use crate::metrics::lamps::survey;
+use crate::metrics::checks::check_dataset;
 use std::sync::Arc;
 
 /// Runs the command.
-pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
-    let Samples { dataset, n, from, batch_size } = &args.samples;
-    let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
-    let n = plan::count(*n, *from, &dataset)?;
+pub fn run(args: &EvaluateArgs, context: &mut CommandContext) -> Result<()> {
+    let SampleRangeArgs { dataset, n, from, batch_size } = &args.samples;
+    let (name, dataset) =
+        resolve::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
+    let n = resolve::count(*n, *from, &dataset)?;
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
-    let plans = plan::plans(&args.attack, &args.manner, &dataset.id, &model, seed)?;
+    let plans = resolve::plans(&args.attack, &args.manner, &dataset.id, &model, seed)?;
     if let Some(other) = plans.iter().find(|plan| plan.norm != plans[0].norm) {
         let (a, b) = (plans[0].norm, other.norm);
         note(&format!(
@@ -33,9 +35,13 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     }
     let defence = args.defence.as_deref().map(|text| {
         let stack = DefenceStack::parse_among(text, &context.config.hybrids)?;
-        let mut shelf = Loader::new(&chosen);
+        let mut shelf = ModelLoader::new(&chosen);
         let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut shelf)?);
-        Ok(Defended { pipeline, stance: Stance::parse(&args.stance)?, draws: args.eot.into() })
+        Ok(EvaluatedDefence {
+            pipeline,
+            stance: Stance::parse(&args.stance)?,
+            draws: args.eot.into(),
+        })
     });
     let evaluation = Evaluation {
         model,
@@ -50,14 +56,14 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
         state: args.state.clone(),
     };
     let values = evaluation.model.card.input.shape.iter().product();
-    plan::doubt(evaluation.plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
+    resolve::doubt(evaluation.plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
     let mut report = work(&evaluation)?;
     let both = report.samples.iter().map(|sample| (sample.clean, sample.label));
     let (predicted, labels): (Vec<_>, Vec<_>) = both.unzip();
-    plan::doubt(hints::of_labels(&predicted, &labels));
+    resolve::doubt(hints::of_labels(&predicted, &labels));
     if args.lamps {
         let bar = progress::bar(LOOKED as u64, "samples looked at by the lamps");
-        experiment::look(&evaluation, &mut report, LOOKED, &mut |looked| {
+        experiment::probe_robust_samples(&evaluation, &mut report, LOOKED, &mut |looked| {
             bar.set_position(looked as u64);
             Flow::Continue
         })?;
@@ -65,22 +71,22 @@ pub fn run(args: &EvaluateArgs, context: &mut Context) -> Result<()> {
     }
     match args.list.json {
         true => {
-            let provenance = Provenance::new(evaluation.origin(), &report.device, seed);
+            let provenance = Provenance::new(evaluation.sources(), &report.device, seed);
             context.out.json(&provenance.beside(&report))
         }
         false => {
             print(&report, &evaluation, &mut context.out)?;
-            lamps::of_many(survey(&report.lamps), args.lamps, &mut context.out)
+            checks::of_many(check_dataset(&report.checks), args.lamps, &mut context.out)
         }
     }
 }
 
 /// The evaluation with its bar; an interrupt is told where the work can be taken up again.
 fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
-    let bar = progress::Staged::new();
+    let bar = progress::TimedBar::new();
     // Without a state nothing is worth waiting for: an interrupt ends the program as ever.
-    let interrupt = evaluation.state.as_ref().map(|path| (Interrupt::watch(), path));
-    let watch = &mut |status: &Status| {
+    let interrupt = evaluation.state.as_ref().map(|path| (CtrlC::watch(), path));
+    let watch = &mut |status: &EvaluationStatus| {
         bar.set(status.done, status.total, status.left);
         bar.message(match (status.attack, status.stage) {
             (None, _) => "clean pictures".to_string(),
@@ -163,7 +169,7 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
         let cost = &attack.cost;
         out.line(&out.paint(
             Style::Faint,
-            &format!("{}  {:.1} s", plan::describe(plan, values), cost.seconds),
+            &format!("{}  {:.1} s", resolve::describe(plan, values), cost.seconds),
         ))?;
         if let Some(held) = attack.held {
             let share = percent(held);

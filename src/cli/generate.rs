@@ -1,20 +1,20 @@
 //! Completion scripts and manual pages, made from the command line's own declaration.
 
-use super::Context;
+use super::CommandContext;
 use super::args::Cli;
 use crate::error::{Error, Result};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 /// Prints a completion script.
-pub fn completions(shell: Shell, context: &mut Context) -> Result<()> {
+pub fn completions(shell: Shell, context: &mut CommandContext) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "epsiloscope", &mut script);
     context.out.bytes(&script)
 }
 
 /// Prints the manual page of the program or of one of its commands.
-pub fn man(command: Option<&str>, context: &mut Context) -> Result<()> {
+pub fn man(command: Option<&str>, context: &mut CommandContext) -> Result<()> {
     let mut program = Cli::command();
     program.build();
     let page = match command {

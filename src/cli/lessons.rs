@@ -1,30 +1,30 @@
 //! `lessons`: published lessons, measured here and now.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::LessonsArgs;
 use super::evaluate::percent;
 use super::output::{Output, Style};
-use super::plan::Loader;
 use super::progress;
+use super::resolve::ModelLoader;
 use crate::attack::Flow;
 use crate::error::Result;
 use crate::experiment::{
-    self, LESSONS, LessonReport, LessonSpec, LessonTask, Origin, Provenance, VERSION,
+    self, LESSONS, LessonReport, LessonSpec, LessonTask, Provenance, Sources, VERSION,
 };
 use serde_json::json;
 
 /// Runs the command.
-pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
     let wanted: Vec<&'static LessonSpec> = match args.id.as_deref() {
         None => return list(args, context),
         Some("all") => LESSONS.iter().collect(),
         Some(id) => vec![LessonSpec::find(id)?],
     };
     let chosen = context.device();
-    let mut shelf = Loader::new(&chosen);
-    let (mut reports, mut origin) = (Vec::new(), Origin::default());
+    let mut shelf = ModelLoader::new(&chosen);
+    let (mut reports, mut origin) = (Vec::new(), Sources::default());
     for lesson in wanted {
-        let bar = progress::Staged::new();
+        let bar = progress::TimedBar::new();
         let task = LessonTask {
             lesson,
             n: args.n as usize,
@@ -33,7 +33,7 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
             device: chosen.info.clone(),
         };
         let sides = lesson.sides.len() as f64;
-        let watch = &mut |side: usize, status: &experiment::Status| {
+        let watch = &mut |side: usize, status: &experiment::EvaluationStatus| {
             let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
             // What a side takes that has not begun, nobody can tell.
             let left = status.left.filter(|_| side + 1 == lesson.sides.len());
@@ -41,7 +41,7 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
             bar.message(format!("{}: {}", lesson.id, lesson.sides[side].label));
             Flow::Continue
         };
-        let report = experiment::teach(task, watch, &mut |_, _| {})?;
+        let report = experiment::run_lesson(task, watch, &mut |_, _| {})?;
         bar.clear();
         if !args.list.json {
             print(lesson, &report, &mut context.out)?;
@@ -60,7 +60,7 @@ pub fn run(args: &LessonsArgs, context: &mut Context) -> Result<()> {
 }
 
 /// What there is to learn.
-fn list(args: &LessonsArgs, context: &mut Context) -> Result<()> {
+fn list(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
     if args.list.json {
         let row = |l: &LessonSpec| {
             json!({

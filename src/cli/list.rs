@@ -1,7 +1,7 @@
 //! The lists: models, data sets and samples, attacks, defences, devices.
 
-use super::Context;
-use super::args::List;
+use super::CommandContext;
+use super::args::ListArgs;
 use super::output::Style;
 use crate::attack::{self, ATTACKS, AttackSpec, Bound, Knowledge};
 use crate::data::{DATASETS, Dataset};
@@ -22,7 +22,7 @@ fn percent(share: f64) -> String {
 }
 
 /// `models`
-pub fn models(list: &List, context: &mut Context) -> Result<()> {
+pub fn models(list: &ListArgs, context: &mut CommandContext) -> Result<()> {
     let cards = model::catalogue();
     if list.json {
         return context.out.json(&json!({ "version": VERSION, "models": cards }));
@@ -53,7 +53,7 @@ fn model_row(card: &Card) -> Vec<String> {
 }
 
 /// `samples`
-pub fn samples(dataset: Option<&str>, list: &List, context: &mut Context) -> Result<()> {
+pub fn samples(dataset: Option<&str>, list: &ListArgs, context: &mut CommandContext) -> Result<()> {
     let Some(id) = dataset else {
         if list.json {
             let sets: Vec<Value> = DATASETS
@@ -90,7 +90,7 @@ pub fn samples(dataset: Option<&str>, list: &List, context: &mut Context) -> Res
 }
 
 /// `attacks`
-pub fn attacks(id: Option<&str>, list: &List, context: &mut Context) -> Result<()> {
+pub fn attacks(id: Option<&str>, list: &ListArgs, context: &mut CommandContext) -> Result<()> {
     let wanted: Vec<&AttackSpec> = match id {
         Some(id) => vec![attack::find(id)?],
         None => ATTACKS.iter().collect(),
@@ -163,7 +163,7 @@ fn attack_json(attack: &AttackSpec) -> Value {
 }
 
 /// `defences`
-pub fn defences(id: Option<&str>, list: &List, context: &mut Context) -> Result<()> {
+pub fn defences(id: Option<&str>, list: &ListArgs, context: &mut CommandContext) -> Result<()> {
     let wanted: Vec<&DefenceSpec> = match id {
         Some(id) => vec![DefenceConfig::parse(id)?.defence],
         None => DEFENCES.iter().collect(),
@@ -247,7 +247,7 @@ fn explain(
     facts: &[(&str, String)],
     params: &[Param],
     usage: &str,
-    context: &mut Context,
+    context: &mut CommandContext,
 ) -> Result<()> {
     let out = &mut context.out;
     let head = out.paint(Style::Strong, &format!("{name} ({id})"));
@@ -281,7 +281,7 @@ fn wrap(text: &str, width: usize) -> String {
 }
 
 /// `devices`
-pub fn devices(list: &List, context: &mut Context) -> Result<()> {
+pub fn devices(list: &ListArgs, context: &mut CommandContext) -> Result<()> {
     let (auto, cpu, adapters) = context.quietly(|| {
         (engine::choose(DeviceChoice::Auto), engine::choose(DeviceChoice::Cpu), engine::adapters())
     });

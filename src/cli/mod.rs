@@ -6,52 +6,52 @@ mod attack;
 mod batch;
 mod bench;
 mod certify;
+mod checks;
 mod commands;
 mod compare;
-mod curves;
+mod ctrl_c;
 mod dashboard;
 mod evaluate;
 mod generate;
-mod interrupt;
-mod lamps;
 mod lessons;
 mod list;
 mod output;
-mod plan;
 mod progress;
+mod resolve;
 mod roc;
+mod sparkline;
 mod train;
 mod transfer;
 
 pub use batch::Inputs;
-pub use dashboard::Wanted;
+pub use dashboard::DashboardOptions;
 
 use crate::config::Config;
 use crate::data::memory;
 use crate::engine::{self, Chosen, DeviceChoice};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::logging;
 use crate::model::Model;
 use crate::printable::printable;
 use args::{Cli, Command};
 use burn_tensor::Device;
-use clap::error::ErrorKind;
+use clap::error::ErrorKind as ClapError;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
-use output::{Output, complain, note, note_once};
+use output::{Output, note, note_once, print_error};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// What every command needs.
-struct Context {
+struct CommandContext {
     config: Config,
     out: Output,
     /// Whether the work was given to a graphics adapter.
     on_adapter: bool,
 }
 
-impl Context {
+impl CommandContext {
     /// The device that the configuration asks for; a fallback is told on standard error, once per
     /// machine where it only says what the machine has.
     fn device(&mut self) -> Chosen {
@@ -90,7 +90,7 @@ fn load(name: &str, device: &Device) -> Result<Arc<Model>> {
 /// Runs the program: `dashboard` is what opens the dashboard.
 pub fn main(
     args: impl IntoIterator<Item = OsString>,
-    dashboard: impl FnOnce(Wanted) -> Result<()>,
+    dashboard: impl FnOnce(DashboardOptions) -> Result<()>,
 ) -> ExitCode {
     // A file that would grow too large is an error to be told, not the end.
     #[cfg(unix)]
@@ -122,7 +122,7 @@ pub fn main(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             ExitCode::from(error.exit_status())
         }
     }
@@ -130,12 +130,15 @@ pub fn main(
 
 /// Does what computes. Where a graphics adapter fails on the way (burn may panic then, too), one
 /// line says so and the CPU does it from the beginning; nothing was printed before.
-fn compute(context: &mut Context, work: impl Fn(&mut Context) -> Result<()>) -> Result<()> {
+fn compute(
+    context: &mut CommandContext,
+    work: impl Fn(&mut CommandContext) -> Result<()>,
+) -> Result<()> {
     context.threads(None)?;
     let done = catch_unwind(AssertUnwindSafe(|| work(context)));
     let failure = match &done {
         Err(_) => Some("the device failed"),
-        Ok(Err(error)) if error.kind == Kind::Device => Some(error.what.as_str()),
+        Ok(Err(error)) if error.kind == ErrorKind::Device => Some(error.what.as_str()),
         Ok(_) => None,
     };
     match (failure, context.on_adapter) {
@@ -167,13 +170,13 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
             let text = format!(
                 "'{flag}' before a command is for the dashboard: write it after the command"
             );
-            Err(command.error(ErrorKind::ArgumentConflict, text))
+            Err(command.error(ClapError::ArgumentConflict, text))
         }
         _ => Ok(cli),
     }
 }
 
-fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
+fn run(cli: Cli, dashboard: impl FnOnce(DashboardOptions) -> Result<()>) -> Result<()> {
     let config = Config::load(cli.global.layer())?;
     if let Some(text) = &config.note {
         note(text);
@@ -184,10 +187,10 @@ fn run(cli: Cli, dashboard: impl FnOnce(Wanted) -> Result<()>) -> Result<()> {
     }
     logging::start(&config.log, config.log_demanded)?;
     config.memory.into_iter().for_each(memory::set_budget);
-    let mut context = Context { config, out, on_adapter: false };
+    let mut context = CommandContext { config, out, on_adapter: false };
     let Some(command) = cli.command else {
         context.threads(None)?;
-        return dashboard(dashboard::wanted(cli.dashboard, context.config)?);
+        return dashboard(dashboard::checked_options(cli.dashboard, context.config)?);
     };
     match command {
         Command::Attack(args) if args.inputs.is_some() => {

@@ -1,6 +1,6 @@
 //! Standard output and standard error of the headless commands.
 
-use crate::config::{Color, Folder, folder};
+use crate::config::{ColorChoice, Folder, folder};
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use crate::terminal::Depth;
@@ -33,15 +33,15 @@ pub enum Style {
 
 impl Output {
     /// Coloured as the configuration says.
-    pub fn new(color: Color) -> Self {
+    pub fn new(color: ColorChoice) -> Self {
         let can = || {
             let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
             std::io::stdout().is_terminal() && !dumb
         };
         let depth = match color {
-            Color::Always => Some(Depth::Indexed),
-            Color::Never => None,
-            Color::Auto => can().then(Depth::here),
+            ColorChoice::Always => Some(Depth::Indexed),
+            ColorChoice::Never => None,
+            ColorChoice::Auto => can().then(Depth::here),
         };
         Self { depth, closed: false }
     }
@@ -175,7 +175,7 @@ pub fn note_once(text: &str) {
 }
 
 /// Tells a failure in one line, to standard error; one that was only stopped is not told.
-pub fn complain(error: &Error) {
+pub fn print_error(error: &Error) {
     if !error.is_cancelled() {
         let _ = writeln!(std::io::stderr(), "error: {error}");
     }

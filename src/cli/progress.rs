@@ -21,13 +21,13 @@ pub fn with_lines(unit: &str) -> ProgressBar {
 }
 
 /// A bar for work whose parts take their own time: it is told how long the rest takes.
-pub struct Staged {
+pub struct TimedBar {
     bar: ProgressBar,
     /// The seconds that are left, and when that was said.
     left: Arc<Mutex<Option<(f64, Instant)>>>,
 }
 
-impl Staged {
+impl TimedBar {
     /// An empty bar. Hidden where standard error is not a terminal.
     pub fn new() -> Self {
         let left = Arc::new(Mutex::new(None));

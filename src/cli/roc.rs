@@ -1,41 +1,42 @@
 //! `roc`: how well a detector tells attacked pictures from clean ones.
 
-use super::Context;
-use super::args::Samples;
+use super::CommandContext;
+use super::args::SampleRangeArgs;
 use super::commands::RocArgs;
 use super::evaluate::{between, percent};
 use super::output::{Output, Style, note};
-use super::plan::Loader;
-use super::{load, plan, progress};
+use super::resolve::ModelLoader;
+use super::{load, progress, resolve};
 use crate::attack::Flow;
 use crate::defence::{DefenceStack, Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::{
-    self, Defended, Evaluation, Provenance, RocPoint, RocReport, Share, Status,
+    self, EvaluatedDefence, Evaluation, EvaluationStatus, Provenance, RocPoint, RocReport, Share,
 };
 use std::sync::Arc;
 
 /// Runs the command.
-pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &RocArgs, context: &mut CommandContext) -> Result<()> {
     let stack = DefenceStack::parse_among(&args.defence, &context.config.hybrids)?;
     let stance = Stance::parse(&args.stance)?;
-    let Samples { dataset, n, from, batch_size } = &args.samples;
-    let (name, dataset) = plan::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
-    let n = plan::count(*n, *from, &dataset)?;
+    let SampleRangeArgs { dataset, n, from, batch_size } = &args.samples;
+    let (name, dataset) =
+        resolve::whole(args.model.as_deref(), dataset.as_deref(), &context.config)?;
+    let n = resolve::count(*n, *from, &dataset)?;
     let chosen = context.device();
     let model = load(&name, &chosen.device)?;
     let seed = context.config.seed;
-    let plan = plan::plan(&args.method, &dataset.id, &model.labels, seed)?;
-    let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut Loader::new(&chosen))?;
+    let plan = resolve::plan(&args.method, &dataset.id, &model.labels, seed)?;
+    let pipeline = Pipeline::build(&stack, model.clone(), seed, &mut ModelLoader::new(&chosen))?;
     let pipeline = Arc::new(pipeline);
     let task = Evaluation {
         first: *from,
         batch_size: *batch_size as usize,
-        defence: Some(Defended { pipeline, stance, draws: args.eot.into() }),
+        defence: Some(EvaluatedDefence { pipeline, stance, draws: args.eot.into() }),
         ..Evaluation::new(model, dataset, n, plan, chosen.info)
     };
-    let bar = progress::Staged::new();
-    let report = experiment::roc(&task, &mut |status: &Status| {
+    let bar = progress::TimedBar::new();
+    let report = experiment::roc(&task, &mut |status: &EvaluationStatus| {
         bar.set(status.done, status.total, status.left);
         bar.message(format!("{} still right", status.robust));
         Flow::Continue
@@ -44,7 +45,7 @@ pub fn run(args: &RocArgs, context: &mut Context) -> Result<()> {
     report.hints.iter().for_each(|hint| note(hint));
     match args.list.json {
         true => {
-            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            let provenance = Provenance::new(task.sources(), &report.device, report.seed);
             context.out.json(&provenance.beside(&report))
         }
         false => print(&report, &task, &mut context.out),
@@ -116,7 +117,7 @@ fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> 
         report.defence,
         report.model,
         report.stance,
-        plan::describe(&task.plans[0], values),
+        resolve::describe(&task.plans[0], values),
         report.dataset,
         report.first,
         report.n,
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_perfect_detector_goes_up_and_then_along() {
-        let (points, area) = experiment::curve(&[0.1, 0.2], &[0.8, 0.9]);
+        let (points, area) = experiment::roc_curve(&[0.1, 0.2], &[0.8, 0.9]);
         assert_eq!(area, 1.0);
         let lines = braille(&points);
         assert_eq!((lines.len(), lines[0].chars().count()), (SIZE[0], SIZE[1]));

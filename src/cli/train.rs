@@ -1,11 +1,11 @@
 //! `train`: makes a model by one of the recipes.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::TrainArgs;
-use super::curves::Curves;
-use super::interrupt::Interrupt;
+use super::ctrl_c::CtrlC;
 use super::output::{Style, note};
 use super::progress;
+use super::sparkline::TrainingCurves;
 use crate::attack::Flow;
 use crate::error::Result;
 use crate::experiment::epsilon_text;
@@ -26,7 +26,7 @@ pub fn recipes_help() -> String {
 }
 
 /// Runs the command.
-pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &TrainArgs, context: &mut CommandContext) -> Result<()> {
     let recipe = Recipe::find(&args.recipe)?;
     let chosen = context.device();
     let options = TrainOptions {
@@ -37,8 +37,8 @@ pub fn run(args: &TrainArgs, context: &mut Context) -> Result<()> {
         epochs: args.epochs.map(|epochs| epochs as usize),
     };
     let bar = progress::with_lines("batches");
-    let mut curves = Curves::new();
-    let interrupt = Interrupt::watch();
+    let mut curves = TrainingCurves::new();
+    let interrupt = CtrlC::watch();
     let trained = training::run(&options, &chosen.device, &chosen.info, &mut |p| {
         let done = match p.epoch < p.epochs {
             true => (p.epoch * p.batches, p.epochs * p.batches),
@@ -91,7 +91,7 @@ fn line(p: &TrainingProgress) -> String {
 }
 
 /// What came out, and how to use it.
-fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut Context) -> Result<()> {
+fn told(card: &Card, models: usize, args: &TrainArgs, context: &mut CommandContext) -> Result<()> {
     let folder = match models {
         1 => args.out.clone(),
         _ => args.out.join(&card.name),

@@ -1,18 +1,18 @@
 //! `transfer`: what is crafted on one model, tried on others.
 
-use super::Context;
+use super::CommandContext;
 use super::commands::TransferArgs;
 use super::evaluate::percent;
 use super::output::{Output, Style, note};
-use super::{load, plan, progress};
+use super::{load, progress, resolve};
 use crate::error::Result;
 use crate::experiment::{self, Provenance, Transfer, TransferReport};
 use crate::model::{self, Card};
 
 /// Runs the command.
-pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &TransferArgs, context: &mut CommandContext) -> Result<()> {
     let first = args.models.first().map(String::as_str);
-    let (_, dataset) = plan::whole(first, args.dataset.as_deref(), &context.config)?;
+    let (_, dataset) = resolve::whole(first, args.dataset.as_deref(), &context.config)?;
     let names: Vec<String> = match args.models.as_slice() {
         [] => {
             // All that were ever trained for it would be too many to read.
@@ -23,13 +23,13 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
         }
         some => some.to_vec(),
     };
-    let n = plan::count(args.n, 0, &dataset)?;
+    let n = resolve::count(args.n, 0, &dataset)?;
     let chosen = context.device();
     let models = names.iter().map(|name| load(name, &chosen.device));
     let models = models.collect::<Result<Vec<_>>>()?;
     let seed = context.config.seed;
     let labels = models.first().map(|model| model.labels.clone()).unwrap_or_default();
-    let plan = plan::plan(&args.method, &dataset.id, &labels, seed)?;
+    let plan = resolve::plan(&args.method, &dataset.id, &labels, seed)?;
     let batch_size = args.batch_size as usize;
     let task = Transfer { models, dataset, n, plan, batch_size, device: chosen.info };
     let bar = progress::bar(0, "samples");
@@ -38,7 +38,7 @@ pub fn run(args: &TransferArgs, context: &mut Context) -> Result<()> {
     report.hints.iter().for_each(|hint| note(hint));
     match args.list.json {
         true => {
-            let provenance = Provenance::new(task.origin(), &report.device, report.seed);
+            let provenance = Provenance::new(task.sources(), &report.device, report.seed);
             context.out.json(&provenance.beside(&report))
         }
         false => print(&report, &task, &mut context.out),
@@ -67,7 +67,7 @@ fn print(report: &TransferReport, task: &Transfer, out: &mut Output) -> Result<(
         Style::Faint,
         &format!(
             "{}  on {} n={}  {} {}  {:.1} s",
-            plan::describe(&task.plan, values),
+            resolve::describe(&task.plan, values),
             report.dataset,
             report.n,
             report.device.kind,

@@ -3,7 +3,7 @@
 
 use crate::data::{read_bounded, write_atomically};
 use crate::defence::stack::DefenceStack;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> Result<Vec<DefenceStack>> {
 pub fn recover(path: &Path) -> (Vec<DefenceStack>, Option<String>) {
     match read(path) {
         Ok(stacks) => (stacks, None),
-        Err(error) if error.kind == Kind::Usage => {
+        Err(error) if error.kind == ErrorKind::Usage => {
             let aside = aside(path);
             let told = match std::fs::rename(path, &aside) {
                 Ok(()) => format!("{error}; it is put aside as '{}'", aside.display()),

@@ -4,8 +4,10 @@ use super::protocol::{CompareJob, JobId, Update};
 use super::worker::Worker;
 use crate::attack::Flow;
 use crate::defence::EOT_DRAWS;
-use crate::error::{Error, Kind, Result};
-use crate::experiment::compare::{Comparison, Finding, Forecast, compare_many, compare_one};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::compare::{
+    CompareEvent, Comparison, ComparisonTimeLeft, compare_many, compare_one,
+};
 use std::time::Instant;
 
 impl Worker {
@@ -21,7 +23,7 @@ impl Worker {
             }
             match self.pipeline(stack, &model, job.seed) {
                 Ok(pipeline) => pipelines.push(pipeline),
-                Err(error) if error.kind == Kind::Usage => {
+                Err(error) if error.kind == ErrorKind::Usage => {
                     self.say(Update::Unfit(id, stack.text(), error.to_string()));
                 }
                 Err(error) => return Err(error),
@@ -38,17 +40,17 @@ impl Worker {
         };
         let mut ask = || if stop() { Flow::Stop } else { Flow::Continue };
         let set = job.many.as_ref().map(|(dataset, _)| &**dataset);
-        let origin = task.origin(job.sample.as_ref(), set)?;
+        let origin = task.sources(job.sample.as_ref(), set)?;
         let n = job.many.as_ref().map_or(0, |(dataset, n)| dataset.len().min(*n));
-        let mut forecast = Forecast::new(&task, job.sample.is_some(), n);
+        let mut forecast = ComparisonTimeLeft::new(&task, job.sample.is_some(), n);
         let begin = Instant::now();
-        let mut tell = |finding: Finding| {
+        let mut tell = |finding: CompareEvent| {
             forecast.take(&finding, begin.elapsed().as_secs_f64());
             self.say(Update::Compared(id, finding));
             let (done, all) = forecast.done();
             self.say(Update::Progress(id, done, all, forecast.left()));
         };
-        tell(Finding::Origin(origin));
+        tell(CompareEvent::Origin(origin));
         if let Some(sample) = &job.sample {
             compare_one(&task, sample, &mut ask, &mut tell)?;
         }

@@ -4,7 +4,7 @@
 
 use crate::data::memory;
 use crate::error::{Error, Result};
-use crate::experiment::Device as DeviceInfo;
+use crate::experiment::DeviceInfo;
 use burn_tensor::{Device, DeviceKind, Tensor};
 use burn_wgpu::wgpu;
 use serde::Serialize;

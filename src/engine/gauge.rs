@@ -6,7 +6,8 @@ use crate::attack::{AttackConfig, Flow, Norm};
 use crate::defence::DefenceStack;
 use crate::error::Result;
 use crate::experiment::{
-    self, ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, Certification, Defended, Evaluation, Status,
+    self, CERTIFY_ATTACK, CERTIFY_ATTACK_DRAWS, Certification, DEFAULT_ALPHA, EvaluatedDefence,
+    Evaluation, EvaluationStatus, SELECTION_DRAWS,
 };
 use std::sync::Arc;
 
@@ -15,19 +16,20 @@ impl Worker {
         self.say(Update::Started(id));
         let (stop, sink, device) = (self.stopper(None), self.sink(), self.device_info());
         let model = self.current()?;
-        let watch = &mut |status: &Status| {
+        let watch = &mut |status: &EvaluationStatus| {
             let percent = 100.0 * status.done / status.total.max(1.0);
             sink(Update::Progress(id, percent as usize, 100, status.left));
             if stop() { Flow::Stop } else { Flow::Continue }
         };
         match job {
             GaugeJob::Certify { dataset, index, sigma, n, seed } => {
-                let stack = DefenceStack::parse(&format!("smoothing:sigma={sigma}:alpha={ALPHA}"))?;
+                let stack =
+                    DefenceStack::parse(&format!("smoothing:sigma={sigma}:alpha={DEFAULT_ALPHA}"))?;
                 let pipeline = self.pipeline(&stack, &model, *seed)?;
                 let plan = AttackConfig {
                     norm: Norm::L2,
                     seed: *seed,
-                    ..AttackConfig::parse(BESIDE, 1.0)?
+                    ..AttackConfig::parse(CERTIFY_ATTACK, 1.0)?
                 };
                 let task = Certification {
                     model,
@@ -35,19 +37,19 @@ impl Worker {
                     dataset: dataset.clone(),
                     first: *index,
                     samples: 1,
-                    n0: CHOOSING,
+                    n0: SELECTION_DRAWS,
                     n: *n,
-                    alpha: ALPHA,
+                    alpha: DEFAULT_ALPHA,
                     plan,
-                    draws: BESIDE_DRAWS,
+                    draws: CERTIFY_ATTACK_DRAWS,
                     device,
                 };
-                let report = experiment::certify_all(&task, watch)?;
+                let report = experiment::certify_dataset(&task, watch)?;
                 self.say(Update::Certified(id, Arc::new(report)));
             }
             GaugeJob::Trace { stack, stance, draws, dataset, n, plan } => {
                 let pipeline = self.pipeline(stack, &model, plan.seed)?;
-                let defence = Defended { pipeline, stance: *stance, draws: *draws };
+                let defence = EvaluatedDefence { pipeline, stance: *stance, draws: *draws };
                 let task = Evaluation::new(model, dataset.clone(), *n, plan.clone(), device);
                 let task = Evaluation { defence: Some(defence), ..task };
                 let report = experiment::roc(&task, watch)?;

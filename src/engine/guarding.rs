@@ -4,8 +4,8 @@ use super::protocol::{JobId, RunJob, Update};
 use super::worker::Worker;
 use crate::attack::{Flow, StopWhen};
 use crate::defence::Stance;
-use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Against, Experiment, Report, Scene};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::{self, DefendedAttack, Experiment, FinishedAttack, Report};
 use std::sync::Arc;
 
 impl Worker {
@@ -27,15 +27,15 @@ impl Worker {
             go_on()?;
             let pipeline = match self.pipeline(stack, &experiment.model, job.plan.seed) {
                 Ok(pipeline) => pipeline,
-                Err(error) if error.kind == Kind::Usage => {
+                Err(error) if error.kind == ErrorKind::Usage => {
                     self.say(Update::Unfit(id, stack.text(), error.to_string()));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let known = experiment::know(&pipeline, &report.original)?;
+            let known = experiment::defence_baseline(&pipeline, &report.original)?;
             let (stance, draws) = (Stance::Naive, job.draws);
-            let against = Against { pipeline: &pipeline, surrogate: None, stance, draws };
+            let against = DefendedAttack { pipeline: &pipeline, surrogate: None, stance, draws };
             let row = experiment::defend(experiment, report, against, &known, &mut StopWhen(halt))?;
             self.say(Update::Defended(id, Arc::new(row)));
             ready.push((stack, pipeline, known));
@@ -49,13 +49,13 @@ impl Worker {
                 go_on()?;
                 let surrogate = surrogate.as_deref();
                 let draws = job.draws;
-                let against = Against { pipeline: &pipeline, surrogate, stance, draws };
+                let against = DefendedAttack { pipeline: &pipeline, surrogate, stance, draws };
                 let row =
                     experiment::defend(experiment, report, against, &known, &mut StopWhen(halt))?;
                 let row = Arc::new(row);
                 self.say(Update::Defended(id, row.clone()));
                 let row = Some((against, row.as_ref()));
-                self.watch(id, &Scene { experiment, report, row }, halt)?;
+                self.watch(id, &FinishedAttack { experiment, report, row }, halt)?;
             }
         }
         Ok(())

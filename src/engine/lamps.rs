@@ -4,8 +4,8 @@ use super::protocol::{JobId, ProbeJob, Update, Whose};
 use super::worker::Worker;
 use crate::attack::{Flow, StopWhen};
 use crate::error::{Error, Result};
-use crate::experiment::{self, Against, Scene};
-use crate::metrics::lamps::Evidence;
+use crate::experiment::{self, DefendedAttack, FinishedAttack};
+use crate::metrics::checks::Evidence;
 use std::sync::Arc;
 
 impl Worker {
@@ -13,15 +13,15 @@ impl Worker {
     pub(super) fn watch(
         &self,
         id: JobId,
-        scene: &Scene<'_>,
+        scene: &FinishedAttack<'_>,
         halt: &(impl Fn() -> Flow + Sync),
     ) -> Result<()> {
         let mut told = |found: &Evidence| self.tell(id, scene, found);
-        experiment::watch(scene, &mut StopWhen(halt), &mut told)?;
+        experiment::run_auto_checks(scene, &mut StopWhen(halt), &mut told)?;
         Ok(())
     }
 
-    fn tell(&self, run: JobId, scene: &Scene<'_>, found: &Evidence) {
+    fn tell(&self, run: JobId, scene: &FinishedAttack<'_>, found: &Evidence) {
         let whose = scene.row.map(|(_, row)| Whose::new(row));
         self.say(Update::Lamps(run, whose, Arc::new(found.clone())));
     }
@@ -37,9 +37,9 @@ impl Worker {
         let stop = self.stopper(None);
         let mut halt = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
         self.say(Update::Started(id));
-        let bare = Scene { experiment: &experiment, report, row: None };
+        let bare = FinishedAttack { experiment: &experiment, report, row: None };
         let mut told = |found: &Evidence| self.tell(job.run, &bare, found);
-        experiment::probe(&bare, &job.probes, &mut halt, &mut told)?;
+        experiment::run_probes(&bare, &job.probes, &mut halt, &mut told)?;
         for row in &job.rows {
             let Some(stack) = job.job.defences.iter().find(|stack| stack.text() == row.defence)
             else {
@@ -51,10 +51,11 @@ impl Worker {
                 None => None,
             };
             let (surrogate, draws) = (surrogate.as_deref(), job.job.draws);
-            let against = Against { pipeline: &pipeline, surrogate, stance: row.stance, draws };
-            let scene = Scene { row: Some((against, row)), ..bare };
+            let against =
+                DefendedAttack { pipeline: &pipeline, surrogate, stance: row.stance, draws };
+            let scene = FinishedAttack { row: Some((against, row)), ..bare };
             let mut told = |found: &Evidence| self.tell(job.run, &scene, found);
-            experiment::probe(&scene, &job.probes, &mut halt, &mut told)?;
+            experiment::run_probes(&scene, &job.probes, &mut halt, &mut told)?;
         }
         self.say(Update::Done(id));
         Ok(())

@@ -4,7 +4,7 @@ use super::protocol::{JobId, LessonJob, Update};
 use super::worker::Worker;
 use crate::attack::Flow;
 use crate::error::Result;
-use crate::experiment::{LessonTask, teach};
+use crate::experiment::{LessonTask, run_lesson};
 use std::sync::Arc;
 
 impl Worker {
@@ -16,12 +16,12 @@ impl Worker {
         let device = self.device_info();
         let LessonJob { lesson, n, seed } = *job;
         let task = LessonTask { lesson, n, seed, shelf: self, device };
-        let watch = &mut |side: usize, status: &crate::experiment::Status| {
+        let watch = &mut |side: usize, status: &crate::experiment::EvaluationStatus| {
             let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
             sink(Update::LessonProgress(id, side, share));
             if stop() { Flow::Stop } else { Flow::Continue }
         };
-        let report = teach(task, watch, &mut |_, side| {
+        let report = run_lesson(task, watch, &mut |_, side| {
             also(Update::LessonSide(id, Arc::new(side.clone())));
         })?;
         self.say(Update::Lesson(id, Arc::new(report)));

@@ -4,12 +4,12 @@ use crate::attack::AttackConfig;
 use crate::data::{Dataset, Sample};
 use crate::defence::{DefenceStack, Stance};
 use crate::error::{Error, Result};
-use crate::experiment::compare::{Finding, Findings};
+use crate::experiment::compare::{CompareEvent, CompareFindings};
 use crate::experiment::{
-    CertifyReport, Clean, DefenceRow, Device, Least, LessonReport, LessonSpec, Point, Report,
-    RocReport, SideReport, TransferReport,
+    CertifyReport, CleanPrediction, DefenceRow, DeviceInfo, LessonReport, LessonSideReport,
+    LessonSpec, MinimumEpsilon, Report, RocReport, TracePoint, TransferReport,
 };
-use crate::metrics::lamps::{Evidence, Probe};
+use crate::metrics::checks::{Evidence, Probe};
 use crate::model::Card;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,7 +137,7 @@ pub struct CompareJob {
     /// The seed of what the defences draw.
     pub seed: u64,
     /// What is known already.
-    pub done: Findings,
+    pub done: CompareFindings,
 }
 
 /// Measure what a defence is worth by itself, whatever attack is on the screen.
@@ -204,7 +204,7 @@ pub enum Request {
     Run(Arc<RunJob>),
     /// Ask beside a run that is over; answered by [`Update::Lamps`] for each answer.
     Probe(Arc<ProbeJob>),
-    /// Look for the least ε at which the attack works; answered by [`Update::Least`].
+    /// Look for the least ε at which the attack works; answered by [`Update::MinimumEpsilon`].
     Least(Arc<RunJob>),
     /// Let attacks run against each other; answered by [`Update::LaneEnded`] for each.
     Race(Arc<RaceJob>),
@@ -228,7 +228,7 @@ pub enum Update {
     /// The device is settled: which, and a line on why (none when it is what was asked for).
     Device {
         /// Which device.
-        device: Device,
+        device: DeviceInfo,
         /// Why not another one.
         note: Option<String>,
     },
@@ -239,9 +239,9 @@ pub enum Update {
     /// A job began.
     Started(JobId),
     /// The model's answer to the clean picture.
-    Clean(JobId, Arc<Clean>),
+    Clean(JobId, Arc<CleanPrediction>),
     /// One iteration of the attack; the number is how many points to expect in all.
-    Step(JobId, Point, usize),
+    Step(JobId, TracePoint, usize),
     /// The attack is over and judged.
     Finished(JobId, Arc<Report>),
     /// One more defence was tried.
@@ -258,9 +258,9 @@ pub enum Update {
     /// the try begins.
     Tried(JobId, f64, Option<bool>),
     /// The search for the least ε is over.
-    Least(JobId, Arc<Least>),
+    Least(JobId, Arc<MinimumEpsilon>),
     /// One iteration of an attack in a race: its lane, and how many points to expect in all.
-    LaneStep(JobId, usize, Point, usize),
+    LaneStep(JobId, usize, TracePoint, usize),
     /// An attack in a race is over: its lane, its result, and the time that it worked itself.
     LaneEnded(JobId, usize, Result<Arc<Report>>, Duration),
     /// What was crafted on the row's model did that to the column's.
@@ -277,11 +277,11 @@ pub enum Update {
     /// This side of a lesson is at work; so much of it is done, 0..1.
     LessonProgress(JobId, usize, f64),
     /// A side of a lesson is measured.
-    LessonSide(JobId, Arc<SideReport>),
+    LessonSide(JobId, Arc<LessonSideReport>),
     /// A lesson is measured.
     Lesson(JobId, Arc<LessonReport>),
     /// One more thing was found in a comparison.
-    Compared(JobId, Finding),
+    Compared(JobId, CompareEvent),
     /// A misclassified sample, or none in the whole data set.
     Found(JobId, Option<usize>),
     /// The search looked at this many samples so far.

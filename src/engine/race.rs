@@ -5,8 +5,8 @@
 use crate::attack::{AttackConfig, Flow};
 use crate::engine::protocol::{JobId, Update};
 use crate::engine::worker::Sink;
-use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Clean, Experiment, Point, Recorder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::{self, CleanPrediction, Experiment, TracePoint, TraceRecorder};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,7 @@ pub fn race(
     sink: &Sink,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<()> {
-    let clean = experiment::clean(base)?;
+    let clean = experiment::predict_clean(base)?;
     sink(Update::Clean(id, Arc::new(clean.clone())));
     let state = State { turn: 0, asked: vec![Some(0); plans.len()], stopped: false };
     let baton = &Baton { state: Mutex::new(state), passed: Condvar::new() };
@@ -107,7 +107,7 @@ fn run(
     id: JobId,
     lane: usize,
     experiment: &Experiment,
-    clean: Clean,
+    clean: CleanPrediction,
     baton: &Baton,
     sink: &Sink,
     stop: &(dyn Fn() -> bool + Sync),
@@ -116,7 +116,7 @@ fn run(
         return Err(Error::cancelled());
     }
     let (mut begun, mut worked) = (Instant::now(), Duration::ZERO);
-    let mut step = |point: Option<Point>, expected: usize| {
+    let mut step = |point: Option<TracePoint>, expected: usize| {
         if stop() {
             return baton.stop();
         }
@@ -131,12 +131,12 @@ fn run(
     };
     let (picture, norm) = (clean.picture.clone(), experiment.plan.norm);
     let network = &experiment.model.network;
-    let mut recorder = Recorder::new(picture, norm, network, &mut step);
-    let ended = experiment::run_from(experiment, clean, &mut recorder);
+    let mut recorder = TraceRecorder::new(picture, norm, network, &mut step);
+    let ended = experiment::attack_sample_from(experiment, clean, &mut recorder);
     worked += begun.elapsed();
     match ended {
         Ok(report) => sink(Update::LaneEnded(id, lane, Ok(Arc::new(report)), worked)),
-        Err(error) if error.is_cancelled() || error.kind == Kind::Device => return Err(error),
+        Err(error) if error.is_cancelled() || error.kind == ErrorKind::Device => return Err(error),
         Err(error) => sink(Update::LaneEnded(id, lane, Err(error), worked)),
     }
     Ok(())

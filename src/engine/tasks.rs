@@ -21,7 +21,7 @@ impl Worker {
         self.say(Update::Started(id));
         let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
         let mut tell = |epsilon, success| self.say(Update::Tried(id, epsilon, success));
-        let least = experiment::least_told(&experiment, &mut watch, &mut tell)?;
+        let least = experiment::minimum_epsilon_watched(&experiment, &mut watch, &mut tell)?;
         self.say(Update::Least(id, Arc::new(least)));
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Worker {
                     ..base.clone()
                 };
                 let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
-                let report = experiment::run(&experiment, &mut watch)?;
+                let report = experiment::attack_sample(&experiment, &mut watch)?;
                 self.say(Update::Cell(id, row, column, Arc::new(report)));
             }
         }

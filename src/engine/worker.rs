@@ -5,8 +5,8 @@ use crate::data::Dataset;
 use crate::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline};
 use crate::engine::device::{Chosen, DeviceChoice, choose};
 use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
-use crate::error::{Error, Kind, Result};
-use crate::experiment::{self, Experiment, Point, Recorder, Scene};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::{self, Experiment, FinishedAttack, TracePoint, TraceRecorder};
 use crate::model::{Model, ModelIdentity};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -155,7 +155,7 @@ impl Worker {
             match result {
                 Ok(()) => {}
                 Err(error) if error.is_cancelled() => self.say(Update::Cancelled(id)),
-                Err(error) if error.kind == Kind::Device => self.recover(id, request, error),
+                Err(error) if error.kind == ErrorKind::Device => self.recover(id, request, error),
                 Err(error) => self.say(Update::Failed(id, error)),
             }
         }
@@ -286,9 +286,9 @@ impl Worker {
     }
 
     /// The device in use, for reports.
-    pub(super) fn device_info(&self) -> experiment::Device {
+    pub(super) fn device_info(&self) -> experiment::DeviceInfo {
         let device = self.device.as_ref().map(|d| d.info.clone());
-        device.unwrap_or(experiment::Device { kind: "cpu".into(), name: String::new() })
+        device.unwrap_or(experiment::DeviceInfo { kind: "cpu".into(), name: String::new() })
     }
 
     /// A question that says whether to stop: something else is wanted. A run may go on for a moment
@@ -313,20 +313,21 @@ impl Worker {
         let stop = self.stopper(Some(job.clone()));
         let halt = || if stop() { Flow::Stop } else { Flow::Continue };
         self.say(Update::Started(id));
-        let clean = experiment::clean(&experiment)?;
+        let clean = experiment::predict_clean(&experiment)?;
         self.say(Update::Clean(id, Arc::new(clean.clone())));
-        let mut sink = |point: Option<Point>, expected: usize| {
+        let mut sink = |point: Option<TracePoint>, expected: usize| {
             if let Some(point) = point {
                 self.say(Update::Step(id, point, expected));
             }
             halt()
         };
         let network = &experiment.model.network;
-        let mut recorder = Recorder::new(clean.picture.clone(), job.plan.norm, network, &mut sink);
-        let report = Arc::new(experiment::run_from(&experiment, clean, &mut recorder)?);
+        let mut recorder =
+            TraceRecorder::new(clean.picture.clone(), job.plan.norm, network, &mut sink);
+        let report = Arc::new(experiment::attack_sample_from(&experiment, clean, &mut recorder)?);
         self.say(Update::Finished(id, report.clone()));
         if report.attacked {
-            let scene = Scene { experiment: &experiment, report: &report, row: None };
+            let scene = FinishedAttack { experiment: &experiment, report: &report, row: None };
             self.watch(id, &scene, &halt)?;
             self.defend(id, job, &experiment, &report, &halt)?;
         }
@@ -357,7 +358,7 @@ impl Worker {
             let plan = plan.clone();
             let (defences, draws) = (Vec::new(), EOT_DRAWS);
             let run = RunJob { sample, plan, surrogate: None, defences, draws };
-            let clean = experiment::clean(&self.experiment(&run)?)?;
+            let clean = experiment::predict_clean(&self.experiment(&run)?)?;
             if clean.label_is_truth && clean.prediction.label != clean.label {
                 self.say(Update::Found(id, Some(index)));
                 return Ok(());

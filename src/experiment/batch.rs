@@ -2,20 +2,22 @@
 
 use crate::attack::{AttackConfig, Flow, Note, TargetModel};
 use crate::error::{Error, Result};
+use crate::experiment::batching::{
+    AttackProgress, LabelledImages, ProgressObserver, batch_size_for, left_out,
+};
 use crate::experiment::hints;
-use crate::experiment::many::{Many, Meter, Told, at_once, left_out};
-use crate::experiment::report::Cost;
-use crate::experiment::single::{assault, cost, same_kind};
+use crate::experiment::one_sample::{check_compatible, cost, run_attack};
+use crate::experiment::report::AttackCost;
 use crate::metrics::norms;
 use crate::model::Model;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Told how many samples are done, of how many; may stop the work (within one attack step).
-pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> Flow;
+pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize) -> Flow;
 
 /// A batch of pictures to attack.
-pub struct Batch {
+pub struct BatchTask {
     /// The model.
     pub model: Arc<Model>,
     /// The model that the attack is crafted on, if it is not `model`.
@@ -57,7 +59,7 @@ pub struct BatchReport {
     /// What is hardly meant so, one line each.
     pub hints: Vec<String>,
     /// What it cost.
-    pub cost: Cost,
+    pub cost: AttackCost,
 }
 
 /// Attacks every picture of a batch that the model answers rightly and that is not of the target class
@@ -66,11 +68,11 @@ pub struct BatchReport {
 /// # Errors
 /// Usage, for shapes, labels, ε, norm, target or surrogate that do not fit; cancelled; device
 /// failures.
-pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport> {
+pub fn attack_batch(batch: &BatchTask, progress: OnProgress<'_>) -> Result<BatchReport> {
     check(batch)?;
     let (n, begin, model) = (batch.shape[0], Instant::now(), &batch.model);
     let left_out = left_out(std::slice::from_ref(&batch.plan), &batch.labels)?;
-    let many = Many { model, images: &batch.images, labels: &batch.labels, first: 0 };
+    let many = LabelledImages { model, images: &batch.images, labels: &batch.labels, first: 0 };
     let mut victim = TargetModel::new(&model.network);
     let mut surrogate = batch.surrogate.as_ref().map(|model| TargetModel::new(&model.network));
     let answers = many.answers(&mut victim, batch.batch_size, &mut || progress(0, n))?;
@@ -94,15 +96,17 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
         .into_iter()
         .flatten()
         .collect(),
-        cost: Cost::default(),
+        cost: AttackCost::default(),
     };
     let goals = many.goals(&batch.plan, &answers, answers.right.iter().copied())?;
     let (mut done, mut notes) = (n - goals.len(), Vec::new());
-    for part in goals.chunks(at_once(&batch.plan, batch.batch_size)) {
+    for part in goals.chunks(batch_size_for(&batch.plan, batch.batch_size)) {
         let problem = many.problem(&batch.plan, part, None)?;
-        let mut tell = |told: &Told| progress(done + (told.share * part.len() as f64) as usize, n);
-        let mut meter = Meter::new(&mut tell);
-        let verdict = assault(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut meter)?;
+        let mut tell =
+            |told: &AttackProgress| progress(done + (told.share * part.len() as f64) as usize, n);
+        let mut meter = ProgressObserver::new(&mut tell);
+        let verdict =
+            run_attack(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut meter)?;
         let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         let size = found.len() / part.len();
         for (row, (i, _)) in part.iter().enumerate() {
@@ -126,10 +130,10 @@ pub fn attack_batch(batch: &Batch, progress: Progress<'_>) -> Result<BatchReport
     Ok(report)
 }
 
-fn check(batch: &Batch) -> Result<()> {
+fn check(batch: &BatchTask) -> Result<()> {
     batch.plan.check()?;
     if let Some(surrogate) = &batch.surrogate {
-        same_kind(surrogate, &batch.model)?;
+        check_compatible(surrogate, &batch.model)?;
     }
     let [n, c, h, w] = batch.shape;
     let [mc, mh, mw] = batch.model.card.input.shape;
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_left_to_attack_the_model_is_not_asked() {
-        let batch = Batch {
+        let batch = BatchTask {
             model: Model::load("mnist-cnn", &Device::flex()).unwrap(),
             surrogate: None,
             images: vec![0.0; 3 * 784],

@@ -6,8 +6,8 @@ use crate::attack::{
 };
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::many::{Many, others, read};
-use crate::experiment::provenance::{DataIdentity, Origin};
+use crate::experiment::batching::{LabelledImages, read, universal_images};
+use crate::experiment::provenance::{DataIdentity, Sources};
 use crate::model::Model;
 use serde::Serialize;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub static WORKLOADS: &[Workload] = &[
 ];
 
 /// What is to be timed.
-pub struct Bench {
+pub struct BenchTask {
     /// The model.
     pub model: Arc<Model>,
     /// The pictures are the first ones of it that the model answers rightly.
@@ -75,10 +75,10 @@ pub struct Bench {
     pub cap: f64,
 }
 
-impl Bench {
+impl BenchTask {
     /// What it is made of.
-    pub fn origin(&self) -> Origin {
-        let mut origin = Origin::default();
+    pub fn sources(&self) -> Sources {
+        let mut origin = Sources::default();
         origin.model(&self.model);
         origin.data(DataIdentity::of(&self.dataset));
         origin
@@ -87,7 +87,7 @@ impl Bench {
 
 /// What was timed.
 #[derive(Clone, Debug, Serialize)]
-pub struct Timing {
+pub struct BenchReport {
     /// Wall time of each repetition, in seconds.
     pub seconds: Vec<f64>,
     /// Forward passes of one repetition, counted by picture.
@@ -107,11 +107,11 @@ enum Task {
 ///
 /// # Errors
 /// Usage, for an unknown work or too few pictures; device failures.
-pub fn bench(bench: &Bench) -> Result<Timing> {
+pub fn bench(bench: &BenchTask) -> Result<BenchReport> {
     let model = &bench.model;
     let task = task(bench)?;
     let (images, labels) = right(bench)?;
-    let many = Many { model, images: &images, labels: &labels, first: 0 };
+    let many = LabelledImages { model, images: &images, labels: &labels, first: 0 };
     let goals: Vec<_> = labels.iter().map(|t| Goal::Untargeted { truth: *t }).enumerate().collect();
     let values = model.card.input.shape.iter().product();
     let plan = match &task {
@@ -119,7 +119,7 @@ pub fn bench(bench: &Bench) -> Result<Timing> {
         _ => AttackConfig::new(attack::find("fgsm")?, 0.0),
     };
     let plan = if plan.threshold(values).is_some() { plan } else { plan.boundless(values) };
-    let crowd = others(model, &plan, &bench.dataset, 0..bench.dataset.len());
+    let crowd = universal_images(model, &plan, &bench.dataset, 0..bench.dataset.len());
     let problem = many.problem(&plan, &goals, crowd)?;
     let run = || once(&task, &plan, model, &problem);
     // What takes a moment is timed many times over, and warmed up twice; a long run not at all.
@@ -132,7 +132,7 @@ pub fn bench(bench: &Bench) -> Result<Timing> {
     for _ in 0..warmups {
         run()?;
     }
-    let mut timing = Timing { seconds: Vec::new(), forward: 0, backward: 0 };
+    let mut timing = BenchReport { seconds: Vec::new(), forward: 0, backward: 0 };
     let start = Instant::now();
     for _ in 0..bench.repeats.max(1) {
         let begin = Instant::now();
@@ -147,7 +147,7 @@ pub fn bench(bench: &Bench) -> Result<Timing> {
     Ok(timing)
 }
 
-fn task(bench: &Bench) -> Result<Task> {
+fn task(bench: &BenchTask) -> Result<Task> {
     let data = &bench.model.card.data;
     let found = WORKLOADS.iter().find(|w| w.id == bench.work);
     match found.map(|w| (w, w.attack)) {
@@ -168,12 +168,12 @@ fn task(bench: &Bench) -> Result<Task> {
 }
 
 /// The first pictures that the model answers rightly.
-fn right(bench: &Bench) -> Result<(Vec<f32>, Vec<usize>)> {
+fn right(bench: &BenchTask) -> Result<(Vec<f32>, Vec<usize>)> {
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     for first in (0..bench.dataset.len()).step_by(100) {
         let (some, truths) =
             read(&bench.model, &bench.dataset, first..(first + 100).min(bench.dataset.len()))?;
-        let many = Many { model: &bench.model, images: &some, labels: &truths, first };
+        let many = LabelledImages { model: &bench.model, images: &some, labels: &truths, first };
         let mut victim = TargetModel::new(&bench.model.network);
         let answers = many.answers(&mut victim, 100, &mut || attack::Flow::Continue)?;
         for i in answers.right {

@@ -4,13 +4,13 @@ use crate::attack::{AttackConfig, Flow, Goal, Norm, TargetModel};
 use crate::data::{Dataset, Image};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
-use crate::experiment::evaluate::{Status, Watch};
-use crate::experiment::evaluation::Share;
-use crate::experiment::many::{Many, Meter, Told, read};
-use crate::experiment::provenance::{DataIdentity, Origin};
-use crate::experiment::report::{Cost, Device, VERSION};
-use crate::experiment::single::{assault, cost};
-use crate::metrics::{Rate, least_share, normal_quantile};
+use crate::experiment::batching::{AttackProgress, LabelledImages, ProgressObserver, read};
+use crate::experiment::evaluate::{EvaluationStatus, OnStatus};
+use crate::experiment::evaluation_report::Share;
+use crate::experiment::one_sample::{cost, run_attack};
+use crate::experiment::provenance::{DataIdentity, Sources};
+use crate::experiment::report::{AttackCost, DeviceInfo, VERSION};
+use crate::metrics::{Rate, lower_bound, normal_quantile};
 use crate::model::Model;
 use crate::parameter::Settings;
 use serde::Serialize;
@@ -40,7 +40,7 @@ const AT_ONCE: usize = 100;
 /// The bound of a probability after `hits` of `n`, and the radius σ·Φ⁻¹ of it; none where it is not
 /// above one half.
 pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64>) {
-    let least = least_share(hits, n, alpha);
+    let least = lower_bound(hits, n, alpha);
     (least, (least > 0.5).then(|| sigma * normal_quantile(least)))
 }
 
@@ -78,13 +78,13 @@ pub fn certify(
 }
 
 /// Copies that choose the class, unless told otherwise.
-pub const CHOOSING: u64 = 100;
+pub const SELECTION_DRAWS: u64 = 100;
 /// How often a certificate may be wrong, unless told otherwise.
-pub const ALPHA: f64 = 0.001;
+pub const DEFAULT_ALPHA: f64 = 0.001;
 /// The attack beside a certificate, unless told otherwise.
-pub const BESIDE: &str = "pgd:steps=20";
+pub const CERTIFY_ATTACK: &str = "pgd:steps=20";
 /// Draws that it averages over, unless told otherwise.
-pub const BESIDE_DRAWS: u64 = 20;
+pub const CERTIFY_ATTACK_DRAWS: u64 = 20;
 
 /// What is to be certified.
 pub struct Certification {
@@ -109,13 +109,13 @@ pub struct Certification {
     /// Draws that EOT averages over.
     pub draws: u64,
     /// Which device does the work, for the report.
-    pub device: Device,
+    pub device: DeviceInfo,
 }
 
 impl Certification {
     /// What it is made of.
-    pub fn origin(&self) -> Origin {
-        let mut origin = Origin::default();
+    pub fn sources(&self) -> Sources {
+        let mut origin = Sources::default();
         origin.model(&self.model);
         origin.pipeline(&self.pipeline);
         origin.data(DataIdentity::of(&self.dataset));
@@ -140,7 +140,7 @@ pub struct CertifiedRow {
 
 /// The share of pictures that is answered rightly within a radius.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Within {
+pub struct CertifiedAccuracy {
     /// The radius in L2.
     pub radius: f64,
     /// Proven.
@@ -187,11 +187,11 @@ pub struct CertifyReport {
     /// The share that is abstained from.
     pub abstained: Share,
     /// At some radii, what is proven and what the attack leaves.
-    pub within: Vec<Within>,
+    pub within: Vec<CertifiedAccuracy>,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// What the attacks cost.
-    pub cost: Cost,
+    pub cost: AttackCost,
 }
 
 /// The radii that published tables give.
@@ -205,13 +205,13 @@ const TRIED: [f64; 10] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
 /// # Errors
 /// Usage, where the pipeline is not smoothed, or the data set not the model's; cancelled; device
 /// failures.
-pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyReport> {
+pub fn certify_dataset(task: &Certification, watch: OnStatus<'_>) -> Result<CertifyReport> {
     let (model, pipeline, begin) = (&task.model, &task.pipeline, Instant::now());
     let end = (task.first + task.samples).min(task.dataset.len());
     let (images, labels) = read(model, &task.dataset, task.first..end)?;
-    let many = Many { model, images: &images, labels: &labels, first: task.first };
+    let many = LabelledImages { model, images: &images, labels: &labels, first: task.first };
     let (mut rows, total) = (Vec::new(), labels.len() as f64);
-    let mut tell = |done: f64, attack, stage, robust| match watch(&Status {
+    let mut tell = |done: f64, attack, stage, robust| match watch(&EvaluationStatus {
         done,
         total: 2.0 * total,
         attack,
@@ -247,12 +247,22 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
             let done = total * (1.0 + at as f64 / TRIED.len() as f64);
             tell(done, Some(plan.attack.id), None, open.len())?;
             let problem = many.problem(&plan, part, None)?;
-            let mut go_on =
-                |told: &Told| match tell(done, Some(plan.attack.id), told.stage, open.len()) {
-                    Ok(()) => Flow::Continue,
-                    Err(_) => Flow::Stop,
-                };
-            let verdict = assault(&plan, &mut victim, None, &problem, &mut Meter::new(&mut go_on))?;
+            let mut go_on = |told: &AttackProgress| match tell(
+                done,
+                Some(plan.attack.id),
+                told.stage,
+                open.len(),
+            ) {
+                Ok(()) => Flow::Continue,
+                Err(_) => Flow::Stop,
+            };
+            let verdict = run_attack(
+                &plan,
+                &mut victim,
+                None,
+                &problem,
+                &mut ProgressObserver::new(&mut go_on),
+            )?;
             for ((i, _), success) in part.iter().zip(verdict.success) {
                 rows[*i].broken_at = success.then_some(epsilon);
             }
@@ -261,7 +271,7 @@ pub fn certify_all(task: &Certification, watch: Watch<'_>) -> Result<CertifyRepo
     let share = |which: &dyn Fn(&CertifiedRow) -> bool| -> Share {
         Rate { hits: rows.iter().filter(|row| which(row)).count(), n: rows.len() }.into()
     };
-    let within = |r: f64| Within {
+    let within = |r: f64| CertifiedAccuracy {
         radius: r,
         certified: share(&|row| right(row) && row.certificate.radius >= r),
         empirical: share(&|row| right(row) && row.broken_at.is_none_or(|at| at > r)),

@@ -3,36 +3,39 @@
 
 mod export;
 mod findings;
-mod forecast;
-mod many;
-mod one;
+mod on_dataset;
+mod on_sample;
 mod report;
-mod words;
+mod sentences;
+mod time_left;
 
-pub use export::{COUNTED, Format, LEGEND, TESTED};
-pub use findings::{Finding, Findings};
-pub use forecast::Forecast;
-pub use many::compare_many;
-pub use one::compare_one;
-pub use report::{Column, CompareReport, CompareRow, Frame, PairedTest, Sort, Tally, attack_name};
+pub use export::{Format, LEGEND, ROBUST_NOTE, TEST_NOTE};
+pub use findings::{CompareEvent, CompareFindings};
+pub use on_dataset::compare_many;
+pub use on_sample::compare_one;
+pub use report::{
+    AttackColumn, CompareReport, CompareRow, DatasetTally, DefenceOrder, PairedTest,
+    ReportSettings, attack_name,
+};
+pub use time_left::ComparisonTimeLeft;
 
 use crate::attack::{self, AttackConfig, AttackSpec, Flow, Norm, default_epsilon};
 use crate::data::{Dataset, Sample};
 use crate::defence::{Pipeline, Stance};
 use crate::error::{Error, Result};
-use crate::experiment::provenance::{DataIdentity, Origin};
-use crate::experiment::report::Device;
+use crate::experiment::provenance::{DataIdentity, Sources};
+use crate::experiment::report::DeviceInfo;
 use crate::model::Model;
 use std::sync::Arc;
 
 /// Asked between pieces of work whether to go on.
-pub type Ask<'a> = &'a mut dyn FnMut() -> Flow;
+pub type ShouldContinue<'a> = &'a mut dyn FnMut() -> Flow;
 
 /// Told what was found, as soon as it is known.
-pub type Tell<'a> = &'a mut dyn FnMut(Finding);
+pub type OnEvent<'a> = &'a mut dyn FnMut(CompareEvent);
 
 /// What stands for the bare network, where others name their defence.
-pub const BARE: &str = "";
+pub const UNDEFENDED: &str = "";
 
 /// What is compared.
 pub struct Comparison {
@@ -47,9 +50,9 @@ pub struct Comparison {
     /// Draws that EOT averages over.
     pub draws: u64,
     /// Which device does the work, for the reports.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// What is known already, and left as it is.
-    pub done: Findings,
+    pub done: CompareFindings,
 }
 
 impl Comparison {
@@ -57,8 +60,8 @@ impl Comparison {
     ///
     /// # Errors
     /// Failure, when the sample's data set cannot be read.
-    pub fn origin(&self, sample: Option<&Sample>, dataset: Option<&Dataset>) -> Result<Origin> {
-        let mut origin = Origin::default();
+    pub fn sources(&self, sample: Option<&Sample>, dataset: Option<&Dataset>) -> Result<Sources> {
+        let mut origin = Sources::default();
         origin.model(&self.model);
         self.pipelines.iter().for_each(|pipeline| origin.pipeline(pipeline));
         if let Some(sample) = sample {
@@ -90,12 +93,17 @@ const CUSTOMARY: [&str; 6] = [
 ];
 
 /// The attacks to begin with, for pictures of this data set.
-pub fn customary(dataset: &str, seed: u64) -> Vec<AttackConfig> {
+pub fn default_attacks(dataset: &str, seed: u64) -> Vec<AttackConfig> {
     CUSTOMARY.iter().filter_map(|text| parse_attack(text, dataset, seed).ok()).collect()
 }
 
 /// An attack in a norm at the ε that is usual for a data set.
-pub fn usual(attack: &'static AttackSpec, norm: Norm, dataset: &str, seed: u64) -> AttackConfig {
+pub fn default_attack(
+    attack: &'static AttackSpec,
+    norm: Norm,
+    dataset: &str,
+    seed: u64,
+) -> AttackConfig {
     AttackConfig { norm, seed, ..AttackConfig::new(attack, default_epsilon(dataset, norm)) }
 }
 
@@ -106,7 +114,7 @@ pub fn usual(attack: &'static AttackSpec, norm: Norm, dataset: &str, seed: u64) 
 pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<AttackConfig> {
     let mut words = text.trim().split(':');
     let attack = attack::find(words.next().unwrap_or_default())?;
-    let mut plan = usual(attack, attack.norms[0], dataset, seed);
+    let mut plan = default_attack(attack, attack.norms[0], dataset, seed);
     for word in words {
         match word.contains('=') {
             true => plan.settings.assign(attack.params, attack.id, word)?,

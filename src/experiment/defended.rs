@@ -4,20 +4,20 @@ use crate::attack::{Goal, GradientStats, Observer, REJECTED, TargetModel};
 use crate::data::Image;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
-use crate::experiment::evaluation::Share;
-use crate::experiment::lamps::{Logbook, first};
-use crate::experiment::report::{Cost, DefenceRow, Outcome, Prediction, Report};
-use crate::experiment::single::{
-    Experiment, answer, assault, cost, picture, prediction, problem, tensor,
+use crate::experiment::checks::{LossHistory, first_gradient};
+use crate::experiment::evaluation_report::Share;
+use crate::experiment::one_sample::{
+    Experiment, answer, cost, picture, prediction, problem, run_attack, tensor,
 };
-use crate::metrics::lamps::{Behind, Evidence, First, Leg};
+use crate::experiment::report::{AttackCost, DefenceRow, Outcome, Prediction, Report};
+use crate::metrics::checks::{AttackedDefence, Evidence, FirstGradient, RestartHistory};
 use crate::metrics::{Rate, median};
 use crate::model::Model;
 use std::time::Instant;
 
 /// How a defence is attacked.
 #[derive(Clone, Copy)]
-pub struct Against<'a> {
+pub struct DefendedAttack<'a> {
     /// The defence.
     pub pipeline: &'a Pipeline,
     /// The same defence round the surrogate, where the attack is crafted on one: who knows the
@@ -30,14 +30,14 @@ pub struct Against<'a> {
 }
 
 /// What a defence answers to one picture.
-pub(super) struct Answer {
+pub(super) struct PipelinePrediction {
     prediction: Prediction,
     refused: bool,
     /// The labels of the judge's answers.
     labels: Vec<usize>,
 }
 
-impl Answer {
+impl PipelinePrediction {
     /// How many of the judge's answers the attack did not turn.
     pub fn held(&self, goal: Goal) -> Rate {
         let hits = self.labels.iter().filter(|label| !goal.reached(**label)).count();
@@ -48,7 +48,7 @@ impl Answer {
 /// What is known of a defence before it is attacked: its answer to the clean picture, and what it
 /// costs.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct DefenceBaseline {
     /// The answer to the clean picture.
     pub clean: Prediction,
     /// Whether it refuses to answer that.
@@ -59,7 +59,7 @@ pub struct Known {
     pub extra_ms: f64,
 }
 
-pub(super) fn answer_of(pipeline: &Pipeline, picture: &Image) -> Result<Answer> {
+pub(super) fn predict_through(pipeline: &Pipeline, picture: &Image) -> Result<PipelinePrediction> {
     let answers = pipeline.judge_predictions(std::slice::from_ref(picture))?.swap_remove(0);
     let label = |(row, refused): &(Vec<f32>, bool)| match refused {
         true => REJECTED,
@@ -68,17 +68,17 @@ pub(super) fn answer_of(pipeline: &Pipeline, picture: &Image) -> Result<Answer> 
     let labels = answers.iter().map(label).collect();
     let decided = pipeline.aggregate(&answers);
     let prediction = prediction(&pipeline.base, &decided.0);
-    Ok(Answer { prediction, refused: decided.1, labels })
+    Ok(PipelinePrediction { prediction, refused: decided.1, labels })
 }
 
 /// Asks a defence about the clean picture, and how long it takes.
 ///
 /// # Errors
 /// Device failures; those of the stages.
-pub fn know(pipeline: &Pipeline, original: &Image) -> Result<Known> {
-    let Answer { prediction, refused, .. } = answer_of(pipeline, original)?;
+pub fn defence_baseline(pipeline: &Pipeline, original: &Image) -> Result<DefenceBaseline> {
+    let PipelinePrediction { prediction, refused, .. } = predict_through(pipeline, original)?;
     let (ms, extra_ms) = laps(pipeline, original)?;
-    Ok(Known { clean: prediction, refused, ms, extra_ms })
+    Ok(DefenceBaseline { clean: prediction, refused, ms, extra_ms })
 }
 
 /// What one answer takes longer than one of the bare network, in ms.
@@ -130,37 +130,37 @@ fn five(lap: impl Fn() -> Result<f64>) -> Result<f64> {
 pub fn defend(
     experiment: &Experiment,
     report: &Report,
-    against: Against<'_>,
-    known: &Known,
+    against: DefendedAttack<'_>,
+    known: &DefenceBaseline,
     observer: &mut dyn Observer,
 ) -> Result<DefenceRow> {
-    let Against { pipeline, stance, .. } = against;
+    let DefendedAttack { pipeline, stance, .. } = against;
     let wrong = known.clean.label != report.label || known.refused;
     let (found, course) = match (stance, wrong) {
-        (Stance::Naive, _) => (report.picture.clone(), Course::default()),
-        (_, true) => (report.original.clone(), Course::default()),
+        (Stance::Naive, _) => (report.picture.clone(), DefendedRun::default()),
+        (_, true) => (report.original.clone(), DefendedRun::default()),
         _ => attack(experiment, report, against, observer)?,
     };
-    let answer = answer_of(pipeline, &found)?;
+    let answer = predict_through(pipeline, &found)?;
     let distance = report.norm.distance(report.original.pixels(), found.pixels());
     let refusal = pipeline.detector.as_ref().filter(|_| answer.refused).map(|guard| guard.detects);
     let outcome = match refusal {
         _ if wrong => Outcome::Wrong,
         Some(true) => Outcome::Detected,
         Some(false) => Outcome::Abstained,
-        None => report.outcome_of(known.clean.label, answer.prediction.label, distance),
+        None => report.judge_outcome(known.clean.label, answer.prediction.label, distance),
     };
     let goal = report.goal();
     let held = pipeline.is_random().then(|| answer.held(goal));
     let draws = pipeline.averages(stance).then_some(against.draws);
     let (broken, random, refused) = (pipeline.is_broken(), pipeline.is_random(), answer.refused);
-    let lamps = Evidence {
+    let checks = Evidence {
         attacked: !wrong,
         reached: !refused && goal.reached(answer.prediction.label),
         success: outcome == Outcome::Fooled,
         transferred: against.surrogate.is_some(),
-        behind: Some(Behind { stance, broken, random, draws, held, refused }),
-        legs: course.legs,
+        defence: Some(AttackedDefence { stance, broken, random, draws, held, refused }),
+        histories: course.histories,
         first: course.first,
         gradients: course.gradients,
         gap: course.gap,
@@ -179,17 +179,17 @@ pub fn defend(
         distance,
         extra_ms: known.extra_ms,
         cost: course.cost,
-        lamps,
+        checks,
         picture: found,
     })
 }
 
 /// How an attack went.
 #[derive(Default)]
-struct Course {
-    cost: Cost,
-    legs: Vec<Leg>,
-    first: Option<First>,
+struct DefendedRun {
+    cost: AttackCost,
+    histories: Vec<RestartHistory>,
+    first: Option<FirstGradient>,
     gradients: GradientStats,
     gap: Option<f32>,
     non_finite: u64,
@@ -199,10 +199,10 @@ struct Course {
 fn attack(
     experiment: &Experiment,
     report: &Report,
-    against: Against<'_>,
+    against: DefendedAttack<'_>,
     observer: &mut dyn Observer,
-) -> Result<(Image, Course)> {
-    let Against { pipeline, surrogate, stance, draws } = against;
+) -> Result<(Image, DefendedRun)> {
+    let DefendedAttack { pipeline, surrogate, stance, draws } = against;
     let images = tensor(&pipeline.base, &report.original);
     let problem = problem(experiment, images, report.goal())?;
     let begin = Instant::now();
@@ -210,17 +210,17 @@ fn attack(
     let behind = surrogate.map(|surrogate| surrogate.attacker_view(stance, draws));
     let mut victim = TargetModel::new(&seen);
     let mut crafted_on = behind.as_ref().map(|seen| TargetModel::new(seen));
-    let mut logbook = Logbook::new(observer);
+    let mut logbook = LossHistory::new(observer);
     let plan = &experiment.plan;
-    let verdict = assault(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
+    let verdict = run_attack(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
     let asked = || [&victim].into_iter().chain(&crafted_on);
-    let course = Course {
+    let course = DefendedRun {
         cost: cost(asked(), begin),
-        first: first(crafted_on.as_ref().unwrap_or(&victim))?,
+        first: first_gradient(crafted_on.as_ref().unwrap_or(&victim))?,
         gradients: verdict.gradient_stats[0],
         gap: logbook.gap(),
         non_finite: asked().map(TargetModel::non_finite).sum(),
-        legs: logbook.finish(),
+        histories: logbook.finish(),
     };
     Ok((picture(verdict.images, report.original.shape())?, course))
 }

@@ -4,15 +4,16 @@ use crate::attack::{AttackConfig, Budget, Flow, Goal, TargetModel};
 use crate::data::{Dataset, Image};
 use crate::defence::{AttackerView, Pipeline, Stance};
 use crate::error::{Error, Result};
-use crate::experiment::defended::extra_ms;
-use crate::experiment::evaluation::{EvaluationReport, summarise};
-use crate::experiment::ledger::Ledger;
-use crate::experiment::many::{
-    Answers, Forecast, Many, Meter, Told, at_once, left_out, others, read,
+use crate::experiment::batching::{
+    AttackProgress, AttackTimeLeft, CleanPredictions, LabelledImages, ProgressObserver,
+    batch_size_for, left_out, read, universal_images,
 };
-use crate::experiment::provenance::{DataIdentity, Origin};
-use crate::experiment::report::Device;
-use crate::experiment::single::{assault, cost};
+use crate::experiment::defended::extra_ms;
+use crate::experiment::evaluation_report::{EvaluationReport, summarise};
+use crate::experiment::evaluation_state::EvaluationState;
+use crate::experiment::one_sample::{cost, run_attack};
+use crate::experiment::provenance::{DataIdentity, Sources};
+use crate::experiment::report::DeviceInfo;
 use crate::model::{Classifier, Model};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ pub struct Evaluation {
     /// How many samples.
     pub n: usize,
     /// What defends the model, if anything does.
-    pub defence: Option<Defended>,
+    pub defence: Option<EvaluatedDefence>,
     /// Which attacks, how, in this order.
     pub plans: Vec<AttackConfig>,
     /// Whether every attack is tried on every sample that is answered rightly; if not, only on
@@ -39,14 +40,14 @@ pub struct Evaluation {
     /// How many pictures go through the network at once.
     pub batch_size: usize,
     /// Which device does the work, for the report.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// The file where the work is written down as it goes, so that it can be taken up again.
     pub state: Option<PathBuf>,
 }
 
 /// A defence round the evaluated model, and how it is attacked.
 #[derive(Clone)]
-pub struct Defended {
+pub struct EvaluatedDefence {
     /// The defence.
     pub pipeline: Arc<Pipeline>,
     /// How much of it the attacks know.
@@ -56,7 +57,7 @@ pub struct Defended {
 }
 
 /// How far an evaluation is.
-pub struct Status {
+pub struct EvaluationStatus {
     /// Samples done, summed over the attacks; a fraction of a sample counts.
     pub done: f64,
     /// Of how many.
@@ -72,7 +73,7 @@ pub struct Status {
 }
 
 /// Told how far the evaluation is; may stop it (within one attack step).
-pub type Watch<'a> = &'a mut dyn FnMut(&Status) -> Flow;
+pub type OnStatus<'a> = &'a mut dyn FnMut(&EvaluationStatus) -> Flow;
 
 impl Evaluation {
     /// One attack on the first `n` samples.
@@ -81,7 +82,7 @@ impl Evaluation {
         dataset: Arc<Dataset>,
         n: usize,
         plan: AttackConfig,
-        device: Device,
+        device: DeviceInfo,
     ) -> Self {
         let (first, every, batch_size) = (0, false, 100);
         let (defence, plans, state) = (None, vec![plan], None);
@@ -112,8 +113,8 @@ impl Evaluation {
     }
 
     /// What it is made of: the model, those of the defence, the data.
-    pub fn origin(&self) -> Origin {
-        let mut origin = Origin::default();
+    pub fn sources(&self) -> Sources {
+        let mut origin = Sources::default();
         origin.model(&self.model);
         self.defence.iter().for_each(|defence| origin.pipeline(&defence.pipeline));
         origin.data(DataIdentity::of(&self.dataset));
@@ -135,21 +136,27 @@ impl Evaluation {
 /// # Errors
 /// Usage, where the data set's classes are not the model's, where ε, norm or target do not fit, or
 /// where the state is another evaluation's; cancelled; device failures.
-pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport> {
+pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationReport> {
     let model = &task.model;
     for plan in &task.plans {
         plan.check()?;
         Budget::new(plan.norm, plan.epsilon, model.card.input.shape.iter().product())?;
     }
-    let mut ledger = Ledger::open(task)?;
+    let mut ledger = EvaluationState::open(task)?;
     let begin = Instant::now();
     let (images, labels) = read(model, &task.dataset, task.range())?;
     let out = left_out(&task.plans, &labels)?;
-    let many = Many { model, images: &images, labels: &labels, first: task.first };
+    let many = LabelledImages { model, images: &images, labels: &labels, first: task.first };
     let seen = task.seen();
     let mut victim = TargetModel::new(task.victim(&seen));
-    let looking =
-        Status { done: 0.0, total: 0.0, attack: None, stage: None, robust: 0, left: None };
+    let looking = EvaluationStatus {
+        done: 0.0,
+        total: 0.0,
+        attack: None,
+        stage: None,
+        robust: 0,
+        left: None,
+    };
     let mut answers = many.answers(&mut victim, task.batch_size, &mut || watch(&looking))?;
     answers.right.retain(|i| !out[*i]);
     let clean = cost([&victim], begin);
@@ -160,7 +167,7 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
         }
         _ => None,
     };
-    let mut forecast = Forecast::new(&task.plans, answers.right.len(), task.every);
+    let mut forecast = AttackTimeLeft::new(&task.plans, answers.right.len(), task.every);
     if forecast.time().asks_for_forward() && !labels.is_empty() {
         // Who does not know the defence asks the bare network.
         let mut asked = match task.is_naive() {
@@ -180,10 +187,10 @@ pub fn evaluate(task: &Evaluation, watch: Watch<'_>) -> Result<EvaluationReport>
 fn work(
     task: &Evaluation,
     at: usize,
-    many: &Many<'_>,
-    answers: &Answers,
-    ledger: &mut Ledger,
-    (forecast, watch): (&mut Forecast, Watch<'_>),
+    many: &LabelledImages<'_>,
+    answers: &CleanPredictions,
+    ledger: &mut EvaluationState,
+    (forecast, watch): (&mut AttackTimeLeft, OnStatus<'_>),
 ) -> Result<()> {
     let (plan, all) = (&task.plans[at], answers.right.len());
     let open = answers.right.iter().copied();
@@ -193,7 +200,7 @@ fn work(
     let left: &[(usize, Goal)] = &goals[ledger.entries[at].fates.len().min(goals.len())..];
     let crowd = match left.is_empty() {
         true => None,
-        false => others(many.model, plan, &task.dataset, task.range()),
+        false => universal_images(many.model, plan, &task.dataset, task.range()),
     };
     let mut done = all - left.len();
     let stood = answers.right.iter().filter(|i| {
@@ -201,13 +208,13 @@ fn work(
     });
     let (stood, now) = (stood.count(), forecast.now());
     forecast.time().begin(at, left.len(), stood, now);
-    for part in left.chunks(at_once(plan, task.batch_size)) {
+    for part in left.chunks(batch_size_for(plan, task.batch_size)) {
         let robust = answers.right.iter().filter(|i| !ledger.broken(at + 1, many.first + **i));
         let robust = robust.count();
         let now = forecast.now();
         forecast.time().batch(part.len(), now);
-        let mut tell = |told: &Told| {
-            watch(&Status {
+        let mut tell = |told: &AttackProgress| {
+            watch(&EvaluationStatus {
                 done: (at * all + done) as f64 + told.share * part.len() as f64,
                 total: (task.plans.len() * all) as f64,
                 attack: Some(plan.attack.id),
@@ -216,17 +223,17 @@ fn work(
                 left: forecast.follow(told),
             })
         };
-        if tell(&Told::default()) == Flow::Stop {
+        if tell(&AttackProgress::default()) == Flow::Stop {
             return Err(Error::cancelled());
         }
-        let mut meter = Meter::new(&mut tell);
+        let mut meter = ProgressObserver::new(&mut tell);
         let begin = Instant::now();
         let seen = task.seen();
         let mut victim = TargetModel::new(task.victim(&seen));
         // Who does not know the defence makes the attack on the bare network.
         let mut bare = task.is_naive().then(|| TargetModel::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
-        let verdict = assault(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
+        let verdict = run_attack(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
         let standing = verdict.success.iter().filter(|broken| !**broken).count();
         let numbers = part.iter().map(|(i, _)| many.first + i);
         let asked = || [&victim].into_iter().chain(&bare);

@@ -2,7 +2,7 @@
 
 use crate::attack::{AttackConfig, Norm};
 use crate::data::{Dataset, Sample};
-use crate::experiment::report::size_text;
+use crate::experiment::report::distance_text;
 use crate::model::Card;
 
 /// The data sets whose pictures are bright on black.
@@ -23,7 +23,7 @@ const LABELS: usize = 20;
 /// About an ε that makes no sense in its norm, for pictures of this many values.
 pub fn of_epsilon(plan: &AttackConfig, values: usize) -> Option<String> {
     let epsilon = plan.threshold(values)?;
-    let size = size_text(plan.norm, epsilon);
+    let size = distance_text(plan.norm, epsilon);
     match plan.norm {
         Norm::Linf if (GREY..=1.0).contains(&epsilon) => Some(format!(
             "L∞ ε = {size} lets every picture become plain grey: no network can hold against it"

@@ -5,17 +5,17 @@ use crate::attack::{self, AttackConfig, Bound, Flow, Norm, TargetChoice};
 use crate::data::Dataset;
 use crate::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline, Stance};
 use crate::error::Result;
-use crate::experiment::evaluate::{Defended, Evaluation, Status, evaluate};
-use crate::experiment::evaluation::{EvaluationReport, Share};
-use crate::experiment::provenance::Origin;
-use crate::experiment::report::{Device, VERSION, size_short};
-use crate::metrics::{Contrast, Paired, Rate};
+use crate::experiment::evaluate::{EvaluatedDefence, Evaluation, EvaluationStatus, evaluate};
+use crate::experiment::evaluation_report::{EvaluationReport, Share};
+use crate::experiment::provenance::Sources;
+use crate::experiment::report::{DeviceInfo, VERSION, short_distance_text};
+use crate::metrics::{McNemar, Rate, RateContrast};
 use serde::Serialize;
 use std::sync::Arc;
 
 /// One side of a lesson: an evaluation.
 #[derive(Clone, Copy, Debug)]
-pub struct Side {
+pub struct LessonSide {
     /// What it stands for, in a few words.
     pub label: &'static str,
     /// The undefended model.
@@ -37,7 +37,7 @@ pub struct Side {
 /// What the numbers have to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Claim {
+pub enum LessonClaim {
     /// The last side's robust accuracy lies significantly below the first's.
     Falls,
     /// The last side's robust accuracy lies significantly above that of every other side.
@@ -56,9 +56,9 @@ pub struct LessonSpec {
     /// Where it was published.
     pub paper: &'static str,
     /// What is put side by side.
-    pub sides: &'static [Side],
+    pub sides: &'static [LessonSide],
     /// What the numbers have to show.
-    pub claim: Claim,
+    pub claim: LessonClaim,
 }
 
 impl PartialEq for LessonSpec {
@@ -72,7 +72,7 @@ pub const LESSON_N: usize = 50;
 
 /// One side with its numbers.
 #[derive(Clone, Debug, Serialize)]
-pub struct SideReport {
+pub struct LessonSideReport {
     /// What it stands for.
     pub label: &'static str,
     /// The defence as it was built; none for the bare network.
@@ -96,7 +96,7 @@ pub struct LessonContrast {
     pub less: &'static str,
     /// The two compared, sample by sample where the samples are the same.
     #[serde(flatten)]
-    pub contrast: Contrast,
+    pub contrast: RateContrast,
 }
 
 /// A lesson with its numbers.
@@ -109,7 +109,7 @@ pub struct LessonReport {
     /// What it teaches.
     pub title: &'static str,
     /// What the numbers have to show.
-    pub claim: Claim,
+    pub claim: LessonClaim,
     /// Whether they do, on these samples: each of the contrasts is significant.
     pub shown: bool,
     /// What has to differ.
@@ -119,10 +119,10 @@ pub struct LessonReport {
     /// The seed.
     pub seed: u64,
     /// The sides.
-    pub sides: Vec<SideReport>,
+    pub sides: Vec<LessonSideReport>,
     /// What it is made of.
     #[serde(skip)]
-    pub origin: Origin,
+    pub origin: Sources,
 }
 
 /// What a lesson is run with.
@@ -136,13 +136,13 @@ pub struct LessonTask<'a> {
     /// Where models come from.
     pub shelf: &'a mut dyn ModelProvider,
     /// Which device does the work, for the report.
-    pub device: Device,
+    pub device: DeviceInfo,
 }
 
 /// Told which side is at work, how far it is, and the side before it when that is done.
-pub type Watch<'a> = &'a mut dyn FnMut(usize, &Status) -> Flow;
+pub type OnLessonStatus<'a> = &'a mut dyn FnMut(usize, &EvaluationStatus) -> Flow;
 
-impl Side {
+impl LessonSide {
     /// The attack as a plan.
     ///
     /// # Errors
@@ -157,7 +157,12 @@ impl Side {
         let id = self.attack.split(':').next().unwrap_or_default();
         match attack::find(id).map(|spec| spec.bound) {
             Ok(Bound::Own) => self.attack.to_string(),
-            _ => format!("{} {} {}", self.attack, self.norm, size_short(self.norm, self.epsilon)),
+            _ => format!(
+                "{} {} {}",
+                self.attack,
+                self.norm,
+                short_distance_text(self.norm, self.epsilon)
+            ),
         }
     }
 
@@ -174,20 +179,20 @@ impl Side {
 ///
 /// # Errors
 /// Usage, where a model is missing; cancelled; device failures.
-pub fn teach(
+pub fn run_lesson(
     task: LessonTask<'_>,
-    watch: Watch<'_>,
-    done: &mut dyn FnMut(usize, &SideReport),
+    watch: OnLessonStatus<'_>,
+    done: &mut dyn FnMut(usize, &LessonSideReport),
 ) -> Result<LessonReport> {
     let LessonTask { lesson, n, seed, shelf, device } = task;
-    let (mut sides, mut origin) = (Vec::new(), Origin::default());
+    let (mut sides, mut origin) = (Vec::new(), Sources::default());
     for (at, side) in lesson.sides.iter().enumerate() {
         let model = shelf.model(side.model)?;
         let defence = match side.stack()? {
             Some(stack) => {
                 let pipeline = Pipeline::build(&stack, model.clone(), seed, shelf)?;
                 let (pipeline, stance) = (Arc::new(pipeline), side.stance);
-                Some(Defended { pipeline, stance, draws: EOT_DRAWS })
+                Some(EvaluatedDefence { pipeline, stance, draws: EOT_DRAWS })
             }
             None => None,
         };
@@ -195,13 +200,13 @@ pub fn teach(
         let plan = side.plan(seed)?;
         let task = Evaluation::new(model, dataset, n, plan, device.clone());
         let task = Evaluation { defence, ..task };
-        origin.join(task.origin());
+        origin.join(task.sources());
         let evaluation = evaluate(&task, &mut |status| watch(at, status))?;
-        let report = SideReport::new(side, evaluation);
+        let report = LessonSideReport::new(side, evaluation);
         done(at, &report);
         sides.push(report);
     }
-    let shown = shown(lesson.claim, &sides);
+    let shown = is_shown(lesson.claim, &sides);
     Ok(LessonReport {
         version: VERSION,
         lesson: lesson.id,
@@ -216,8 +221,8 @@ pub fn teach(
     })
 }
 
-impl SideReport {
-    fn new(side: &Side, evaluation: EvaluationReport) -> Self {
+impl LessonSideReport {
+    fn new(side: &LessonSide, evaluation: EvaluationReport) -> Self {
         let n = evaluation.n;
         let count = |of: &dyn Fn(&crate::experiment::SampleRow) -> bool| -> Share {
             Rate { hits: evaluation.samples.iter().filter(|row| of(row)).count(), n }.into()
@@ -234,36 +239,38 @@ impl SideReport {
 }
 
 /// Whether the sides show what they have to: every contrast is significant.
-pub fn shown(claim: Claim, sides: &[SideReport]) -> bool {
+pub fn is_shown(claim: LessonClaim, sides: &[LessonSideReport]) -> bool {
     let contrasts = contrasts(claim, sides);
     !contrasts.is_empty() && contrasts.iter().all(|contrast| contrast.contrast.is_more())
 }
 
 /// What has to differ for a claim to be shown.
-pub fn contrasts(claim: Claim, sides: &[SideReport]) -> Vec<LessonContrast> {
+pub fn contrasts(claim: LessonClaim, sides: &[LessonSideReport]) -> Vec<LessonContrast> {
     let [first @ .., last] = sides else { return Vec::new() };
-    let contrast = |more: &SideReport, less: &SideReport| LessonContrast {
+    let contrast = |more: &LessonSideReport, less: &LessonSideReport| LessonContrast {
         more: more.label,
         less: less.label,
         contrast: contrast(&more.evaluation, &less.evaluation),
     };
     match claim {
-        Claim::Falls => first.first().map(|first| contrast(first, last)).into_iter().collect(),
-        Claim::Gains => first.iter().map(|side| contrast(last, side)).collect(),
+        LessonClaim::Falls => {
+            first.first().map(|first| contrast(first, last)).into_iter().collect()
+        }
+        LessonClaim::Gains => first.iter().map(|side| contrast(last, side)).collect(),
     }
 }
 
 /// Two evaluations compared: sample by sample where they are over the same ones.
-fn contrast(first: &EvaluationReport, second: &EvaluationReport) -> Contrast {
+fn contrast(first: &EvaluationReport, second: &EvaluationReport) -> RateContrast {
     let indices =
         |of: &EvaluationReport| of.samples.iter().map(|row| row.index).collect::<Vec<_>>();
     let robust =
         |of: &EvaluationReport| of.samples.iter().map(|row| row.robust).collect::<Vec<_>>();
     let same = first.dataset == second.dataset && indices(first) == indices(second);
-    let paired = Paired::new(&robust(first), &robust(second)).filter(|_| same);
+    let paired = McNemar::new(&robust(first), &robust(second)).filter(|_| same);
     let rate = |of: &EvaluationReport| Rate {
         hits: of.samples.iter().filter(|row| row.robust).count(),
         n: of.samples.len(),
     };
-    paired.map_or_else(|| Contrast::Unpaired(rate(first), rate(second)), Contrast::Paired)
+    paired.map_or_else(|| RateContrast::Unpaired(rate(first), rate(second)), RateContrast::Paired)
 }

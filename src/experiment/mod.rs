@@ -2,55 +2,58 @@
 //! line run the same functions, so that the same numbers come out of both.
 
 mod batch;
+mod batching;
 mod bench;
 mod certify;
+mod checks;
 pub mod compare;
-mod crowd;
 mod defended;
 mod evaluate;
-mod evaluation;
+mod evaluation_report;
+mod evaluation_state;
 pub mod hints;
-mod lamps;
-mod least;
-mod ledger;
+mod lesson_registry;
 mod lessons;
-mod many;
+mod minimum_epsilon;
+mod one_sample;
 mod passes;
 mod provenance;
 mod report;
 mod roc;
-mod single;
-mod syllabus;
+mod samples;
 mod time_left;
 mod trace;
 mod transfer;
 
 pub use crate::metrics::Norms;
-pub use batch::{Batch, BatchReport, Progress, attack_batch};
-pub use bench::{Bench, Timing, WORKLOADS, Workload, bench};
+pub use batch::{BatchReport, BatchTask, OnProgress, attack_batch};
+pub use bench::{BenchReport, BenchTask, WORKLOADS, Workload, bench};
 pub use certify::{
-    ALPHA, BESIDE, BESIDE_DRAWS, CHOOSING, Certificate, Certification, CertifiedRow, CertifyReport,
-    Within, certify, certify_all, radius,
+    CERTIFY_ATTACK, CERTIFY_ATTACK_DRAWS, Certificate, Certification, CertifiedAccuracy,
+    CertifiedRow, CertifyReport, DEFAULT_ALPHA, SELECTION_DRAWS, certify, certify_dataset, radius,
 };
-pub use defended::{Against, Known, defend, know};
-pub use evaluate::{Defended, Evaluation, Status, Watch, evaluate};
-pub use evaluation::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
-pub use lamps::{Scene, Told, look, probe, watch};
-pub use least::{Least, least, least_told};
-pub use ledger::Fate;
+pub use checks::{FinishedAttack, OnEvidence, probe_robust_samples, run_auto_checks, run_probes};
+pub use defended::{DefenceBaseline, DefendedAttack, defence_baseline, defend};
+pub use evaluate::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus, evaluate};
+pub use evaluation_report::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
+pub use evaluation_state::SampleOutcome;
+pub use lesson_registry::LESSONS;
 pub use lessons::{
-    Claim, LESSON_N, LessonContrast, LessonReport, LessonSpec, LessonTask, Side, SideReport,
-    contrasts, shown, teach,
+    LESSON_N, LessonClaim, LessonContrast, LessonReport, LessonSide, LessonSideReport, LessonSpec,
+    LessonTask, contrasts, is_shown, run_lesson,
+};
+pub use minimum_epsilon::{MinimumEpsilon, minimum_epsilon, minimum_epsilon_watched};
+pub use one_sample::{
+    CleanPrediction, Experiment, attack_sample, attack_sample_from, check_compatible, predict_clean,
 };
 pub use passes::Passes;
-pub use provenance::{DataIdentity, Origin, Provenance};
+pub use provenance::{DataIdentity, Provenance, Sources};
 pub use report::{
-    Cost, DefenceRow, Device, Outcome, Prediction, Report, SampleRef, Saved, Similarity, VERSION,
-    epsilon_text, is_near, outcome_of, size_short, size_text,
+    AttackCost, DefenceRow, DeviceInfo, Outcome, Prediction, Report, SampleRef, SavedImages,
+    Similarity, VERSION, distance_text, epsilon_text, is_within_epsilon, judge_outcome,
+    short_distance_text,
 };
-pub use roc::{RocPoint, RocReport, curve, roc};
-pub use single::{Clean, Experiment, clean, run, run_from, same_kind};
-pub use syllabus::LESSONS;
-pub use time_left::{Reach, TimeLeft};
-pub use trace::{Point, Recorder};
+pub use roc::{RocPoint, RocReport, roc, roc_curve};
+pub use time_left::{StageProgress, TimeEstimate};
+pub use trace::{TracePoint, TraceRecorder};
 pub use transfer::{Transfer, TransferReport, transfer};

@@ -11,7 +11,7 @@ pub struct Passes {
     pub backward: f64,
 }
 
-/// The parts of an attack and the passes of each, as [`TimeLeft::new`] takes them.
+/// The parts of an attack and the passes of each, as [`TimeEstimate::new`] takes them.
 pub fn parts(plan: &AttackConfig) -> Vec<Option<Passes>> {
     plan.stages().iter().map(passes).collect()
 }

@@ -3,7 +3,7 @@
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::defence::Pipeline;
 use crate::error::Result;
-use crate::experiment::report::Device;
+use crate::experiment::report::DeviceInfo;
 use crate::model::{Model, ModelIdentity};
 use crate::printable::printable;
 use serde::{Deserialize, Serialize};
@@ -39,14 +39,14 @@ impl DataIdentity {
 
 /// What a result was made of, each network and each data set once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Sources {
     /// The networks that took part: the attacked one, then surrogates and those of defences.
     pub models: Vec<ModelIdentity>,
     /// The data.
     pub datasets: Vec<DataIdentity>,
 }
 
-impl Origin {
+impl Sources {
     /// Takes in a network.
     pub fn model(&mut self, model: &Model) {
         self.join(Self { models: vec![model.identity.clone()], ..Self::default() });
@@ -88,17 +88,17 @@ pub struct Provenance {
     /// When it was written down, in UTC (RFC 3339).
     pub date: String,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// The seed of all randomness.
     pub seed: u64,
     /// Networks and data.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: Sources,
 }
 
 impl Provenance {
     /// That of a result that this process has found just now.
-    pub fn new(origin: Origin, device: &Device, seed: u64) -> Self {
+    pub fn new(origin: Sources, device: &DeviceInfo, seed: u64) -> Self {
         let words = std::env::args_os().skip(1);
         let words = words.map(|word| quoted(&word.to_string_lossy()));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -185,9 +185,9 @@ mod tests {
             card_sha256: "0".into(),
             weights_sha256: "1".into(),
         };
-        let of = |names: &[&str]| Origin {
+        let of = |names: &[&str]| Sources {
             models: names.iter().map(|name| model(name)).collect(),
-            ..Origin::default()
+            ..Sources::default()
         };
         let mut origin = of(&["a", "b"]);
         origin.join(of(&["b", "c"]));

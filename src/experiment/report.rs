@@ -3,9 +3,9 @@
 use crate::attack::{AttackConfig, Bound, Goal, NON_FINITE, Norm};
 use crate::data::Image;
 use crate::defence::Stance;
-use crate::experiment::evaluation::Share;
-use crate::metrics::lamps::Evidence;
-use crate::metrics::{EightBits, Norms};
+use crate::experiment::evaluation_report::Share;
+use crate::metrics::checks::Evidence;
+use crate::metrics::{Norms, RoundedImages};
 use crate::parameter::Settings;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -64,7 +64,7 @@ pub struct Similarity {
     /// Share of values that changed by more than 1e-6, 0..1.
     pub changed: f32,
     /// Whether the goal is still reached after rounding to 8 bits (as saving to PNG does, see
-    /// [`EightBits`](crate::metrics::EightBits)).
+    /// [`RoundedImages`](crate::metrics::EightBits)).
     pub survives_8_bit: bool,
     /// Whether the goal is still reached after saving as JPEG at quality 90.
     pub survives_jpeg: bool,
@@ -72,7 +72,7 @@ pub struct Similarity {
 
 /// What the work cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
+pub struct AttackCost {
     /// Forward passes, counted by picture.
     pub forward: u64,
     /// Backward passes, counted by picture.
@@ -94,7 +94,7 @@ pub struct SampleRef {
 
 /// Which device did the work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Device {
+pub struct DeviceInfo {
     /// `cpu` or `wgpu`.
     pub kind: String,
     /// The adapter, or the CPU backend's name.
@@ -148,7 +148,7 @@ impl Outcome {
 
 /// How an answer to an attacked picture ends that is no refusal: `right`, whether the clean picture
 /// was predicted rightly; `reached`, whether the goal was reached; `near`, whether within ε.
-pub fn outcome_of(right: bool, reached: bool, near: bool) -> Outcome {
+pub fn judge_outcome(right: bool, reached: bool, near: bool) -> Outcome {
     match (right, reached && near) {
         (false, _) => Outcome::Wrong,
         (true, true) => Outcome::Fooled,
@@ -157,7 +157,7 @@ pub fn outcome_of(right: bool, reached: bool, near: bool) -> Outcome {
 }
 
 /// Whether a distance is within ε, where ε judges it afterwards.
-pub fn is_near(extent: Bound, epsilon: Option<f64>, distance: f32) -> bool {
+pub fn is_within_epsilon(extent: Bound, epsilon: Option<f64>, distance: f32) -> bool {
     match (extent, epsilon) {
         (Bound::MinimumNorm, Some(epsilon)) => f64::from(distance) <= epsilon * (1.0 + 1e-6),
         _ => true,
@@ -181,17 +181,17 @@ pub struct DefenceRow {
     pub adversarial: Prediction,
     /// How it ended.
     pub outcome: Outcome,
-    /// Of the judge's answers to the attacked picture, the share that the attack did not turn; none
-    /// where the defence answers the same each time.
+    /// Of the judge's answers to the attacked picture, the share that the attack did not turn; not of fixed ones.
     pub held: Option<Share>,
     /// How far the attacked picture is from the original, in the plan's norm.
     pub distance: f32,
     /// What the defence adds to one answer, in milliseconds (median of five).
     pub extra_ms: f64,
     /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
-    pub cost: Cost,
+    pub cost: AttackCost,
     /// What the evaluation lamps look at; in JSON, what they show.
-    pub lamps: Evidence,
+    #[serde(rename = "lamps")]
+    pub checks: Evidence,
     /// The attacked picture.
     #[serde(skip)]
     pub picture: Image,
@@ -200,13 +200,13 @@ pub struct DefenceRow {
 impl DefenceRow {
     /// Whether the attack reached its goal, but only beyond ε.
     pub fn is_beyond(&self) -> bool {
-        self.outcome == Outcome::Right && self.lamps.reached
+        self.outcome == Outcome::Right && self.checks.reached
     }
 }
 
 /// The attacked picture as it was saved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Saved {
+pub struct SavedImages {
     /// The file.
     pub file: String,
     /// How large the perturbation in it is; of a PNG, from the original in 8 bits.
@@ -247,7 +247,7 @@ pub struct Report {
     /// The seed.
     pub seed: u64,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// Answer on the clean picture.
     pub clean: Prediction,
     /// Answer on the attacked picture.
@@ -272,15 +272,16 @@ pub struct Report {
     /// How alike the pictures are.
     pub similarity: Similarity,
     /// What it cost.
-    pub cost: Cost,
+    pub cost: AttackCost,
     /// What the evaluation lamps look at; in JSON, what they show.
-    pub lamps: Evidence,
+    #[serde(rename = "lamps")]
+    pub checks: Evidence,
     /// The defences, if any were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub defences: Vec<DefenceRow>,
     /// What was saved, if anything was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub saved: Option<Saved>,
+    pub saved: Option<SavedImages>,
     /// The attacked picture (the strongest attempt inside the ball, successful or not).
     #[serde(skip)]
     pub picture: Image,
@@ -300,31 +301,31 @@ impl Report {
         let mut report = Self { plan, ..self.clone() };
         report.epsilon = report.plan.threshold(self.original.pixels().len());
         report.success = self.reached && report.near(self.distance);
-        (report.lamps.success, report.lamps.epsilon) = (report.success, report.epsilon);
+        (report.checks.success, report.checks.epsilon) = (report.success, report.epsilon);
         report
     }
 
     /// The same with what was found out since, judged at this report's ε.
     pub fn knowing(&self, found: &Evidence) -> Self {
         let (success, epsilon) = (self.success, self.epsilon);
-        let lamps = Evidence { success, epsilon, ..found.clone() };
-        Self { lamps, ..self.clone() }
+        let checks = Evidence { success, epsilon, ..found.clone() };
+        Self { checks, ..self.clone() }
     }
 
     /// A defence's row, judged at this report's ε.
     pub fn judge(&self, row: &DefenceRow) -> DefenceRow {
         let outcome = match row.outcome {
             Outcome::Detected | Outcome::Abstained => row.outcome,
-            _ => self.outcome_of(row.clean.label, row.adversarial.label, row.distance),
+            _ => self.judge_outcome(row.clean.label, row.adversarial.label, row.distance),
         };
         let mut row = DefenceRow { outcome, ..row.clone() };
-        (row.lamps.success, row.lamps.epsilon) = (outcome == Outcome::Fooled, self.epsilon);
+        (row.checks.success, row.checks.epsilon) = (outcome == Outcome::Fooled, self.epsilon);
         row
     }
 
     /// How the attack on the bare network ended.
     pub fn outcome(&self) -> Outcome {
-        outcome_of(self.attacked, self.success, true)
+        judge_outcome(self.attacked, self.success, true)
     }
 
     /// Whether it reached its goal, but only beyond ε.
@@ -333,13 +334,13 @@ impl Report {
     }
 
     /// How an answer to the clean picture and one to an attacked picture so far away end.
-    pub fn outcome_of(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
-        outcome_of(clean == self.label, self.goal().reached(attacked), self.near(distance))
+    pub fn judge_outcome(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
+        judge_outcome(clean == self.label, self.goal().reached(attacked), self.near(distance))
     }
 
     /// The attacked picture and its original as PNG files hold them.
-    pub fn in_8_bits(&self) -> EightBits {
-        EightBits::new(&self.original, &self.picture, self.norm, self.epsilon)
+    pub fn in_8_bits(&self) -> RoundedImages {
+        RoundedImages::new(&self.original, &self.picture, self.norm, self.epsilon)
     }
 
     /// What the attack wanted.
@@ -352,7 +353,7 @@ impl Report {
 
     /// Whether a distance is within ε, where ε judges it afterwards.
     fn near(&self, distance: f32) -> bool {
-        is_near(self.extent, self.epsilon, distance)
+        is_within_epsilon(self.extent, self.epsilon, distance)
     }
 
     /// The result as one sentence.
@@ -399,14 +400,15 @@ impl Report {
     /// What bounds the perturbation, in words: without ε, and what ε adds.
     fn bound(&self) -> (String, String) {
         let norm = self.norm;
-        let epsilon = self.epsilon.map(|epsilon| format!("ε = {}", size_text(norm, epsilon)));
+        let epsilon = self.epsilon.map(|epsilon| format!("ε = {}", distance_text(norm, epsilon)));
         match (self.extent, epsilon) {
             (Bound::FixedEpsilon, epsilon) => {
                 (String::new(), epsilon.map_or(String::new(), |e| format!(" at {norm} {e}")))
             }
             (Bound::MinimumNorm, epsilon) if self.reached => {
                 let verb = if self.success { "within" } else { "which is beyond" };
-                let far = format!(" at {norm} distance {}", size_text(norm, self.distance.into()));
+                let far =
+                    format!(" at {norm} distance {}", distance_text(norm, self.distance.into()));
                 (far, epsilon.map_or(String::new(), |e| format!(", {verb} {e}")))
             }
             (Bound::MinimumNorm, _) => (format!(", which found no way in {norm}"), String::new()),
@@ -417,7 +419,7 @@ impl Report {
 }
 
 /// A size in a norm: values changed for L0, pixel units for the others, L∞ also in 255ths.
-pub fn size_text(norm: Norm, size: f64) -> String {
+pub fn distance_text(norm: Norm, size: f64) -> String {
     match norm {
         Norm::Linf => epsilon_text(size),
         Norm::L0 => format!("{size:.0}"),
@@ -436,7 +438,7 @@ pub fn epsilon_text(epsilon: f64) -> String {
 }
 
 /// A size in few columns: "8/255" or "0.3".
-pub fn size_short(norm: Norm, size: f64) -> String {
+pub fn short_distance_text(norm: Norm, size: f64) -> String {
     let steps = size * 255.0;
     let halves = (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6;
     let round = (size * 1e3 - (size * 1e3).round()).abs() < 1e-6;

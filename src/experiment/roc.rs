@@ -4,12 +4,15 @@ use crate::attack::{Bound, Budget, Flow, NON_FINITE, Norm, TargetModel};
 use crate::data::Image;
 use crate::defence::{Stance, is_calibration_sample};
 use crate::error::{Error, Result};
-use crate::experiment::evaluate::{Defended, Evaluation, Status, Watch};
-use crate::experiment::evaluation::Share;
+use crate::experiment::batching::{
+    AttackProgress, AttackTimeLeft, LabelledImages, ProgressObserver, batch_size_for, left_out,
+    read, universal_images,
+};
+use crate::experiment::evaluate::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus};
+use crate::experiment::evaluation_report::Share;
 use crate::experiment::hints;
-use crate::experiment::many::{Forecast, Many, Meter, Told, at_once, left_out, others, read};
-use crate::experiment::report::{Cost, Device, VERSION};
-use crate::experiment::single::{assault, cost};
+use crate::experiment::one_sample::{cost, run_attack};
+use crate::experiment::report::{AttackCost, DeviceInfo, VERSION};
 use crate::metrics::Rate;
 use crate::model::argmax;
 use crate::parameter::Settings;
@@ -77,16 +80,16 @@ pub struct RocReport {
     /// The curve of the turned pictures against the clean ones.
     pub points: Vec<RocPoint>,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// What it cost.
-    pub cost: Cost,
+    pub cost: AttackCost,
     /// What is hardly meant so, one line each.
     pub hints: Vec<String>,
 }
 
 /// The curve of a score, and the area under it: the chance that an attacked picture's score is
 /// larger than a clean one's, equal ones counting half.
-pub fn curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
+pub fn roc_curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
     let mut scores: Vec<(f64, bool)> = clean.iter().map(|score| (*score, false)).collect();
     scores.extend(attacked.iter().map(|score| (*score, true)));
     scores.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -110,15 +113,17 @@ pub fn curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
 /// # Errors
 /// Usage, where the task's defence detects nothing, or as [`super::evaluate`]; cancelled; device
 /// failures.
-pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
+pub fn roc(task: &Evaluation, watch: OnStatus<'_>) -> Result<RocReport> {
     let model = &task.model;
     let [plan] = task.plans.as_slice() else {
         return Err(Error::usage("several attacks are named", "--attack", "name one"));
     };
-    let Some((Defended { pipeline, stance, draws }, guard)) = task.defence.as_ref().and_then(|d| {
-        let detects = d.pipeline.detector.as_ref().filter(|guard| guard.detects);
-        detects.map(|guard| (d, guard))
-    }) else {
+    let Some((EvaluatedDefence { pipeline, stance, draws }, guard)) =
+        task.defence.as_ref().and_then(|d| {
+            let detects = d.pipeline.detector.as_ref().filter(|guard| guard.detects);
+            detects.map(|guard| (d, guard))
+        })
+    else {
         return Err(Error::usage(
             "the defence detects nothing",
             "--defence",
@@ -132,7 +137,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let (images, labels) = read(model, &task.dataset, task.range())?;
     let out = left_out(&task.plans, &labels)?;
     let left_out = out.iter().filter(|out| **out).count();
-    let many = Many { model, images: &images, labels: &labels, first: task.first };
+    let many = LabelledImages { model, images: &images, labels: &labels, first: task.first };
     let look = |pixels: &[f32]| -> Result<Vec<(usize, f64)>> {
         let pictures: Vec<Image> =
             pixels.chunks(values).map(|row| Image::new(model.card.input.shape, row)).collect();
@@ -160,21 +165,21 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     // The clean logits are what a target is chosen by.
     let answers = many.answers(&mut victim, task.batch_size, &mut || Flow::Continue)?;
     let goals = many.goals(plan, &answers, right)?;
-    let crowd = others(model, plan, &task.dataset, task.range());
-    let mut forecast = Forecast::new(&task.plans, goals.len(), false);
+    let crowd = universal_images(model, plan, &task.dataset, task.range());
+    let mut forecast = AttackTimeLeft::new(&task.plans, goals.len(), false);
     forecast.time().followed_by(looked);
     if forecast.time().asks_for_forward() && !goals.is_empty() {
         let (images, seconds) = many.lap(&mut asked, task.batch_size)?;
         forecast.time().timed(images, seconds);
     }
     let mut attacked = Vec::new();
-    for part in goals.chunks(at_once(plan, task.batch_size)) {
+    for part in goals.chunks(batch_size_for(plan, task.batch_size)) {
         let done = attacked.len();
         let now = forecast.now();
         forecast.time().batch(part.len(), now);
-        let mut tell = |told: &Told| {
+        let mut tell = |told: &AttackProgress| {
             let turned = |(i, (label, _)): &(usize, (usize, f64))| *label != labels[*i];
-            watch(&Status {
+            watch(&EvaluationStatus {
                 done: done as f64 + told.share * part.len() as f64,
                 total: goals.len() as f64,
                 attack: Some(plan.attack.id),
@@ -183,11 +188,12 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
                 left: forecast.follow(told),
             })
         };
-        if tell(&Told::default()) == Flow::Stop {
+        if tell(&AttackProgress::default()) == Flow::Stop {
             return Err(Error::cancelled());
         }
         let problem = many.problem(plan, part, crowd.clone())?;
-        let verdict = assault(plan, &mut victim, None, &problem, &mut Meter::new(&mut tell))?;
+        let verdict =
+            run_attack(plan, &mut victim, None, &problem, &mut ProgressObserver::new(&mut tell))?;
         let (standing, now) = (verdict.success.iter().filter(|b| !**b).count(), forecast.now());
         forecast.time().end(standing, now);
         let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
@@ -203,7 +209,7 @@ pub fn roc(task: &Evaluation, watch: Watch<'_>) -> Result<RocReport> {
     let fresh = clean.iter().zip(task.range());
     let fresh = fresh.filter(|(_, index)| !is_calibration_sample(*index, task.dataset.len()));
     let clean: Vec<f64> = fresh.map(|((_, score), _)| *score).collect();
-    let (points, auc) = curve(&clean, &turned);
+    let (points, auc) = roc_curve(&clean, &turned);
     let detected = refused(&turned);
     Ok(RocReport {
         version: VERSION,
@@ -246,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_area_counts_pairs() {
-        let area = |clean: &[f64], attacked: &[f64]| curve(clean, attacked).1;
+        let area = |clean: &[f64], attacked: &[f64]| roc_curve(clean, attacked).1;
         assert_eq!(area(&[0.1, 0.2], &[0.3, 0.4]), 1.0);
         assert_eq!(area(&[0.3, 0.4], &[0.1, 0.2]), 0.0);
         assert_eq!(area(&[0.5, 0.5], &[0.5]), 0.5);
@@ -256,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_curve_rises_from_nothing_to_everything() {
-        let (points, _) = curve(&[0.1, 0.2, 0.3, 0.4], &[0.35, 0.9]);
+        let (points, _) = roc_curve(&[0.1, 0.2, 0.3, 0.4], &[0.35, 0.9]);
         let seen: Vec<_> = points.iter().map(|p| (p.threshold, p.fpr, p.tpr)).collect();
         assert_eq!(seen[0], (Some(0.9), 0.0, 0.0));
         assert_eq!(seen[1], (Some(0.4), 0.0, 0.5));

@@ -5,7 +5,7 @@ use crate::experiment::passes::Passes;
 
 /// A part of an attack: a stage, or all of it where it has none. All images cost the same in it.
 #[derive(Clone, Debug, Default)]
-pub struct Part {
+pub struct StageTime {
     /// The passes of an image that stays to the end; none where nobody knows.
     pub passes: Option<Passes>,
     seconds: f64,
@@ -21,7 +21,7 @@ pub struct Part {
 
 /// How far a batch of images is in a part.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Reach {
+pub struct StageProgress {
     /// The number of the part.
     pub part: usize,
     /// How much of it is done, 0..1.
@@ -37,8 +37,8 @@ pub struct Reach {
 ///
 /// It is told how far the work is and after how many seconds, and reads no clock itself.
 #[derive(Clone, Debug)]
-pub struct TimeLeft {
-    attacks: Vec<Vec<Part>>,
+pub struct TimeEstimate {
+    attacks: Vec<Vec<StageTime>>,
     /// Whether an attack is tried on images that one before it has broken.
     every: bool,
     /// Images to attack.
@@ -53,7 +53,7 @@ pub struct TimeLeft {
     waiting: f64,
     stood: f64,
     /// The batch at work: where it is, and how many images began its part.
-    reach: Reach,
+    reach: StageProgress,
     entered: f64,
     /// All of its images.
     size: f64,
@@ -61,10 +61,10 @@ pub struct TimeLeft {
     seconds: f64,
 }
 
-impl TimeLeft {
+impl TimeEstimate {
     /// Of these attacks on so many images. An attack's parts are those of `passes::parts`.
     pub fn new(attacks: Vec<Vec<Option<Passes>>>, images: usize, every: bool) -> Self {
-        let part = |passes: Option<Passes>| Part { passes, ..Part::default() };
+        let part = |passes: Option<Passes>| StageTime { passes, ..StageTime::default() };
         Self {
             attacks: attacks.into_iter().map(|all| all.into_iter().map(part).collect()).collect(),
             every,
@@ -74,7 +74,7 @@ impl TimeLeft {
             attack: 0,
             waiting: images as f64,
             stood: 0.0,
-            reach: Reach::default(),
+            reach: StageProgress::default(),
             entered: 0.0,
             size: 0.0,
             seconds: 0.0,
@@ -111,27 +111,27 @@ impl TimeLeft {
         self.charge(seconds);
         self.attack = attack;
         (self.waiting, self.stood) = (images as f64, stood as f64);
-        (self.reach, self.entered, self.size) = (Reach::default(), 0.0, 0.0);
+        (self.reach, self.entered, self.size) = (StageProgress::default(), 0.0, 0.0);
     }
 
     /// The next batch of the attack begins.
     pub fn batch(&mut self, images: usize, seconds: f64) {
         self.charge(seconds);
         self.waiting = (self.waiting - images as f64).max(0.0);
-        self.reach = Reach { part: 0, share: 0.0, open: images, standing: images };
+        self.reach = StageProgress { part: 0, share: 0.0, open: images, standing: images };
         (self.entered, self.size) = (images as f64, images as f64);
     }
 
     /// The batch is so far.
-    pub fn step(&mut self, reach: Reach, seconds: f64) {
+    pub fn step(&mut self, reach: StageProgress, seconds: f64) {
         if reach.part != self.reach.part {
             self.leave(reach.open);
-            self.reach = Reach { share: 0.0, ..reach };
+            self.reach = StageProgress { share: 0.0, ..reach };
             self.entered = reach.open as f64;
         }
         let more = (reach.share - self.reach.share).max(0.0) * reach.open as f64;
         let share = reach.share.max(self.reach.share);
-        self.reach = Reach { share, ..reach };
+        self.reach = StageProgress { share, ..reach };
         self.charge(seconds);
         if let Some(part) = self.now() {
             part.done += more;
@@ -143,14 +143,14 @@ impl TimeLeft {
         self.charge(seconds);
         self.leave(standing);
         self.stood += standing as f64;
-        (self.reach, self.entered, self.size) = (Reach::default(), 0.0, 0.0);
+        (self.reach, self.entered, self.size) = (StageProgress::default(), 0.0, 0.0);
     }
 
     /// The seconds that are left; none where nobody can tell.
     pub fn left(&self) -> Option<f64> {
         let (mut sum, mut stand) = (self.after * (self.size + self.waiting), self.stood);
         if self.entered > 0.0 {
-            let Reach { part, share, open, standing } = self.reach;
+            let StageProgress { part, share, open, standing } = self.reach;
             sum += self.cost(self.attack, part, open as f64 * (1.0 - share))?;
             let mut images = match self.history(self.attack, part) {
                 Some(survival) => (self.entered * survival).min(standing as f64),
@@ -178,7 +178,7 @@ impl TimeLeft {
         self.attacks.get(attack).map_or(0, Vec::len)
     }
 
-    fn now(&mut self) -> Option<&mut Part> {
+    fn now(&mut self) -> Option<&mut StageTime> {
         self.attacks.get_mut(self.attack)?.get_mut(self.reach.part)
     }
 
@@ -297,7 +297,7 @@ mod tests {
     ) -> (Vec<(f64, Option<f64>)>, f64) {
         let all = batches.iter().sum();
         let passes = stages.iter().map(|stage| stage.passes).collect();
-        let mut time = TimeLeft::new(vec![passes], all, false);
+        let mut time = TimeEstimate::new(vec![passes], all, false);
         timed.into_iter().for_each(|forward| time.timed(100, 100.0 * forward));
         let (mut now, mut told) = (0.0, Vec::new());
         time.begin(0, all, 0, now);
@@ -314,7 +314,7 @@ mod tests {
                     standing = entered * (1.0 - stage.breaks * share);
                     if open > 0 {
                         let standing = (standing.round() as usize).min(open);
-                        time.step(Reach { part, share, open, standing }, now);
+                        time.step(StageProgress { part, share, open, standing }, now);
                         told.push((now, time.left()));
                     }
                 }
@@ -369,10 +369,10 @@ mod tests {
         let (told, end) = play(&autoattack([1.0, 0.0, 0.0, 0.0]), &[50], Some(1e-4));
         let (now, left) = *told.last().unwrap();
         assert!(left.unwrap() < 0.05 * end && (now - end).abs() < 1e-9, "{left:?} after {end}");
-        let mut time = TimeLeft::new(vec![vec![None], vec![None]], 10, false);
+        let mut time = TimeEstimate::new(vec![vec![None], vec![None]], 10, false);
         time.begin(0, 10, 0, 0.0);
         time.batch(10, 0.0);
-        time.step(Reach { part: 0, share: 1.0, open: 10, standing: 0 }, 4.0);
+        time.step(StageProgress { part: 0, share: 1.0, open: 10, standing: 0 }, 4.0);
         // Whatever the second attack costs, it has nothing to do.
         assert_eq!(time.left(), Some(0.0));
     }
@@ -386,19 +386,19 @@ mod tests {
         // Nothing is said before the unknown stage has begun, and what is said then is right.
         assert_eq!(first, 50, "{:?}", &told[..3]);
         assert!(worst(&told[first..], end, 0.0) < 0.05);
-        let fresh = TimeLeft::new(vec![vec![None]], 10, false);
+        let fresh = TimeEstimate::new(vec![vec![None]], 10, false);
         assert_eq!(fresh.left(), None);
-        assert_eq!(TimeLeft::new(vec![vec![None]], 0, false).left(), Some(0.0));
+        assert_eq!(TimeEstimate::new(vec![vec![None]], 0, false).left(), Some(0.0));
     }
 
     #[test]
     fn an_attack_after_another_is_counted_by_what_stands() {
         let passes = Some(Passes { forward: 10.0, backward: 10.0 });
         let expected = |every| {
-            let mut time = TimeLeft::new(vec![vec![passes], vec![passes]], 100, every);
+            let mut time = TimeEstimate::new(vec![vec![passes], vec![passes]], 100, every);
             time.begin(0, 100, 0, 0.0);
             time.batch(100, 0.0);
-            time.step(Reach { part: 0, share: 1.0, open: 100, standing: 25 }, 8.0);
+            time.step(StageProgress { part: 0, share: 1.0, open: 100, standing: 25 }, 8.0);
             time.left().unwrap()
         };
         assert!((expected(false) - 2.0).abs() < 1e-9 && (expected(true) - 8.0).abs() < 1e-9);

@@ -10,7 +10,7 @@ use burn_tensor::{Tensor, TensorData};
 
 /// One iteration.
 #[derive(Clone, Debug)]
-pub struct Point {
+pub struct TracePoint {
     /// Which restart, from 0.
     pub restart: usize,
     /// Gradient steps taken: 0 is the start.
@@ -47,15 +47,15 @@ pub(super) fn probabilities(row: &[f32]) -> Vec<f32> {
 const PICTURE_BUDGET: usize = 48 << 20;
 
 /// An [`Observer`] of a batch of one that records, and passes each point on.
-pub struct Recorder<'a> {
+pub struct TraceRecorder<'a> {
     original: Image,
     norm: Norm,
     network: &'a dyn Classifier,
     expected: usize,
-    sink: &'a mut dyn FnMut(Option<Point>, usize) -> Flow,
+    sink: &'a mut dyn FnMut(Option<TracePoint>, usize) -> Flow,
 }
 
-impl<'a> Recorder<'a> {
+impl<'a> TraceRecorder<'a> {
     /// Records an attack on `original`, handing each point and the number of points to expect to
     /// `sink` (and no point between two pieces of work of one iteration). `network` answers for
     /// the screen what an attack that sees labels only does not ask.
@@ -63,7 +63,7 @@ impl<'a> Recorder<'a> {
         original: Image,
         norm: Norm,
         network: &'a dyn Classifier,
-        sink: &'a mut dyn FnMut(Option<Point>, usize) -> Flow,
+        sink: &'a mut dyn FnMut(Option<TracePoint>, usize) -> Flow,
     ) -> Self {
         Self { original, norm, network, expected: 0, sink }
     }
@@ -76,7 +76,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-impl Observer for Recorder<'_> {
+impl Observer for TraceRecorder<'_> {
     fn step(&mut self, step: &StepEvent<'_>) -> Flow {
         self.expected = step.restarts * (step.iterations + 1);
         let bytes = std::mem::size_of_val(self.original.pixels());
@@ -92,7 +92,7 @@ impl Observer for Recorder<'_> {
             Some(scores) => scores.row(0).to_vec(),
             None => self.logits(&picture),
         };
-        let point = Point {
+        let point = TracePoint {
             restart: step.restart,
             iteration: step.iteration,
             loss: step.loss[0],

@@ -3,13 +3,16 @@
 use crate::attack::{AttackConfig, Flow, Norm, TargetChoice, TargetModel, generate, judge};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::batch::Progress;
-use crate::experiment::evaluation::Share;
+use crate::experiment::batch::OnProgress;
+use crate::experiment::batching::{
+    AttackProgress, LabelledImages, ProgressObserver, batch_size_for, left_out, read,
+    universal_images,
+};
+use crate::experiment::evaluation_report::Share;
 use crate::experiment::hints;
-use crate::experiment::many::{Many, Meter, Told, at_once, left_out, others, read};
-use crate::experiment::provenance::{DataIdentity, Origin};
-use crate::experiment::report::{Cost, Device, VERSION};
-use crate::experiment::single::{cost, same_kind};
+use crate::experiment::one_sample::{check_compatible, cost};
+use crate::experiment::provenance::{DataIdentity, Sources};
+use crate::experiment::report::{AttackCost, DeviceInfo, VERSION};
 use crate::metrics::Rate;
 use crate::model::Model;
 use crate::parameter::Settings;
@@ -30,13 +33,13 @@ pub struct Transfer {
     /// How many pictures go through the network at once.
     pub batch_size: usize,
     /// Which device does the work, for the report.
-    pub device: Device,
+    pub device: DeviceInfo,
 }
 
 impl Transfer {
     /// What it is made of.
-    pub fn origin(&self) -> Origin {
-        let mut origin = Origin::default();
+    pub fn sources(&self) -> Sources {
+        let mut origin = Sources::default();
         self.models.iter().for_each(|model| origin.model(model));
         origin.data(DataIdentity::of(&self.dataset));
         origin
@@ -69,14 +72,14 @@ pub struct TransferReport {
     /// The seed.
     pub seed: u64,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// Clean accuracy of each model.
     pub clean: Vec<Share>,
     /// The success rate of what was crafted on the row's model against the column's, on the samples
     /// that both answer rightly without an attack. On the diagonal the attack knows its victim.
     pub success: Vec<Vec<Share>>,
     /// What it cost.
-    pub cost: Cost,
+    pub cost: AttackCost,
     /// What is hardly meant so, one line each.
     pub hints: Vec<String>,
 }
@@ -86,7 +89,7 @@ pub struct TransferReport {
 /// # Errors
 /// Usage, where the models differ in shape or classes, or where the data set, ε, norm or target
 /// does not fit; cancelled; device failures.
-pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferReport> {
+pub fn transfer(task: &Transfer, progress: OnProgress<'_>) -> Result<TransferReport> {
     let (begin, plan, count) = (Instant::now(), &task.plan, task.models.len());
     plan.check()?;
     let Some(head) = task.models.first().filter(|_| count > 1) else {
@@ -94,17 +97,17 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         return Err(Error::usage("a transfer needs several models", "--models", remedy));
     };
     for model in &task.models[1..] {
-        same_kind(model, head).map_err(|e| Error { place: "--models".into(), ..e })?;
+        check_compatible(model, head).map_err(|e| Error { place: "--models".into(), ..e })?;
     }
     let range = 0..task.n.min(task.dataset.len());
     let (images, labels) = read(head, &task.dataset, range.clone())?;
     let (n, total) = (labels.len(), count * labels.len());
     let out = left_out(std::slice::from_ref(plan), &labels)?;
     let counted = out.iter().filter(|out| !**out).count();
-    let all: Vec<Many<'_>> = task
+    let all: Vec<LabelledImages<'_>> = task
         .models
         .iter()
-        .map(|model| Many { model, images: &images, labels: &labels, first: 0 })
+        .map(|model| LabelledImages { model, images: &images, labels: &labels, first: 0 })
         .collect();
     let mut victims: Vec<TargetModel<'_>> =
         task.models.iter().map(|model| TargetModel::new(&model.network)).collect();
@@ -119,13 +122,14 @@ pub fn transfer(task: &Transfer, progress: Progress<'_>) -> Result<TransferRepor
         let mut row = vec![Rate { hits: 0, n: 0 }; count];
         let right = answers[at].right.iter().copied();
         let goals = many.goals(plan, &answers[at], right)?;
-        let crowd = others(many.model, plan, &task.dataset, range.clone());
+        let crowd = universal_images(many.model, plan, &task.dataset, range.clone());
         let mut done = (at + 1) * n - goals.len();
-        for part in goals.chunks(at_once(plan, task.batch_size)) {
+        for part in goals.chunks(batch_size_for(plan, task.batch_size)) {
             let problem = many.problem(plan, part, crowd.clone())?;
-            let mut tell =
-                |told: &Told| progress(done + (told.share * part.len() as f64) as usize, total);
-            let mut meter = Meter::new(&mut tell);
+            let mut tell = |told: &AttackProgress| {
+                progress(done + (told.share * part.len() as f64) as usize, total)
+            };
+            let mut meter = ProgressObserver::new(&mut tell);
             let settings = plan.resolved();
             let found = generate(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;
             for (cell, (victim, answers)) in row.iter_mut().zip(victims.iter_mut().zip(&answers)) {

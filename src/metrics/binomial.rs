@@ -61,7 +61,7 @@ pub fn tail(hits: usize, n: usize, p: f64) -> f64 {
 
 /// The one-sided lower bound of a probability after `hits` of `n` (Clopper & Pearson 1934): if the
 /// probability were smaller, so many hits would be seen with a chance below α.
-pub fn least_share(hits: usize, n: usize, alpha: f64) -> f64 {
+pub fn lower_bound(hits: usize, n: usize, alpha: f64) -> f64 {
     if hits == 0 {
         return 0.0;
     }
@@ -200,17 +200,17 @@ mod tests {
     fn lower_bounds_are_those_of_clopper_and_pearson() {
         // All of n: p = α^(1/n), and a certified radius of σ·Φ⁻¹(p).
         for (n, radius) in [(100, 1.50), (1000, 2.46), (100_000, 3.81)] {
-            let p = least_share(n, n, 0.001);
+            let p = lower_bound(n, n, 0.001);
             assert!((p - 0.001_f64.powf(1.0 / n as f64)).abs() < 1e-12);
             assert!((normal_quantile(p) - radius).abs() < 0.006, "{n}: {}", normal_quantile(p));
         }
         // Elsewhere the bound is where so many hits have a chance of α.
         for (hits, n, alpha) in [(90, 100, 0.001), (1, 10, 0.05), (99_000, 100_000, 0.001)] {
-            let p = least_share(hits, n, alpha);
+            let p = lower_bound(hits, n, alpha);
             assert!((tail(hits, n, p) - alpha).abs() < 1e-9, "{hits} of {n}: {p}");
         }
         let one_of_ten = 1.0 - 0.95_f64.powf(0.1);
-        assert!((least_share(1, 10, 0.05) - one_of_ten).abs() < 1e-12);
-        assert_eq!(least_share(0, 10, 0.05), 0.0);
+        assert!((lower_bound(1, 10, 0.05) - one_of_ten).abs() < 1e-12);
+        assert_eq!(lower_bound(0, 10, 0.05), 0.0);
     }
 }

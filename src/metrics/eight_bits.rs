@@ -9,14 +9,14 @@ const LOST: f32 = 1e-4;
 
 /// A picture and its original, both in 8 bits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EightBits {
+pub struct RoundedImages {
     /// The original, each value rounded to the nearest.
     pub original: Image,
     /// The attacked picture.
     pub picture: Image,
 }
 
-impl EightBits {
+impl RoundedImages {
     /// Rounds each value to the nearest; where that leaves the ball of size `epsilon` (none: no
     /// ball), each perturbation is rounded towards the original instead, so that in no norm it is
     /// larger than before.
@@ -81,7 +81,7 @@ mod tests {
                 let attacked: Vec<f32> =
                     original.iter().zip(&delta).map(|(x, d)| (x + d).clamp(0.0, 1.0)).collect();
                 let [before, after] = [original.clone(), attacked].map(|p| Image::new(shape, p));
-                let eight = EightBits::new(&before, &after, norm, Some(epsilon));
+                let eight = RoundedImages::new(&before, &after, norm, Some(epsilon));
                 let size = f64::from(eight.norms().size(norm));
                 assert!(size <= epsilon * (1.0 + 1e-6) + 2e-7, "{norm} {epsilon}: {size}");
                 assert_eq!(eight.picture, eight.picture.rounded_to_8_bits());

@@ -1,15 +1,15 @@
 //! Metrics: sizes of perturbations, likeness of pictures, rates with intervals, evaluation lamps.
 
 mod binomial;
+pub mod checks;
 mod eight_bits;
-pub mod lamps;
-mod paired;
+mod mcnemar;
 mod rate;
 mod similarity;
 
-pub use binomial::{least_share, normal_quantile, tail};
-pub use eight_bits::EightBits;
-pub use paired::{Contrast, Paired, SIGNIFICANCE, mcnemar};
+pub use binomial::{lower_bound, normal_quantile, tail};
+pub use eight_bits::RoundedImages;
+pub use mcnemar::{McNemar, RateContrast, SIGNIFICANCE, mcnemar};
 pub use rate::{Rate, median, wilson};
 pub use similarity::{psnr, ssim};
 

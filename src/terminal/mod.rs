@@ -15,7 +15,7 @@ pub use depth::Depth;
 pub use guardian::stood;
 
 use crate::error::{Error, Result};
-use crate::logging::Diverted;
+use crate::logging::StderrRedirect;
 use crate::show;
 use guardian::Guardian;
 use painter::Painter;
@@ -60,7 +60,7 @@ struct Held {
     guardian: Option<Guardian>,
     /// Standard error goes to the log meanwhile: whatever a driver prints there may not reach the
     /// screen.
-    stderr: Option<Diverted>,
+    stderr: Option<StderrRedirect>,
 }
 
 /// None while the terminal is not ours.
@@ -167,7 +167,7 @@ fn lost(error: &std::io::Error) -> Error {
 
 fn take(log: &Path) -> Result<()> {
     let raw = Raw::enter().map_err(|e| lost(&e))?;
-    let stderr = Diverted::begin(log);
+    let stderr = StderrRedirect::begin(log);
     *held() = Some(Held { raw, guardian: None, stderr });
     let mut out = stdout().lock();
     out.write_all(ENTER.as_bytes()).and_then(|()| out.flush()).map_err(|e| {

@@ -58,7 +58,7 @@ pub fn export(
     trainer: &Trainer<'_>,
     test: Option<Dataset>,
     out: &Path,
-    info: &experiment::Device,
+    info: &experiment::DeviceInfo,
     watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
 ) -> Result<Vec<Card>> {
     let test = test.map(Arc::new);
@@ -129,7 +129,7 @@ struct Measure<'a> {
     trainer: &'a Trainer<'a>,
     /// The whole test set, where only a part of it is built in.
     test: Option<Arc<Dataset>>,
-    info: &'a experiment::Device,
+    info: &'a experiment::DeviceInfo,
 }
 
 impl Measure<'_> {
@@ -183,7 +183,7 @@ impl Measure<'_> {
             commands.push(format!(
                 "epsiloscope evaluate --model {} --attack {attack} --eps {} --n {}",
                 card.name,
-                experiment::size_short(Norm::Linf, recipe.measured_at),
+                experiment::short_distance_text(Norm::Linf, recipe.measured_at),
                 found.n,
             ));
             robust.push(found);
@@ -193,7 +193,7 @@ impl Measure<'_> {
             let text = format!(
                 "PGD-{STEPS} at ε = {} on the first {} pictures of the whole test set: {:.1} % \
                  ({:.1} … {:.1} %), seed {}",
-                experiment::size_short(Norm::Linf, recipe.measured_at),
+                experiment::short_distance_text(Norm::Linf, recipe.measured_at),
                 found.n,
                 found.robust_accuracy * 100.0,
                 found.interval[0] * 100.0,

@@ -84,7 +84,7 @@ const PROBE: usize = 5;
 pub fn run(
     options: &TrainOptions,
     device: &Device,
-    info: &experiment::Device,
+    info: &experiment::DeviceInfo,
     watch: &mut dyn FnMut(&TrainingProgress) -> Flow,
 ) -> Result<Vec<Card>> {
     let recipe = Recipe::find(&options.recipe)?;

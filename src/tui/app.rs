@@ -19,7 +19,7 @@ use crate::attack::{self, ATTACKS, AttackConfig, AttackSpec, Norm, TargetChoice}
 use crate::data::Sample;
 use crate::defence::{EOT_DRAWS, Stance};
 use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
-use crate::experiment::Device;
+use crate::experiment::DeviceInfo;
 use crate::model::{self, Card};
 use crate::printable::printable;
 use crate::show::Graphics;
@@ -39,7 +39,7 @@ pub struct App {
     /// Time since the start.
     pub now: Duration,
     /// The device, and why not another one.
-    pub device: Option<(Device, Option<String>)>,
+    pub device: Option<(DeviceInfo, Option<String>)>,
     /// The embedded models' cards.
     pub cards: Vec<Card>,
     /// Every attack, in the order of menus.

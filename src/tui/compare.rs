@@ -13,7 +13,9 @@ use crate::attack::{AttackConfig, AttackSpec, Norm, default_epsilon};
 use crate::data::Sample;
 use crate::defence::{DefenceStack, Stance};
 use crate::engine::{CompareJob, JobId, Request};
-use crate::experiment::compare::{Finding, Findings, Sort, customary, usual};
+use crate::experiment::compare::{
+    CompareEvent, CompareFindings, DefenceOrder, default_attack, default_attacks,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -83,13 +85,13 @@ pub struct Compare {
     /// Index into [`COUNTS`].
     pub count: usize,
     /// The order of the defences.
-    pub sort: Sort,
+    pub sort: DefenceOrder,
     /// Only defences in whose name this stands.
     pub filter: String,
     /// The cursor: row and column.
     pub at: (usize, usize),
     /// What was found.
-    pub findings: Findings,
+    pub findings: CompareFindings,
     /// The defences that do not apply, and why not.
     pub unfit: BTreeMap<String, String>,
     /// What was found last, in words.
@@ -108,15 +110,15 @@ impl Default for Compare {
             open: false,
             running: None,
             // The data set only decides about ε, which is the screen's.
-            columns: customary("", 0),
+            columns: default_attacks("", 0),
             own: DefenceStack::hybrid().into_iter().collect(),
             knowing: Knowing::default(),
             part: Part::default(),
             count: 0,
-            sort: Sort::default(),
+            sort: DefenceOrder::default(),
             filter: String::new(),
             at: (0, 0),
-            findings: Findings::default(),
+            findings: CompareFindings::default(),
             unfit: BTreeMap::new(),
             last: String::new(),
             left: None,
@@ -162,7 +164,7 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     let sample = app.current_sample();
     let compare = &mut app.compare;
     if compare.basis.as_ref() != Some(&basis) {
-        compare.findings = Findings::default();
+        compare.findings = CompareFindings::default();
         compare.unfit.clear();
         compare.basis = Some(basis);
     }
@@ -238,7 +240,7 @@ fn clamp(app: &mut App) {
 }
 
 /// One more thing was found.
-pub fn found(app: &mut App, id: JobId, finding: Finding) {
+pub fn found(app: &mut App, id: JobId, finding: CompareEvent) {
     if app.compare.running.as_ref().is_some_and(|(running, _)| *running == id) {
         if let Some(words) = finding.words() {
             app.compare.last = words;
@@ -365,9 +367,9 @@ pub fn toggle(app: &mut App, attack: &'static AttackSpec, norm: Norm) -> Vec<Eff
         Some(at) => drop(columns.remove(at)),
         // As it stood among those to begin with, else at its defaults.
         None => {
-            let known = customary("", 0).into_iter();
+            let known = default_attacks("", 0).into_iter();
             let mut known = known.filter(|plan| *plan.attack == *attack && plan.norm == norm);
-            columns.push(known.next().unwrap_or_else(|| usual(attack, norm, "", 0)));
+            columns.push(known.next().unwrap_or_else(|| default_attack(attack, norm, "", 0)));
         }
     }
     app.compare.opened = None;

@@ -3,7 +3,7 @@
 use super::app::{App, Run};
 use crate::attack::{Bound, Goal};
 use crate::engine::RunJob;
-use crate::experiment::{Outcome, Point, is_near, outcome_of};
+use crate::experiment::{Outcome, TracePoint, is_within_epsilon, judge_outcome};
 use std::sync::Arc;
 
 /// Whether ε decides what the attack does, and not only what is made of it.
@@ -26,7 +26,7 @@ impl Run {
 
     /// How the answer at an iteration ends, that of the result where none is given, and whether the
     /// goal is reached beyond ε only. Every pane takes its sign and its colour from here.
-    pub fn outcome(&self, at: Option<&Point>) -> Option<(Outcome, bool)> {
+    pub fn outcome(&self, at: Option<&TracePoint>) -> Option<(Outcome, bool)> {
         let Some(point) = at else {
             return self.report.as_ref().map(|report| (report.outcome(), report.is_beyond()));
         };
@@ -35,8 +35,8 @@ impl Run {
         let goal = goal.unwrap_or(Goal::Untargeted { truth: clean.label });
         let reached = goal.reached(point.label);
         let epsilon = plan.threshold(clean.picture.pixels().len());
-        let near = is_near(plan.attack.bound, epsilon, point.size);
-        let outcome = outcome_of(clean.prediction.label == clean.label, reached, near);
+        let near = is_within_epsilon(plan.attack.bound, epsilon, point.size);
+        let outcome = judge_outcome(clean.prediction.label == clean.label, reached, near);
         Some((outcome, outcome == Outcome::Right && reached))
     }
 

@@ -5,12 +5,14 @@ use super::app::{App, Effect};
 use super::dialogs::Overlay;
 use super::shields;
 use crate::engine::{JobId, ProbeJob, Request, Whose};
-use crate::experiment::{DefenceRow, size_text};
-use crate::metrics::lamps::{Colour, Cure, Evidence, LAMPS, Lamp, Probe, Verdict, light};
+use crate::experiment::{DefenceRow, distance_text};
+use crate::metrics::checks::{
+    CHECKS, Check, CheckResult, CheckStatus, Evidence, Probe, Remedy, run_checks,
+};
 use std::sync::Arc;
 
 /// What the bare network is called beside defences.
-const BARE: &str = "no defence";
+const UNDEFENDED: &str = "no defence";
 
 /// Something the model is asked on demand.
 #[derive(Clone, Debug)]
@@ -25,20 +27,20 @@ pub struct Asking {
 #[derive(Clone, Debug)]
 pub struct Lit {
     /// Which lamp.
-    pub lamp: &'static Lamp,
+    pub lamp: &'static Check,
     /// Of what it shows it, and what it shows.
-    pub shown: Vec<(String, Verdict)>,
+    pub shown: Vec<(String, CheckResult)>,
 }
 
 impl Lit {
     /// The worst.
-    pub fn colour(&self) -> Colour {
-        self.shown.first().map_or(Colour::Unlit, |(_, verdict)| verdict.colour)
+    pub fn colour(&self) -> CheckStatus {
+        self.shown.first().map_or(CheckStatus::Unlit, |(_, verdict)| verdict.status)
     }
 
     /// Why, and where it warns, of what.
     pub fn reason(&self) -> String {
-        let told = |(of, verdict): &(String, Verdict)| match verdict.colour.warns() {
+        let told = |(of, verdict): &(String, CheckResult)| match verdict.status.warns() {
             true if !of.is_empty() => format!("{of}: {}", verdict.reason),
             _ => verdict.reason.clone(),
         };
@@ -48,14 +50,14 @@ impl Lit {
     /// Why, without of what; none where that is a defence, whose reason would read as the bare
     /// network's.
     pub fn brief(&self) -> Option<String> {
-        let bare = |of: &str| of.is_empty() || of == BARE;
+        let bare = |of: &str| of.is_empty() || of == UNDEFENDED;
         let (_, verdict) = self.shown.first().filter(|(of, _)| bare(of))?;
         Some(verdict.reason.clone())
     }
 
     /// What settles the worst, where something does.
-    pub fn cure(&self) -> Option<&Cure> {
-        self.shown.first().and_then(|(_, verdict)| verdict.cure.as_ref())
+    pub fn cure(&self) -> Option<&Remedy> {
+        self.shown.first().and_then(|(_, verdict)| verdict.remedy.as_ref())
     }
 
     /// What the model can be asked to know more.
@@ -80,20 +82,22 @@ pub fn lit(app: &App) -> Vec<Lit> {
         return Vec::new();
     };
     let rows = rows(app);
-    let bare = if rows.is_empty() { "" } else { BARE };
-    let mut all = vec![(bare.to_string(), light(&report.lamps))];
-    all.extend(rows.iter().map(|row| (format!("{}, {}", row.name, row.stance), light(&row.lamps))));
-    let of = |lamp: &'static Lamp| {
+    let bare = if rows.is_empty() { "" } else { UNDEFENDED };
+    let mut all = vec![(bare.to_string(), run_checks(&report.checks))];
+    all.extend(
+        rows.iter().map(|row| (format!("{}, {}", row.name, row.stance), run_checks(&row.checks))),
+    );
+    let of = |lamp: &'static Check| {
         lamp.one?;
-        let found = |(of, verdicts): &(String, Vec<Verdict>)| {
-            let verdict = verdicts.iter().find(|verdict| verdict.lamp == lamp)?;
+        let found = |(of, verdicts): &(String, Vec<CheckResult>)| {
+            let verdict = verdicts.iter().find(|verdict| verdict.check == lamp)?;
             Some((of.clone(), verdict.clone()))
         };
         let mut shown: Vec<_> = all.iter().filter_map(found).collect();
-        shown.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.colour));
+        shown.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.status));
         Some(Lit { lamp, shown })
     };
-    LAMPS.iter().filter_map(of).collect()
+    CHECKS.iter().filter_map(of).collect()
 }
 
 /// Opens the list, at the worst lamp.
@@ -114,37 +118,37 @@ pub fn accept(app: &mut App, at: usize) -> Vec<Effect> {
         return ask(app, vec![probe]);
     }
     let text = match lamp.colour() {
-        Colour::Unlit => "the lamp has nothing to say here",
-        Colour::Green => "nothing is wrong here",
-        Colour::Amber | Colour::Red => "no key cures this",
+        CheckStatus::Unlit => "the lamp has nothing to say here",
+        CheckStatus::Green => "nothing is wrong here",
+        CheckStatus::Amber | CheckStatus::Red => "no key cures this",
     };
     app.say(text.into(), false);
     Vec::new()
 }
 
 /// What Enter does about a cure, in words.
-pub fn words(app: &App, cure: &Cure) -> String {
+pub fn words(app: &App, cure: &Remedy) -> String {
     match cure {
-        Cure::Attack(id) => {
+        Remedy::Attack(id) => {
             let name = crate::attack::find(id).map_or(*id, |attack| attack.name);
             format!("attacks by {name}")
         }
-        Cure::Set(id, value) => format!("sets {id} to {value}"),
-        Cure::Epsilon(epsilon) => format!("sets ε to {}", size_text(app.plan.norm, *epsilon)),
-        Cure::Stance(stance) => format!("attacks the defences {stance}"),
-        Cure::Draws(draws) => format!("averages over {draws} draws"),
-        Cure::Samples(n) => format!("asks for n = {n}"),
+        Remedy::Set(id, value) => format!("sets {id} to {value}"),
+        Remedy::Epsilon(epsilon) => format!("sets ε to {}", distance_text(app.plan.norm, *epsilon)),
+        Remedy::Stance(stance) => format!("attacks the defences {stance}"),
+        Remedy::Draws(draws) => format!("averages over {draws} draws"),
+        Remedy::Samples(n) => format!("asks for n = {n}"),
     }
 }
 
-fn apply(app: &mut App, cure: &Cure) -> Vec<Effect> {
+fn apply(app: &mut App, cure: &Remedy) -> Vec<Effect> {
     match cure {
-        Cure::Stance(stance) => {
+        Remedy::Stance(stance) => {
             app.stance = *stance;
             app.defences.iter_mut().for_each(|shield| shield.stance = None);
             return Vec::new();
         }
-        Cure::Draws(draws) => app.draws = *draws,
+        Remedy::Draws(draws) => app.draws = *draws,
         cure => {
             let Some(plan) = cure.plan(&app.plan) else { return Vec::new() };
             app.epsilon_fixed |= plan.epsilon != app.plan.epsilon;
@@ -188,8 +192,8 @@ pub fn told(app: &mut App, run: JobId, whose: Option<Whose>, found: &Evidence) {
             let mut rows = run.rows.iter_mut().filter(|row| Whose::new(row) == whose);
             if let Some(row) = rows.next() {
                 // ε may have moved on meanwhile.
-                let (success, epsilon) = (row.lamps.success, row.lamps.epsilon);
-                Arc::make_mut(row).lamps = Evidence { success, epsilon, ..found.clone() };
+                let (success, epsilon) = (row.checks.success, row.checks.epsilon);
+                Arc::make_mut(row).checks = Evidence { success, epsilon, ..found.clone() };
             }
         }
     }

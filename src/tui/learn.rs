@@ -4,7 +4,7 @@ use super::app::{App, Effect};
 use super::shields::Shield;
 use crate::defence::Stance;
 use crate::engine::{JobId, LessonJob, Request};
-use crate::experiment::{LESSONS, LessonReport, LessonSpec, Side, SideReport};
+use crate::experiment::{LESSONS, LessonReport, LessonSide, LessonSideReport, LessonSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct Running {
     /// The side at work, and how much of it is done, 0..1.
     pub share: (usize, f64),
     /// The sides that are done.
-    pub sides: Vec<Arc<SideReport>>,
+    pub sides: Vec<Arc<LessonSideReport>>,
 }
 
 impl Learn {
@@ -58,7 +58,7 @@ impl Learn {
     }
 
     /// What is known of a side of the lesson under the cursor.
-    pub fn side(&self, at: usize) -> Option<&SideReport> {
+    pub fn side(&self, at: usize) -> Option<&LessonSideReport> {
         match self.running() {
             Some(running) => running.sides.get(at).map(Arc::as_ref),
             None => self.reports.get(self.lesson().id).and_then(|report| report.sides.get(at)),
@@ -127,7 +127,7 @@ pub fn explore(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-fn set_up(app: &mut App, side: &Side) -> crate::error::Result<()> {
+fn set_up(app: &mut App, side: &LessonSide) -> crate::error::Result<()> {
     let (plan, stack) = (side.plan(app.plan.seed)?, side.stack()?);
     (app.plan, app.epsilon_fixed) = (plan, true);
     app.surrogate = None;
@@ -160,7 +160,7 @@ pub fn progress(app: &mut App, id: JobId, side: usize, share: f64) {
 }
 
 /// A side is done.
-pub fn side(app: &mut App, id: JobId, report: Arc<SideReport>) {
+pub fn side(app: &mut App, id: JobId, report: Arc<LessonSideReport>) {
     if let Some(running) = of(app, id) {
         running.sides.push(report);
     }

@@ -5,7 +5,7 @@ use super::dialogs::Overlay;
 use super::update::set_epsilon;
 use crate::attack::Bound;
 use crate::engine::{JobId, Request, RunJob};
-use crate::experiment::{Least, size_text};
+use crate::experiment::{MinimumEpsilon, distance_text};
 use std::sync::Arc;
 
 /// A search, going on or over.
@@ -22,7 +22,7 @@ pub struct LeastSearch {
     /// The ε that is tried now.
     pub trying: Option<f64>,
     /// What was found.
-    pub found: Option<Arc<Least>>,
+    pub found: Option<Arc<MinimumEpsilon>>,
 }
 
 impl LeastSearch {
@@ -53,7 +53,7 @@ impl LeastSearch {
                 "{} becomes {} at {norm} ε = {}: the least with which {attack} works",
                 report.clean.name,
                 report.adversarial.name,
-                size_text(norm, epsilon)
+                distance_text(norm, epsilon)
             ),
             None => format!("{} holds against {attack} at every {norm} ε", report.clean.name),
         })
@@ -97,7 +97,7 @@ pub fn tried(app: &mut App, id: JobId, epsilon: f64, success: Option<bool>) {
 }
 
 /// The search is over.
-pub fn found(app: &mut App, id: JobId, least: Arc<Least>) -> Vec<Effect> {
+pub fn found(app: &mut App, id: JobId, least: Arc<MinimumEpsilon>) -> Vec<Effect> {
     let Some(search) = app.least.as_mut().filter(|search| search.id == id) else {
         return Vec::new();
     };

@@ -6,7 +6,7 @@ use crate::attack::AttackConfig;
 use crate::data::{Dataset, Image, Sample};
 use crate::defence::{DefenceStack, Stance};
 use crate::engine::{JobId, Request, RunJob};
-use crate::experiment::{Clean, DefenceRow, Report};
+use crate::experiment::{CleanPrediction, DefenceRow, Report};
 use crate::model::Card;
 use crate::show::Graphics;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub struct Run {
     /// The model's name.
     pub model: String,
     /// The answer to the clean picture.
-    pub clean: Option<Arc<Clean>>,
+    pub clean: Option<Arc<CleanPrediction>>,
     /// The iterations so far.
     pub trail: Trail,
     /// The judged result.

@@ -5,7 +5,7 @@ use super::trail::Trail;
 use crate::attack::{AttackConfig, AttackSpec, Goal, default_epsilon};
 use crate::engine::{JobId, RaceJob, Request};
 use crate::error::Result;
-use crate::experiment::{Clean, Point, Report};
+use crate::experiment::{CleanPrediction, Report, TracePoint};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Race {
     /// One for each attack.
     pub lanes: Vec<Lane>,
     /// The answer to the clean picture.
-    pub clean: Option<Arc<Clean>>,
+    pub clean: Option<Arc<CleanPrediction>>,
     /// Whether everything is over.
     pub done: bool,
 }
@@ -108,14 +108,14 @@ fn of(app: &mut App, id: JobId) -> Option<&mut Race> {
 }
 
 /// The answer to the clean picture.
-pub fn clean(app: &mut App, id: JobId, clean: &Arc<Clean>) {
+pub fn clean(app: &mut App, id: JobId, clean: &Arc<CleanPrediction>) {
     if let Some(race) = of(app, id) {
         race.clean = Some(clean.clone());
     }
 }
 
 /// One iteration of a lane.
-pub fn step(app: &mut App, id: JobId, lane: usize, point: Point, expected: usize) {
+pub fn step(app: &mut App, id: JobId, lane: usize, point: TracePoint, expected: usize) {
     let Some(race) = of(app, id) else { return };
     let clean = race.clean.clone();
     let Some(lane) = race.lanes.get_mut(lane) else { return };

@@ -3,7 +3,7 @@
 //! bytes.
 
 use crate::attack::AttackStage;
-use crate::experiment::Point;
+use crate::experiment::TracePoint;
 
 /// The most points that are kept.
 pub const MOST: usize = 2000;
@@ -14,7 +14,7 @@ const PICTURES: usize = 48 << 20;
 #[derive(Clone, Debug)]
 pub struct Stop {
     /// What the attack showed.
-    pub point: Point,
+    pub point: TracePoint,
     /// How many points came before it, those included that were dropped since.
     pub number: usize,
     /// Queries so far, over all stages.
@@ -54,13 +54,13 @@ impl Default for Trail {
 }
 
 /// Which stage a point belongs to.
-fn stage_of(point: &Point) -> Option<usize> {
+fn stage_of(point: &TracePoint) -> Option<usize> {
     point.stage.map(|stage| stage.number)
 }
 
 impl Trail {
     /// Takes the next point of a part that will have `expected` of them.
-    pub fn push(&mut self, point: Point, expected: usize) {
+    pub fn push(&mut self, point: TracePoint, expected: usize) {
         let last = self.stops.last();
         let begins = last.is_none_or(|last| stage_of(&last.point) != stage_of(&point));
         if begins {
@@ -142,7 +142,7 @@ impl Trail {
     }
 
     /// A point by its place among those kept.
-    pub fn point(&self, at: usize) -> Option<&Point> {
+    pub fn point(&self, at: usize) -> Option<&TracePoint> {
         self.stops.get(at).map(|stop| &stop.point)
     }
 
@@ -195,8 +195,8 @@ mod tests {
 
     const ALL: &[&str] = &["one", "two"];
 
-    fn point(iteration: usize, queries: u64, stage: Option<usize>) -> Point {
-        Point {
+    fn point(iteration: usize, queries: u64, stage: Option<usize>) -> TracePoint {
+        TracePoint {
             restart: 0,
             iteration,
             loss: f32::NAN,
@@ -232,7 +232,7 @@ mod tests {
     fn events_at_every_step_are_thinned_too() {
         let mut trail = Trail::default();
         for i in 0..50_000 {
-            trail.push(Point { mark: Some("window".into()), ..point(i, 0, None) }, 50_000);
+            trail.push(TracePoint { mark: Some("window".into()), ..point(i, 0, None) }, 50_000);
         }
         assert!(trail.len() <= MOST);
     }
@@ -242,7 +242,7 @@ mod tests {
         let mut trail = Trail::default();
         for i in 0..400 {
             let picture = Image::new([3, 224, 224], vec![0.0; 3 * 224 * 224]);
-            trail.push(Point { picture: Some(picture), ..point(i, 0, None) }, 400);
+            trail.push(TracePoint { picture: Some(picture), ..point(i, 0, None) }, 400);
             assert!(trail.bytes <= PICTURES);
         }
         let with = |at: usize| trail.stops()[at].point.picture.is_some();
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn the_last_event_is_told_within_its_stage() {
         let mut trail = Trail::default();
-        trail.push(Point { mark: Some("halved".into()), ..point(0, 0, Some(0)) }, 2);
+        trail.push(TracePoint { mark: Some("halved".into()), ..point(0, 0, Some(0)) }, 2);
         trail.push(point(1, 0, Some(0)), 2);
         trail.push(point(0, 0, Some(1)), 2);
         assert_eq!(trail.mark(0), Some(("halved", true)));

@@ -4,7 +4,7 @@ use crate::{User, root};
 use epsiloscope::attack::{ATTACKS, Bound, Knowledge};
 use epsiloscope::defence::{BackwardRule, DEFENCES};
 use epsiloscope::experiment::LESSONS;
-use epsiloscope::metrics::lamps::LAMPS;
+use epsiloscope::metrics::checks::CHECKS;
 use std::collections::HashMap;
 
 const COMMANDS: [&str; 16] = [
@@ -139,7 +139,7 @@ fn the_readme_lists_the_lamps() {
     let mut wanted = String::from(
         "| Lamp | What it watches for | When it lights | Asks | Source |\n|---|---|---|---|---|\n",
     );
-    for lamp in LAMPS {
+    for lamp in CHECKS {
         let asks = if lamp.probe.is_some() { "yes" } else { "" };
         let (id, watches, rule, source) = (lamp.id, lamp.watches, lamp.rule, lamp.source);
         wanted.push_str(&format!("| `{id}` | {watches} | {rule} | {asks} | {source} |\n"));

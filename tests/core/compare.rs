@@ -8,13 +8,13 @@ use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Pipeline, Stance};
 use epsiloscope::engine::{CompareJob, DeviceChoice, Engine, Request, Update};
 use epsiloscope::experiment::compare::{
-    BARE, CompareReport, Comparison, Finding, Findings, Forecast, Format, Frame, Sort,
-    compare_many, compare_one, customary, parse_attack,
+    CompareEvent, CompareFindings, CompareReport, Comparison, ComparisonTimeLeft, DefenceOrder,
+    Format, ReportSettings, UNDEFENDED, compare_many, compare_one, default_attacks, parse_attack,
 };
 use epsiloscope::experiment::{
-    self, Cost, DefenceRow, Defended, Evaluation, Outcome, Prediction, SampleRef,
+    self, AttackCost, DefenceRow, EvaluatedDefence, Evaluation, Outcome, Prediction, SampleRef,
 };
-use epsiloscope::metrics::lamps::Evidence;
+use epsiloscope::metrics::checks::Evidence;
 use epsiloscope::model::Model;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ fn plan(text: &str) -> AttackConfig {
     parse_attack(text, "mnist", 0).unwrap()
 }
 
-fn cpu() -> experiment::Device {
-    experiment::Device { kind: "cpu".into(), name: "test".into() }
+fn cpu() -> experiment::DeviceInfo {
+    experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() }
 }
 
-fn task(stacks: &[&str], plans: &[&str], done: Findings) -> Comparison {
+fn task(stacks: &[&str], plans: &[&str], done: CompareFindings) -> Comparison {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
     let build = |text: &&str| {
         let stack = DefenceStack::parse(text).unwrap();
@@ -49,7 +49,7 @@ fn task(stacks: &[&str], plans: &[&str], done: Findings) -> Comparison {
 }
 
 /// Everything that is told of so many samples.
-fn many(task: &Comparison, n: usize) -> Vec<Finding> {
+fn many(task: &Comparison, n: usize) -> Vec<CompareEvent> {
     let (dataset, mut told) = (Dataset::load("mnist").unwrap(), Vec::new());
     let mut tell = |finding| told.push(finding);
     compare_many(task, &dataset, n, &mut || Flow::Continue, &mut tell).unwrap();
@@ -57,15 +57,15 @@ fn many(task: &Comparison, n: usize) -> Vec<Finding> {
 }
 
 /// Everything that is told of sample 0.
-fn one(task: &Comparison) -> Vec<Finding> {
+fn one(task: &Comparison) -> Vec<CompareEvent> {
     let (sample, mut told) = (Dataset::load("mnist").unwrap().sample(0), Vec::new());
     let mut tell = |finding| told.push(finding);
     compare_one(task, &sample, &mut || Flow::Continue, &mut tell).unwrap();
     told
 }
 
-fn findings(told: Vec<Finding>) -> Findings {
-    let mut findings = Findings::default();
+fn findings(told: Vec<CompareEvent>) -> CompareFindings {
+    let mut findings = CompareFindings::default();
     told.into_iter().for_each(|finding| findings.take(finding));
     findings
 }
@@ -76,10 +76,10 @@ const PLANS: [&str; 4] =
 
 #[test]
 fn one_sample_of_many_is_the_sample_alone() {
-    let task = task(&STACKS, &PLANS, Findings::default());
+    let task = task(&STACKS, &PLANS, CompareFindings::default());
     let (single, counted) = (findings(one(&task)), findings(many(&task, 1)));
     let mut outcomes = Vec::new();
-    for stack in [BARE].into_iter().chain(
+    for stack in [UNDEFENDED].into_iter().chain(
         task.pipelines
             .iter()
             .map(|p| p.stack.text())
@@ -100,13 +100,13 @@ fn one_sample_of_many_is_the_sample_alone() {
 
 #[test]
 fn shares_are_those_of_evaluations() {
-    let task = task(&["median", "pgd-at"], &["pgd:steps=5", "fgsm:l2"], Findings::default());
+    let task = task(&["median", "pgd-at"], &["pgd:steps=5", "fgsm:l2"], CompareFindings::default());
     // More than a batch, so that batches have to be put together in order.
     let n = 25;
     let findings = findings(many(&task, n));
     for pipeline in &task.pipelines {
         for stance in BOTH {
-            let defence = Defended { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS };
+            let defence = EvaluatedDefence { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS };
             let dataset = Dataset::load("mnist").unwrap();
             let first = task.plans[0].clone();
             let base = Evaluation::new(task.model.clone(), dataset, n, first, cpu());
@@ -130,11 +130,11 @@ fn shares_are_those_of_evaluations() {
 #[test]
 fn naive_cells_come_first_and_what_is_known_is_not_told_again() {
     let plans = ["fgsm", "fgsm:l2"];
-    let fresh = task(&["jpeg"], &plans, Findings::default());
+    let fresh = task(&["jpeg"], &plans, CompareFindings::default());
     for told in [one(&fresh), many(&fresh, 3)] {
-        let stance = |finding: &Finding| match finding {
-            Finding::Cell(_, row) => Some(row.stance),
-            Finding::Held(_, _, stance, _) => Some(*stance),
+        let stance = |finding: &CompareEvent| match finding {
+            CompareEvent::Cell(_, row) => Some(row.stance),
+            CompareEvent::Held(_, _, stance, _) => Some(*stance),
             _ => None,
         };
         let stances: Vec<Stance> = told.iter().filter_map(stance).collect();
@@ -142,7 +142,7 @@ fn naive_cells_come_first_and_what_is_known_is_not_told_again() {
         assert_eq!((stances.len(), first), (6, 4), "{stances:?}");
         assert!(stances[first..].iter().all(|stance| *stance == Stance::Adaptive));
         let again = task(&["jpeg"], &plans, findings(told.clone()));
-        let more = if matches!(told[1], Finding::Cell(..) | Finding::Clean(..)) {
+        let more = if matches!(told[1], CompareEvent::Cell(..) | CompareEvent::Clean(..)) {
             one(&again)
         } else {
             many(&again, 3)
@@ -154,8 +154,8 @@ fn naive_cells_come_first_and_what_is_known_is_not_told_again() {
     let more = task(&["jpeg", "median"], &plans, three.clone());
     let mut all = three;
     many(&more, 5).into_iter().for_each(|finding| all.take(finding));
-    let whole = findings(many(&task(&["jpeg", "median"], &plans, Findings::default()), 5));
-    for defence in [BARE, "jpeg", "median"] {
+    let whole = findings(many(&task(&["jpeg", "median"], &plans, CompareFindings::default()), 5));
+    for defence in [UNDEFENDED, "jpeg", "median"] {
         assert_eq!(all.right(defence), whole.right(defence));
         for (plan, stance) in fresh.plans.iter().flat_map(|plan| BOTH.map(|s| (plan, s))) {
             let held = all.held(defence, plan, stance);
@@ -166,7 +166,7 @@ fn naive_cells_come_first_and_what_is_known_is_not_told_again() {
 
 #[test]
 fn it_stops_when_it_is_told_to() {
-    let task = task(&["jpeg"], &["pgd", "pgd:l2"], Findings::default());
+    let task = task(&["jpeg"], &["pgd", "pgd:l2"], CompareFindings::default());
     let (dataset, sample) =
         (Dataset::load("mnist").unwrap(), Dataset::load("mnist").unwrap().sample(0));
     for most in [0, 3, 50, 90] {
@@ -200,7 +200,7 @@ fn an_attack_is_named_with_its_norm_and_parameters() {
         let told = parse_attack(bad, "mnist", 0).unwrap_err().to_string();
         assert!(told.contains(word), "{told}");
     }
-    let norms: Vec<Norm> = customary("mnist", 3).iter().map(|plan| plan.norm).collect();
+    let norms: Vec<Norm> = default_attacks("mnist", 3).iter().map(|plan| plan.norm).collect();
     assert_eq!(norms.len(), 6);
     assert!([Norm::Linf, Norm::L2, Norm::L1].iter().all(|norm| norms.contains(norm)));
 }
@@ -208,25 +208,27 @@ fn an_attack_is_named_with_its_norm_and_parameters() {
 /// A comparison whose cells take made-up times: the time left is right after the first tenth.
 #[test]
 fn the_time_left_is_right_after_the_first_tenth() {
-    let task = task(&["jpeg", "resize-pad:0.7", "pgd-at"], &["pgd", "fgsm"], Findings::default());
+    let task =
+        task(&["jpeg", "resize-pad:0.7", "pgd-at"], &["pgd", "fgsm"], CompareFindings::default());
     let n = 100;
-    let mut forecast = Forecast::new(&task, false, n);
-    let names: Vec<String> = std::iter::once(BARE.to_string())
+    let mut forecast = ComparisonTimeLeft::new(&task, false, n);
+    let names: Vec<String> = std::iter::once(UNDEFENDED.to_string())
         .chain(task.pipelines.iter().map(|pipeline| pipeline.stack.text()))
         .collect();
     // Milliseconds of one answer; a pass through the bare network takes 0.2 ms, a gradient 0.6.
     let lap = [0.2, 0.5, 0.4, 0.2];
     let attack = |plan: &AttackConfig| if plan.attack.id == "pgd" { 40.0 } else { 1.0 };
-    let mut events: Vec<(Finding, f64)> = Vec::new();
+    let mut events: Vec<(CompareEvent, f64)> = Vec::new();
     for _ in 0..5 {
         for (at, name) in names.iter().enumerate() {
-            let right = Finding::Right(name.clone(), vec![true; 20], vec![lap[at]; 3]);
+            let right = CompareEvent::Right(name.clone(), vec![true; 20], vec![lap[at]; 3]);
             events.push((right, 20.0 * lap[at]));
         }
         for plan in &task.plans {
             for name in &names {
-                let took = if name == BARE { 20.0 * 0.6 * attack(plan) } else { 8.0 };
-                let held = Finding::Held(name.clone(), plan.clone(), Stance::Naive, vec![true; 20]);
+                let took = if name == UNDEFENDED { 20.0 * 0.6 * attack(plan) } else { 8.0 };
+                let held =
+                    CompareEvent::Held(name.clone(), plan.clone(), Stance::Naive, vec![true; 20]);
                 events.push((held, took));
             }
         }
@@ -237,8 +239,12 @@ fn the_time_left_is_right_after_the_first_tenth() {
                 let draws = if name.starts_with("resize-pad") { EOT_DRAWS as f64 } else { 1.0 };
                 // A tenth more than the passes alone.
                 let each = 1.1 * draws * attack(plan) * (0.6 + lap[at] - lap[0]);
-                let held =
-                    Finding::Held(name.clone(), plan.clone(), Stance::Adaptive, vec![true; 20]);
+                let held = CompareEvent::Held(
+                    name.clone(),
+                    plan.clone(),
+                    Stance::Adaptive,
+                    vec![true; 20],
+                );
                 events.push((held, 20.0 * each));
             }
         }
@@ -276,40 +282,47 @@ fn row(defence: &str, stance: Stance, outcome: Outcome) -> Arc<DefenceRow> {
         held: None,
         distance: 0.3,
         extra_ms: 0.0,
-        cost: Cost::default(),
-        lamps: Evidence::new(plan("pgd"), None),
+        cost: AttackCost::default(),
+        checks: Evidence::new(plan("pgd"), None),
         picture: Image::new([1, 1, 1], [0.5]),
     })
 }
 
 /// A comparison made up: JPEG is clean and quick and falls to who knows it, PGD-AT holds in L∞ only,
 /// the hybrid a little more.
-fn made_up() -> (Findings, Frame) {
+fn made_up() -> (CompareFindings, ReportSettings) {
     let plans = vec![plan("pgd"), plan("pgd:l2")];
     let stacks: Vec<DefenceStack> = ["jpeg", "pgd-at", "jpeg+pgd-at"]
         .iter()
         .map(|text| DefenceStack::parse(text).unwrap())
         .collect();
-    let mut findings = Findings::default();
+    let mut findings = CompareFindings::default();
     let shares: [(&str, usize, f64, [[usize; 2]; 2]); 4] = [
-        (BARE, 100, 0.2, [[0, 5], [0, 5]]),
+        (UNDEFENDED, 100, 0.2, [[0, 5], [0, 5]]),
         ("jpeg", 99, 0.5, [[71, 60], [0, 4]]),
         ("pgd-at", 95, 0.1, [[97, 80], [92, 11]]),
         ("jpeg+pgd-at", 94, 0.4, [[97, 80], [90, 45]]),
     ];
     for (defence, right, ms, held) in shares {
         let first = |hits: usize| (0..100).map(|i| i < hits).collect::<Vec<bool>>();
-        findings.take(Finding::Right(defence.into(), first(right), vec![ms; 3]));
-        for (stance, held) in BOTH.into_iter().zip(held).take(if defence == BARE { 1 } else { 2 }) {
+        findings.take(CompareEvent::Right(defence.into(), first(right), vec![ms; 3]));
+        for (stance, held) in
+            BOTH.into_iter().zip(held).take(if defence == UNDEFENDED { 1 } else { 2 })
+        {
             for (plan, hits) in plans.iter().zip(held) {
-                findings.take(Finding::Held(defence.into(), plan.clone(), stance, first(hits)));
+                findings.take(CompareEvent::Held(
+                    defence.into(),
+                    plan.clone(),
+                    stance,
+                    first(hits),
+                ));
                 let outcome = if hits > 50 { Outcome::Right } else { Outcome::Fooled };
-                findings.take(Finding::Cell(plan.clone(), row(defence, stance, outcome)));
+                findings.take(CompareEvent::Cell(plan.clone(), row(defence, stance, outcome)));
             }
         }
     }
     let sample = SampleRef { dataset: "mnist".into(), index: 3, name: "mnist #3".into() };
-    let frame = Frame {
+    let frame = ReportSettings {
         model: "my, \"own\" | net".into(),
         values: 784,
         dataset: "mnist".into(),
@@ -334,7 +347,7 @@ fn report() -> CompareReport {
 #[test]
 fn the_worst_case_is_counted_sample_by_sample() {
     let (mut findings, frame) = made_up();
-    let worst = |findings: &Findings| {
+    let worst = |findings: &CompareFindings| {
         let report = findings.report(&frame);
         report.rows[1].many.clone().unwrap().worst.unwrap()
     };
@@ -342,9 +355,9 @@ fn the_worst_case_is_counted_sample_by_sample() {
     // Ten more samples, of which one attack breaks the odd and the other the even ones.
     for (plan, odd) in frame.plans.iter().zip([0, 1]) {
         let held = (0..10).map(|i| i % 2 == odd).collect();
-        findings.take(Finding::Held("jpeg".into(), plan.clone(), Stance::Naive, held));
+        findings.take(CompareEvent::Held("jpeg".into(), plan.clone(), Stance::Naive, held));
     }
-    let frame = Frame { n: Some(110), ..frame.clone() };
+    let frame = ReportSettings { n: Some(110), ..frame.clone() };
     let row = &findings.report(&frame).rows[1];
     let tally = row.many.as_ref().unwrap();
     assert_eq!(tally.attacks[0].unwrap().hits, 76);
@@ -354,22 +367,22 @@ fn the_worst_case_is_counted_sample_by_sample() {
 
 #[test]
 fn sorted_and_filtered() {
-    let order = |sort: Sort| {
+    let order = |sort: DefenceOrder| {
         let mut report = report();
         report.sort(sort);
         let names: Vec<String> = report.rows.iter().map(|row| row.defence.clone()).collect();
         // The bare network is on top, and stances stay together.
-        assert!(names[0] == BARE && names[1..].chunks(2).all(|pair| pair[0] == pair[1]));
+        assert!(names[0] == UNDEFENDED && names[1..].chunks(2).all(|pair| pair[0] == pair[1]));
         names[1..].iter().step_by(2).cloned().collect::<Vec<_>>()
     };
-    assert_eq!(order(Sort::Registry), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
-    assert_eq!(order(Sort::Clean), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
-    assert_eq!(order(Sort::Worst), ["jpeg+pgd-at", "pgd-at", "jpeg"]);
-    assert_eq!(order(Sort::Latency), ["pgd-at", "jpeg+pgd-at", "jpeg"]);
+    assert_eq!(order(DefenceOrder::Registry), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
+    assert_eq!(order(DefenceOrder::Clean), ["jpeg", "pgd-at", "jpeg+pgd-at"]);
+    assert_eq!(order(DefenceOrder::Worst), ["jpeg+pgd-at", "pgd-at", "jpeg"]);
+    assert_eq!(order(DefenceOrder::Latency), ["pgd-at", "jpeg+pgd-at", "jpeg"]);
     let mut report = report();
     report.filter(" PGD ");
     let names: Vec<&str> = report.rows.iter().map(|row| row.defence.as_str()).collect();
-    assert_eq!(names, [BARE, "pgd-at", "pgd-at", "jpeg+pgd-at", "jpeg+pgd-at"]);
+    assert_eq!(names, [UNDEFENDED, "pgd-at", "pgd-at", "jpeg+pgd-at", "jpeg+pgd-at"]);
 }
 
 #[test]
@@ -388,9 +401,9 @@ fn sentences_say_what_the_numbers_say() {
     }
     // Of few samples nothing is claimed that no test bears out.
     let (findings, frame) = made_up();
-    let words = findings.report(&Frame { n: Some(1), ..frame.clone() }).words.join("\n");
+    let words = findings.report(&ReportSettings { n: Some(1), ..frame.clone() }).words.join("\n");
     assert!(!words.contains("does not know") && !words.contains("one ball"), "{words}");
-    let words = findings.report(&Frame { n: None, ..frame }).words.join("\n");
+    let words = findings.report(&ReportSettings { n: None, ..frame }).words.join("\n");
     assert!(words.contains("7: the bare network withstands 0 of 2 attacks; JPEG 75"), "{words}");
 }
 
@@ -399,11 +412,11 @@ fn sentences_say_what_the_numbers_say() {
 #[test]
 fn twenty_samples_are_compared_pair_by_pair() {
     let (_, frame) = made_up();
-    let frame = Frame { n: Some(20), ..frame };
+    let frame = ReportSettings { n: Some(20), ..frame };
     let words = |whole: &dyn Fn(usize) -> bool, part: &dyn Fn(usize) -> bool| {
-        let mut findings = Findings::default();
-        for defence in [BARE, "jpeg", "pgd-at", "jpeg+pgd-at"] {
-            findings.take(Finding::Right(defence.into(), vec![true; 20], vec![1.0]));
+        let mut findings = CompareFindings::default();
+        for defence in [UNDEFENDED, "jpeg", "pgd-at", "jpeg+pgd-at"] {
+            findings.take(CompareEvent::Right(defence.into(), vec![true; 20], vec![1.0]));
             for (plan, stance) in frame.plans.iter().flat_map(|p| BOTH.map(|s| (p, s))) {
                 let held = (0..20).map(|i| match defence {
                     "pgd-at" => part(i),
@@ -411,7 +424,7 @@ fn twenty_samples_are_compared_pair_by_pair() {
                     _ => false,
                 });
                 let held = held.collect();
-                findings.take(Finding::Held(defence.into(), plan.clone(), stance, held));
+                findings.take(CompareEvent::Held(defence.into(), plan.clone(), stance, held));
             }
         }
         // Against the bare network all stances are the same: told twice, it has 40 there.
@@ -533,10 +546,10 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
         plans: plans.iter().map(|text| plan(text)).collect(),
         stances: BOTH.to_vec(),
         seed: 0,
-        done: Findings::default(),
+        done: CompareFindings::default(),
     };
     let id = engine.request(Request::Compare(Arc::new(job(&["fgsm"]))));
-    let (mut found, mut unfit) = (Findings::default(), Vec::new());
+    let (mut found, mut unfit) = (CompareFindings::default(), Vec::new());
     loop {
         match updates.recv_timeout(Duration::from_secs(60)).unwrap() {
             Update::Compared(of, finding) if of == id => found.take(finding),
@@ -547,12 +560,14 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
         }
     }
     assert!(unfit.len() == 1 && unfit[0].0.contains("fashion-cnn"), "{unfit:?}");
-    let task = task(&["median"], &["fgsm"], Findings::default());
+    let task = task(&["median"], &["fgsm"], CompareFindings::default());
     let (single, counted) = (findings(one(&task)), findings(many(&task, 3)));
     let plan = &task.plans[0];
-    for (defence, stance) in [(BARE, Stance::Naive), ("median", BOTH[0]), ("median", BOTH[1])] {
-        let cell =
-            |findings: &Findings| findings.cell(defence, plan, stance).unwrap().picture.clone();
+    for (defence, stance) in [(UNDEFENDED, Stance::Naive), ("median", BOTH[0]), ("median", BOTH[1])]
+    {
+        let cell = |findings: &CompareFindings| {
+            findings.cell(defence, plan, stance).unwrap().picture.clone()
+        };
         assert_eq!(cell(&found), cell(&single));
         assert_eq!(found.held(defence, plan, stance), counted.held(defence, plan, stance));
         assert_eq!(found.right(defence), counted.right(defence));

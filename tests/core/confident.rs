@@ -115,7 +115,7 @@ fn attacks_come_as_near_however_sure_the_network_is() {
 
 #[test]
 fn the_distilled_network_falls_to_cross_entropy() {
-    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let device = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     for attack in ["pgd", "bim", "mi-fgsm", "apgd-ce"] {
         let model = Model::load("mnist-distilled", &Device::flex()).unwrap();
         let mut plan = AttackConfig::new(find(attack).unwrap(), 0.3);

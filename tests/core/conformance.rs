@@ -7,7 +7,7 @@ use epsiloscope::attack::Flow;
 use epsiloscope::attack::{
     AttackConfig, CrossEntropy, Goal, GradientOracle, Norm, ScoreOracle, TargetModel, find, margin,
 };
-use epsiloscope::experiment::{Batch, attack_batch};
+use epsiloscope::experiment::{BatchTask, attack_batch};
 use epsiloscope::model::{Classifier, Model, floats, read_tensors};
 use epsiloscope::parameter::Value;
 use std::collections::HashMap;
@@ -64,7 +64,7 @@ fn ours(
         plan.settings.set("steps", Value::Int(40));
         plan.settings.set("step-size", Value::Float(step));
     }
-    let batch = Batch {
+    let batch = BatchTask {
         model: golden.model.clone(),
         surrogate: None,
         images: golden.tensors["x"].clone(),

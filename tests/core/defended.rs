@@ -5,7 +5,7 @@ use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline, Stance};
 use epsiloscope::error::Result;
-use epsiloscope::experiment::{self, Defended, Evaluation, EvaluationReport};
+use epsiloscope::experiment::{self, EvaluatedDefence, Evaluation, EvaluationReport};
 use epsiloscope::model::{Classifier, Model};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,10 +24,10 @@ fn evaluate(model: &str, stack: &str, stance: Stance, n: usize) -> EvaluationRep
     let model = Model::load(model, &Device::flex()).unwrap();
     let stack = DefenceStack::parse(stack).unwrap();
     let pipeline = Pipeline::build(&stack, model.clone(), 0, &mut Cpu).unwrap();
-    let defence = Defended { pipeline: Arc::new(pipeline), stance, draws: EOT_DRAWS };
+    let defence = EvaluatedDefence { pipeline: Arc::new(pipeline), stance, draws: EOT_DRAWS };
     let dataset = Dataset::load("mnist").unwrap();
     let plan = AttackConfig::new(find("pgd").unwrap(), 0.3);
-    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let device = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation::new(model, dataset, n, plan, device);
     let task = Evaluation { defence: Some(defence), ..task };
     experiment::evaluate(&task, &mut |_| Flow::Continue).unwrap()
@@ -63,7 +63,7 @@ fn the_extra_time_of_a_defence_is_what_a_stopwatch_says() {
     // The machine may be busy with something else for a while, but not each of twenty times.
     let mut seen = Vec::new();
     for _ in 0..20 {
-        let told = experiment::know(&pipeline, &picture).unwrap().extra_ms;
+        let told = experiment::defence_baseline(&pipeline, &picture).unwrap().extra_ms;
         let defended = median(&|| drop(pipeline.predict_once(&picture).unwrap()));
         let bare = median(&|| drop(model.network.logits(&images).unwrap()));
         let extra = defended - bare;

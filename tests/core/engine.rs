@@ -8,7 +8,7 @@ use epsiloscope::engine::{
     TransferJob, Update, Whose,
 };
 use epsiloscope::experiment::radius;
-use epsiloscope::metrics::lamps::Probe;
+use epsiloscope::metrics::checks::Probe;
 use epsiloscope::parameter::Value;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};

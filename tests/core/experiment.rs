@@ -4,7 +4,7 @@ use burn_tensor::Device;
 use epsiloscope::attack::{AttackConfig, Bound, Flow, NoObserver, Norm, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{
-    self, Evaluation, EvaluationReport, Experiment, Report, Status, Transfer,
+    self, Evaluation, EvaluationReport, EvaluationStatus, Experiment, Report, Transfer,
 };
 use epsiloscope::model::Model;
 use epsiloscope::parameter::Value;
@@ -19,12 +19,12 @@ fn experiment(model: &str, attack: &str, epsilon: f64) -> Experiment {
     }
 }
 
-fn cpu() -> experiment::Device {
-    experiment::Device { kind: "cpu".into(), name: "test".into() }
+fn cpu() -> experiment::DeviceInfo {
+    experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() }
 }
 
 fn run(experiment: &Experiment) -> Report {
-    experiment::run(experiment, &mut NoObserver).unwrap()
+    experiment::attack_sample(experiment, &mut NoObserver).unwrap()
 }
 
 #[test]
@@ -43,18 +43,18 @@ fn a_surrogate_crafts_and_the_victim_judges() {
     assert!(transferred.queries > 0 && transferred.cost.backward > 0);
     let mut again = alone.clone();
     again.sample.image = transferred.picture.clone();
-    let answer = experiment::clean(&again).unwrap().prediction;
+    let answer = experiment::predict_clean(&again).unwrap().prediction;
     assert_eq!(answer.label, transferred.adversarial.label);
     let other = Model::load("fashion-cnn", &Device::flex()).unwrap();
     let unlike = Experiment { surrogate: Some(other), ..alone };
-    let refused = experiment::run(&unlike, &mut NoObserver).unwrap_err();
+    let refused = experiment::attack_sample(&unlike, &mut NoObserver).unwrap_err();
     assert_eq!((refused.exit_status(), refused.place.as_str()), (2, "--surrogate"));
 }
 
 #[test]
 fn the_least_epsilon_works_and_one_percent_less_does_not() {
     let task = experiment("mnist-cnn", "bim", 0.3);
-    let found = experiment::least(&task, &mut NoObserver).unwrap();
+    let found = experiment::minimum_epsilon(&task, &mut NoObserver).unwrap();
     let epsilon = found.epsilon.unwrap();
     assert!(found.report.success && found.report.epsilon == Some(epsilon));
     assert!(found.tried.len() <= 16, "{:?}", found.tried);
@@ -151,7 +151,7 @@ fn the_worst_case_counts_what_any_attack_breaks() {
 fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut asked = 0;
-    let mut count = |_: &Status| {
+    let mut count = |_: &EvaluationStatus| {
         asked += 1;
         Flow::Continue
     };
@@ -162,7 +162,7 @@ fn an_evaluation_that_was_stopped_goes_on_and_ends_the_same() {
         let state = Some(path.clone());
         let task = Evaluation { state: state.clone(), ..evaluation(false) };
         let mut calls = 0;
-        let mut broken_off = |_: &Status| {
+        let mut broken_off = |_: &EvaluationStatus| {
             calls += 1;
             if calls > stop { Flow::Stop } else { Flow::Continue }
         };
@@ -209,7 +209,7 @@ fn the_transfer_matrix_is_what_its_cells_say() {
                 (one.model, one.surrogate) = (victim.clone(), Some(surrogate.clone()));
                 let known = Experiment { model: surrogate.clone(), ..one.clone() };
                 let right = |e: &Experiment| {
-                    let clean = experiment::clean(e).unwrap();
+                    let clean = experiment::predict_clean(e).unwrap();
                     clean.prediction.label == clean.label
                 };
                 if right(&one) && right(&known) {

@@ -4,7 +4,7 @@
 
 use crate::conformance::{Golden, SIZE, differing, golden};
 use epsiloscope::attack::{AttackConfig, Bound, Flow, Norm, TargetChoice, find};
-use epsiloscope::experiment::{Batch, attack_batch};
+use epsiloscope::experiment::{BatchTask, attack_batch};
 
 const PICTURES: usize = 8;
 
@@ -94,7 +94,7 @@ fn ours(golden: &Golden, line: &Line) -> (Vec<f32>, Vec<bool>) {
     for text in settings {
         plan.settings.assign(spec.params, id, text).unwrap();
     }
-    let batch = Batch {
+    let batch = BatchTask {
         model: golden.model.clone(),
         images: golden.tensors["x"][..PICTURES * SIZE].to_vec(),
         shape: [PICTURES, 1, 28, 28],

@@ -2,6 +2,7 @@
 //! properties that every registry row must have, the worker, the shipped models.
 
 mod boundary;
+mod checks;
 mod compare;
 mod confident;
 mod conformance;
@@ -12,7 +13,6 @@ mod engine;
 mod experiment;
 mod golden;
 mod gradient;
-mod lamps;
 mod least;
 mod lessons;
 mod models;

@@ -9,8 +9,8 @@ use epsiloscope::model::{Model, catalogue};
 use epsiloscope::parameter::Value;
 use std::path::PathBuf;
 
-fn cpu() -> experiment::Device {
-    experiment::Device { kind: "cpu".into(), name: "test".into() }
+fn cpu() -> experiment::DeviceInfo {
+    experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() }
 }
 
 #[test]
@@ -78,7 +78,8 @@ fn lite0_sees_what_is_listed_and_falls_to_two_255ths() {
         plan.settings.set("steps", Value::Int(5));
         let task =
             Experiment { model: model.clone(), surrogate: None, sample, plan, device: cpu() };
-        let report = experiment::run(&task, &mut epsiloscope::attack::NoObserver).unwrap();
+        let report =
+            experiment::attack_sample(&task, &mut epsiloscope::attack::NoObserver).unwrap();
         assert!(report.label_is_truth);
         assert_eq!(
             report.clean.label, report.label,

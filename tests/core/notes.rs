@@ -6,9 +6,11 @@ use burn_tensor::Device;
 use epsiloscope::attack::{AttackConfig, Flow, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Pipeline, Stance};
-use epsiloscope::experiment::{self, Defended, Evaluation, Status};
+use epsiloscope::experiment::{self, EvaluatedDefence, Evaluation, EvaluationStatus};
 use epsiloscope::metrics::Rate;
-use epsiloscope::metrics::lamps::{Colour, Evidence, Survey, Trial, light, survey};
+use epsiloscope::metrics::checks::{
+    CheckStatus, DatasetAttack, DatasetEvidence, Evidence, check_dataset, run_checks,
+};
 use epsiloscope::model::Model;
 use epsiloscope::parameter::Value;
 use std::path::Path;
@@ -27,9 +29,9 @@ fn task(attack: &str, n: usize, batch_size: usize, state: Option<&Path>) -> Eval
         }
     }
     let dataset = Dataset::load("mnist").unwrap();
-    let device = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let device = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     let task = Evaluation::new(model, dataset, n, plan, device);
-    let defence = Some(Defended { pipeline, stance: Stance::Gradient, draws: EOT_DRAWS });
+    let defence = Some(EvaluatedDefence { pipeline, stance: Stance::Gradient, draws: EOT_DRAWS });
     let state = state.map(Path::to_path_buf);
     Evaluation { defence, batch_size, state, ..task }
 }
@@ -57,7 +59,7 @@ fn flags_count_over_all_batches_and_after_resuming() {
     // Broken off after two batches, and taken up again.
     let state = folder.path().join("state.json");
     let broken_off = task("autoattack", n, 6, Some(&state));
-    let stop = &mut |status: &Status| match status.done >= 12.0 {
+    let stop = &mut |status: &EvaluationStatus| match status.done >= 12.0 {
         true => Flow::Stop,
         false => Flow::Continue,
     };
@@ -82,7 +84,7 @@ fn a_check_agrees_with_what_stands_beside_it() {
             at if at < by_square => Some((true, Some("square".to_string()))),
             at => (at < attacked).then_some((false, None)),
         };
-        let trial = Trial {
+        let trial = DatasetAttack {
             plan: AttackConfig::new(find("autoattack").unwrap(), 0.1),
             epsilon: Some(0.1),
             staged: true,
@@ -90,30 +92,34 @@ fn a_check_agrees_with_what_stands_beside_it() {
             stood: vec![false; 1000],
             faint: vec![false; 1000],
         };
-        let of = Survey {
+        let of = DatasetEvidence {
             samples: (0..1000).collect(),
             classes: 10,
             gaps: vec![1.0; 1000],
             non_finite: 0,
             clean: Rate { hits: attacked, n: 1000 },
             robust: Rate { hits: attacked - by_square, n: 1000 },
-            behind: None,
+            defence: None,
             trials: vec![trial],
             looked: Vec::new(),
         };
-        survey(&of).into_iter().find(|verdict| verdict.lamp.id == "black-box").unwrap()
+        check_dataset(&of).into_iter().find(|verdict| verdict.check.id == "black-box").unwrap()
     };
     // One of 400 attacked is more than 0.2 %, as AutoAttack's flag counts, whatever else was looked at.
-    assert_eq!(black_box(400, 1).colour, Colour::Amber);
+    assert_eq!(black_box(400, 1).status, CheckStatus::Amber);
     let usual = black_box(900, 1);
-    assert!(usual.colour == Colour::Green && usual.reason.contains("1 of 900"), "{}", usual.reason);
+    assert!(
+        usual.status == CheckStatus::Green && usual.reason.contains("1 of 900"),
+        "{}",
+        usual.reason
+    );
     // DeepFool found a way beyond ε: that BIM finds none is no sign that there is none.
     let mut evidence = Evidence::new(AttackConfig::new(find("deepfool").unwrap(), 0.1), Some(0.1));
     (evidence.reached, evidence.probes.unbounded) = (true, Some(false));
-    let all = light(&evidence);
-    let unbounded = all.iter().find(|verdict| verdict.lamp.id == "unbounded").unwrap();
+    let all = run_checks(&evidence);
+    let unbounded = all.iter().find(|verdict| verdict.check.id == "unbounded").unwrap();
     assert_eq!(
-        (unbounded.colour, &*unbounded.reason),
-        (Colour::Green, "the goal was reached beyond ε")
+        (unbounded.status, &*unbounded.reason),
+        (CheckStatus::Green, "the goal was reached beyond ε")
     );
 }

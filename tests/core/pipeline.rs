@@ -8,8 +8,10 @@ use epsiloscope::defence::{
     BackwardRule, DEFENCES, DefenceSpec, DefenceStack, EOT_DRAWS, Pipeline, Stance,
     is_calibration_sample,
 };
-use epsiloscope::error::{Kind, Result};
-use epsiloscope::experiment::{self, Certification, Defended, Evaluation, Experiment, RocReport};
+use epsiloscope::error::{ErrorKind, Result};
+use epsiloscope::experiment::{
+    self, Certification, EvaluatedDefence, Evaluation, Experiment, RocReport,
+};
 use epsiloscope::metrics::wilson;
 use epsiloscope::model::{Classifier, Model};
 use epsiloscope::rng::KeyedRng;
@@ -39,7 +41,7 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
 fn pipelines(seed: u64) -> impl Iterator<Item = (&'static DefenceSpec, Pipeline)> {
     let build = move |row: &'static DefenceSpec| match build(row.id, "mnist-cnn", seed) {
         Ok(pipeline) => Some((row, pipeline)),
-        Err(error) if row.family == "training" && error.kind == Kind::Usage => None,
+        Err(error) if row.family == "training" && error.kind == ErrorKind::Usage => None,
         Err(error) => panic!("{}: {error}", row.id),
     };
     DEFENCES.iter().filter(|row| row.id != "model").filter_map(build)
@@ -124,9 +126,9 @@ fn no_attack_of_no_size_changes_anything() {
         let mut plan = experiment.plan.clone();
         plan.settings.assign(plan.attack.params, "bim", "steps=2").unwrap();
         let experiment = Experiment { plan, ..experiment };
-        let report = experiment::run(&experiment, &mut NoObserver).unwrap();
-        let known = experiment::know(&pipeline, &report.original).unwrap();
-        let against = experiment::Against {
+        let report = experiment::attack_sample(&experiment, &mut NoObserver).unwrap();
+        let known = experiment::defence_baseline(&pipeline, &report.original).unwrap();
+        let against = experiment::DefendedAttack {
             pipeline: &pipeline,
             surrogate: None,
             stance: Stance::Adaptive,
@@ -218,8 +220,8 @@ fn an_ensemble_is_the_mean_or_the_vote_of_its_members() {
     assert_eq!(build("ensemble", "photo-efficientnet-lite0", 0).unwrap().passes(), 3);
 }
 
-fn cpu() -> experiment::Device {
-    experiment::Device { kind: "cpu".into(), name: "test".into() }
+fn cpu() -> experiment::DeviceInfo {
+    experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() }
 }
 
 fn roc(stack: &str, attack: &str, epsilon: f64, stance: Stance, n: usize) -> RocReport {
@@ -227,7 +229,7 @@ fn roc(stack: &str, attack: &str, epsilon: f64, stance: Stance, n: usize) -> Roc
     let plan = AttackConfig { norm: Norm::L2, ..AttackConfig::new(find(attack).unwrap(), epsilon) };
     let dataset = Dataset::load("mnist").unwrap();
     let task = Evaluation {
-        defence: Some(Defended { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS }),
+        defence: Some(EvaluatedDefence { pipeline: pipeline.clone(), stance, draws: EOT_DRAWS }),
         ..Evaluation::new(pipeline.base.clone(), dataset, n, plan, cpu())
     };
     experiment::roc(&task, &mut |_| Flow::Continue).unwrap()
@@ -319,7 +321,7 @@ fn no_attack_breaks_within_a_certified_radius() {
         draws: 10,
         device: cpu(),
     };
-    let report = experiment::certify_all(&task, &mut |_| Flow::Continue).unwrap();
+    let report = experiment::certify_dataset(&task, &mut |_| Flow::Continue).unwrap();
     let proven = report.rows.iter().filter(|row| row.certificate.radius > 0.25).count();
     let broken = report.rows.iter().filter(|row| row.broken_at.is_some()).count();
     assert!(proven >= 3 && broken >= 3, "{:?}", report.rows);

@@ -1,10 +1,10 @@
 //! Robust networks that are what they seem: no lamp that lights by itself may call them otherwise.
 
-use crate::lamps::{Case, model, on, plan};
+use crate::checks::{Case, model, on, plan};
 use epsiloscope::attack::{NoObserver, Norm, default_epsilon};
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{self, Experiment};
-use epsiloscope::metrics::lamps::{Colour, light};
+use epsiloscope::metrics::checks::{CheckStatus, run_checks};
 
 /// Trained by PGD, TRADES, AWP and MART, on three data sets.
 const NETWORKS: [&str; 5] =
@@ -17,19 +17,19 @@ const FEW: usize = 5;
 /// The red lamps beside an attack that failed on this sample; none where there is nothing to see: a
 /// sample that is not answered rightly, or that an attack breaks.
 fn red(case: &Case) -> Option<Vec<String>> {
-    let report = experiment::run(&case.experiment, &mut NoObserver).unwrap();
+    let report = experiment::attack_sample(&case.experiment, &mut NoObserver).unwrap();
     if !report.attacked || report.success {
         return None;
     }
-    let red: Vec<String> = light(&case.watched())
+    let red: Vec<String> = run_checks(&case.watched())
         .into_iter()
-        .filter(|verdict| verdict.colour == Colour::Red)
-        .map(|verdict| format!("{}: {}", verdict.lamp.id, verdict.reason))
+        .filter(|verdict| verdict.status == CheckStatus::Red)
+        .map(|verdict| format!("{}: {}", verdict.check.id, verdict.reason))
         .collect();
     let breaks = |attack: &str| {
         let plan = plan(attack, case.experiment.plan.epsilon);
         let stronger = Experiment { plan, ..case.experiment.clone() };
-        experiment::run(&stronger, &mut NoObserver).unwrap().success
+        experiment::attack_sample(&stronger, &mut NoObserver).unwrap().success
     };
     // A warning of a sample that a stronger attack breaks is right.
     let right =

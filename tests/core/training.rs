@@ -29,7 +29,7 @@ fn train(recipe: &str, data: &Path, out: &Path, seed: u64, steps: usize) -> Vec<
         seed,
         epochs: Some(2),
     };
-    let info = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let info = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     let stopped = training::run(&options, &Device::flex(), &info, &mut |progress| match progress
         .epoch
         * progress.batches
@@ -84,7 +84,7 @@ fn a_checkpoint_of_another_run_is_refused() {
         seed: 6,
         epochs: Some(2),
     };
-    let info = experiment::Device { kind: "cpu".into(), name: "test".into() };
+    let info = experiment::DeviceInfo { kind: "cpu".into(), name: "test".into() };
     let run = |options: &TrainOptions| {
         training::run(options, &Device::flex(), &info, &mut |_| Flow::Stop).unwrap_err()
     };

@@ -7,7 +7,7 @@ use epsiloscope::attack::{
     TrainingImages, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
-use epsiloscope::experiment::{Batch, attack_batch};
+use epsiloscope::experiment::{BatchTask, attack_batch};
 use epsiloscope::model::{Model, Network};
 use epsiloscope::parameter::Value;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ fn fallen(id: &str, set: &[(&'static str, Value)]) -> usize {
     let model = Model::load("mnist-cnn", &Device::flex()).unwrap();
     let digits = Dataset::load("mnist").unwrap();
     let samples: Vec<_> = (0..10).map(|i| digits.sample(i)).collect();
-    let batch = Batch {
+    let batch = BatchTask {
         model,
         images: samples.iter().flat_map(|s| s.image.pixels().to_vec()).collect(),
         shape: [10, 1, 28, 28],

@@ -30,7 +30,7 @@ fn gradients_and_attacks_agree_with_the_cpu() {
     let mut gradients = Vec::new();
     let mut reports = Vec::new();
     for (device, info) in [
-        (Device::flex(), experiment::Device { kind: "cpu".into(), name: String::new() }),
+        (Device::flex(), experiment::DeviceInfo { kind: "cpu".into(), name: String::new() }),
         (wgpu.device.clone(), wgpu.info.clone()),
     ] {
         let model = Model::load("mnist-cnn", &device).unwrap();
@@ -45,7 +45,7 @@ fn gradients_and_attacks_agree_with_the_cpu() {
         plan.seed = 1;
         let task =
             Experiment { model, surrogate: None, sample: sample.clone(), plan, device: info };
-        reports.push(experiment::run(&task, &mut NoObserver).unwrap());
+        reports.push(experiment::attack_sample(&task, &mut NoObserver).unwrap());
     }
     let top = gradients[0].iter().fold(0.0_f32, |a, b| a.max(b.abs()));
     let far = gradients[0].iter().zip(&gradients[1]).map(|(a, b)| (a - b).abs());

@@ -4,9 +4,9 @@ use crate::fake::{self, press};
 use epsiloscope::attack::{AttackConfig, Bound, Norm};
 use epsiloscope::defence::{DefenceStack, Stance};
 use epsiloscope::engine::{CompareJob, JobId, Request, RunJob, Update};
-use epsiloscope::experiment::compare::{BARE, Finding, Sort, customary};
-use epsiloscope::experiment::{Cost, DefenceRow, Known, Outcome};
-use epsiloscope::metrics::lamps::Evidence;
+use epsiloscope::experiment::compare::{CompareEvent, DefenceOrder, UNDEFENDED, default_attacks};
+use epsiloscope::experiment::{AttackCost, DefenceBaseline, DefenceRow, Outcome};
+use epsiloscope::metrics::checks::Evidence;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, Effect};
 use epsiloscope::tui::compare::{self, Knowing, Part};
@@ -34,15 +34,15 @@ fn share(defence: &str, plan: &AttackConfig, stance: Stance) -> usize {
             }
         }
         (true, ..) => 52,
-        (false, Stance::Naive, _) if defence != BARE => 65,
+        (false, Stance::Naive, _) if defence != UNDEFENDED => 65,
         _ => 5,
     }
 }
 
 /// What a worker would find: cells of the sample, then many; only the naive ones where `half`.
-pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
+pub fn findings(job: &CompareJob, half: bool) -> Vec<CompareEvent> {
     let stacks = job.stacks.iter().map(DefenceStack::text);
-    let names: Vec<String> = std::iter::once(BARE.to_string()).chain(stacks).collect();
+    let names: Vec<String> = std::iter::once(UNDEFENDED.to_string()).chain(stacks).collect();
     let mut out = Vec::new();
     let cells = |name: &String| {
         let plans = job.plans.iter().map(|plan| (name.clone(), plan.clone()));
@@ -52,8 +52,9 @@ pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
     if let Some(sample) = &job.sample {
         for (at, name) in names.iter().enumerate() {
             let clean = fake::prediction(truth, 0.998);
-            let known = Known { clean, refused: false, ms: 0.2 + at as f64, extra_ms: at as f64 };
-            out.push(Finding::Clean(name.clone(), known));
+            let known =
+                DefenceBaseline { clean, refused: false, ms: 0.2 + at as f64, extra_ms: at as f64 };
+            out.push(CompareEvent::Clean(name.clone(), known));
         }
         for stance in job.stances.iter().copied().filter(|s| !half || *s == Stance::Naive) {
             for (name, plan) in names.iter().flat_map(cells) {
@@ -69,12 +70,12 @@ pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
                     outcome: if holds { Outcome::Right } else { Outcome::Fooled },
                     distance: plan.epsilon as f32,
                     extra_ms: 0.3,
-                    cost: Cost { forward: 41, backward: 40, seconds: 0.08 },
-                    lamps: Evidence::new(plan.clone(), Some(plan.epsilon)),
+                    cost: AttackCost { forward: 41, backward: 40, seconds: 0.08 },
+                    checks: Evidence::new(plan.clone(), Some(plan.epsilon)),
                     picture: sample.image.clone(),
                     defence: name,
                 };
-                out.push(Finding::Cell(plan, Arc::new(row)));
+                out.push(CompareEvent::Cell(plan, Arc::new(row)));
             }
         }
     }
@@ -86,13 +87,13 @@ pub fn findings(job: &CompareJob, half: bool) -> Vec<Finding> {
                 name if name.contains("pgd-at") => 95,
                 _ => 100,
             });
-            out.push(Finding::Right(name.clone(), right, vec![0.2 + at as f64; 3]));
+            out.push(CompareEvent::Right(name.clone(), right, vec![0.2 + at as f64; 3]));
         }
         for stance in job.stances.iter().copied().filter(|s| !half || *s == Stance::Naive) {
             for (name, plan) in names.iter().flat_map(cells) {
                 let held = first(share(&name, &plan, stance));
-                if name != BARE || stance == job.stances[0] {
-                    out.push(Finding::Held(name, plan, stance, held));
+                if name != UNDEFENDED || stance == job.stances[0] {
+                    out.push(CompareEvent::Held(name, plan, stance, held));
                 }
             }
         }
@@ -172,7 +173,7 @@ fn it_asks_for_the_strip_a_hybrid_and_attacks_of_several_norms() {
     let strip = app.shields().map(|shield| shield.stack.clone());
     let wanted: Vec<DefenceStack> = strip.chain(DefenceStack::hybrid()).collect();
     assert_eq!((&job.stacks, job.stances.len()), (&wanted, 2));
-    assert_eq!(job.plans, customary("mnist", 0), "as the command line has it");
+    assert_eq!(job.plans, default_attacks("mnist", 0), "as the command line has it");
     assert_eq!(job.sample.as_ref().map(|sample| sample.index), Some(0));
     assert_eq!(job.many.as_ref().map(|(_, n)| *n), Some(20));
     assert!(app.busy());
@@ -218,7 +219,7 @@ fn what_is_known_is_kept_and_only_the_rest_is_asked_for() {
     let effects = update(&mut app, NextSeed);
     let (_, job) = asked(&mut app, &mut next, effects).expect("a comparison");
     assert!(job.sample.is_some() && job.plans.iter().all(|plan| plan.seed == 1) && job.seed == 1);
-    assert!(job.done.right(BARE).is_empty());
+    assert!(job.done.right(UNDEFENDED).is_empty());
 }
 
 #[test]
@@ -353,7 +354,7 @@ fn attacks_and_defences_are_taken_in_and_out() {
     assert!(!names(&app).contains(&"bit-depth".to_string()));
     app.compare.at = (0, 0);
     press(&mut app, "x");
-    assert_eq!(names(&app)[0], BARE);
+    assert_eq!(names(&app)[0], UNDEFENDED);
 }
 
 #[test]
@@ -361,10 +362,10 @@ fn sorted_filtered_and_written() {
     let mut app = app();
     let registry = names(&app);
     press(&mut app, "s");
-    assert_eq!(app.compare.sort, Sort::Clean);
+    assert_eq!(app.compare.sort, DefenceOrder::Clean);
     assert_ne!(names(&app), registry);
     press(&mut app, "s");
-    assert_eq!((app.compare.sort, names(&app)[1].as_str()), (Sort::Worst, "pgd-at"));
+    assert_eq!((app.compare.sort, names(&app)[1].as_str()), (DefenceOrder::Worst, "pgd-at"));
     press(&mut app, "ss");
     assert_eq!(names(&app), registry);
     press(&mut app, "/jpeg\n");

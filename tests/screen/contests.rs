@@ -6,7 +6,7 @@ use epsiloscope::defence::EOT_DRAWS;
 use epsiloscope::engine::{
     DeviceChoice, Engine, JobId, RaceJob, Request, RunJob, TransferJob, Update,
 };
-use epsiloscope::experiment::{Cost, Least, Report, Share, TransferReport};
+use epsiloscope::experiment::{AttackCost, MinimumEpsilon, Report, Share, TransferReport};
 use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action;
 use epsiloscope::tui::app::{App, Effect, PATIENCE};
@@ -115,7 +115,7 @@ pub fn find(app: &mut App, id: JobId) -> Vec<Effect> {
     report.epsilon = Some(0.0892);
     app.absorb(Update::Tried(id, 0.0892, Some(true)));
     let tried = app.least.as_ref().map(|search| search.tried.clone()).unwrap_or_default();
-    app.absorb(Update::Least(id, Arc::new(Least { epsilon: Some(0.0892), tried, report })))
+    app.absorb(Update::Least(id, Arc::new(MinimumEpsilon { epsilon: Some(0.0892), tried, report })))
 }
 
 /// Opens the transfer matrix on that many samples (0: the current one), with its result.
@@ -172,7 +172,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         device: fake::device(),
         clean: vec![share(n), share(n - 1)],
         success: vec![vec![share(n), share(n / 10)], vec![share(n / 2), share(n / 5)]],
-        cost: Cost::default(),
+        cost: AttackCost::default(),
     };
     vec![Update::Progress(id, n, n, None), Update::Transferred(id, Arc::new(report))]
 }

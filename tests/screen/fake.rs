@@ -7,10 +7,10 @@ use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::experiment::{
-    Clean, Cost, DefenceRow, Device, Norms, Outcome, Point, Prediction, Report, SampleRef,
-    Similarity,
+    AttackCost, CleanPrediction, DefenceRow, DeviceInfo, Norms, Outcome, Prediction, Report,
+    SampleRef, Similarity, TracePoint,
 };
-use epsiloscope::metrics::lamps::{Behind, Evidence, Leg};
+use epsiloscope::metrics::checks::{AttackedDefence, Evidence, RestartHistory};
 use epsiloscope::model::Card;
 use epsiloscope::parameter::Param;
 use epsiloscope::show::Graphics;
@@ -190,7 +190,7 @@ fn mixed(before: &Prediction, after: &Prediction, fooled: bool) -> Vec<f32> {
 
 /// The iterations of this run, and how many its part has: forty steps; with queries where the
 /// attack asks, in four stages for AutoAttack, the last of which succeeds.
-fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, usize)> {
+fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(TracePoint, usize)> {
     const ALL: &[&str] = &["apgd-ce", "apgd-t", "fab-t", "square"];
     let asks = job.plan.attack.knowledge() != Knowledge::Gradient;
     let stages = if job.plan.attack.id == "autoattack" { ALL.len() } else { 1 };
@@ -204,7 +204,7 @@ fn course(job: &RunJob, before: &Prediction, after: &Prediction) -> Vec<(Point, 
             22 | 31 if stages > 1 => Some(format!("step halved to {}", 0.15 / i as f32)),
             _ => None,
         };
-        let point = Point {
+        let point = TracePoint {
             restart: 0,
             iteration: i,
             loss: if asks { f32::NAN } else { 0.01 + 9.0 * share * share },
@@ -229,7 +229,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let truth = job.sample.label.unwrap_or(0);
     let wrong = (truth + 5) % 10;
     let (before, after) = (prediction(truth, 0.998), prediction(wrong, 0.913));
-    let clean = Clean {
+    let clean = CleanPrediction {
         picture: original.clone(),
         prediction: before.clone(),
         label: truth,
@@ -243,14 +243,14 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     let picture = attacked(&original, 1.0);
     let distance =
         if job.plan.attack.bound == Bound::MinimumNorm { 1.31 } else { job.plan.epsilon };
-    let cost = Cost { forward: 43, backward: 40, seconds: 0.081 };
+    let cost = AttackCost { forward: 43, backward: 40, seconds: 0.081 };
     let success = distance <= job.plan.epsilon;
     let climbed: Vec<f32> = (0..=40).map(|i| (i as f32).min(20.0)).collect();
-    let lamps = Evidence {
+    let checks = Evidence {
         reached: true,
         success,
         survives_8_bit: Some(true),
-        legs: vec![Leg::new(&climbed, &[-1.0], true)],
+        histories: vec![RestartHistory::new(&climbed, &[-1.0], true)],
         ..Evidence::new(job.plan.clone(), Some(job.plan.epsilon))
     };
     let report = Report {
@@ -291,7 +291,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
             survives_jpeg: true,
         },
         cost,
-        lamps: lamps.clone(),
+        checks: checks.clone(),
         defences: Vec::new(),
         saved: None,
         picture: picture.clone(),
@@ -302,7 +302,7 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     for stance in [Stance::Naive, Stance::Adaptive] {
         for (i, plan) in job.defences.iter().enumerate() {
             let holds = i == 1 && stance == Stance::Naive || i == 3;
-            let behind = Behind {
+            let behind = AttackedDefence {
                 stance,
                 broken: true,
                 random: false,
@@ -322,12 +322,12 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
                 distance: distance as f32,
                 extra_ms: 0.2 + i as f64,
                 cost,
-                lamps: Evidence {
+                checks: Evidence {
                     reached: !holds,
                     success: !holds,
-                    behind: Some(behind),
-                    legs: vec![Leg::new(&climbed, &[1.0], !holds)],
-                    ..lamps.clone()
+                    defence: Some(behind),
+                    histories: vec![RestartHistory::new(&climbed, &[1.0], !holds)],
+                    ..checks.clone()
                 },
                 picture: picture.clone(),
             };
@@ -338,8 +338,8 @@ pub fn answers(id: JobId, job: &RunJob) -> Vec<Update> {
     out
 }
 
-pub fn device() -> Device {
-    Device { kind: "cpu".into(), name: "Flex, 2 threads".into() }
+pub fn device() -> DeviceInfo {
+    DeviceInfo { kind: "cpu".into(), name: "Flex, 2 threads".into() }
 }
 
 /// Presses keys: arrows, line break, tab and escape by their signs.

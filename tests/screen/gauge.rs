@@ -6,7 +6,7 @@ use epsiloscope::attack::Norm;
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{GaugeJob, JobId, Request, Update};
 use epsiloscope::experiment::{
-    Certificate, CertifiedRow, CertifyReport, Cost, RocPoint, RocReport, Share, radius,
+    AttackCost, Certificate, CertifiedRow, CertifyReport, RocPoint, RocReport, Share, radius,
 };
 use epsiloscope::parameter::Settings;
 use epsiloscope::tui::app::{App, Effect};
@@ -44,7 +44,7 @@ fn certified(n: u64, sigma: f64, label: Option<usize>) -> Update {
         abstained: share(0, 1),
         within: Vec::new(),
         device: fake::device(),
-        cost: Cost::default(),
+        cost: AttackCost::default(),
     };
     Update::Certified(50, Arc::new(report))
 }
@@ -77,7 +77,7 @@ fn traced() -> Update {
         auc: 0.875,
         points: points.to_vec(),
         device: fake::device(),
-        cost: Cost::default(),
+        cost: AttackCost::default(),
     };
     Update::Traced(50, Arc::new(report))
 }

@@ -4,7 +4,7 @@ use crate::fake::{self, press, send};
 use crate::snapshots::{render, text};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{ProbeJob, Request, Update, Whose};
-use epsiloscope::metrics::lamps::{Colour, Evidence, Leg, Path, Probe};
+use epsiloscope::metrics::checks::{CheckStatus, Evidence, GradientTest, Probe, RestartHistory};
 use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action::{Lamps, ToggleStance};
 use epsiloscope::tui::app::{App, Effect};
@@ -42,7 +42,7 @@ fn asked(effects: &[Effect]) -> Option<Arc<ProbeJob>> {
 /// What the attack on the bare network is known to have done, changed.
 fn bare(app: &App, change: impl FnOnce(&mut Evidence)) -> Update {
     let run = app.shown.as_ref().expect("a run");
-    let mut evidence = run.report.as_ref().expect("a report").lamps.clone();
+    let mut evidence = run.report.as_ref().expect("a report").checks.clone();
     change(&mut evidence);
     Update::Lamps(run.id, None, Arc::new(evidence))
 }
@@ -51,10 +51,10 @@ fn bare(app: &App, change: impl FnOnce(&mut Evidence)) -> Update {
 fn climbing(app: &mut App) {
     let run = app.shown.as_mut().expect("a run");
     let mut report = epsiloscope::experiment::Report::clone(run.report.as_ref().expect("a report"));
-    (report.success, report.reached, report.lamps.reached) = (false, false, false);
+    (report.success, report.reached, report.checks.reached) = (false, false, false);
     let losses: Vec<f32> = (0..=40).map(|i| i as f32).collect();
-    report.lamps.legs = vec![Leg::new(&losses, &[1.0], false)];
-    report.lamps.success = false;
+    report.checks.histories = vec![RestartHistory::new(&losses, &[1.0], false)];
+    report.checks.success = false;
     run.report = Some(Arc::new(report));
 }
 
@@ -62,13 +62,13 @@ fn climbing(app: &mut App) {
 fn the_list_opens_at_the_worst_and_enter_cures_it() {
     let mut app = app();
     let stance = lamp(&app, "stance");
-    assert_eq!(stance.colour(), Colour::Red);
+    assert_eq!(stance.colour(), CheckStatus::Red);
     assert!(stance.reason().contains("naive: the attack does not know"), "{}", stance.reason());
     press(&mut app, "w");
     assert!(matches!(app.overlays.last(), Some(Overlay::Lamps(0))));
     press(&mut app, "\n");
     assert_eq!(app.stance, Stance::Adaptive);
-    assert_eq!(lamp(&app, "stance").colour(), Colour::Green);
+    assert_eq!(lamp(&app, "stance").colour(), CheckStatus::Green);
     press(&mut app, "w");
     assert!(app.overlays.is_empty());
     climbing(&mut app);
@@ -86,7 +86,7 @@ fn the_list_opens_at_the_worst_and_enter_cures_it() {
 fn the_model_is_asked_and_the_answer_is_shown() {
     let mut app = app();
     go(&mut app, "gradient-path");
-    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Unlit);
+    assert_eq!(lamp(&app, "gradient-path").colour(), CheckStatus::Unlit);
     let effects = press(&mut app, "\n");
     let job = asked(&effects).expect("a question");
     assert_eq!((job.probes.as_slice(), job.rows.len()), (&[Probe::Path][..], 4));
@@ -94,24 +94,24 @@ fn the_model_is_asked_and_the_answer_is_shown() {
     send(&mut app, &mut 100, effects);
     assert!(app.busy());
     assert_eq!(asked(&press(&mut app, "L")).map(|job| job.run), None, "one question at a time");
-    let path = Path { cosine: 0.2, directions: 16, dead: false, moves: true };
+    let path = GradientTest { cosine: 0.2, directions: 16, dead: false, moves: true };
     app.absorb(bare(&app, |evidence| evidence.probes.path = Some(path)));
-    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Amber);
+    assert_eq!(lamp(&app, "gradient-path").colour(), CheckStatus::Amber);
     app.absorb(Update::Done(101));
     assert!(!app.busy());
     // Of a defence: the row under its stance learns it, ε stays as it was judged.
     let run = app.shown.as_ref().expect("a run");
     let row = run.rows.iter().find(|row| row.stance == Stance::Adaptive).expect("a row").clone();
-    let mut evidence = row.lamps.clone();
-    (evidence.success, evidence.probes.path) = (!row.lamps.success, Some(path));
+    let mut evidence = row.checks.clone();
+    (evidence.success, evidence.probes.path) = (!row.checks.success, Some(path));
     app.absorb(Update::Lamps(run.id, Some(Whose::new(&row)), Arc::new(evidence)));
     let run = app.shown.as_ref().expect("a run");
     let now = run.rows.iter().find(|other| Whose::new(other) == Whose::new(&row)).expect("it");
-    assert_eq!((now.lamps.success, now.lamps.probes.path), (row.lamps.success, Some(path)));
+    assert_eq!((now.checks.success, now.checks.probes.path), (row.checks.success, Some(path)));
     // A stale answer changes nothing.
-    let stale = Arc::new(run.report.as_ref().expect("a report").lamps.clone());
+    let stale = Arc::new(run.report.as_ref().expect("a report").checks.clone());
     app.absorb(Update::Lamps(999, None, stale));
-    assert_eq!(lamp(&app, "gradient-path").colour(), Colour::Amber);
+    assert_eq!(lamp(&app, "gradient-path").colour(), CheckStatus::Amber);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::snapshots::render;
 use crate::{contests, fake};
-use epsiloscope::experiment::{Clean, Outcome, Report};
+use epsiloscope::experiment::{CleanPrediction, Outcome, Report};
 use epsiloscope::tui::app::App;
 use epsiloscope::tui::theme::Kind;
 use ratatui::buffer::Buffer;
@@ -20,7 +20,7 @@ const ENDS: [(&str, &str, Outcome); 6] = [
 ];
 
 /// Makes a report, and the clean answer before it, end in this way: 7 becomes 2.
-fn bend(report: &mut Report, clean: &mut Clean, end: &str) {
+fn bend(report: &mut Report, clean: &mut CleanPrediction, end: &str) {
     (report.success, report.reached) = (end == "fooled" || end == "within", end != "held");
     match end {
         "held" => report.adversarial = report.clean.clone(),
@@ -46,7 +46,7 @@ fn ended(attack: &str, end: &str) -> App {
     app.defences.iter_mut().for_each(|shield| shield.on = false);
     let run = app.shown.as_mut().expect("a run");
     let mut report = Report::clone(run.report.as_ref().expect("a report"));
-    let mut clean = Clean::clone(run.clean.as_ref().expect("a clean answer"));
+    let mut clean = CleanPrediction::clone(run.clean.as_ref().expect("a clean answer"));
     bend(&mut report, &mut clean, end);
     run.rows.clear();
     (run.report, run.clean) = (Some(Arc::new(report)), Some(Arc::new(clean)));
@@ -100,7 +100,7 @@ fn the_race_and_the_matrix_agree_with_the_sentence() {
     for (end, attack, outcome) in ENDS {
         let mut app = contests::racing(Kind::Dark, (160, 48), &[attack, "bim"], &[]);
         let race = app.race.as_mut().expect("a race");
-        let mut clean = Clean::clone(race.clean.as_ref().expect("a clean answer"));
+        let mut clean = CleanPrediction::clone(race.clean.as_ref().expect("a clean answer"));
         let lane = &mut race.lanes[0];
         let mut report = Report::clone(lane.report().expect("a report"));
         bend(&mut report, &mut clean, end);

@@ -3,10 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};
-use crate::experiment::evaluation::Share;
+use crate::experiment::evaluation_report::Share;
 use crate::experiment::provenance::Provenance;
-use crate::experiment::report::{DefenceRow, Prediction, size_short, size_text};
-use crate::metrics::Paired;
+use crate::experiment::report::{DefenceRow, Prediction, distance_text, short_distance_text};
+use crate::metrics::McNemar;
 use std::path::Path;
 
 /// How a comparison is written.
@@ -100,9 +100,9 @@ impl CompareReport {
         out.push(format!("seed {}", self.seed));
         let mut sizes: Vec<String> = Vec::new();
         for column in &self.attacks {
-            let size = column
-                .epsilon
-                .map(|epsilon| format!("ε {} {}", column.norm, size_text(column.norm, epsilon)));
+            let size = column.epsilon.map(|epsilon| {
+                format!("ε {} {}", column.norm, distance_text(column.norm, epsilon))
+            });
             sizes.extend(size.filter(|size| !sizes.contains(size)));
         }
         out.extend(sizes);
@@ -130,7 +130,7 @@ impl CompareReport {
             }
             let Some(tally) = &row.many else { continue };
             let mut share =
-                |attack: &str, at: Option<usize>, share: Option<Share>, paired: Option<Paired>| {
+                |attack: &str, at: Option<usize>, share: Option<Share>, paired: Option<McNemar>| {
                     let Some(share) = share else { return };
                     let mut line = self.line(row, attack, false);
                     at.into_iter().for_each(|at| self.size(&mut line, at));
@@ -138,7 +138,7 @@ impl CompareReport {
                     line[17] = share.interval[0].to_string();
                     line[18] = share.interval[1].to_string();
                     line[19] = share.n.to_string();
-                    if let Some(Paired { only_first, only_second, p, .. }) = paired {
+                    if let Some(McNemar { only_first, only_second, p, .. }) = paired {
                         (line[22], line[23]) = (only_first.to_string(), only_second.to_string());
                         line[24] = p.to_string();
                     }
@@ -190,7 +190,7 @@ impl CompareReport {
         }
         if self.n.is_some() {
             text.push_str(&format!(
-                "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {COUNTED}. {TESTED}.\n\n{}",
+                "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {ROBUST_NOTE}. {TEST_NOTE}.\n\n{}",
                 marked(&self.many_table())
             ));
         }
@@ -241,7 +241,9 @@ impl CompareReport {
 
     fn headings(&self) -> impl Iterator<Item = String> + '_ {
         self.attacks.iter().map(|column| match column.epsilon {
-            Some(epsilon) => format!("{} ε {}", column.name, size_short(column.norm, epsilon)),
+            Some(epsilon) => {
+                format!("{} ε {}", column.name, short_distance_text(column.norm, epsilon))
+            }
             None => column.name.clone(),
         })
     }
@@ -256,11 +258,11 @@ impl CompareReport {
 pub const LEGEND: &str = "✓ right  ✗ fooled  ! wrong before  ⚑ detected  ? abstained";
 
 /// How differences are decided.
-pub const TESTED: &str =
+pub const TEST_NOTE: &str =
     "Differences: McNemar's exact test on the same samples (6:0 are discordant pairs), p < 0.05";
 
 /// What robust accuracy counts.
-pub const COUNTED: &str = "upper bounds; misclassified counts as broken, refused as held";
+pub const ROBUST_NOTE: &str = "upper bounds; misclassified counts as broken, refused as held";
 
 fn cell_words(cell: &DefenceRow) -> String {
     format!("{} {}", cell.outcome.glyph(), cell.adversarial.text(0))

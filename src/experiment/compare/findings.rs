@@ -3,20 +3,20 @@
 
 use crate::attack::AttackConfig;
 use crate::defence::Stance;
-use crate::experiment::compare::BARE;
-use crate::experiment::defended::Known;
-use crate::experiment::provenance::Origin;
+use crate::experiment::compare::UNDEFENDED;
+use crate::experiment::defended::DefenceBaseline;
+use crate::experiment::provenance::Sources;
 use crate::experiment::report::DefenceRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One thing that was found. A defence is named as its stack's text, the bare network by [`BARE`].
+/// One thing that was found. A defence is named as its stack's text, the bare network by [`UNDEFENDED`].
 #[derive(Clone, Debug)]
-pub enum Finding {
+pub enum CompareEvent {
     /// What it is made of.
-    Origin(Origin),
+    Origin(Sources),
     /// What a defence makes of the clean sample.
-    Clean(String, Known),
+    Clean(String, DefenceBaseline),
     /// What came of an attack on the sample.
     Cell(AttackConfig, Arc<DefenceRow>),
     /// More samples in order, clean: which of them a defence answers rightly, and how many
@@ -28,7 +28,7 @@ pub enum Finding {
     Held(String, AttackConfig, Stance, Vec<bool>),
 }
 
-impl Finding {
+impl CompareEvent {
     /// What it is about, where it is what came of an attack: "jpeg × pgd L∞, adaptive".
     pub fn words(&self) -> Option<String> {
         let (defence, plan, stance) = match self {
@@ -37,7 +37,7 @@ impl Finding {
             _ => return None,
         };
         Some(match defence.as_str() {
-            BARE => format!("{} {}", plan.attack.id, plan.norm),
+            UNDEFENDED => format!("{} {}", plan.attack.id, plan.norm),
             _ => format!("{defence} × {} {}, {stance}", plan.attack.id, plan.norm),
         })
     }
@@ -45,49 +45,49 @@ impl Finding {
 
 /// Everything found so far.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
-    rows: Vec<Row>,
+pub struct CompareFindings {
+    rows: Vec<DefenceFindings>,
     /// What they are made of.
-    pub origin: Origin,
+    pub origin: Sources,
     /// The clean samples, by number, for which a defence gave no finite number.
     pub lost: BTreeMap<String, BTreeSet<usize>>,
 }
 
 #[derive(Clone, Debug)]
-struct Row {
+struct DefenceFindings {
     defence: String,
-    known: Option<Known>,
+    known: Option<DefenceBaseline>,
     right: Vec<bool>,
     laps: Vec<f64>,
-    cells: Vec<Cell>,
+    cells: Vec<CellFindings>,
 }
 
 #[derive(Clone, Debug)]
-struct Cell {
+struct CellFindings {
     plan: AttackConfig,
     stance: Stance,
     one: Option<Arc<DefenceRow>>,
     held: Vec<bool>,
 }
 
-impl Findings {
+impl CompareFindings {
     /// Takes one more in.
-    pub fn take(&mut self, finding: Finding) {
+    pub fn take(&mut self, finding: CompareEvent) {
         match finding {
-            Finding::Origin(origin) => self.origin.join(origin),
-            Finding::Clean(defence, known) => self.row_mut(&defence).known = Some(known),
-            Finding::Cell(plan, row) => {
+            CompareEvent::Origin(origin) => self.origin.join(origin),
+            CompareEvent::Clean(defence, known) => self.row_mut(&defence).known = Some(known),
+            CompareEvent::Cell(plan, row) => {
                 self.cell_mut(&row.defence, &plan, row.stance).one = Some(row.clone());
             }
-            Finding::Right(defence, right, laps) => {
+            CompareEvent::Right(defence, right, laps) => {
                 let row = self.row_mut(&defence);
                 row.right.extend(right);
                 row.laps.extend(laps);
             }
-            Finding::Lost(defence, samples) => {
+            CompareEvent::Lost(defence, samples) => {
                 self.lost.entry(defence).or_default().extend(samples)
             }
-            Finding::Held(defence, plan, stance, held) => {
+            CompareEvent::Held(defence, plan, stance, held) => {
                 self.cell_mut(&defence, &plan, stance).held.extend(held);
             }
         }
@@ -103,7 +103,7 @@ impl Findings {
     }
 
     /// What a defence makes of the clean sample.
-    pub fn known(&self, defence: &str) -> Option<&Known> {
+    pub fn known(&self, defence: &str) -> Option<&DefenceBaseline> {
         self.row(defence)?.known.as_ref()
     }
 
@@ -133,15 +133,15 @@ impl Findings {
         self.find(defence, plan, stance).map_or(&[], |cell| &cell.held)
     }
 
-    fn row(&self, defence: &str) -> Option<&Row> {
+    fn row(&self, defence: &str) -> Option<&DefenceFindings> {
         self.rows.iter().find(|row| row.defence == defence)
     }
 
-    fn row_mut(&mut self, defence: &str) -> &mut Row {
+    fn row_mut(&mut self, defence: &str) -> &mut DefenceFindings {
         let at = self.rows.iter().position(|row| row.defence == defence);
         let at = at.unwrap_or(self.rows.len());
         if at == self.rows.len() {
-            self.rows.push(Row {
+            self.rows.push(DefenceFindings {
                 defence: defence.to_string(),
                 known: None,
                 right: Vec::new(),
@@ -152,18 +152,23 @@ impl Findings {
         &mut self.rows[at]
     }
 
-    fn find(&self, defence: &str, plan: &AttackConfig, stance: Stance) -> Option<&Cell> {
+    fn find(&self, defence: &str, plan: &AttackConfig, stance: Stance) -> Option<&CellFindings> {
         let stance = kept(defence, stance);
         let cells = &self.row(defence)?.cells;
         cells.iter().find(|cell| cell.stance == stance && cell.plan == *plan)
     }
 
-    fn cell_mut(&mut self, defence: &str, plan: &AttackConfig, stance: Stance) -> &mut Cell {
+    fn cell_mut(
+        &mut self,
+        defence: &str,
+        plan: &AttackConfig,
+        stance: Stance,
+    ) -> &mut CellFindings {
         let (stance, cells) = (kept(defence, stance), &mut self.row_mut(defence).cells);
-        let same = |cell: &Cell| cell.stance == stance && cell.plan == *plan;
+        let same = |cell: &CellFindings| cell.stance == stance && cell.plan == *plan;
         let at = cells.iter().position(same).unwrap_or(cells.len());
         if at == cells.len() {
-            cells.push(Cell { plan: plan.clone(), stance, one: None, held: Vec::new() });
+            cells.push(CellFindings { plan: plan.clone(), stance, one: None, held: Vec::new() });
         }
         &mut cells[at]
     }
@@ -171,5 +176,5 @@ impl Findings {
 
 /// The stance that a cell is kept under: against the bare network all are the same.
 fn kept(defence: &str, stance: Stance) -> Stance {
-    if defence == BARE { Stance::Naive } else { stance }
+    if defence == UNDEFENDED { Stance::Naive } else { stance }
 }

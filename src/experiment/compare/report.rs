@@ -2,12 +2,12 @@
 
 use crate::attack::{AttackConfig, AttackSpec, Bound, Norm, TargetChoice};
 use crate::defence::{DefenceStack, Stance};
-use crate::experiment::compare::{BARE, Findings, words};
-use crate::experiment::evaluation::Share;
+use crate::experiment::compare::{CompareFindings, UNDEFENDED, sentences};
+use crate::experiment::evaluation_report::Share;
 use crate::experiment::hints;
-use crate::experiment::provenance::Origin;
-use crate::experiment::report::{DefenceRow, Device, Prediction, SampleRef, VERSION};
-use crate::metrics::{Paired, Rate, median};
+use crate::experiment::provenance::Sources;
+use crate::experiment::report::{DefenceRow, DeviceInfo, Prediction, SampleRef, VERSION};
+use crate::metrics::{McNemar, Rate, median};
 use crate::parameter::Settings;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// What a report is to show, and what its numbers depend on.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct ReportSettings {
     /// The bare network's name.
     pub model: String,
     /// How many values a picture has.
@@ -32,7 +32,7 @@ pub struct Frame {
     /// Draws that EOT averages over.
     pub draws: u64,
     /// Which device does the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// The defences; the bare network stands above them.
     pub stacks: Vec<DefenceStack>,
     /// The attacks.
@@ -63,9 +63,9 @@ pub struct CompareReport {
     /// Draws that EOT averages over.
     pub draws: u64,
     /// Which device did the work.
-    pub device: Device,
+    pub device: DeviceInfo,
     /// The attacks.
-    pub attacks: Vec<Column>,
+    pub attacks: Vec<AttackColumn>,
     /// The bare network, then each defence under each stance.
     pub rows: Vec<CompareRow>,
     /// What can be read off, one sentence each, the most telling first.
@@ -74,7 +74,7 @@ pub struct CompareReport {
     pub tests: Vec<PairedTest>,
     /// What it is made of.
     #[serde(skip)]
-    pub origin: Origin,
+    pub origin: Sources,
 }
 
 /// Two rows, or two attacks on one, compared over the same samples.
@@ -86,12 +86,12 @@ pub struct PairedTest {
     pub second: String,
     /// How the two differ.
     #[serde(flatten)]
-    pub paired: Paired,
+    pub paired: McNemar,
 }
 
 /// An attack of a comparison.
 #[derive(Clone, Debug, Serialize)]
-pub struct Column {
+pub struct AttackColumn {
     /// Its identifier.
     pub attack: &'static str,
     /// Its name with the norm: "PGD L∞".
@@ -129,7 +129,7 @@ pub struct CompareRow {
     /// What came of each attack on the sample.
     pub cells: Vec<Option<Arc<DefenceRow>>>,
     /// The same over many samples.
-    pub many: Option<Tally>,
+    pub many: Option<DatasetTally>,
     /// How many layers it has.
     #[serde(skip)]
     pub layers: usize,
@@ -140,7 +140,7 @@ pub struct CompareRow {
 
 /// A defence under a stance over many samples.
 #[derive(Clone, Debug, Serialize)]
-pub struct Tally {
+pub struct DatasetTally {
     /// Share answered rightly without an attack.
     pub clean: Share,
     /// Share answered rightly without an attack and with it, for each attack.
@@ -149,9 +149,9 @@ pub struct Tally {
     pub worst: Option<Share>,
     /// For each attack, what holds here (first) against what holds of the bare network (second);
     /// none for the bare network itself.
-    pub against_bare: Vec<Option<Paired>>,
+    pub against_bare: Vec<Option<McNemar>>,
     /// The same where all of the attacks count.
-    pub worst_against_bare: Option<Paired>,
+    pub worst_against_bare: Option<McNemar>,
     /// For each attack, which samples hold, from the first.
     #[serde(skip)]
     pub held: Vec<Vec<bool>>,
@@ -162,7 +162,7 @@ pub struct Tally {
 
 /// In which order the defences stand; the bare network stays on top.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
+pub enum DefenceOrder {
     /// As they were named.
     #[default]
     Registry,
@@ -174,7 +174,7 @@ pub enum Sort {
     Latency,
 }
 
-impl Sort {
+impl DefenceOrder {
     /// Every order.
     pub const ALL: [Self; 4] = [Self::Registry, Self::Clean, Self::Worst, Self::Latency];
 
@@ -201,16 +201,16 @@ impl Sort {
     }
 }
 
-impl Findings {
+impl CompareFindings {
     /// What was found for this frame.
-    pub fn report(&self, frame: &Frame) -> CompareReport {
+    pub fn report(&self, frame: &ReportSettings) -> CompareReport {
         let mut rows = vec![self.line(frame, None, None)];
         for stack in &frame.stacks {
             for stance in &frame.stances {
                 rows.push(self.line(frame, Some(stack), Some(*stance)));
             }
         }
-        let column = |plan: &AttackConfig| Column {
+        let column = |plan: &AttackConfig| AttackColumn {
             attack: plan.attack.id,
             name: attack_name(plan.attack, plan.norm),
             norm: plan.norm,
@@ -237,10 +237,10 @@ impl Findings {
             origin: self.origin.clone(),
             tests: Vec::new(),
         };
-        (report.words, report.tests) = words::words(&report);
+        (report.words, report.tests) = sentences::sentences(&report);
         let n = frame.n.unwrap_or(0);
         let lost = self.lost.iter().filter_map(|(defence, samples)| {
-            let who = if defence == BARE { "no defence" } else { defence.as_str() };
+            let who = if defence == UNDEFENDED { "no defence" } else { defence.as_str() };
             hints::of_logits(who, samples.range(..n).count(), n)
         });
         report.words.splice(0..0, lost);
@@ -249,18 +249,18 @@ impl Findings {
 
     fn line(
         &self,
-        frame: &Frame,
+        frame: &ReportSettings,
         stack: Option<&DefenceStack>,
         stance: Option<Stance>,
     ) -> CompareRow {
-        let defence = stack.map_or_else(|| BARE.to_string(), DefenceStack::text);
+        let defence = stack.map_or_else(|| UNDEFENDED.to_string(), DefenceStack::text);
         let of = stance.unwrap_or_default();
         let known = frame.sample.as_ref().and_then(|_| self.known(&defence));
         let cell = |plan| self.cell(&defence, plan, of).cloned();
         let laps = |defence: &str| median(self.laps(defence).iter().copied());
         // Many samples tell the time better than one.
         let (ms, extra_ms) = match (frame.n.and_then(|_| laps(&defence)), known) {
-            (Some(ms), _) => (Some(ms), laps(BARE).map(|bare| ms - bare)),
+            (Some(ms), _) => (Some(ms), laps(UNDEFENDED).map(|bare| ms - bare)),
             (None, Some(known)) => (Some(known.ms), Some(known.extra_ms)),
             (None, None) => (None, None),
         };
@@ -283,7 +283,13 @@ impl Findings {
         }
     }
 
-    fn tally(&self, defence: &str, frame: &Frame, stance: Stance, n: usize) -> Option<Tally> {
+    fn tally(
+        &self,
+        defence: &str,
+        frame: &ReportSettings,
+        stance: Stance,
+        n: usize,
+    ) -> Option<DatasetTally> {
         let first = |all: &[bool]| all[..n.min(all.len())].to_vec();
         let share = |all: &[bool]| -> Share {
             Rate { hits: all.iter().filter(|holds| **holds).count(), n: all.len() }.into()
@@ -296,12 +302,13 @@ impl Findings {
             let common = held.iter().map(Vec::len).min().unwrap_or(0);
             (0..common).map(|i| held.iter().all(|held| held[i])).collect()
         };
-        let (held, bare) = (each(defence, stance), each(BARE, Stance::Naive));
+        let (held, bare) = (each(defence, stance), each(UNDEFENDED, Stance::Naive));
         let held_all = all(&held);
         let some = |all: &[bool]| (!all.is_empty()).then(|| share(all));
-        let versus =
-            |held: &[bool], bare: &[bool]| Paired::new(held, bare).filter(|_| defence != BARE);
-        Some(Tally {
+        let versus = |held: &[bool], bare: &[bool]| {
+            McNemar::new(held, bare).filter(|_| defence != UNDEFENDED)
+        };
+        Some(DatasetTally {
             clean: some(&right)?,
             attacks: held.iter().map(|held| some(held)).collect(),
             worst: some(&held_all),
@@ -321,7 +328,7 @@ impl CompareReport {
     }
 
     /// Brings the defences into an order; those of which nothing is known stand last.
-    pub fn sort(&mut self, sort: Sort) {
+    pub fn sort(&mut self, sort: DefenceOrder) {
         let keys: Vec<f64> = self.rows.iter().map(|row| self.key(row, sort)).collect();
         let keys: BTreeMap<&str, f64> = {
             let mut worst: BTreeMap<&str, f64> = BTreeMap::new();
@@ -342,18 +349,18 @@ impl CompareReport {
     }
 
     /// What a row is sorted by: the least comes first.
-    fn key(&self, row: &CompareRow, sort: Sort) -> f64 {
+    fn key(&self, row: &CompareRow, sort: DefenceOrder) -> f64 {
         let last = f64::MAX;
         let held = || row.cells.iter().flatten().filter(|cell| cell.outcome.holds()).count() as f64;
         let value = match sort {
-            Sort::Registry => return 0.0,
-            Sort::Latency => return row.ms.unwrap_or(last),
-            Sort::Clean => match (&row.many, &row.clean) {
+            DefenceOrder::Registry => return 0.0,
+            DefenceOrder::Latency => return row.ms.unwrap_or(last),
+            DefenceOrder::Clean => match (&row.many, &row.clean) {
                 (Some(tally), _) => Some(tally.clean.value),
                 (None, Some(clean)) => Some(f64::from(clean.confidence)),
                 _ => None,
             },
-            Sort::Worst => match &row.many {
+            DefenceOrder::Worst => match &row.many {
                 Some(tally) => tally.worst.map(|worst| worst.value),
                 None => Some(held()),
             },

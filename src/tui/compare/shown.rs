@@ -4,8 +4,8 @@ use super::Part;
 use crate::attack::{AttackConfig, Bound, default_epsilon};
 use crate::data::Sample;
 use crate::defence::{DefenceStack, EOT_DRAWS};
-use crate::experiment::compare::{CompareReport, CompareRow, Frame};
-use crate::experiment::{Device, SampleRef};
+use crate::experiment::compare::{CompareReport, CompareRow, ReportSettings};
+use crate::experiment::{DeviceInfo, SampleRef};
 use crate::tui::app::{App, Source, fits};
 use crate::tui::compare::COUNTS;
 
@@ -48,7 +48,7 @@ pub fn plans(app: &App) -> Vec<AttackConfig> {
 }
 
 /// What the report is to show.
-pub fn frame(app: &App) -> Frame {
+pub fn frame(app: &App) -> ReportSettings {
     let model = app.model.as_ref();
     let named = |sample: Sample| {
         let same = model.is_some_and(|model| fits(&model.card, &sample.dataset));
@@ -63,7 +63,7 @@ pub fn frame(app: &App) -> Frame {
         Some(Source::Set(set)) => Some(COUNTS[app.compare.count].min(set.len())),
         _ => None,
     };
-    Frame {
+    ReportSettings {
         model: model.map_or_else(|| app.model_wanted.clone(), |model| model.card.name.clone()),
         values: model.map_or(0, |model| model.card.input.shape.iter().product()),
         dataset: app.data_id().to_string(),
@@ -71,7 +71,7 @@ pub fn frame(app: &App) -> Frame {
         n,
         seed: app.plan.seed,
         draws: EOT_DRAWS,
-        device: device.unwrap_or(Device { kind: "cpu".into(), name: String::new() }),
+        device: device.unwrap_or(DeviceInfo { kind: "cpu".into(), name: String::new() }),
         stacks: stacks(app),
         plans: plans(app),
         stances: app.compare.knowing.stances(),

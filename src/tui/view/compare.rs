@@ -6,8 +6,8 @@ mod grid;
 mod table;
 
 use crate::experiment::compare::{CompareReport, CompareRow};
-use crate::experiment::{DefenceRow, size_short};
-use crate::metrics::lamps;
+use crate::experiment::{DefenceRow, short_distance_text};
+use crate::metrics::checks;
 use crate::tui::app::App;
 use crate::tui::compare::{self, Part};
 use crate::tui::widgets::text::{columns, first_name, shorten, wrap};
@@ -128,7 +128,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
     let theme = &app.theme;
     let Some(column) = report.attacks.get(at) else { return (String::new(), theme.dim) };
     let stance = row.stance.map_or(String::new(), |stance| format!(", {stance}"));
-    let size = column.epsilon.map(|e| format!(" ε {}", size_short(column.norm, e)));
+    let size = column.epsilon.map(|e| format!(" ε {}", short_distance_text(column.norm, e)));
     let head = format!("{}{stance} × {}{}", row.name, column.name, size.unwrap_or_default());
     if let Some(why) = &row.unfit {
         return (format!("{}: {why}", row.name), theme.accent);
@@ -140,7 +140,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
                 format!(", {} of {} answers hold", held.hits, held.n)
             });
             let draws = cell.draws.map_or(String::new(), |n| format!(", EOT over {n} draws"));
-            let far = size_short(column.norm, cell.distance.into());
+            let far = short_distance_text(column.norm, cell.distance.into());
             let cost = cell.cost.seconds * 1e3;
             let lamp = warning(cell).map_or(String::new(), |lamp| format!(" · {lamp}"));
             format!(
@@ -168,7 +168,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
 
 /// The worst of a cell's evaluation lamps, where one warns.
 fn warning(cell: &DefenceRow) -> Option<String> {
-    let lit = lamps::light(&cell.lamps).into_iter().filter(|verdict| verdict.colour.warns());
-    let worst = lit.max_by_key(|verdict| verdict.colour)?;
-    Some(format!("{} {}", worst.colour.glyph(), worst.reason))
+    let lit = checks::run_checks(&cell.checks).into_iter().filter(|verdict| verdict.status.warns());
+    let worst = lit.max_by_key(|verdict| verdict.status)?;
+    Some(format!("{} {}", worst.status.glyph(), worst.reason))
 }

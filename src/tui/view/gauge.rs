@@ -3,7 +3,7 @@
 
 use super::wording;
 use crate::attack::{self, Norm};
-use crate::experiment::{CertifyReport, RocReport, Share, radius, size_short};
+use crate::experiment::{CertifyReport, RocReport, Share, radius, short_distance_text};
 use crate::tui::app::App;
 use crate::tui::gauge::{self, COPIES, Found, SIGMAS, Which, detectors};
 use crate::tui::widgets::panel::window;
@@ -128,7 +128,7 @@ fn certificate(app: &App, report: &CertifyReport, page: &mut Page<'_>) {
     );
     match row.broken_at {
         Some(at) => {
-            let found = format!("✗ at {}", size_short(Norm::L2, at));
+            let found = format!("✗ at {}", short_distance_text(Norm::L2, at));
             bar(page, "empirical", (at, far), "━", (&found, theme.fooled));
         }
         None if right => {

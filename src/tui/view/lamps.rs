@@ -1,6 +1,6 @@
 //! The evaluation lamps: a row, a cell where there is little room, and the list of all of them.
 
-use crate::metrics::lamps::Colour;
+use crate::metrics::checks::CheckStatus;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::keymap;
@@ -19,16 +19,16 @@ pub const CELL: u16 = 16;
 /// The rows that the list asks for.
 pub const HEIGHT: u16 = 30;
 
-fn style(theme: &Theme, colour: Colour) -> Style {
+fn style(theme: &Theme, colour: CheckStatus) -> Style {
     match colour {
-        Colour::Red => theme.fooled,
-        Colour::Amber => theme.accent,
-        Colour::Green => theme.right,
-        Colour::Unlit => theme.dim,
+        CheckStatus::Red => theme.fooled,
+        CheckStatus::Amber => theme.accent,
+        CheckStatus::Green => theme.right,
+        CheckStatus::Unlit => theme.dim,
     }
 }
 
-fn count(lit: &[Lit], colour: Colour) -> usize {
+fn count(lit: &[Lit], colour: CheckStatus) -> usize {
     lit.iter().filter(|lamp| lamp.colour() == colour).count()
 }
 
@@ -47,7 +47,8 @@ pub fn row(app: &App, area: Rect, buf: &mut Buffer) {
         Span::raw("  "),
     ];
     let lit = lit(app);
-    let mut named: Vec<&Lit> = lit.iter().filter(|lamp| lamp.colour() > Colour::Unlit).collect();
+    let mut named: Vec<&Lit> =
+        lit.iter().filter(|lamp| lamp.colour() > CheckStatus::Unlit).collect();
     named.sort_by_key(|lamp| std::cmp::Reverse(lamp.colour()));
     let warns = named.iter().take_while(|lamp| lamp.colour().warns()).count();
     let faded = |colour| if app.faded() { theme.dim } else { style(theme, colour) };
@@ -65,16 +66,16 @@ pub fn row(app: &App, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(text, faded(lamp.colour())));
     }
     let rest: Vec<&&Lit> = named.iter().skip(shown).collect();
-    for colour in [Colour::Red, Colour::Amber, Colour::Green] {
+    for colour in [CheckStatus::Red, CheckStatus::Amber, CheckStatus::Green] {
         let n = rest.iter().filter(|lamp| lamp.colour() == colour).count();
         if n > 0 {
             let more = if shown > 0 { " more" } else { "" };
             spans.push(Span::styled(format!("{} {n}{more}  ", colour.glyph()), faded(colour)));
         }
     }
-    let unlit = count(&lit, Colour::Unlit);
+    let unlit = count(&lit, CheckStatus::Unlit);
     if unlit > 0 {
-        spans.push(Span::styled(format!("{} {unlit}  ", Colour::Unlit.glyph()), theme.dim));
+        spans.push(Span::styled(format!("{} {unlit}  ", CheckStatus::Unlit.glyph()), theme.dim));
     }
     if app.asking.is_some() {
         spans.push(Span::styled("asking …  ", theme.accent));
@@ -100,7 +101,7 @@ fn cell(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let key = keymap::keys_of(Action::Lamps).unwrap_or_default();
     let mut spans = vec![Span::styled(key, theme.key)];
-    for colour in [Colour::Red, Colour::Amber, Colour::Green] {
+    for colour in [CheckStatus::Red, CheckStatus::Amber, CheckStatus::Green] {
         let n = count(&lit, colour);
         let style = if n == 0 || app.faded() { theme.dim } else { style(theme, colour) };
         spans.push(Span::styled(format!(" {}{n}", colour.glyph()), style));
@@ -185,7 +186,7 @@ fn about(theme: &Theme, lamp: &Lit, width: usize) -> Vec<Line<'static>> {
     let worst = lamp.colour();
     // Results that show it for the same reason are named together.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (of, verdict) in lamp.shown.iter().take_while(|(_, v)| v.colour == worst) {
+    for (of, verdict) in lamp.shown.iter().take_while(|(_, v)| v.status == worst) {
         match reasons.iter_mut().find(|(reason, _)| *reason == verdict.reason) {
             Some((_, names)) => names.push(of),
             None => reasons.push((&verdict.reason, vec![of])),

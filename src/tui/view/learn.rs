@@ -1,6 +1,6 @@
 //! The lessons' screen: the list, and the sides of one lesson as bars.
 
-use crate::experiment::{Claim, LESSONS, LessonSpec, SideReport};
+use crate::experiment::{LESSONS, LessonClaim, LessonSideReport, LessonSpec};
 use crate::tui::app::App;
 use crate::tui::learn::COUNTS;
 use crate::tui::widgets::panel::panel;
@@ -120,7 +120,7 @@ fn side(
     app: &App,
     label: &str,
     what: &str,
-    (report, share): (Option<&SideReport>, Option<f64>),
+    (report, share): (Option<&LessonSideReport>, Option<f64>),
     area: Rect,
     buf: &mut Buffer,
 ) {
@@ -165,7 +165,7 @@ fn side(
 }
 
 /// A side's robust accuracy in whole percent.
-fn percent(side: &SideReport) -> String {
+fn percent(side: &LessonSideReport) -> String {
     format!("{:.0}", side.robust.value * 100.0)
 }
 
@@ -175,14 +175,14 @@ fn conclusion(app: &App, lesson: &LessonSpec) -> (String, Style) {
     else {
         return (String::new(), theme.dim);
     };
-    let percent = |side: &SideReport| format!("{} %", percent(side));
+    let percent = |side: &LessonSideReport| format!("{} %", percent(side));
     let (first, last) = match report.sides.as_slice() {
         [first, .., last] => (percent(first), percent(last)),
         _ => return (String::new(), theme.dim),
     };
     let what = match report.claim {
-        Claim::Falls => format!("robust accuracy falls from {first} to {last}"),
-        Claim::Gains => {
+        LessonClaim::Falls => format!("robust accuracy falls from {first} to {last}"),
+        LessonClaim::Gains => {
             let alone = report.sides[..report.sides.len() - 1].iter();
             let alone: Vec<String> = alone.map(percent).collect();
             format!("together {last}, each part alone {}", alone.join(" and "))

@@ -1,7 +1,7 @@
 //! The search for the least ε: every try, and what came of it.
 
 use super::wording;
-use crate::experiment::size_text;
+use crate::experiment::distance_text;
 use crate::tui::app::App;
 use crate::tui::least::LeastSearch;
 use crate::tui::widgets::panel::window;
@@ -59,7 +59,7 @@ fn lines(app: &App, search: &LeastSearch) -> Vec<Line<'static>> {
     let line = |(i, (epsilon, fooled)): (usize, &(f64, bool))| {
         let (glyph, word) = if *fooled { ("✗", "fooled") } else { ("✓", "holds") };
         let here = Some(*epsilon) == least;
-        let size = format!("{:<22}", size_text(norm, *epsilon));
+        let size = format!("{:<22}", distance_text(norm, *epsilon));
         Line::from(vec![
             Span::styled(format!("{:>3}  ", i + 1), theme.dim),
             Span::styled(size, if here { theme.strong } else { theme.base }),
@@ -71,7 +71,7 @@ fn lines(app: &App, search: &LeastSearch) -> Vec<Line<'static>> {
     if let Some(epsilon) = search.trying {
         out.push(Line::from(vec![
             Span::styled(format!("{:>3}  ", out.len() + 1), theme.dim),
-            Span::styled(format!("{:<22}", size_text(norm, epsilon)), theme.base),
+            Span::styled(format!("{:<22}", distance_text(norm, epsilon)), theme.base),
             Span::styled("● running", theme.accent),
         ]));
     }

@@ -5,7 +5,7 @@ use super::layout::Places;
 use super::wording;
 use crate::attack::{Bound, NON_FINITE, Norm};
 use crate::data::Image;
-use crate::experiment::{Outcome, Point};
+use crate::experiment::{Outcome, TracePoint};
 use crate::show::Graphics;
 use crate::tui::app::{AMPLIFICATIONS, App, Run};
 use crate::tui::theme::Theme;
@@ -174,7 +174,7 @@ fn adversarial_heading(app: &App) -> (&'static str, String) {
     let Some((run, live)) = app.display() else { return ("adversarial", String::new()) };
     let step = |at: usize| {
         let Some(point) = run.trail.point(at) else { return String::new() };
-        let part = |p: &Point| p.restart == point.restart && p.stage == point.stage;
+        let part = |p: &TracePoint| p.restart == point.restart && p.stage == point.stage;
         let same = run.trail.stops().iter().map(|stop| &stop.point).filter(|p| part(p));
         let most = same.map(|p| p.iteration).max().unwrap_or(0);
         let expected = run.trail.progress().1.saturating_sub(1) as i64;

@@ -1,7 +1,7 @@
 //! The prediction before and after: a row a class, two bars, before → after, Δ.
 
 use super::pictures;
-use crate::experiment::outcome_of;
+use crate::experiment::judge_outcome;
 use crate::tui::app::App;
 use crate::tui::widgets::bars::Bars;
 use crate::tui::widgets::panel::panel;
@@ -89,7 +89,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         // Before there is a result, the clean answer.
         let outcome = match outcome.filter(|_| answered.is_some()) {
             Some(outcome) => outcome,
-            None => outcome_of(clean.prediction.label == clean.label, false, true),
+            None => judge_outcome(clean.prediction.label == clean.label, false, true),
         };
         let style = match class == answer {
             _ if app.faded() => theme.dim,

@@ -8,12 +8,12 @@ use crate::tui::widgets::text::first_name;
 
 /// ε, in L∞ also in 255ths: "0.3000 (76.5/255)".
 pub fn epsilon(norm: Norm, epsilon: f64) -> String {
-    crate::experiment::size_text(norm, epsilon)
+    crate::experiment::distance_text(norm, epsilon)
 }
 
 /// ε in few columns: "8/255" or "0.3".
 pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
-    crate::experiment::size_short(norm, epsilon)
+    crate::experiment::short_distance_text(norm, epsilon)
 }
 
 /// What the attack aims at.

@@ -5,8 +5,10 @@ use super::cells::{self, Words};
 use super::grid::Grid;
 use crate::attack::Bound;
 use crate::defence::Stance;
-use crate::experiment::compare::{COUNTED, Column, CompareReport, CompareRow, LEGEND, Sort};
-use crate::experiment::{Share, size_short};
+use crate::experiment::compare::{
+    AttackColumn, CompareReport, CompareRow, DefenceOrder, LEGEND, ROBUST_NOTE,
+};
+use crate::experiment::{Share, short_distance_text};
 use crate::tui::app::App;
 use crate::tui::compare::{COUNTS, Knowing, Part};
 use crate::tui::view::wording::time_left;
@@ -88,7 +90,7 @@ fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
         return Line::styled(busy, theme.accent);
     }
     let mut words = Vec::new();
-    if app.compare.sort != Sort::Registry {
+    if app.compare.sort != DefenceOrder::Registry {
         words.push(format!("sorted by {}", app.compare.sort.name()));
     }
     if !app.compare.filter.is_empty() {
@@ -99,7 +101,7 @@ fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
         (false, _) => Line::styled(words.join(", "), theme.accent),
         (true, _) if naive => Line::styled("naive: this is not robustness", theme.accent),
         (true, Part::Sample) => Line::styled(LEGEND, theme.dim),
-        (true, Part::Many) => Line::styled(COUNTED, theme.dim),
+        (true, Part::Many) => Line::styled(ROBUST_NOTE, theme.dim),
     }
 }
 
@@ -159,10 +161,12 @@ fn brief(name: &str, width: u16) -> &str {
 }
 
 /// What bounds an attack, in few columns.
-fn bound(column: &Column) -> String {
+fn bound(column: &AttackColumn) -> String {
     match (column.extent, column.epsilon) {
         (Bound::Own, _) | (_, None) => "no ε".into(),
-        (_, Some(epsilon)) => format!("{} {}", column.norm, size_short(column.norm, epsilon)),
+        (_, Some(epsilon)) => {
+            format!("{} {}", column.norm, short_distance_text(column.norm, epsilon))
+        }
     }
 }
 

@@ -1,0 +1,63 @@
+//! Which probes are asked by themselves, and which on demand.
+
+use crate::attack::Observer;
+use crate::error::Result;
+use crate::experiment::checks::FinishedAttack;
+use crate::experiment::checks::probes::Prober;
+use crate::metrics::checks::{Evidence, Probe, run_checks};
+
+/// What is asked by itself costs at most this share of the attack's passes.
+const SHARE: u64 = 10;
+
+/// Told the evidence after each probe.
+pub type OnEvidence<'a> = &'a mut dyn FnMut(&Evidence);
+
+/// The probes that an unlit lamp waits for, and what each would take; the cheapest first.
+fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64, Probe)> {
+    let asked = run_checks(evidence).into_iter().filter_map(|verdict| verdict.ask);
+    let mut open: Vec<(u64, Probe)> =
+        asked.filter_map(|probe| Some((scene.price(probe, most)?, probe))).collect();
+    open.sort_by_key(|(price, _)| *price);
+    open
+}
+
+/// Asks the model beside the attack, the cheapest probe first, as long as all of it takes no more
+/// than a tenth of the attack's own passes. Answers with how many passes it took.
+///
+/// # Errors
+/// Cancelled, when the observer stops it; device failures; those of a defence's stages.
+pub fn run_auto_checks(
+    scene: &FinishedAttack<'_>,
+    observer: &mut dyn Observer,
+    told: OnEvidence<'_>,
+) -> Result<u64> {
+    let (mut evidence, mut prober) = (scene.evidence().clone(), Prober::new(*scene));
+    let most = scene.passes() / SHARE;
+    for (_, probe) in open(scene, &evidence, most) {
+        let left = most - prober.spent;
+        if scene.price(probe, left).is_some() {
+            prober.ask(probe, left, &mut evidence, observer)?;
+            told(&evidence);
+        }
+    }
+    Ok(prober.spent)
+}
+
+/// Asks these probes, whatever they take; all that an unlit lamp waits for, where none are named.
+///
+/// # Errors
+/// As [`watch`].
+pub fn run_probes(
+    scene: &FinishedAttack<'_>,
+    which: &[Probe],
+    observer: &mut dyn Observer,
+    told: OnEvidence<'_>,
+) -> Result<()> {
+    let (mut evidence, mut prober) = (scene.evidence().clone(), Prober::new(*scene));
+    let open = open(scene, &evidence, u64::MAX);
+    for (_, probe) in open.into_iter().filter(|(_, p)| which.is_empty() || which.contains(p)) {
+        prober.ask(probe, u64::MAX, &mut evidence, observer)?;
+        told(&evidence);
+    }
+    Ok(())
+}

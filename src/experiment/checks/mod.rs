@@ -1,0 +1,25 @@
+//! What the evaluation lamps look at: the course of an attack, and what is asked beside it.
+
+mod auto_checks;
+mod dataset_checks;
+mod loss_history;
+mod probes;
+
+pub use auto_checks::{OnEvidence, run_auto_checks, run_probes};
+pub(super) use dataset_checks::dataset_evidence;
+pub use dataset_checks::probe_robust_samples;
+pub(super) use loss_history::LossHistory;
+pub use probes::FinishedAttack;
+
+use crate::attack::{ImageBatch, TargetModel};
+use crate::error::Result;
+use crate::metrics::checks::FirstGradient;
+
+/// What the first gradient of whoever was attacked looks like.
+///
+/// # Errors
+/// Device failures.
+pub(super) fn first_gradient(victim: &TargetModel<'_>) -> Result<Option<FirstGradient>> {
+    let Some((gradient, log2_scale)) = victim.first_gradient() else { return Ok(None) };
+    Ok(Some(FirstGradient::new(ImageBatch::from_tensor(gradient)?.row(0), *log2_scale)))
+}

@@ -1,0 +1,375 @@
+//! One sample, one attack.
+
+use crate::attack::{
+    AttackConfig, Budget, DecisionOracle, Goal, GradientStats, JudgedOutput, Logits, NON_FINITE,
+    Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge, judge,
+};
+use crate::data::{Image, Sample};
+use crate::defence::jpeg;
+use crate::error::{Error, Result};
+use crate::experiment::checks::{LossHistory, first_gradient};
+use crate::experiment::hints;
+use crate::experiment::provenance::{DataIdentity, Sources};
+use crate::experiment::report::{
+    AttackCost, DeviceInfo, Prediction, Report, SampleRef, Similarity, VERSION,
+};
+use crate::experiment::samples::training_images;
+use crate::experiment::trace::probabilities;
+use crate::metrics::checks::{Evidence, logit_gap};
+use crate::metrics::{RoundedImages, norms, psnr, ssim};
+use crate::model::{Classifier, Model};
+use burn_tensor::{Tensor, TensorData};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is to be tried.
+#[derive(Clone)]
+pub struct Experiment {
+    /// The model to attack.
+    pub model: Arc<Model>,
+    /// The model that the attack is crafted on, if it is not `model`; on the same device. `model`
+    /// alone judges what came of it.
+    pub surrogate: Option<Arc<Model>>,
+    /// The sample.
+    pub sample: Sample,
+    /// Which attack, how.
+    pub plan: AttackConfig,
+    /// Which device does the work, for the report.
+    pub device: DeviceInfo,
+}
+
+impl Experiment {
+    /// What it is made of: the model, the surrogate, the data; not yet its defences.
+    ///
+    /// # Errors
+    /// Failure, when the data set cannot be read.
+    pub fn sources(&self) -> Result<Sources> {
+        let mut origin = Sources::default();
+        origin.model(&self.model);
+        self.surrogate.iter().for_each(|surrogate| origin.model(surrogate));
+        origin.data(DataIdentity::of_sample(&self.sample)?);
+        Ok(origin)
+    }
+}
+
+/// The model's answer to the clean picture.
+#[derive(Clone, Debug)]
+pub struct CleanPrediction {
+    /// The picture as the model sees it.
+    pub picture: Image,
+    /// The answer.
+    pub prediction: Prediction,
+    /// The class attacked away from: the truth where it is known, else the model's own answer.
+    pub label: usize,
+    /// Whether `label` is the truth.
+    pub label_is_truth: bool,
+    /// The logits behind the answer, from which targets are chosen.
+    pub logits: Vec<f32>,
+}
+
+/// The class of `sample` in the model's own numbering, where the two agree on what classes are.
+pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
+    let card = &model.card;
+    let unnamed = card.data.is_empty() && card.input.shape == sample.image.shape();
+    let same = card.data == sample.dataset || unnamed;
+    sample.label.filter(|label| same && *label < card.num_classes)
+}
+
+/// The answer behind a row of logits.
+pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
+    let probabilities = probabilities(row);
+    let label = Logits::new(row.to_vec(), row.len()).labels()[0];
+    let unnamed = || match label {
+        NON_FINITE => "no number".to_string(),
+        label => label.to_string(),
+    };
+    Prediction {
+        label,
+        name: model.labels.get(label).cloned().unwrap_or_else(unnamed),
+        confidence: probabilities.get(label).copied().unwrap_or(f32::NAN),
+        probabilities,
+    }
+}
+
+/// A picture as a batch of one, `[1, C, H, W]`, on the model's device.
+pub(super) fn tensor(model: &Model, picture: &Image) -> Tensor<4> {
+    let [c, h, w] = picture.shape();
+    let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
+    Tensor::from_data(data, model.network.device())
+}
+
+/// A batch of one as a picture.
+pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Image> {
+    let pixels = images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
+    Ok(Image::new(shape, pixels))
+}
+
+/// The model's answer to a batch of one, and the logits behind it.
+pub(super) fn answer(
+    model: &Model,
+    victim: &mut TargetModel<'_>,
+    images: &Tensor<4>,
+) -> Result<(Prediction, Vec<f32>)> {
+    let scores = victim.logits(images)?;
+    let row = scores.rows().next().unwrap_or_default().to_vec();
+    Ok((prediction(model, &row), row))
+}
+
+/// The model's answer to the clean picture.
+///
+/// # Errors
+/// Device failures; failure, where the truth is not known and the network gives no number.
+pub fn predict_clean(experiment: &Experiment) -> Result<CleanPrediction> {
+    let model = &experiment.model;
+    let picture = model.card.input.fit(&experiment.sample.image);
+    picture.check(&experiment.sample.name)?;
+    let images = tensor(model, &picture);
+    let (prediction, logits) = answer(model, &mut TargetModel::new(&model.network), &images)?;
+    let known = truth(model, &experiment.sample);
+    let label = known.unwrap_or(prediction.label);
+    if label == NON_FINITE {
+        return Err(Error::failure(
+            "the network gives no number for this picture",
+            &experiment.sample.name,
+            "take another picture, or another network",
+        ));
+    }
+    Ok(CleanPrediction { picture, prediction, label, label_is_truth: known.is_some(), logits })
+}
+
+/// The problem of attacking this picture.
+pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
+    let AttackConfig { norm, epsilon, seed, .. } = experiment.plan;
+    let values = images.dims()[1..].iter().product();
+    Ok(Problem {
+        budget: Budget::new(norm, epsilon, values)?,
+        images,
+        goals: vec![goal],
+        seed,
+        samples: vec![experiment.sample.index as u64],
+        training_images: training_images(&experiment.model, &experiment.plan, &experiment.sample)?,
+    })
+}
+
+/// Checks that what is crafted on `surrogate` can be tried on `victim`.
+///
+/// # Errors
+/// Usage, where shapes or classes differ.
+pub fn check_compatible(surrogate: &Model, victim: &Model) -> Result<()> {
+    let kind = |model: &Model| {
+        let [c, h, w] = model.card.input.shape;
+        format!("'{}' takes {c}×{h}×{w} into {} classes", model.card.name, model.card.num_classes)
+    };
+    let [ours, theirs] = [surrogate, victim].map(|m| (m.card.input.shape, m.card.num_classes));
+    match ours == theirs && (surrogate.labels == victim.labels) {
+        true => Ok(()),
+        false => Err(Error::usage(
+            format!("{}, {}", kind(surrogate), kind(victim)),
+            "--surrogate",
+            "choose a model with the same input and the same classes",
+        )),
+    }
+}
+
+/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the victim judge.
+pub(super) fn run_attack(
+    plan: &AttackConfig,
+    victim: &mut TargetModel<'_>,
+    surrogate: Option<&mut TargetModel<'_>>,
+    problem: &Problem,
+    observer: &mut dyn Observer,
+) -> Result<JudgedOutput> {
+    let (spec, settings) = (plan.attack, plan.resolved());
+    match surrogate {
+        None => generate_and_judge(spec, &settings, victim, problem, observer),
+        Some(surrogate) => {
+            let found = generate(spec, &settings, surrogate, problem, observer)?;
+            judge(spec.bound, found, victim, problem)
+        }
+    }
+}
+
+/// Attacks the sample and measures what came of it.
+///
+/// A picture that the model gets wrong already is not attacked: the report says so.
+///
+/// # Errors
+/// Cancelled, when the observer stops it; usage, for an ε, a norm, a target or a surrogate that
+/// does not fit; device failures.
+pub fn attack_sample(experiment: &Experiment, observer: &mut dyn Observer) -> Result<Report> {
+    attack_sample_from(experiment, predict_clean(experiment)?, observer)
+}
+
+/// As [`run`], for who has asked for the [`clean`] answer already.
+///
+/// # Errors
+/// As [`run`].
+pub fn attack_sample_from(
+    experiment: &Experiment,
+    clean: CleanPrediction,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let (model, plan) = (&experiment.model, &experiment.plan);
+    plan.check()?;
+    experiment.surrogate.as_ref().map_or(Ok(()), |surrogate| check_compatible(surrogate, model))?;
+    let goal = plan.target.goal(clean.label, &clean.logits)?;
+    let attacked = clean.prediction.label == clean.label;
+    let begin = Instant::now();
+    let mut victim = TargetModel::new(&model.network);
+    let mut surrogate = experiment.surrogate.as_ref().map(|model| TargetModel::new(&model.network));
+    let mut logbook = LossHistory::new(observer);
+    let found = match attacked {
+        true => {
+            let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
+            let verdict =
+                run_attack(plan, &mut victim, surrogate.as_mut(), &problem, &mut logbook)?;
+            AttackedImage::new(model, verdict, clean.picture.shape())?
+        }
+        false => {
+            // The ε is checked all the same.
+            Budget::new(plan.norm, plan.epsilon, clean.picture.pixels().len())?;
+            AttackedImage::nothing(&clean)
+        }
+    };
+    let asked = || [&victim].into_iter().chain(&surrogate);
+    let non_finite = asked().map(TargetModel::non_finite).sum();
+    let cost = cost(asked(), begin);
+    let adversarial = &found.picture;
+    let norms = norms(clean.picture.pixels(), adversarial.pixels());
+    let epsilon = plan.threshold(clean.picture.pixels().len());
+    let eight = RoundedImages::new(&clean.picture, adversarial, plan.norm, epsilon);
+    let similarity = Similarity {
+        psnr: psnr(&clean.picture, adversarial),
+        ssim: ssim(&clean.picture, adversarial),
+        changed: norms.l0 as f32 / adversarial.pixels().len() as f32,
+        survives_8_bit: found.reached && reached(model, &eight.picture, goal)?,
+        survives_jpeg: found.reached && reached(model, &jpeg(adversarial, 90)?, goal)?,
+    };
+    let sample = &experiment.sample;
+    let checks = Evidence {
+        attacked,
+        reached: found.reached,
+        success: found.success,
+        transferred: surrogate.is_some(),
+        survives_8_bit: found.reached.then_some(similarity.survives_8_bit),
+        histories: logbook.finish(),
+        first: first_gradient(surrogate.as_ref().unwrap_or(&victim))?,
+        gradients: found.gradients,
+        gap: Some(logit_gap(&clean.logits)),
+        non_finite,
+        ..Evidence::new(plan.clone(), epsilon)
+    };
+    Ok(Report {
+        version: VERSION,
+        model: model.card.name.clone(),
+        sample: SampleRef {
+            dataset: sample.dataset.clone(),
+            index: sample.index,
+            name: sample.name.clone(),
+        },
+        label: clean.label,
+        label_name: model.labels.get(clean.label).cloned().unwrap_or_default(),
+        label_is_truth: clean.label_is_truth,
+        attack: plan.attack.id,
+        extent: plan.attack.bound,
+        surrogate: experiment.surrogate.as_ref().map(|model| model.card.name.clone()),
+        norm: plan.norm,
+        parameters: plan.resolved(),
+        epsilon,
+        target: match goal {
+            Goal::Targeted { target } => Some(target),
+            Goal::Untargeted { .. } => None,
+        },
+        seed: plan.seed,
+        device: experiment.device.clone(),
+        clean: clean.prediction,
+        adversarial: found.answer,
+        success: found.success,
+        reached: found.reached,
+        distance: found.distance,
+        queries: found.queries,
+        notes: told_first(experiment, found.notes),
+        stage: found.stage,
+        attacked,
+        norms,
+        similarity,
+        cost,
+        checks,
+        defences: Vec::new(),
+        picture: found.picture,
+        original: clean.picture,
+        plan: plan.clone(),
+        saved: None,
+    })
+}
+
+/// What there is to tell of the user's own picture, before what else there is.
+fn told_first(experiment: &Experiment, notes: Vec<String>) -> Vec<String> {
+    let hints = hints::of_picture(&experiment.model.card, &experiment.sample);
+    hints.into_iter().chain(notes).collect()
+}
+
+/// What came of the one picture.
+struct AttackedImage {
+    picture: Image,
+    answer: Prediction,
+    success: bool,
+    reached: bool,
+    distance: f32,
+    queries: u64,
+    gradients: GradientStats,
+    notes: Vec<String>,
+    stage: Option<&'static str>,
+}
+
+impl AttackedImage {
+    fn new(model: &Model, verdict: JudgedOutput, shape: [usize; 3]) -> Result<Self> {
+        let GradientStats { queries, dead, .. } = verdict.gradient_stats[0];
+        let stood = verdict.stalled(0).then(|| {
+            format!(
+                "{dead} of {queries} gradients were zero or not a number: the picture stood still"
+            )
+        });
+        Ok(Self {
+            answer: prediction(model, verdict.logits.rows().next().unwrap_or_default()),
+            picture: picture(verdict.images, shape)?,
+            success: verdict.success[0],
+            reached: verdict.reached[0],
+            distance: verdict.distance[0],
+            queries: verdict.queries[0],
+            gradients: verdict.gradient_stats[0],
+            notes: Note::texts(&verdict.notes).into_iter().chain(stood).collect(),
+            stage: verdict.stages.first().copied().flatten(),
+        })
+    }
+
+    fn nothing(clean: &CleanPrediction) -> Self {
+        Self {
+            picture: clean.picture.clone(),
+            answer: clean.prediction.clone(),
+            success: false,
+            reached: false,
+            distance: 0.0,
+            queries: 0,
+            gradients: GradientStats::default(),
+            notes: Vec::new(),
+            stage: None,
+        }
+    }
+}
+
+/// What these oracles were asked, since `begin`.
+pub(super) fn cost<'a>(
+    asked: impl IntoIterator<Item = &'a TargetModel<'a>>,
+    begin: Instant,
+) -> AttackCost {
+    let passes = asked.into_iter().map(DecisionOracle::passes);
+    let (forward, backward) = passes.fold((0, 0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
+    AttackCost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
+}
+
+/// Whether the model's answer to a picture reaches the goal.
+fn reached(model: &Model, picture: &Image, goal: Goal) -> Result<bool> {
+    let mut victim = TargetModel::new(&model.network);
+    Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
+}

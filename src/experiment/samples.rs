@@ -1,0 +1,65 @@
+//! The pictures that an attack on everything at once learns from.
+
+use crate::attack::{AttackConfig, TrainingImages};
+use crate::data::{DATASETS, Dataset, Sample};
+use crate::error::Result;
+use crate::experiment::one_sample::truth;
+use crate::model::{Classifier, Model};
+use burn_tensor::{Tensor, TensorData};
+use std::sync::Arc;
+
+/// How many pictures, where the attack has no parameter `samples`.
+const CUSTOMARY: i64 = 100;
+
+/// Whether the plan's attack looks at other pictures than the one it attacks.
+pub(super) fn needs_training_images(plan: &AttackConfig) -> bool {
+    plan.attack.universal || plan.attack.params.iter().any(|param| param.id == "samples")
+}
+
+/// The first pictures of the model's data set, as many as the plan's parameter `samples` says,
+/// without `sample` itself. None where the attack needs none, and where no picture's class is known.
+///
+/// # Errors
+/// Failure, when the data set cannot be read.
+pub(super) fn training_images(
+    model: &Model,
+    plan: &AttackConfig,
+    sample: &Sample,
+) -> Result<Option<Arc<TrainingImages>>> {
+    let id = match model.card.data.as_str() {
+        "" => &sample.dataset,
+        own => own,
+    };
+    if !needs_training_images(plan) || !DATASETS.iter().any(|row| row.id == id) {
+        return Ok(None);
+    }
+    let dataset = Dataset::load(id)?;
+    let others = (0..dataset.len()).filter(|i| sample.dataset != id || sample.index != *i);
+    Ok(first_images(model, plan, &dataset, others))
+}
+
+/// The first of these pictures, as many as the plan's parameter `samples` says.
+pub(super) fn first_images(
+    model: &Model,
+    plan: &AttackConfig,
+    dataset: &Dataset,
+    order: impl Iterator<Item = usize>,
+) -> Option<Arc<TrainingImages>> {
+    let most = plan.resolved().int("samples", CUSTOMARY).max(1) as usize;
+    let known = order.map(|index| dataset.sample(index));
+    let known = known.filter_map(|sample| truth(model, &sample).map(|label| (sample, label)));
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for (sample, label) in known.take(most) {
+        pixels.extend_from_slice(model.card.input.fit(&sample.image).pixels());
+        labels.push(label);
+    }
+    if labels.is_empty() {
+        return None;
+    }
+    let [c, h, w] = model.card.input.shape;
+    let data = TensorData::new(pixels, [labels.len(), c, h, w]);
+    Some(Arc::new(TrainingImages {
+        images: Tensor::from_data(data, model.network.device()),
+        labels,
+    }))
+}

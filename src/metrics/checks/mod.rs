@@ -1,0 +1,259 @@
+//! Evaluation lamps: what can be wrong with an evaluation, looked at beside every result.
+//!
+//! [`CHECKS`] is the one place where each is declared. A lamp is a rule over [`Evidence`] (one picture)
+//! or a [`DatasetEvidence`] (many), and no more: what is not known leaves it unlit, which is not green. Free
+//! lamps look at what the attack saw anyway; probing ones have to ask the model, and say what they
+//! would ask as a [`Probe`].
+//!
+//! An attack that reached its goal has proved its point, so most lamps warn of failures only: of
+//! robustness that may be nothing but a weak attack.
+
+mod comparison;
+mod convergence;
+mod dataset;
+mod evidence;
+mod gradients;
+mod logits;
+mod registry;
+mod remedy;
+
+pub use dataset::{DatasetAttack, DatasetEvidence, check_dataset};
+pub use evidence::{
+    AttackedDefence, Evidence, FirstGradient, Gain, GradientTest, OtherAttack, Probes,
+    RestartHistory, logit_gap,
+};
+pub use registry::CHECKS;
+pub use remedy::{LONGER, Remedy};
+
+use crate::defence::Stance;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::fmt;
+
+/// What a lamp shows, from nothing to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CheckStatus {
+    /// It was not asked, or has nothing to say here.
+    Unlit,
+    /// Asked, and nothing is wrong.
+    Green,
+    /// A weakness.
+    Amber,
+    /// The result is not what it seems.
+    Red,
+}
+
+impl CheckStatus {
+    /// Every colour, the worst first.
+    pub const ALL: [Self; 4] = [Self::Red, Self::Amber, Self::Green, Self::Unlit];
+
+    /// Its name in reports.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Unlit => "unlit",
+            Self::Green => "green",
+            Self::Amber => "amber",
+            Self::Red => "red",
+        }
+    }
+
+    /// What tells it from the others without any colour.
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Unlit => "○",
+            Self::Green => "●",
+            Self::Amber => "◐",
+            Self::Red => "✗",
+        }
+    }
+
+    /// Whether it warns.
+    pub fn warns(self) -> bool {
+        self >= Self::Amber
+    }
+}
+
+impl Serialize for CheckStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+/// What has to be asked of the model before a lamp can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// The answer to the attacked picture, rounded to 8 bits.
+    EightBit,
+    /// FGSM on the same picture.
+    SingleStep,
+    /// The gradient, and differences along random directions.
+    Path,
+    /// The answers around the clean picture.
+    Noise,
+    /// BIM with the whole box to itself.
+    Unbounded,
+    /// The same attack with four times the steps.
+    Longer,
+    /// The same attack from other starts.
+    Restarts,
+    /// The same attack at other ε.
+    Epsilons,
+    /// Random noise, then Square with few queries.
+    BlackBox,
+    /// The same attack averaging over other numbers of draws.
+    Draws,
+}
+
+impl Probe {
+    /// Every probe, roughly from the cheapest to the dearest.
+    pub const ALL: [Self; 10] = [
+        Self::EightBit,
+        Self::SingleStep,
+        Self::Path,
+        Self::Noise,
+        Self::Unbounded,
+        Self::Epsilons,
+        Self::Longer,
+        Self::Restarts,
+        Self::BlackBox,
+        Self::Draws,
+    ];
+}
+
+/// What a rule makes of the evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessment {
+    /// What the lamp shows.
+    pub status: CheckStatus,
+    /// Why, in one line.
+    pub reason: String,
+    /// What would settle it, where something would.
+    pub remedy: Option<Remedy>,
+    /// Whether the lamp's probe would tell.
+    pub open: bool,
+}
+
+impl Assessment {
+    fn new(status: CheckStatus, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), remedy: None, open: false }
+    }
+
+    /// The lamp has nothing to say.
+    fn unlit(reason: impl Into<String>) -> Self {
+        Self::new(CheckStatus::Unlit, reason)
+    }
+
+    /// The lamp's probe was not asked, which does that.
+    fn unasked(probe: &str) -> Self {
+        Self { open: true, ..Self::unlit(format!("not asked: {probe}")) }
+    }
+
+    fn green(reason: impl Into<String>) -> Self {
+        Self::new(CheckStatus::Green, reason)
+    }
+
+    fn amber(reason: impl Into<String>, remedy: impl Into<Option<Remedy>>) -> Self {
+        Self { remedy: remedy.into(), ..Self::new(CheckStatus::Amber, reason) }
+    }
+
+    fn red(reason: impl Into<String>, remedy: impl Into<Option<Remedy>>) -> Self {
+        Self { remedy: remedy.into(), ..Self::new(CheckStatus::Red, reason) }
+    }
+
+    /// The same, where the lamp's probe would tell more.
+    fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+
+    /// Red where the attack failed; amber where it reached its goal all the same.
+    fn weighed(evidence: &Evidence, reason: String, remedy: impl Into<Option<Remedy>>) -> Self {
+        match evidence.success {
+            true => Self::amber(reason, remedy),
+            false => Self::red(reason, remedy),
+        }
+    }
+}
+
+/// A lamp's row.
+pub struct Check {
+    /// The name used in reports.
+    pub id: &'static str,
+    /// The name used where there is little room.
+    pub name: &'static str,
+    /// What it watches for, in a few words.
+    pub watches: &'static str,
+    /// When it lights, in words.
+    pub rule: &'static str,
+    /// What usually helps, in words.
+    pub remedy: &'static str,
+    /// Where the check comes from.
+    pub source: &'static str,
+    /// What has to be asked of the model; none where the attack has seen enough.
+    pub probe: Option<Probe>,
+    /// Whether it has something to say of an attack that does not know the defence.
+    pub naive: bool,
+    /// Whether it has something to say where nothing was attacked.
+    pub unattacked: bool,
+    /// The rule for one picture, where there is one.
+    pub one: Option<fn(&Evidence) -> Assessment>,
+    /// The rule for many pictures, where there is one.
+    pub many: Option<fn(&DatasetEvidence) -> Assessment>,
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lamp").field(&self.id).finish()
+    }
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Check {
+    fn verdict(&'static self, finding: Assessment) -> CheckResult {
+        let Assessment { status, reason, remedy, open } = finding;
+        CheckResult { check: self, status, reason, remedy, ask: self.probe.filter(|_| open) }
+    }
+}
+
+/// What a lamp shows, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckResult {
+    /// Which lamp.
+    pub check: &'static Check,
+    /// What it shows.
+    pub status: CheckStatus,
+    /// Why, in one line.
+    pub reason: String,
+    /// What would settle it, where something would.
+    pub remedy: Option<Remedy>,
+    /// What to ask the model to know more, where it is unlit because nobody has.
+    pub ask: Option<Probe>,
+}
+
+impl Serialize for CheckResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Verdict", 4)?;
+        row.serialize_field("lamp", self.check.id)?;
+        row.serialize_field("colour", &self.status)?;
+        row.serialize_field("reason", &self.reason)?;
+        row.serialize_field("cure", &self.remedy.as_ref().map(Remedy::flag))?;
+        row.end()
+    }
+}
+
+/// What every lamp for one picture shows.
+pub fn run_checks(evidence: &Evidence) -> Vec<CheckResult> {
+    let naive = evidence.defence.as_ref().is_some_and(|behind| behind.stance == Stance::Naive);
+    let look = |check: &'static Check| {
+        let rule = check.one?;
+        Some(check.verdict(match evidence.attacked {
+            false if !check.unattacked => Assessment::unlit("nothing was attacked"),
+            _ if naive && !check.naive => Assessment::unlit("made on the bare network: look there"),
+            _ => rule(evidence),
+        }))
+    };
+    CHECKS.iter().filter_map(look).collect()
+}
