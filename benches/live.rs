@@ -23,7 +23,7 @@ use epsiloscope::attack::{
     AttackConfig, Budget, Goal, NoObserver, Norm, Problem, TargetModel, find, generate_and_judge,
 };
 use epsiloscope::data::{Dataset, Sample};
-use epsiloscope::engine::{Chosen, DeviceChoice, choose};
+use epsiloscope::engine::{ChosenDevice, DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment, FinishedAttack};
 use epsiloscope::model::{Classifier, Model};
 use epsiloscope::parameter::Value;
@@ -34,7 +34,7 @@ const STEPS: usize = 40;
 const EPSILON: f64 = 0.1;
 
 /// The first digit, the usual network, the CPU.
-fn setting() -> (Sample, Arc<Model>, Chosen) {
+fn setting() -> (Sample, Arc<Model>, ChosenDevice) {
     let chosen = choose(DeviceChoice::Cpu);
     let model = Model::load("mnist-cnn", &chosen.device).expect("the model loads");
     let sample = Dataset::load("mnist").expect("the data loads").sample(0);

@@ -6,7 +6,7 @@ use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use crate::show::Graphics;
-use crate::tui::theme::Choice as Theme;
+use crate::tui::theme::ThemeChoice as Theme;
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
 use std::fmt;

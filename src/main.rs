@@ -4,7 +4,7 @@ use epsiloscope::{cli, terminal, tui};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if terminal::stood(std::env::args_os()) {
+    if terminal::run_watchdog(std::env::args_os()) {
         return ExitCode::SUCCESS;
     }
     cli::main(std::env::args_os(), |wanted| {

@@ -9,10 +9,10 @@ use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::compare::{CompareEvent, UNDEFENDED};
 use epsiloscope::model::{Card, find_card};
-use epsiloscope::terminal::parse::{Parser, Token};
+use epsiloscope::terminal::parse::{InputToken, Parser};
 use epsiloscope::tui::app::{App, Effect};
 use epsiloscope::tui::mouse::mouse;
-use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::theme::ThemeKind;
 use epsiloscope::tui::update::{context, key, paste};
 use epsiloscope::tui::view;
 use ratatui::buffer::Buffer;
@@ -44,7 +44,7 @@ pub fn terminal(data: &[u8]) -> bool {
     parser.flush(&mut tokens);
     assert_eq!(parser.patience(), None);
     let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert_eq!(tokens.last(), Some(&Token::Event(Event::Key(key))));
+    assert_eq!(tokens.last(), Some(&InputToken::Event(Event::Key(key))));
     true
 }
 
@@ -79,7 +79,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         static DATA: OnceLock<Arc<Dataset>> = OnceLock::new();
-        let (app, effects) = App::new(fake::start(Kind::Dark));
+        let (app, effects) = App::new(fake::start(ThemeKind::Dark));
         let mut stage = Self { app, last: 0, asked: Vec::new(), frames: 0 };
         stage.app.size = (120, 36);
         stage.perform(effects);
@@ -90,7 +90,7 @@ impl Stage {
             Update::Data(data),
             Update::Model(Arc::new(fake::model())),
         ] {
-            let effects = stage.app.absorb(update);
+            let effects = stage.app.on_update(update);
             stage.perform(effects);
         }
         stage
@@ -206,7 +206,7 @@ impl Stage {
             updates.truncate(updates.len() / 2);
         }
         for update in updates {
-            let effects = self.app.absorb(update);
+            let effects = self.app.on_update(update);
             self.perform(effects);
         }
     }
@@ -270,7 +270,7 @@ fn answers(id: JobId, request: &Request) -> Vec<Update> {
                     Update::Clean(_, clean) if lane == 0 => Some(Update::Clean(id, clean)),
                     Update::Step(_, point, n) => Some(Update::LaneStep(id, lane, point, n)),
                     Update::Finished(_, report) => {
-                        Some(Update::LaneEnded(id, lane, Ok(report), Duration::from_millis(40)))
+                        Some(Update::LaneFinished(id, lane, Ok(report), Duration::from_millis(40)))
                     }
                     _ => None,
                 }));
@@ -287,25 +287,31 @@ fn answers(id: JobId, request: &Request) -> Vec<Update> {
             let mut out = vec![Update::Started(id)];
             for name in names {
                 let right = CompareEvent::Right(name.clone(), vec![true; n], vec![0.2; 3]);
-                out.push(Update::Compared(id, right));
+                out.push(Update::CompareFinding(id, right));
                 for (plan, stance) in
                     job.plans.iter().flat_map(|plan| job.stances.iter().map(move |s| (plan, *s)))
                 {
                     let held = CompareEvent::Held(name.clone(), plan.clone(), stance, half.clone());
-                    out.push(Update::Compared(id, held));
+                    out.push(Update::CompareFinding(id, held));
                 }
             }
             out.push(Update::Done(id));
             out
         }
-        Request::Search(_) => vec![Update::Searching(id, 10), Update::Found(id, Some(3))],
-        Request::Least(_) => {
-            vec![Update::Started(id), Update::Tried(id, 0.1, Some(true)), Update::Cancelled(id)]
+        Request::FindMistake(_) => {
+            vec![Update::MistakeSearch(id, 10), Update::MistakeFound(id, Some(3))]
+        }
+        Request::MinimumEpsilon(_) => {
+            vec![
+                Update::Started(id),
+                Update::EpsilonTried(id, 0.1, Some(true)),
+                Update::Cancelled(id),
+            ]
         }
         Request::Lesson(_) => {
             vec![Update::Started(id), Update::LessonProgress(id, 0, 0.5), Update::Done(id)]
         }
-        Request::Transfer(_) | Request::Gauge(_) | Request::Probe(_) => {
+        Request::Transfer(_) | Request::DefenceMetrics(_) | Request::Checks(_) => {
             vec![Update::Started(id), Update::Progress(id, 1, 2, None), Update::Done(id)]
         }
         Request::Cancel => Vec::new(),

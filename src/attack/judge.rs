@@ -105,7 +105,7 @@ pub fn judge(
     })
 }
 
-/// Runs an attack against an oracle, without judging it.
+/// Runs an attack against an oracle, without rejudge it.
 ///
 /// # Errors
 /// As [`generate_and_judge`].

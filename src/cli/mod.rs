@@ -28,7 +28,7 @@ pub use dashboard::DashboardOptions;
 
 use crate::config::Config;
 use crate::data::memory;
-use crate::engine::{self, Chosen, DeviceChoice};
+use crate::engine::{self, ChosenDevice, DeviceChoice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging;
 use crate::model::Model;
@@ -54,7 +54,7 @@ struct CommandContext {
 impl CommandContext {
     /// The device that the configuration asks for; a fallback is told on standard error, once per
     /// machine where it only says what the machine has.
-    fn device(&mut self) -> Chosen {
+    fn device(&mut self) -> ChosenDevice {
         let chosen = self.quietly(|| engine::choose(self.config.device));
         self.on_adapter = chosen.info.kind == "wgpu";
         match &chosen.note {

@@ -3,7 +3,7 @@
 use crate::config::{ColorChoice, Folder, folder};
 use crate::error::{Error, Result};
 use crate::printable::printable;
-use crate::terminal::Depth;
+use crate::terminal::ColourDepth;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -12,7 +12,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 #[derive(Debug)]
 pub struct Output {
     /// The colours that text may have; no attributes either where this is none.
-    depth: Option<Depth>,
+    depth: Option<ColourDepth>,
     closed: bool,
 }
 
@@ -39,9 +39,9 @@ impl Output {
             std::io::stdout().is_terminal() && !dumb
         };
         let depth = match color {
-            ColorChoice::Always => Some(Depth::Indexed),
+            ColorChoice::Always => Some(ColourDepth::Indexed),
             ColorChoice::Never => None,
-            ColorChoice::Auto => can().then(Depth::here),
+            ColorChoice::Auto => can().then(ColourDepth::here),
         };
         Self { depth, closed: false }
     }
@@ -98,11 +98,11 @@ impl Output {
             (None, _) => "",
             (_, Style::Strong) => "1",
             (_, Style::Faint) => "2",
-            (Some(Depth::None), Style::Fooled) => "1",
-            (Some(Depth::None), _) => "",
-            (Some(Depth::Sixteen), Style::Fooled) => "33",
-            (Some(Depth::Sixteen), Style::Holds) => "36",
-            (Some(Depth::Sixteen), Style::Warns) => "35",
+            (Some(ColourDepth::None), Style::Fooled) => "1",
+            (Some(ColourDepth::None), _) => "",
+            (Some(ColourDepth::Sixteen), Style::Fooled) => "33",
+            (Some(ColourDepth::Sixteen), Style::Holds) => "36",
+            (Some(ColourDepth::Sixteen), Style::Warns) => "35",
             (_, Style::Fooled) => "38;5;208",
             (_, Style::Holds) => "38;5;75",
             (_, Style::Warns) => "38;5;221",

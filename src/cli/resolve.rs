@@ -7,7 +7,7 @@ use crate::attack::{self, AttackConfig, Bound, Norm, TargetChoice};
 use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Sample, check_writable, same_file};
 use crate::defence::{DefenceStack, ModelProvider};
-use crate::engine::Chosen;
+use crate::engine::ChosenDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{self, hints};
 use crate::model::{self, Card, Model};
@@ -202,7 +202,7 @@ pub struct ModelLoader {
 
 impl ModelLoader {
     /// Loads onto this device.
-    pub fn new(chosen: &Chosen) -> Self {
+    pub fn new(chosen: &ChosenDevice) -> Self {
         Self { device: chosen.device.clone(), known: HashMap::new() }
     }
 }
@@ -222,7 +222,7 @@ impl ModelProvider for ModelLoader {
 pub fn surrogate(
     name: Option<&str>,
     victim: &Model,
-    chosen: &Chosen,
+    chosen: &ChosenDevice,
 ) -> Result<Option<Arc<Model>>> {
     let Some(name) = name else { return Ok(None) };
     let surrogate = load(name, &chosen.device)?;

@@ -13,9 +13,9 @@ use std::time::Instant;
 impl Worker {
     /// Sets defences against attacks: the one sample first, then many.
     pub(super) fn compare(&mut self, id: JobId, job: &CompareJob) -> Result<()> {
-        let stop = self.stopper(None);
-        self.say(Update::Started(id));
-        let model = self.current()?;
+        let stop = self.stop_check(None);
+        self.send(Update::Started(id));
+        let model = self.current_model()?;
         let mut pipelines = Vec::new();
         for stack in &job.stacks {
             if stop() {
@@ -24,7 +24,7 @@ impl Worker {
             match self.pipeline(stack, &model, job.seed) {
                 Ok(pipeline) => pipelines.push(pipeline),
                 Err(error) if error.kind == ErrorKind::Usage => {
-                    self.say(Update::Unfit(id, stack.text(), error.to_string()));
+                    self.send(Update::DefenceNotApplicable(id, stack.text(), error.to_string()));
                 }
                 Err(error) => return Err(error),
             }
@@ -46,9 +46,9 @@ impl Worker {
         let begin = Instant::now();
         let mut tell = |finding: CompareEvent| {
             forecast.take(&finding, begin.elapsed().as_secs_f64());
-            self.say(Update::Compared(id, finding));
+            self.send(Update::CompareFinding(id, finding));
             let (done, all) = forecast.done();
-            self.say(Update::Progress(id, done, all, forecast.left()));
+            self.send(Update::Progress(id, done, all, forecast.left()));
         };
         tell(CompareEvent::Origin(origin));
         if let Some(sample) = &job.sample {
@@ -57,7 +57,7 @@ impl Worker {
         if let Some((dataset, n)) = &job.many {
             compare_many(&task, dataset, *n, &mut ask, &mut tell)?;
         }
-        self.say(Update::Done(id));
+        self.send(Update::Done(id));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 
 /// So many addresses graphics drivers take, and end the process where they cannot have them.
-const DRIVERS: u64 = 2 << 30;
+const DRIVER_ADDRESSES: u64 = 2 << 30;
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Adapter {
 
 /// The device that was chosen.
 #[derive(Clone)]
-pub struct Chosen {
+pub struct ChosenDevice {
     /// The device.
     pub device: Device,
     /// What it is, for the screen and reports.
@@ -119,18 +119,20 @@ fn describe(info: &wgpu::AdapterInfo) -> Adapter {
     }
 }
 
-fn cpu(note: Option<String>) -> Chosen {
+fn cpu(note: Option<String>) -> ChosenDevice {
     let info = DeviceInfo { kind: "cpu".into(), name: "burn-flex".into() };
-    Chosen { device: Device::flex(), info, note, settled: false }
+    ChosenDevice { device: Device::flex(), info, note, settled: false }
 }
 
 /// Chooses the device. Where wgpu cannot be had, the CPU backend takes its place and the note says
 /// why: there is always a device.
-pub fn choose(choice: DeviceChoice) -> Chosen {
+pub fn choose(choice: DeviceChoice) -> ChosenDevice {
     if choice == DeviceChoice::Cpu {
         return cpu(None);
     }
-    if choice == DeviceChoice::Auto && memory::addresses().is_some_and(|left| left < DRIVERS) {
+    if choice == DeviceChoice::Auto
+        && memory::addresses().is_some_and(|left| left < DRIVER_ADDRESSES)
+    {
         return cpu(Some("the address limit leaves no room for graphics drivers".into()));
     }
     let list = adapters();
@@ -144,7 +146,7 @@ pub fn choose(choice: DeviceChoice) -> Chosen {
             Some(soft) => format!("no GPU, only the software adapter {}", short(&soft.name)),
             None => "no GPU: wgpu finds no adapter".into(),
         };
-        return Chosen { settled: true, ..cpu(Some(note)) };
+        return ChosenDevice { settled: true, ..cpu(Some(note)) };
     };
     match open(adapter) {
         Ok(device) => {
@@ -152,7 +154,7 @@ pub fn choose(choice: DeviceChoice) -> Chosen {
             let info = DeviceInfo { kind: "wgpu".into(), name };
             let note =
                 (!adapter.hardware).then(|| "software adapter, slower than --device cpu".into());
-            Chosen { device, info, note, settled: true }
+            ChosenDevice { device, info, note, settled: true }
         }
         Err(why) => cpu(Some(format!("{} failed: {why}", short(&adapter.name)))),
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 impl Worker {
     /// Measures a lesson, side after side.
     pub(super) fn lesson(&mut self, id: JobId, job: &LessonJob) -> Result<()> {
-        let stop = self.stopper(None);
+        let stop = self.stop_check(None);
         let (sink, also) = (self.sink(), self.sink());
-        self.say(Update::Started(id));
+        self.send(Update::Started(id));
         let device = self.device_info();
         let LessonJob { lesson, n, seed } = *job;
         let task = LessonTask { lesson, n, seed, shelf: self, device };
@@ -24,7 +24,7 @@ impl Worker {
         let report = run_lesson(task, watch, &mut |_, side| {
             also(Update::LessonSide(id, Arc::new(side.clone())));
         })?;
-        self.say(Update::Lesson(id, Arc::new(report)));
+        self.send(Update::Lesson(id, Arc::new(report)));
         Ok(())
     }
 }

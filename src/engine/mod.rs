@@ -5,11 +5,11 @@
 //! Updates all go through one queue: the trajectory needs every step, and whoever draws empties the
 //! queue before drawing once, so that frames are skipped there and not here.
 
+mod checks;
 mod compare;
+mod defence_metrics;
+mod defended;
 mod device;
-mod gauge;
-mod guarding;
-mod lamps;
 mod lessons;
 mod protocol;
 mod race;
@@ -17,10 +17,10 @@ mod tasks;
 mod threads;
 mod worker;
 
-pub use device::{Adapter, Chosen, DeviceChoice, adapters, choose};
+pub use device::{Adapter, ChosenDevice, DeviceChoice, adapters, choose};
 pub use protocol::{
-    CompareJob, GaugeJob, JobId, LessonJob, ModelInfo, ProbeJob, RaceJob, Request, RunJob, Samples,
-    SearchJob, TransferJob, Update, Whose,
+    CheckJob, CompareJob, DefenceMetricsJob, DefenceRef, FindMistakeJob, JobId, LessonJob,
+    ModelInfo, RaceJob, Request, RunJob, TransferJob, TransferSamples, Update,
 };
 pub use threads::start_threads;
 pub use worker::{Engine, Sink};

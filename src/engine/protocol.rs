@@ -59,7 +59,7 @@ impl RunJob {
 
 /// Ask the model what the evaluation lamps want to know of a run that is over.
 #[derive(Clone, Debug)]
-pub struct ProbeJob {
+pub struct CheckJob {
     /// The run's number.
     pub run: JobId,
     /// What was asked for.
@@ -74,14 +74,14 @@ pub struct ProbeJob {
 
 /// Which defence of a run, under which stance.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Whose {
+pub struct DefenceRef {
     /// The stack, as the command line takes it.
     pub defence: String,
     /// How much of it the attack knew.
     pub stance: Stance,
 }
 
-impl Whose {
+impl DefenceRef {
     /// That of a row.
     pub fn new(row: &DefenceRow) -> Self {
         Self { defence: row.defence.clone(), stance: row.stance }
@@ -107,7 +107,7 @@ pub struct TransferJob {
     /// Which attack, how.
     pub plan: AttackConfig,
     /// On which samples.
-    pub samples: Samples,
+    pub samples: TransferSamples,
 }
 
 /// Measure a lesson.
@@ -142,7 +142,7 @@ pub struct CompareJob {
 
 /// Measure what a defence is worth by itself, whatever attack is on the screen.
 #[derive(Clone, Debug)]
-pub enum GaugeJob {
+pub enum DefenceMetricsJob {
     /// Certify a sample of a data set by randomised smoothing; answered by [`Update::Certified`].
     Certify {
         /// The data set.
@@ -156,8 +156,8 @@ pub enum GaugeJob {
         /// The seed of all randomness.
         seed: u64,
     },
-    /// Trace the curve of a detector; answered by [`Update::Traced`].
-    Trace {
+    /// Trace the curve of a detector; answered by [`Update::RocTraced`].
+    Roc {
         /// The detector.
         stack: DefenceStack,
         /// How much of it the attack knows.
@@ -175,16 +175,16 @@ pub enum GaugeJob {
 
 /// What a transfer is measured on.
 #[derive(Clone, Debug)]
-pub enum Samples {
-    /// One sample: answered by an [`Update::Cell`] for each pair of models.
+pub enum TransferSamples {
+    /// One sample: answered by an [`Update::TransferCell`] for each pair of models.
     One(Sample),
-    /// So many of a data set, from its first: answered by [`Update::Transferred`].
+    /// So many of a data set, from its first: answered by [`Update::TransferRates`].
     First(Arc<Dataset>, usize),
 }
 
 /// Find the next sample that the model gets wrong.
 #[derive(Clone, Debug)]
-pub struct SearchJob {
+pub struct FindMistakeJob {
     /// The data set.
     pub dataset: Arc<Dataset>,
     /// Where to begin (that sample itself is not looked at).
@@ -202,22 +202,22 @@ pub enum Request {
     Model(String),
     /// Attack; replaces a waiting run and cancels the running one. So do those below.
     Run(Arc<RunJob>),
-    /// Ask beside a run that is over; answered by [`Update::Lamps`] for each answer.
-    Probe(Arc<ProbeJob>),
+    /// Ask beside a run that is over; answered by [`Update::CheckEvidence`] for each answer.
+    Checks(Arc<CheckJob>),
     /// Look for the least ε at which the attack works; answered by [`Update::MinimumEpsilon`].
-    Least(Arc<RunJob>),
-    /// Let attacks run against each other; answered by [`Update::LaneEnded`] for each.
+    MinimumEpsilon(Arc<RunJob>),
+    /// Let attacks run against each other; answered by [`Update::LaneFinished`] for each.
     Race(Arc<RaceJob>),
     /// Try what is crafted on one model on others.
     Transfer(Arc<TransferJob>),
     /// Measure a lesson; answered by [`Update::LessonSide`] for each side.
     Lesson(Arc<LessonJob>),
     /// Measure what a defence is worth by itself.
-    Gauge(Arc<GaugeJob>),
-    /// Set defences against attacks; answered by [`Update::Compared`] for each thing found.
+    DefenceMetrics(Arc<DefenceMetricsJob>),
+    /// Set defences against attacks; answered by [`Update::CompareFinding`] for each thing found.
     Compare(Arc<CompareJob>),
-    /// Look for a misclassified sample; answered by [`Update::Found`].
-    Search(SearchJob),
+    /// Look for a misclassified sample; answered by [`Update::MistakeFound`].
+    FindMistake(FindMistakeJob),
     /// Stop what is running; nothing takes its place.
     Cancel,
 }
@@ -247,33 +247,33 @@ pub enum Update {
     /// One more defence was tried.
     Defended(JobId, Arc<DefenceRow>),
     /// A defence does not apply to the model: which, and why not.
-    Unfit(JobId, String, String),
+    DefenceNotApplicable(JobId, String, String),
     /// More is known beside the run of this number: on the bare network, or on a defence.
-    Lamps(JobId, Option<Whose>, Arc<Evidence>),
+    CheckEvidence(JobId, Option<DefenceRef>, Arc<Evidence>),
     /// Everything the job asked for is done.
     Done(JobId),
     /// The job was cancelled.
     Cancelled(JobId),
     /// In the search for the least ε, one was tried: whether the goal was reached; none yet where
     /// the try begins.
-    Tried(JobId, f64, Option<bool>),
+    EpsilonTried(JobId, f64, Option<bool>),
     /// The search for the least ε is over.
-    Least(JobId, Arc<MinimumEpsilon>),
+    MinimumEpsilon(JobId, Arc<MinimumEpsilon>),
     /// One iteration of an attack in a race: its lane, and how many points to expect in all.
     LaneStep(JobId, usize, TracePoint, usize),
     /// An attack in a race is over: its lane, its result, and the time that it worked itself.
-    LaneEnded(JobId, usize, Result<Arc<Report>>, Duration),
+    LaneFinished(JobId, usize, Result<Arc<Report>>, Duration),
     /// What was crafted on the row's model did that to the column's.
-    Cell(JobId, usize, usize, Arc<Report>),
+    TransferCell(JobId, usize, usize, Arc<Report>),
     /// So many samples are done, of so many, and how many seconds are left; none where nobody can
     /// tell.
     Progress(JobId, usize, usize, Option<f64>),
     /// The transfer between models is measured.
-    Transferred(JobId, Arc<TransferReport>),
+    TransferRates(JobId, Arc<TransferReport>),
     /// A sample is certified.
     Certified(JobId, Arc<CertifyReport>),
     /// A detector's curve is there.
-    Traced(JobId, Arc<RocReport>),
+    RocTraced(JobId, Arc<RocReport>),
     /// This side of a lesson is at work; so much of it is done, 0..1.
     LessonProgress(JobId, usize, f64),
     /// A side of a lesson is measured.
@@ -281,11 +281,11 @@ pub enum Update {
     /// A lesson is measured.
     Lesson(JobId, Arc<LessonReport>),
     /// One more thing was found in a comparison.
-    Compared(JobId, CompareEvent),
+    CompareFinding(JobId, CompareEvent),
     /// A misclassified sample, or none in the whole data set.
-    Found(JobId, Option<usize>),
+    MistakeFound(JobId, Option<usize>),
     /// The search looked at this many samples so far.
-    Searching(JobId, usize),
+    MistakeSearch(JobId, usize),
     /// Something failed; the worker goes on.
     Failed(JobId, Error),
     /// A line worth showing: the worker was restarted, the device was lost.
@@ -301,25 +301,25 @@ impl Update {
             | Self::Step(id, ..)
             | Self::Finished(id, _)
             | Self::Defended(id, _)
-            | Self::Unfit(id, ..)
-            | Self::Lamps(id, ..)
+            | Self::DefenceNotApplicable(id, ..)
+            | Self::CheckEvidence(id, ..)
             | Self::Done(id)
-            | Self::Tried(id, ..)
-            | Self::Least(id, _)
+            | Self::EpsilonTried(id, ..)
+            | Self::MinimumEpsilon(id, _)
             | Self::LaneStep(id, ..)
-            | Self::LaneEnded(id, ..)
-            | Self::Cell(id, ..)
+            | Self::LaneFinished(id, ..)
+            | Self::TransferCell(id, ..)
             | Self::Progress(id, ..)
-            | Self::Transferred(id, _)
+            | Self::TransferRates(id, _)
             | Self::Certified(id, _)
-            | Self::Traced(id, _)
+            | Self::RocTraced(id, _)
             | Self::LessonProgress(id, ..)
             | Self::LessonSide(id, _)
             | Self::Lesson(id, _)
-            | Self::Compared(id, _)
+            | Self::CompareFinding(id, _)
             | Self::Cancelled(id)
-            | Self::Found(id, _)
-            | Self::Searching(id, _)
+            | Self::MistakeFound(id, _)
+            | Self::MistakeSearch(id, _)
             | Self::Failed(id, _) => Some(*id),
             Self::Device { .. } | Self::Data(_) | Self::Model(_) | Self::Notice(_) => None,
         }

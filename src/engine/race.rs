@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Who works now.
-struct Baton {
+struct TurnTaking {
     state: Mutex<State>,
     passed: Condvar,
 }
@@ -24,7 +24,7 @@ struct State {
     stopped: bool,
 }
 
-impl Baton {
+impl TurnTaking {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,8 +56,8 @@ impl Baton {
     }
 }
 
-/// Passes the baton on when its lane is over; a panic stops the others.
-struct Over<'a>(&'a Baton, usize);
+/// Passes the turns on when its lane is over; a panic stops the others.
+struct Over<'a>(&'a TurnTaking, usize);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -82,14 +82,14 @@ pub fn race(
     let clean = experiment::predict_clean(base)?;
     sink(Update::Clean(id, Arc::new(clean.clone())));
     let state = State { turn: 0, asked: vec![Some(0); plans.len()], stopped: false };
-    let baton = &Baton { state: Mutex::new(state), passed: Condvar::new() };
+    let turns = &TurnTaking { state: Mutex::new(state), passed: Condvar::new() };
     let results: Vec<Result<()>> = std::thread::scope(|scope| {
         let lanes = plans.iter().enumerate().map(|(lane, plan)| {
             let experiment = Experiment { plan: plan.clone(), ..base.clone() };
             let clean = clean.clone();
             scope.spawn(move || {
-                let _over = Over(baton, lane);
-                run(id, lane, &experiment, clean, baton, sink, stop)
+                let _over = Over(turns, lane);
+                run(id, lane, &experiment, clean, turns, sink, stop)
             })
         });
         let lanes: Vec<_> = lanes.collect();
@@ -108,24 +108,24 @@ fn run(
     lane: usize,
     experiment: &Experiment,
     clean: CleanPrediction,
-    baton: &Baton,
+    turns: &TurnTaking,
     sink: &Sink,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<()> {
-    if baton.wait(lane) == Flow::Stop {
+    if turns.wait(lane) == Flow::Stop {
         return Err(Error::cancelled());
     }
     let (mut begun, mut worked) = (Instant::now(), Duration::ZERO);
     let mut step = |point: Option<TracePoint>, expected: usize| {
         if stop() {
-            return baton.stop();
+            return turns.stop();
         }
         let Some(point) = point else { return Flow::Continue };
         let asked = point.queries;
         sink(Update::LaneStep(id, lane, point, expected));
         worked += begun.elapsed();
-        baton.pass(lane, Some(asked));
-        let flow = baton.wait(lane);
+        turns.pass(lane, Some(asked));
+        let flow = turns.wait(lane);
         begun = Instant::now();
         flow
     };
@@ -135,9 +135,9 @@ fn run(
     let ended = experiment::attack_sample_from(experiment, clean, &mut recorder);
     worked += begun.elapsed();
     match ended {
-        Ok(report) => sink(Update::LaneEnded(id, lane, Ok(Arc::new(report)), worked)),
+        Ok(report) => sink(Update::LaneFinished(id, lane, Ok(Arc::new(report)), worked)),
         Err(error) if error.is_cancelled() || error.kind == ErrorKind::Device => return Err(error),
-        Err(error) => sink(Update::LaneEnded(id, lane, Err(error), worked)),
+        Err(error) => sink(Update::LaneFinished(id, lane, Err(error), worked)),
     }
     Ok(())
 }

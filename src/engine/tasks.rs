@@ -2,7 +2,7 @@
 
 use crate::attack::{AttackConfig, Flow, StopWhen};
 use crate::defence::EOT_DRAWS;
-use crate::engine::protocol::{JobId, RaceJob, RunJob, Samples, TransferJob, Update};
+use crate::engine::protocol::{JobId, RaceJob, RunJob, TransferJob, TransferSamples, Update};
 use crate::engine::race::race;
 use crate::engine::worker::Worker;
 use crate::error::Result;
@@ -15,23 +15,23 @@ const BATCH: usize = 100;
 
 impl Worker {
     /// Looks for the least ε that works, telling every try.
-    pub(super) fn least(&mut self, id: JobId, job: &RunJob) -> Result<()> {
+    pub(super) fn minimum_epsilon(&mut self, id: JobId, job: &RunJob) -> Result<()> {
         let experiment = self.experiment(job)?;
-        let stop = self.stopper(None);
-        self.say(Update::Started(id));
+        let stop = self.stop_check(None);
+        self.send(Update::Started(id));
         let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
-        let mut tell = |epsilon, success| self.say(Update::Tried(id, epsilon, success));
+        let mut tell = |epsilon, success| self.send(Update::EpsilonTried(id, epsilon, success));
         let least = experiment::minimum_epsilon_watched(&experiment, &mut watch, &mut tell)?;
-        self.say(Update::Least(id, Arc::new(least)));
+        self.send(Update::MinimumEpsilon(id, Arc::new(least)));
         Ok(())
     }
 
     /// Crafts on each model and tries on all of them.
     pub(super) fn transfer(&mut self, id: JobId, job: &TransferJob) -> Result<()> {
-        self.say(Update::Started(id));
+        self.send(Update::Started(id));
         let models = job.models.iter().map(|name| self.model(name)).collect::<Result<Vec<_>>>()?;
         match &job.samples {
-            Samples::One(sample) => {
+            TransferSamples::One(sample) => {
                 let base = RunJob {
                     sample: sample.clone(),
                     plan: job.plan.clone(),
@@ -42,17 +42,17 @@ impl Worker {
                 let base = self.experiment(&base)?;
                 self.transfer_one(id, &base, &models)
             }
-            Samples::First(dataset, n) => {
+            TransferSamples::First(dataset, n) => {
                 let device = self.device_info();
                 let (dataset, n, plan) = (dataset.clone(), *n, job.plan.clone());
                 let task = Transfer { models, dataset, n, plan, batch_size: BATCH, device };
-                let stop = self.stopper(None);
+                let stop = self.stop_check(None);
                 let mut progress = |done, all| {
-                    self.say(Update::Progress(id, done, all, None));
+                    self.send(Update::Progress(id, done, all, None));
                     if stop() { Flow::Stop } else { Flow::Continue }
                 };
                 let report = experiment::transfer(&task, &mut progress)?;
-                self.say(Update::Transferred(id, Arc::new(report)));
+                self.send(Update::TransferRates(id, Arc::new(report)));
                 Ok(())
             }
         }
@@ -60,7 +60,7 @@ impl Worker {
 
     /// One sample: a whole report for each pair of models.
     fn transfer_one(&self, id: JobId, base: &Experiment, models: &[Arc<Model>]) -> Result<()> {
-        let stop = self.stopper(None);
+        let stop = self.stop_check(None);
         for (row, surrogate) in models.iter().enumerate() {
             for (column, victim) in models.iter().enumerate() {
                 let experiment = Experiment {
@@ -70,10 +70,10 @@ impl Worker {
                 };
                 let mut watch = StopWhen(|| if stop() { Flow::Stop } else { Flow::Continue });
                 let report = experiment::attack_sample(&experiment, &mut watch)?;
-                self.say(Update::Cell(id, row, column, Arc::new(report)));
+                self.send(Update::TransferCell(id, row, column, Arc::new(report)));
             }
         }
-        self.say(Update::Done(id));
+        self.send(Update::Done(id));
         Ok(())
     }
 
@@ -88,10 +88,10 @@ impl Worker {
             draws: EOT_DRAWS,
         };
         let base = self.experiment(&base)?;
-        let stop = self.stopper(None);
-        self.say(Update::Started(id));
+        let stop = self.stop_check(None);
+        self.send(Update::Started(id));
         race(id, &base, &job.plans, &self.sink(), &stop)?;
-        self.say(Update::Done(id));
+        self.send(Update::Done(id));
         Ok(())
     }
 }

@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// So many addresses a thread takes: its stack, and the room of its own that glibc allocates from.
-const ADDRESSES: u64 = 80 << 20;
+const THREAD_ADDRESSES: u64 = 80 << 20;
 
 /// So many addresses the program takes beside the threads, with one of the small networks.
-const LEAST: u64 = 128 << 20;
+const PROGRAM_ADDRESSES: u64 = 128 << 20;
 
 /// Starts the threads: `wanted`, or as many as the environment variable of rayon says, or as many as
 /// there are cores; but no more than this machine and the process's address limit have room for.
@@ -23,12 +23,13 @@ pub fn start_threads(wanted: Option<usize>) -> Result<Option<String>> {
     let said = || std::env::var(VARIABLE).ok()?.parse().ok();
     let asked = wanted.or_else(said).filter(|n| *n > 0);
     let left = memory::addresses();
-    if let Some(left) = left.filter(|left| *left < LEAST) {
-        let [left, least] = [left, LEAST].map(memory::size_text);
+    if let Some(left) = left.filter(|left| *left < PROGRAM_ADDRESSES) {
+        let [left, least] = [left, PROGRAM_ADDRESSES].map(memory::size_text);
         let what = format!("the address limit leaves {left}, and at least {least} are needed");
         return Err(Error::failure(what, "ulimit -v", "allow more"));
     }
-    let room = left.map_or(usize::MAX, |left| ((left - LEAST) / ADDRESSES).max(1) as usize);
+    let room = left
+        .map_or(usize::MAX, |left| ((left - PROGRAM_ADDRESSES) / THREAD_ADDRESSES).max(1) as usize);
     let threads = asked.unwrap_or(cores).min(most(cores)).min(room);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build_global().map_err(|e| {

@@ -3,8 +3,8 @@
 use crate::attack::Flow;
 use crate::data::Dataset;
 use crate::defence::{DefenceStack, EOT_DRAWS, ModelProvider, Pipeline};
-use crate::engine::device::{Chosen, DeviceChoice, choose};
-use crate::engine::protocol::{JobId, ModelInfo, Request, RunJob, SearchJob, Update};
+use crate::engine::device::{ChosenDevice, DeviceChoice, choose};
+use crate::engine::protocol::{FindMistakeJob, JobId, ModelInfo, Request, RunJob, Update};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{self, Experiment, FinishedAttack, TracePoint, TraceRecorder};
 use crate::model::{Model, ModelIdentity};
@@ -19,11 +19,11 @@ pub type Sink = Arc<dyn Fn(Update) + Send + Sync>;
 
 /// How long a run that differs from its successor only in ε may go on, so that dragging the slider
 /// shows results instead of cancelling every one of them.
-const GRACE: Duration = Duration::from_millis(200);
+const EPSILON_GRACE: Duration = Duration::from_millis(200);
 
 /// How long the worker's end is waited for: a step of a large network cannot be cut short, and a
 /// driver may hang.
-const FAREWELL: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A handle on the worker; dropping it stops the worker.
 pub struct Engine {
@@ -61,7 +61,7 @@ impl Engine {
         let shared = Arc::new(Shared::default());
         let sink: Sink = Arc::new(sink);
         let inner = shared.clone();
-        let work = move || Worker::new(inner, sink, choice).live();
+        let work = move || Worker::new(inner, sink, choice).serve();
         let thread = std::thread::Builder::new().name("epsiloscope-worker".into()).spawn(work).ok();
         Self { shared, thread }
     }
@@ -74,14 +74,14 @@ impl Engine {
         match request {
             Request::Data(_) | Request::Model(_) => queue.loads.push_back((id, request)),
             Request::Run(_)
-            | Request::Probe(_)
-            | Request::Least(_)
+            | Request::Checks(_)
+            | Request::MinimumEpsilon(_)
             | Request::Race(_)
             | Request::Transfer(_)
             | Request::Lesson(_)
-            | Request::Gauge(_)
+            | Request::DefenceMetrics(_)
             | Request::Compare(_)
-            | Request::Search(_) => queue.waiting = Some((id, request)),
+            | Request::FindMistake(_) => queue.waiting = Some((id, request)),
             Request::Cancel => {
                 queue.waiting = None;
                 queue.cancel = true;
@@ -99,7 +99,7 @@ impl Drop for Engine {
         queue.cancel = true;
         drop(queue);
         self.shared.wake.notify_one();
-        let end = Instant::now() + FAREWELL;
+        let end = Instant::now() + STOP_TIMEOUT;
         if let Some(thread) = self.thread.take() {
             while !thread.is_finished() && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(1));
@@ -112,7 +112,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     sink: Sink,
     choice: DeviceChoice,
-    device: Option<Chosen>,
+    device: Option<ChosenDevice>,
     models: HashMap<String, Arc<Model>>,
     pipelines: HashMap<(ModelIdentity, String, u64), Arc<Pipeline>>,
     current: Option<String>,
@@ -130,7 +130,7 @@ impl Worker {
         Self { shared, sink, choice, device: None, models, pipelines, current: None }
     }
 
-    pub(super) fn say(&self, update: Update) {
+    pub(super) fn send(&self, update: Update) {
         (self.sink)(update);
     }
 
@@ -138,8 +138,8 @@ impl Worker {
         self.sink.clone()
     }
 
-    fn live(mut self) {
-        self.settle(self.choice, None);
+    fn serve(mut self) {
+        self.choose_device(self.choice, None);
         while let Some((id, request)) = self.next() {
             let worked = catch_unwind(AssertUnwindSafe(|| self.work(id, &request)));
             let result = worked.unwrap_or_else(|panic| {
@@ -154,9 +154,9 @@ impl Worker {
             });
             match result {
                 Ok(()) => {}
-                Err(error) if error.is_cancelled() => self.say(Update::Cancelled(id)),
+                Err(error) if error.is_cancelled() => self.send(Update::Cancelled(id)),
                 Err(error) if error.kind == ErrorKind::Device => self.recover(id, request, error),
-                Err(error) => self.say(Update::Failed(id, error)),
+                Err(error) => self.send(Update::Failed(id, error)),
             }
         }
     }
@@ -178,10 +178,10 @@ impl Worker {
         }
     }
 
-    fn settle(&mut self, choice: DeviceChoice, why: Option<String>) {
+    fn choose_device(&mut self, choice: DeviceChoice, why: Option<String>) {
         let mut chosen = choose(choice);
         chosen.note = why.or(chosen.note);
-        self.say(Update::Device { device: chosen.info.clone(), note: chosen.note.clone() });
+        self.send(Update::Device { device: chosen.info.clone(), note: chosen.note.clone() });
         self.device = Some(chosen);
     }
 
@@ -192,10 +192,10 @@ impl Worker {
         self.models.clear();
         self.pipelines.clear();
         if on_cpu {
-            return self.say(Update::Failed(id, error));
+            return self.send(Update::Failed(id, error));
         }
-        self.say(Update::Notice(format!("{}; going on with the CPU", error.what)));
-        self.settle(DeviceChoice::Cpu, Some(error.what));
+        self.send(Update::Notice(format!("{}; going on with the CPU", error.what)));
+        self.choose_device(DeviceChoice::Cpu, Some(error.what));
         let mut queue = self.shared.lock();
         if queue.waiting.is_none() || matches!(request, Request::Data(_) | Request::Model(_)) {
             queue.loads.push_front((id, request));
@@ -210,13 +210,13 @@ impl Worker {
                     true => Dataset::from_file(path)?,
                     false => Dataset::load(name)?,
                 };
-                self.say(Update::Data(data));
+                self.send(Update::Data(data));
                 Ok(())
             }
             Request::Model(name) => {
                 let model = self.model(name)?;
                 self.current = Some(name.clone());
-                self.say(Update::Model(Arc::new(ModelInfo {
+                self.send(Update::Model(Arc::new(ModelInfo {
                     id: name.clone(),
                     card: model.card.clone(),
                     labels: model.labels.clone(),
@@ -225,14 +225,14 @@ impl Worker {
                 Ok(())
             }
             Request::Run(job) => self.run(id, job),
-            Request::Probe(job) => self.probe(id, job),
-            Request::Least(job) => self.least(id, job),
+            Request::Checks(job) => self.on_demand_checks(id, job),
+            Request::MinimumEpsilon(job) => self.minimum_epsilon(id, job),
             Request::Race(job) => self.race(id, job),
             Request::Transfer(job) => self.transfer(id, job),
             Request::Lesson(job) => self.lesson(id, job),
-            Request::Gauge(job) => self.gauge(id, job),
+            Request::DefenceMetrics(job) => self.defence_metrics(id, job),
             Request::Compare(job) => self.compare(id, job),
-            Request::Search(job) => self.search(id, job),
+            Request::FindMistake(job) => self.find_mistake(id, job),
             Request::Cancel => Ok(()),
         }
     }
@@ -260,21 +260,21 @@ impl Worker {
         let chosen = self.device.clone().unwrap_or_else(|| choose(DeviceChoice::Cpu));
         let model = Model::load(name, &chosen.device)?;
         for note in &model.notes {
-            self.say(Update::Notice(format!("{}: {note}", model.card.name)));
+            self.send(Update::Notice(format!("{}: {note}", model.card.name)));
         }
         self.models.insert(name.to_string(), model.clone());
         Ok(model)
     }
 
     /// The model that was asked for last.
-    pub(super) fn current(&mut self) -> Result<Arc<Model>> {
+    pub(super) fn current_model(&mut self) -> Result<Arc<Model>> {
         let none = || Error::usage("no model is loaded", "engine", "choose a model first");
         let name = self.current.clone().ok_or_else(none)?;
         self.model(&name)
     }
 
     pub(super) fn experiment(&mut self, job: &RunJob) -> Result<Experiment> {
-        let model = self.current()?;
+        let model = self.current_model()?;
         let surrogate = job.surrogate.as_deref().map(|name| self.model(name)).transpose()?;
         Ok(Experiment {
             model,
@@ -293,14 +293,14 @@ impl Worker {
 
     /// A question that says whether to stop: something else is wanted. A run may go on for a moment
     /// where its successor differs in ε only.
-    pub(super) fn stopper(&self, job: Option<RunJob>) -> impl Fn() -> bool + Sync + use<> {
+    pub(super) fn stop_check(&self, job: Option<RunJob>) -> impl Fn() -> bool + Sync + use<> {
         let (shared, begin) = (self.shared.clone(), Instant::now());
         move || {
             let queue = shared.lock();
             let replaced = match (&queue.waiting, &job) {
                 (None, _) => false,
                 (Some((_, Request::Run(next))), Some(job)) if next.differs_only_in_epsilon(job) => {
-                    begin.elapsed() > GRACE
+                    begin.elapsed() > EPSILON_GRACE
                 }
                 _ => true,
             };
@@ -310,14 +310,14 @@ impl Worker {
 
     fn run(&mut self, id: JobId, job: &RunJob) -> Result<()> {
         let experiment = self.experiment(job)?;
-        let stop = self.stopper(Some(job.clone()));
+        let stop = self.stop_check(Some(job.clone()));
         let halt = || if stop() { Flow::Stop } else { Flow::Continue };
-        self.say(Update::Started(id));
+        self.send(Update::Started(id));
         let clean = experiment::predict_clean(&experiment)?;
-        self.say(Update::Clean(id, Arc::new(clean.clone())));
+        self.send(Update::Clean(id, Arc::new(clean.clone())));
         let mut sink = |point: Option<TracePoint>, expected: usize| {
             if let Some(point) = point {
-                self.say(Update::Step(id, point, expected));
+                self.send(Update::Step(id, point, expected));
             }
             halt()
         };
@@ -325,19 +325,19 @@ impl Worker {
         let mut recorder =
             TraceRecorder::new(clean.picture.clone(), job.plan.norm, network, &mut sink);
         let report = Arc::new(experiment::attack_sample_from(&experiment, clean, &mut recorder)?);
-        self.say(Update::Finished(id, report.clone()));
+        self.send(Update::Finished(id, report.clone()));
         if report.attacked {
             let scene = FinishedAttack { experiment: &experiment, report: &report, row: None };
-            self.watch(id, &scene, &halt)?;
+            self.quick_checks(id, &scene, &halt)?;
             self.defend(id, job, &experiment, &report, &halt)?;
         }
-        self.say(Update::Done(id));
+        self.send(Update::Done(id));
         Ok(())
     }
 
     /// Looks through the data set, in order and round the end, for a sample the model gets wrong.
-    fn search(&mut self, id: JobId, job: &SearchJob) -> Result<()> {
-        self.say(Update::Started(id));
+    fn find_mistake(&mut self, id: JobId, job: &FindMistakeJob) -> Result<()> {
+        self.send(Update::Started(id));
         let n = job.dataset.len();
         let plan = crate::attack::AttackConfig::new(crate::attack::find("fgsm")?, 0.0);
         for looked in 1..n {
@@ -352,7 +352,7 @@ impl Worker {
                     return Err(Error::cancelled());
                 }
                 drop(queue);
-                self.say(Update::Searching(id, looked));
+                self.send(Update::MistakeSearch(id, looked));
             }
             let sample = job.dataset.sample(index);
             let plan = plan.clone();
@@ -360,11 +360,11 @@ impl Worker {
             let run = RunJob { sample, plan, surrogate: None, defences, draws };
             let clean = experiment::predict_clean(&self.experiment(&run)?)?;
             if clean.label_is_truth && clean.prediction.label != clean.label {
-                self.say(Update::Found(id, Some(index)));
+                self.send(Update::MistakeFound(id, Some(index)));
                 return Ok(());
             }
         }
-        self.say(Update::Found(id, None));
+        self.send(Update::MistakeFound(id, None));
         Ok(())
     }
 }

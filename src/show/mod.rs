@@ -9,8 +9,8 @@ mod pixels;
 
 use crate::data::Image;
 use crate::error::{Error, Result};
-use crate::terminal::Depth;
-use crate::terminal::ask::{self, Able};
+use crate::terminal::ColourDepth;
+use crate::terminal::ask::{self, GraphicsSupport};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgb, RgbImage};
 use ratatui::crossterm::style::Print;
@@ -66,7 +66,7 @@ pub fn must_ask(graphics: Graphics) -> bool {
 }
 
 /// What to print with, on a terminal that is able to do this.
-fn protocol(graphics: Graphics, able: Able) -> Protocol {
+fn protocol(graphics: Graphics, able: GraphicsSupport) -> Protocol {
     match graphics {
         Graphics::Ascii => Protocol::Ascii,
         Graphics::Blocks => Protocol::Blocks,
@@ -74,7 +74,7 @@ fn protocol(graphics: Graphics, able: Able) -> Protocol {
         Graphics::Kitty | Graphics::Auto if able.kitty => Protocol::Kitty,
         Graphics::Sixel | Graphics::Auto if able.sixel => Protocol::Sixel,
         // Half-blocks need colours; on 16 of them a picture cannot be told.
-        Graphics::Auto if Depth::here() <= Depth::Sixteen => Protocol::Ascii,
+        Graphics::Auto if ColourDepth::here() <= ColourDepth::Sixteen => Protocol::Ascii,
         _ => Protocol::Blocks,
     }
 }
@@ -242,7 +242,7 @@ pub fn print(pictures: &[(&str, Image)], graphics: Graphics) -> Result<()> {
     if pictures.is_empty() || (graphics == Graphics::Auto && !stdout().is_terminal()) {
         return Ok(());
     }
-    let able = if must_ask(graphics) { ask::able() } else { Able::default() };
+    let able = if must_ask(graphics) { ask::able() } else { GraphicsSupport::default() };
     let protocol = protocol(graphics, able);
     let whole = room(protocol);
     let rows = whole.rows.saturating_sub(4).clamp(8, 28);
@@ -286,7 +286,7 @@ pub fn zoom(
     pictures: &[(String, Image)],
     words: &[String],
     graphics: Graphics,
-    able: Able,
+    able: GraphicsSupport,
 ) -> Result<()> {
     let protocol = protocol(graphics, able);
     let whole = room(protocol);

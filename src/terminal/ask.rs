@@ -1,7 +1,7 @@
 //! The one question that the terminal is asked: whether it shows pictures by kitty's protocol or by
 //! sixel. It has a limit in time, and an answer that comes later never reaches the shell.
 
-use super::parse::{Answer, Parser, Token};
+use super::parse::{InputToken, Parser, TerminalReply};
 use super::tty::{Raw, Ready, Tty, in_background};
 use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// What the terminal shows pictures by, as it says itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Able {
+pub struct GraphicsSupport {
     /// By kitty's protocol.
     pub kitty: bool,
     /// By sixel.
@@ -61,12 +61,12 @@ pub fn outstanding() -> bool {
     asked().is_some_and(|put| put.elapsed() < NEVER)
 }
 
-impl Able {
+impl GraphicsSupport {
     /// Takes in an answer; true for the last one.
-    pub fn hear(&mut self, answer: Answer) -> bool {
+    pub fn hear(&mut self, answer: TerminalReply) -> bool {
         match answer {
-            Answer::Kitty(able) => self.kitty = able,
-            Answer::Attributes { sixel } => {
+            TerminalReply::Kitty(able) => self.kitty = able,
+            TerminalReply::Attributes { sixel } => {
                 self.sixel = sixel;
                 *asked() = None;
                 return true;
@@ -77,17 +77,19 @@ impl Able {
 }
 
 /// Asks and waits, once in the life of the process. Nobody else may read the terminal meanwhile.
-pub fn able() -> Able {
-    static ABLE: OnceLock<Able> = OnceLock::new();
-    *ABLE.get_or_init(|| if can_ask() { converse().unwrap_or_default() } else { Able::default() })
+pub fn able() -> GraphicsSupport {
+    static ABLE: OnceLock<GraphicsSupport> = OnceLock::new();
+    *ABLE.get_or_init(|| {
+        if can_ask() { converse().unwrap_or_default() } else { GraphicsSupport::default() }
+    })
 }
 
-fn converse() -> io::Result<Able> {
+fn converse() -> io::Result<GraphicsSupport> {
     // In this order: a signal ends the process after the terminal has its mode back.
     let ended = Ended::watch();
     let raw = Raw::enter()?;
     let (mut tty, mut parser) = (Tty::open()?, Parser::default());
-    let (mut able, mut tokens, mut buffer) = (Able::default(), Vec::new(), [0; 1024]);
+    let (mut able, mut tokens, mut buffer) = (GraphicsSupport::default(), Vec::new(), [0; 1024]);
     put()?;
     let end = Instant::now() + PATIENCE;
     while outstanding() && ended.by().is_none() {
@@ -101,8 +103,8 @@ fn converse() -> io::Result<Able> {
         }
         for token in tokens.drain(..) {
             match token {
-                Token::Answer(answer) => _ = able.hear(answer),
-                Token::Event(Event::Key(key)) if key.modifiers == KeyModifiers::CONTROL => {
+                InputToken::Reply(answer) => _ = able.hear(answer),
+                InputToken::Event(Event::Key(key)) if key.modifiers == KeyModifiers::CONTROL => {
                     // Raw mode keeps the terminal from sending these as signals.
                     match key.code {
                         KeyCode::Char('c') => ended.note(SIGINT),
@@ -110,7 +112,7 @@ fn converse() -> io::Result<Able> {
                         _ => {}
                     }
                 }
-                Token::Event(_) => {}
+                InputToken::Event(_) => {}
             }
         }
     }

@@ -1,17 +1,17 @@
 //! Sequences of the form `ESC [ parameters letter`: keys, mouse reports, answers.
 
-use super::parse::{Answer, Token};
+use super::parse::{InputToken, TerminalReply};
 use ratatui::crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
 /// What a whole sequence means; none where it means nothing here.
-pub(super) fn token(parameters: &[u8], last: u8) -> Option<Token> {
+pub(super) fn token(parameters: &[u8], last: u8) -> Option<InputToken> {
     let text = std::str::from_utf8(parameters).ok()?;
     let event = match (text.as_bytes().first(), last) {
         (Some(b'?'), b'c') => {
             let sixel = text[1..].split(';').any(|attribute| attribute == "4");
-            return Some(Token::Answer(Answer::Attributes { sixel }));
+            return Some(InputToken::Reply(TerminalReply::Attributes { sixel }));
         }
         (Some(b'<'), b'M' | b'm') => mouse(&text[1..], 0, last == b'm')?,
         (Some(b'0'..=b'9'), b'M') => mouse(text, 32, false)?,
@@ -23,7 +23,7 @@ pub(super) fn token(parameters: &[u8], last: u8) -> Option<Token> {
         (None | Some(b'0'..=b'9' | b';'), _) => key(named(last)?, text),
         _ => return None,
     };
-    Some(Token::Event(event))
+    Some(InputToken::Event(event))
 }
 
 /// A key with the modifiers of the second parameter, `mask:kind`.

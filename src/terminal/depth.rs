@@ -2,7 +2,7 @@
 
 /// How many colours the terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
+pub enum ColourDepth {
     /// None: attributes at best.
     None,
     /// The 16 colours of the oldest terminals that have any.
@@ -22,7 +22,7 @@ const SIXTEEN: &[&str] = &[
     "gnome", "putty", "cons25", "bvterm",
 ];
 
-impl Depth {
+impl ColourDepth {
     /// What the variables COLORTERM, TERM and TMUX say.
     pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
         let term = env("TERM").unwrap_or_default().to_lowercase();
@@ -57,21 +57,21 @@ mod tests {
     #[test]
     fn the_environment_tells_the_number_of_colours() {
         for (term, color, tmux, depth) in [
-            ("xterm-256color", "", false, Depth::Indexed),
-            ("xterm-256color", "truecolor", false, Depth::True),
-            ("tmux-256color", "", true, Depth::True),
-            ("xterm-kitty", "", false, Depth::True),
-            ("xterm", "", false, Depth::Sixteen),
-            ("xterm-16color", "", false, Depth::Sixteen),
-            ("linux", "", false, Depth::Sixteen),
-            ("linux", "truecolor", false, Depth::True),
-            ("screen", "", false, Depth::Sixteen),
-            ("vt100", "", false, Depth::None),
-            ("vt220", "", false, Depth::None),
-            ("xterm-mono", "", false, Depth::None),
-            ("dumb", "", false, Depth::None),
-            ("st-256color", "", false, Depth::Indexed),
-            ("", "", false, Depth::Indexed),
+            ("xterm-256color", "", false, ColourDepth::Indexed),
+            ("xterm-256color", "truecolor", false, ColourDepth::True),
+            ("tmux-256color", "", true, ColourDepth::True),
+            ("xterm-kitty", "", false, ColourDepth::True),
+            ("xterm", "", false, ColourDepth::Sixteen),
+            ("xterm-16color", "", false, ColourDepth::Sixteen),
+            ("linux", "", false, ColourDepth::Sixteen),
+            ("linux", "truecolor", false, ColourDepth::True),
+            ("screen", "", false, ColourDepth::Sixteen),
+            ("vt100", "", false, ColourDepth::None),
+            ("vt220", "", false, ColourDepth::None),
+            ("xterm-mono", "", false, ColourDepth::None),
+            ("dumb", "", false, ColourDepth::None),
+            ("st-256color", "", false, ColourDepth::Indexed),
+            ("", "", false, ColourDepth::Indexed),
         ] {
             let env = |name: &str| match name {
                 "TERM" => Some(term.to_string()),
@@ -79,7 +79,7 @@ mod tests {
                 "TMUX" => tmux.then(|| "/tmp/tmux".to_string()),
                 _ => None,
             };
-            assert_eq!(Depth::detect(env), depth, "{term} {color}");
+            assert_eq!(ColourDepth::detect(env), depth, "{term} {color}");
         }
     }
 }

@@ -27,9 +27,9 @@ const GIVEN_BACK: u8 = b'.';
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// The guardian process, as the dashboard sees it.
-pub(super) struct Guardian(Child);
+pub(super) struct TerminalWatchdog(Child);
 
-impl Guardian {
+impl TerminalWatchdog {
     /// Starts it; `before` is the mode to bring back. None where that cannot be: the dashboard then
     /// does without.
     pub fn start(before: &Termios) -> Option<Self> {
@@ -94,7 +94,7 @@ fn read(line: &str, mode: &mut Termios) -> Option<()> {
 }
 
 /// Does a guardian's work where this process is meant to be one; false where it is not.
-pub fn stood(mut args: impl Iterator<Item = impl AsRef<OsStr>>) -> bool {
+pub fn run_watchdog(mut args: impl Iterator<Item = impl AsRef<OsStr>>) -> bool {
     let guards = args.nth(1).is_some_and(|first| first.as_ref() == ARGUMENT);
     if guards {
         guard();

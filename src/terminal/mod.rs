@@ -11,15 +11,15 @@ pub mod parse;
 mod scan;
 pub mod tty;
 
-pub use depth::Depth;
-pub use guardian::stood;
+pub use depth::ColourDepth;
+pub use guardian::run_watchdog;
 
 use crate::error::{Error, Result};
 use crate::logging::StderrRedirect;
 use crate::show;
-use guardian::Guardian;
+use guardian::TerminalWatchdog;
 use painter::Painter;
-use parse::{Parser, Token};
+use parse::{InputToken, Parser};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::buffer::Buffer;
@@ -57,7 +57,7 @@ const READ: Duration = Duration::from_millis(10);
 /// What is held while the terminal is ours.
 struct Held {
     raw: Raw,
-    guardian: Option<Guardian>,
+    guardian: Option<TerminalWatchdog>,
     /// Standard error goes to the log meanwhile: whatever a driver prints there may not reach the
     /// screen.
     stderr: Option<StderrRedirect>,
@@ -67,18 +67,18 @@ struct Held {
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
 
 /// The terminal in our hands; dropping it brings it back as it was.
-pub struct Screen {
+pub struct TerminalSession {
     terminal: Terminal<Painter<BufWriter<Stdout>>>,
     log: PathBuf,
 }
 
-impl Screen {
+impl TerminalSession {
     /// Takes the terminal over: alternate screen, raw mode, mouse; standard error goes to `log`. It
     /// shows colours of this `depth`.
     ///
     /// # Errors
     /// Failure, when there is no terminal to take.
-    pub fn enter(log: &Path, depth: Depth) -> Result<Self> {
+    pub fn enter(log: &Path, depth: ColourDepth) -> Result<Self> {
         let painter = Painter::new(BufWriter::with_capacity(1 << 16, stdout()), depth);
         let terminal = Terminal::new(painter).map_err(|e| lost(&e))?;
         take(log)?;
@@ -89,7 +89,7 @@ impl Screen {
     /// starting a process may not keep the first frame waiting.
     pub fn guard(&self) {
         if let Some(held) = held().as_mut() {
-            held.guardian = Guardian::start(held.raw.before());
+            held.guardian = TerminalWatchdog::start(held.raw.before());
         }
     }
 
@@ -144,7 +144,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalSession {
     fn drop(&mut self) {
         // What a panic left of a frame may not follow the terminal's return.
         let _ = self.terminal.backend_mut().writer().flush();
@@ -198,18 +198,19 @@ pub fn restore() {
     // throws away what the terminal has not read by then: this must not be among it.
     std::thread::sleep(READ);
     drop(raw);
-    guardian.into_iter().for_each(Guardian::dismiss);
+    guardian.into_iter().for_each(TerminalWatchdog::dismiss);
     drop(stderr);
 }
 
 /// Throws away what the terminal sends that is not for the shell.
 fn settle() {
-    let (mut parser, mut tokens, mut able) = (Parser::default(), Vec::new(), ask::Able::default());
+    let (mut parser, mut tokens, mut able) =
+        (Parser::default(), Vec::new(), ask::GraphicsSupport::default());
     let limit = ask::left().map_or(SETTLE, |left| left.max(SETTLE));
     tty::drain(QUIET, limit, |bytes| {
         parser.feed(bytes, &mut tokens);
         for token in tokens.drain(..) {
-            if let Token::Answer(answer) = token {
+            if let InputToken::Reply(answer) = token {
                 able.hear(answer);
             }
         }

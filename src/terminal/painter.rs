@@ -1,7 +1,7 @@
 //! Draws cells. Terminals of 16 colours or none get the oldest sequences only: those of 256 colours
 //! make them blink.
 
-use super::Depth;
+use super::ColourDepth;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::crossterm::{cursor, queue};
@@ -12,11 +12,11 @@ use std::io::{self, Write};
 /// ratatui's backend for a terminal of this depth.
 pub(super) struct Painter<W: Write> {
     inner: CrosstermBackend<W>,
-    depth: Depth,
+    depth: ColourDepth,
 }
 
 impl<W: Write> Painter<W> {
-    pub fn new(writer: W, depth: Depth) -> Self {
+    pub fn new(writer: W, depth: ColourDepth) -> Self {
         Self { inner: CrosstermBackend::new(writer), depth }
     }
 
@@ -33,7 +33,7 @@ impl<W: Write> Backend for Painter<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        if self.depth > Depth::Sixteen {
+        if self.depth > ColourDepth::Sixteen {
             return self.inner.draw(content);
         }
         let (mut next, mut style) = (None, None);
@@ -145,7 +145,7 @@ mod tests {
     use ratatui::layout::Rect;
     use ratatui::style::Style;
 
-    fn drawn(depth: Depth) -> String {
+    fn drawn(depth: ColourDepth) -> String {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
         let orange = Style::new().fg(Color::Rgb(255, 160, 66)).bg(Color::Rgb(13, 17, 23));
         buffer.set_string(0, 0, "ab", orange.add_modifier(Modifier::BOLD));
@@ -158,9 +158,13 @@ mod tests {
 
     #[test]
     fn every_terminal_gets_the_sequences_it_knows() {
-        assert_eq!(drawn(Depth::None), "\x1b[1;1H\x1b[0;1mab\x1b[0m  \x1b[0m");
-        assert_eq!(drawn(Depth::Sixteen), "\x1b[1;1H\x1b[0;1;33;40mab\x1b[0m  \x1b[0m");
-        assert!(drawn(Depth::Indexed).contains("38;5;215"), "{:?}", drawn(Depth::Indexed));
-        assert!(drawn(Depth::True).contains("38;2;255;160;66"));
+        assert_eq!(drawn(ColourDepth::None), "\x1b[1;1H\x1b[0;1mab\x1b[0m  \x1b[0m");
+        assert_eq!(drawn(ColourDepth::Sixteen), "\x1b[1;1H\x1b[0;1;33;40mab\x1b[0m  \x1b[0m");
+        assert!(
+            drawn(ColourDepth::Indexed).contains("38;5;215"),
+            "{:?}",
+            drawn(ColourDepth::Indexed)
+        );
+        assert!(drawn(ColourDepth::True).contains("38;2;255;160;66"));
     }
 }

@@ -4,22 +4,22 @@
 //! closed. So what is unfinished has a limit in time, and a control character ends it at once: Ctrl-C
 //! always arrives.
 
-use super::scan::{CTRL_C, ESC, Found, alt, control, find, key, pressed_key};
+use super::scan::{CTRL_C, ESC, ScanResult, alt, control, find, key, pressed_key};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use std::time::Duration;
 
 /// What bytes mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Token {
+pub enum InputToken {
     /// Something that the user did.
     Event(Event),
     /// Something that the terminal says of itself.
-    Answer(Answer),
+    Reply(TerminalReply),
 }
 
 /// An answer of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum TerminalReply {
     /// To the question for kitty's graphics: whether it has them.
     Kitty(bool),
     /// To the question for its attributes.
@@ -58,8 +58,8 @@ pub struct Parser {
 
 impl Parser {
     /// Takes in what was read.
-    pub fn feed(&mut self, bytes: &[u8], tokens: &mut Vec<Token>) {
-        // An Esc that stood alone was pressed, unless it goes on as the sequences do.
+    pub fn feed(&mut self, bytes: &[u8], tokens: &mut Vec<InputToken>) {
+        // An Esc that run_watchdog alone was pressed, unless it goes on as the sequences do.
         let goes_on = bytes.first().is_some_and(|next| BEGIN.contains(next));
         if self.paste.is_none() && self.buffer == [ESC] && !goes_on && !bytes.is_empty() {
             self.buffer.clear();
@@ -69,7 +69,7 @@ impl Parser {
         self.parse(tokens);
     }
 
-    fn parse(&mut self, tokens: &mut Vec<Token>) {
+    fn parse(&mut self, tokens: &mut Vec<InputToken>) {
         while !self.buffer.is_empty() {
             if self.paste.is_some() {
                 if !self.pasted(tokens) {
@@ -83,8 +83,8 @@ impl Parser {
                 continue;
             }
             match find(&self.buffer) {
-                Found::Part => return,
-                Found::Whole(length, token) => {
+                ScanResult::Part => return,
+                ScanResult::Whole(length, token) => {
                     self.buffer.drain(..length);
                     tokens.extend(token);
                 }
@@ -93,7 +93,7 @@ impl Parser {
     }
 
     /// Moves text from the buffer into the paste; true when that is closed.
-    fn pasted(&mut self, tokens: &mut Vec<Token>) -> bool {
+    fn pasted(&mut self, tokens: &mut Vec<InputToken>) -> bool {
         let text = self.paste.get_or_insert_default();
         let end = self.buffer.windows(PASTE_ENDS.len()).position(|bytes| bytes == PASTE_ENDS);
         // The end may stand in the buffer in part only.
@@ -121,7 +121,7 @@ impl Parser {
     }
 
     /// The rest did not come: what is unfinished is what it is.
-    pub fn flush(&mut self, tokens: &mut Vec<Token>) {
+    pub fn flush(&mut self, tokens: &mut Vec<InputToken>) {
         let rest = std::mem::take(&mut self.buffer);
         if let Some(mut text) = self.paste.take() {
             let pressed = rest.iter().rev().take_while(|byte| **byte == CTRL_C).count();
@@ -140,8 +140,8 @@ impl Parser {
     }
 }
 
-fn paste(text: &[u8]) -> Token {
-    Token::Event(Event::Paste(String::from_utf8_lossy(text).into_owned()))
+fn paste(text: &[u8]) -> InputToken {
+    InputToken::Event(Event::Paste(String::from_utf8_lossy(text).into_owned()))
 }
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
     use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEventKind};
 
     /// Tokens of chunks that arrive at once, one after the other.
-    fn tokens(chunks: &[&[u8]]) -> Vec<Token> {
+    fn tokens(chunks: &[&[u8]]) -> Vec<InputToken> {
         let (mut parser, mut tokens) = (Parser::default(), Vec::new());
         chunks.iter().for_each(|chunk| parser.feed(chunk, &mut tokens));
         parser.flush(&mut tokens);
@@ -162,8 +162,8 @@ mod tests {
 
     /// Keys in short: `C-c`, `M-x`, `Esc` …; other tokens as they are.
     fn told(chunks: &[&[u8]]) -> Vec<String> {
-        let tell = |token: Token| match token {
-            Token::Event(Event::Key(event)) => {
+        let tell = |token: InputToken| match token {
+            InputToken::Event(Event::Key(event)) => {
                 let mut text = String::new();
                 for (modifier, letter) in [
                     (KeyModifiers::CONTROL, "C-"),
@@ -178,7 +178,7 @@ mod tests {
                 }
                 text
             }
-            Token::Event(Event::Paste(text)) => format!("paste {text:?}"),
+            InputToken::Event(Event::Paste(text)) => format!("paste {text:?}"),
             other => format!("{other:?}"),
         };
         tokens(chunks).into_iter().map(tell).collect()
@@ -224,7 +224,7 @@ mod tests {
         let report = |column, row, kind| {
             let modifiers = KeyModifiers::NONE;
             let event = ratatui::crossterm::event::MouseEvent { kind, column, row, modifiers };
-            Token::Event(Event::Mouse(event))
+            InputToken::Event(Event::Mouse(event))
         };
         let down = MouseEventKind::Down(MouseButton::Left);
         let up = MouseEventKind::Up(MouseButton::Left);
@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn answers_are_told_from_keys() {
         let bytes = b"\x1b_Gi=31;OK\x1b\\\x1b[?62;4;22c\x1b[?6c\x1b_Gi=31;EINVAL:x\x1b\\\x1b]11;rgb:0/0/0\x07\x1b[0nq";
-        let attributes = |sixel| Token::Answer(Answer::Attributes { sixel });
-        let kitty = |able| Token::Answer(Answer::Kitty(able));
+        let attributes = |sixel| InputToken::Reply(TerminalReply::Attributes { sixel });
+        let kitty = |able| InputToken::Reply(TerminalReply::Kitty(able));
         let q = key(KeyCode::Char('q'));
         let expected = [kitty(true), attributes(true), attributes(false), kitty(false), q];
         assert_eq!(tokens(&[bytes]), expected);

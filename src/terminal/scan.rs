@@ -1,7 +1,7 @@
 //! What stands first in the bytes of a terminal: a key, a sequence, or the beginning of one.
 
 use super::csi;
-use super::parse::{Answer, Token};
+use super::parse::{InputToken, TerminalReply};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 pub(super) const ESC: u8 = 0x1b;
@@ -13,22 +13,22 @@ const LONGEST: usize = 64;
 /// Longer answers are none.
 pub(super) const LONGEST_ANSWER: usize = 4096;
 /// What stands at the beginning of the buffer.
-pub(super) enum Found {
+pub(super) enum ScanResult {
     /// So many bytes that mean this, or nothing.
-    Whole(usize, Option<Token>),
+    Whole(usize, Option<InputToken>),
     /// The beginning of something.
     Part,
 }
 
-pub(super) fn key(code: KeyCode) -> Token {
+pub(super) fn key(code: KeyCode) -> InputToken {
     pressed_key(code.into())
 }
 
-pub(super) fn pressed_key(event: KeyEvent) -> Token {
-    Token::Event(Event::Key(event))
+pub(super) fn pressed_key(event: KeyEvent) -> InputToken {
+    InputToken::Event(Event::Key(event))
 }
 
-pub(super) fn alt(mut event: KeyEvent) -> Token {
+pub(super) fn alt(mut event: KeyEvent) -> InputToken {
     event.modifiers |= KeyModifiers::ALT;
     pressed_key(event)
 }
@@ -49,39 +49,39 @@ pub(super) fn control(byte: u8) -> Option<KeyEvent> {
 }
 
 /// The first token of `buffer`, which is not empty.
-pub(super) fn find(buffer: &[u8]) -> Found {
+pub(super) fn find(buffer: &[u8]) -> ScanResult {
     match buffer {
-        [ESC] => Found::Part,
+        [ESC] => ScanResult::Part,
         [ESC, b'[', rest @ ..] => sequence(rest),
         [ESC, b'O', rest @ ..] => short(rest),
-        [ESC, b'_' | b'P' | b']'] => Found::Part,
+        [ESC, b'_' | b'P' | b']'] => ScanResult::Part,
         [ESC, b'_', b'G', ..] | [ESC, b'P', b'>' | b'!' | b'0' | b'1', ..] => answer(buffer),
         [ESC, b']', b'0'..=b'9', ..] => answer(buffer),
         // Pressed twice, or before a key that must not be lost.
-        [ESC, ESC | CTRL_C, ..] => Found::Whole(1, Some(key(KeyCode::Esc))),
+        [ESC, ESC | CTRL_C, ..] => ScanResult::Whole(1, Some(key(KeyCode::Esc))),
         [ESC, rest @ ..] => match plain(rest) {
-            Found::Whole(length, Some(Token::Event(Event::Key(event)))) => {
-                Found::Whole(length + 1, Some(alt(event)))
+            ScanResult::Whole(length, Some(InputToken::Event(Event::Key(event)))) => {
+                ScanResult::Whole(length + 1, Some(alt(event)))
             }
-            Found::Whole(length, _) => Found::Whole(length + 1, None),
-            Found::Part => Found::Part,
+            ScanResult::Whole(length, _) => ScanResult::Whole(length + 1, None),
+            ScanResult::Part => ScanResult::Part,
         },
         _ => plain(buffer),
     }
 }
 
 /// A control character, or a character in UTF-8.
-fn plain(buffer: &[u8]) -> Found {
+fn plain(buffer: &[u8]) -> ScanResult {
     let first = buffer[0];
     if let Some(event) = control(first) {
-        return Found::Whole(1, Some(pressed_key(event)));
+        return ScanResult::Whole(1, Some(pressed_key(event)));
     }
     let length = match first {
         0x20..=0x7e => 1,
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
-        _ => return Found::Whole(1, None),
+        _ => return ScanResult::Whole(1, None),
     };
     let bytes = &buffer[..length.min(buffer.len())];
     match std::str::from_utf8(bytes) {
@@ -91,78 +91,82 @@ fn plain(buffer: &[u8]) -> Found {
                     if letter.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
                 pressed_key(KeyEvent::new(KeyCode::Char(letter), shift))
             });
-            Found::Whole(length, typed)
+            ScanResult::Whole(length, typed)
         }
         // Cut off, not wrong.
-        Err(error) if error.error_len().is_none() => Found::Part,
-        Err(_) => Found::Whole(1, None),
+        Err(error) if error.error_len().is_none() => ScanResult::Part,
+        Err(_) => ScanResult::Whole(1, None),
     }
 }
 
 /// What follows `ESC [`.
-fn sequence(rest: &[u8]) -> Found {
+fn sequence(rest: &[u8]) -> ScanResult {
     const BEFORE: usize = 2;
     match rest {
         // The old report of the mouse: three bytes, any of them.
         [b'M', report @ ..] => {
             let wrong = report.iter().take(3).position(|byte| *byte < 0x20);
             return match (wrong, report) {
-                (Some(at), _) => Found::Whole(BEFORE + 1 + at, None),
+                (Some(at), _) => ScanResult::Whole(BEFORE + 1 + at, None),
                 (None, [button, x, y, ..]) => {
-                    let mouse = csi::old_mouse(*button, *x, *y).map(Token::Event);
-                    Found::Whole(BEFORE + 4, mouse)
+                    let mouse = csi::old_mouse(*button, *x, *y).map(InputToken::Event);
+                    ScanResult::Whole(BEFORE + 4, mouse)
                 }
-                _ => Found::Part,
+                _ => ScanResult::Part,
             };
         }
         // F1 to F5 of the Linux console.
         [b'[', letter @ b'A'..=b'E', ..] => {
-            return Found::Whole(BEFORE + 2, Some(key(KeyCode::F(letter - b'A' + 1))));
+            return ScanResult::Whole(BEFORE + 2, Some(key(KeyCode::F(letter - b'A' + 1))));
         }
-        [b'['] => return Found::Part,
+        [b'['] => return ScanResult::Part,
         _ => {}
     }
     let end = rest.iter().take(LONGEST).position(|byte| !(0x20..0x40).contains(byte));
     match end {
-        None if rest.len() < LONGEST => Found::Part,
-        None => Found::Whole(BEFORE + LONGEST, None),
+        None if rest.len() < LONGEST => ScanResult::Part,
+        None => ScanResult::Whole(BEFORE + LONGEST, None),
         Some(at) if (0x40..0x7f).contains(&rest[at]) => {
-            Found::Whole(BEFORE + at + 1, csi::token(&rest[..at], rest[at]))
+            ScanResult::Whole(BEFORE + at + 1, csi::token(&rest[..at], rest[at]))
         }
         // Broken off by what does not belong there: that is read on its own.
-        Some(at) => Found::Whole(BEFORE + at, None),
+        Some(at) => ScanResult::Whole(BEFORE + at, None),
     }
 }
 
 /// What follows `ESC O`.
-fn short(rest: &[u8]) -> Found {
+fn short(rest: &[u8]) -> ScanResult {
     let code = match rest {
-        [] => return Found::Part,
-        [control, ..] if *control < 0x20 => return Found::Whole(2, None),
+        [] => return ScanResult::Part,
+        [control, ..] if *control < 0x20 => return ScanResult::Whole(2, None),
         [letter, ..] => csi::named(*letter),
     };
-    Found::Whole(3, code.map(key))
+    ScanResult::Whole(3, code.map(key))
 }
 
 /// A string that ends with `ESC \` or BEL.
-fn answer(buffer: &[u8]) -> Found {
+fn answer(buffer: &[u8]) -> ScanResult {
     const BEFORE: usize = 2;
     let text = &buffer[BEFORE..];
     let end = text.iter().take(LONGEST_ANSWER).position(|byte| *byte < 0x20);
     let Some(at) = end else {
         let whole = text.len() >= LONGEST_ANSWER;
-        return if whole { Found::Whole(BEFORE + LONGEST_ANSWER, None) } else { Found::Part };
+        return if whole {
+            ScanResult::Whole(BEFORE + LONGEST_ANSWER, None)
+        } else {
+            ScanResult::Part
+        };
     };
     match &text[at..] {
-        [BEL, ..] => Found::Whole(BEFORE + at + 1, meant(buffer[1], &text[..at])),
-        [ESC, b'\\', ..] => Found::Whole(BEFORE + at + 2, meant(buffer[1], &text[..at])),
-        [ESC] => Found::Part,
-        _ => Found::Whole(BEFORE + at, None),
+        [BEL, ..] => ScanResult::Whole(BEFORE + at + 1, meant(buffer[1], &text[..at])),
+        [ESC, b'\\', ..] => ScanResult::Whole(BEFORE + at + 2, meant(buffer[1], &text[..at])),
+        [ESC] => ScanResult::Part,
+        _ => ScanResult::Whole(BEFORE + at, None),
     }
 }
 
 /// Of all strings, only kitty's answer to our own question means something.
-fn meant(kind: u8, text: &[u8]) -> Option<Token> {
+fn meant(kind: u8, text: &[u8]) -> Option<InputToken> {
     let ours = kind == b'_' && text.starts_with(b"Gi=31");
-    ours.then(|| Token::Answer(Answer::Kitty(text.ends_with(b";OK"))))
+    ours.then(|| InputToken::Reply(TerminalReply::Kitty(text.ends_with(b";OK"))))
 }

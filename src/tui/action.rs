@@ -1,6 +1,6 @@
 //! Everything that can be done on the dashboard. Keys, mouse, palette and tests all speak [`Action`].
 
-use super::compare::Part;
+use super::compare::TableKind;
 
 macro_rules! actions {
     ($($name:ident => $text:literal,)*) => {
@@ -19,7 +19,7 @@ macro_rules! actions {
             /// Shows one pane (mouse on the tabs of small windows).
             ShowPane(usize),
             /// Puts the cursor on a cell of a comparison, or opens it (mouse).
-            ChooseCell(Part, usize, usize),
+            ChooseCell(TableKind, usize, usize),
         }
 
         impl Action {
@@ -42,7 +42,7 @@ macro_rules! actions {
             /// Whether it only makes sense inside an open window, so that the palette leaves it out.
             pub fn only_inside_windows(self) -> bool {
                 use Action::*;
-                matches!(self, Left | Right | OpenCell | TurnKnowing | SwitchTable | MoreSamples | ChooseColumns | AddHybrid | DropRow | NextSort | FilterRows | Export | SwitchAxis | ProbeLamps | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
+                matches!(self, Left | Right | OpenCell | NextStanceFilter | SwitchTable | MoreSamples | ChooseColumns | AddHybrid | DropRow | NextSort | FilterRows | Export | SwitchAxis | RunChecks | OpenSide | PickLesson | Up | Down | PageUp | PageDown | Less | More | Accept | Toggle | ResetRow | Back)
             }
         }
     };
@@ -64,13 +64,13 @@ actions! {
     About => "More about this: the attack's card",
     ChooseTarget => "Choose the target class",
     ChooseSurrogate => "Craft the attack on another model (a surrogate)",
-    LeastEpsilon => "Look for the least ε that works",
+    FindMinimumEpsilon => "Look for the least ε that works",
     Transfer => "Transfer between the models of this data set",
     Race => "Race: two to four attacks side by side",
     Learn => "Lessons: published defences and what broke them",
     Compare => "Compare defences before several attacks",
     OpenCell => "Open the cell in Explore: its attack, its defence, its stance",
-    TurnKnowing => "Show naive attacks, adaptive ones, or both",
+    NextStanceFilter => "Show naive attacks, adaptive ones, or both",
     SwitchTable => "To the other table: this sample, or many",
     MoreSamples => "Over 20, 100 or 500 samples",
     ChooseColumns => "Take attacks in or out",
@@ -100,8 +100,8 @@ actions! {
     TurnStance => "What the attack knows of this defence",
     Certify => "Certificate: the radius that randomised smoothing proves, beside what PGD breaks",
     Detector => "Detector: its curve on this data set (ROC), naive or adaptive",
-    Lamps => "Evaluation lamps: what may be wrong with this result",
-    ProbeLamps => "Ask the model whatever the lamps want to know",
+    Checks => "Evaluation lamps: what may be wrong with this result",
+    RunChecks => "Ask the model whatever the lamps want to know",
     Blink => "Blink original and adversarial in place",
     Zoom => "Pictures on the full screen",
     AmplifyMore => "Amplify the perturbation more",

@@ -1,20 +1,20 @@
-//! The dashboard's state: plain data, changed by [`super::update`] and [`super::absorb`], read by the
+//! The dashboard's state: plain data, changed by [`super::update`] and [`super::on_update`], read by the
 //! views.
 
+use super::checks::PendingChecks;
 use super::compare::Compare;
+use super::defence_list::{DefenceEntry, defence_list};
+use super::defence_metrics::DefenceMetrics;
 use super::dialogs::Overlay;
-use super::gauge::Gauge;
-use super::lamps::Asking;
+use super::epsilon_search::EpsilonSearch;
 use super::learn::Learn;
-use super::least::LeastSearch;
-use super::matrix::Matrix;
-pub use super::parts::{
-    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source, Start,
-    fits, model_for,
-};
 use super::race::Race;
-use super::shields::{Shield, shields};
+pub use super::run_state::{
+    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source,
+    StartState, fits, model_for,
+};
 use super::theme::Theme;
+use super::transfer_matrix::TransferMatrix;
 use crate::attack::{self, ATTACKS, AttackConfig, AttackSpec, Norm, TargetChoice};
 use crate::data::Sample;
 use crate::defence::{EOT_DRAWS, Stance};
@@ -69,7 +69,7 @@ pub struct App {
     /// Whether ε was chosen by the user and survives a change of the data set.
     pub epsilon_fixed: bool,
     /// Every defence, and whether it is on.
-    pub defences: Vec<Shield>,
+    pub defences: Vec<DefenceEntry>,
     /// How much of the defences the attack knows: naive or adaptive.
     pub stance: Stance,
     /// The model that the attack is crafted on, if that is not the one that judges.
@@ -77,9 +77,9 @@ pub struct App {
     /// Draws that EOT averages over where a defence is random.
     pub draws: u64,
     /// What the lamps ask of the model now.
-    pub asking: Option<Asking>,
+    pub asking: Option<PendingChecks>,
     /// The search for the least ε, going on or over.
-    pub least: Option<LeastSearch>,
+    pub epsilon_search: Option<EpsilonSearch>,
     /// The attacks chosen for a race.
     pub racers: Vec<&'static AttackSpec>,
     /// The race, while it is on the screen.
@@ -91,10 +91,10 @@ pub struct App {
     /// The comparison of defences, on the screen or away.
     pub compare: Compare,
     /// What a defence is worth by itself, while that is on the screen.
-    pub gauge: Gauge,
+    pub defence_metrics: DefenceMetrics,
     /// The transfer matrix, while it is on the screen.
-    pub matrix: Option<Matrix>,
-    /// Index into [`super::matrix::COUNTS`].
+    pub matrix: Option<TransferMatrix>,
+    /// Index into [`super::transfer_matrix::COUNTS`].
     pub matrix_count: usize,
     /// Runs asked for that have not begun.
     pub sent: Vec<(JobId, RunJob)>,
@@ -132,7 +132,7 @@ pub struct App {
 
 impl App {
     /// The state at the start, and what to ask the worker first.
-    pub fn new(start: Start) -> (Self, Vec<Effect>) {
+    pub fn new(start: StartState) -> (Self, Vec<Effect>) {
         let cards = model::catalogue();
         let file = start.picture;
         let card_of = |name: &str| cards.iter().find(|c| c.name == name);
@@ -172,18 +172,18 @@ impl App {
             mistakes: BTreeSet::new(),
             plan,
             epsilon_fixed,
-            defences: shields(start.hybrids),
+            defences: defence_list(start.hybrids),
             stance: Stance::Naive,
             surrogate: None,
             draws: EOT_DRAWS,
             asking: None,
-            least: None,
+            epsilon_search: None,
             racers: Vec::new(),
             race: None,
             race_by_queries: false,
             learn: Learn::default(),
             compare: Compare::default(),
-            gauge: Gauge::default(),
+            defence_metrics: DefenceMetrics::default(),
             matrix: None,
             matrix_count: 0,
             sent: Vec::new(),
@@ -318,14 +318,14 @@ impl App {
             sample: self.current_sample()?,
             plan: self.plan.clone(),
             surrogate: self.surrogate.clone(),
-            defences: self.shields().map(|shield| shield.stack.clone()).collect(),
+            defences: self.active_defences().map(|entry| entry.stack.clone()).collect(),
             draws: self.draws,
         })
     }
 
     /// The defences that are on.
-    pub fn shields(&self) -> impl Iterator<Item = &Shield> {
-        self.defences.iter().filter(|shield| shield.on)
+    pub fn active_defences(&self) -> impl Iterator<Item = &DefenceEntry> {
+        self.defences.iter().filter(|entry| entry.on)
     }
 
     /// Whether model and data are there and fit each other.
@@ -340,7 +340,7 @@ impl App {
         let job = self.wanted()?;
         let model = &self.model.as_ref()?.id;
         let same = |of: &RunJob, on: &String| model == on && job.differs_only_in_epsilon(of);
-        let search = self.least.as_ref().filter(|search| same(&search.job, &search.model));
+        let search = self.epsilon_search.as_ref().filter(|search| same(&search.job, &search.model));
         let least = search.and_then(|search| search.found.as_ref()?.epsilon);
         let shown = self.shown.as_ref().filter(|run| same(&run.job, &run.model));
         let found = shown.and_then(Run::found);
@@ -369,7 +369,7 @@ impl App {
             return super::race::start(self);
         }
         match self.wanted().filter(|_| self.ready()) {
-            Some(job) if super::judging::rejudged(self, &job) => Vec::new(),
+            Some(job) if super::rejudge::rejudge_at_epsilon(self, &job) => Vec::new(),
             Some(job) => vec![Effect::Request(Request::Run(Arc::new(job)))],
             None => Vec::new(),
         }
@@ -383,18 +383,18 @@ impl App {
                 let since = self.awaited.map_or(self.now, |(_, since)| since);
                 self.awaited = Some((id, since));
             }
-            Request::Probe(_) => {
+            Request::Checks(_) => {
                 self.asking.iter_mut().for_each(|asking| asking.id = Some(id));
             }
-            Request::Search(_) => self.searching = Some((id, 0)),
+            Request::FindMistake(_) => self.searching = Some((id, 0)),
             Request::Data(name) | Request::Model(name) => self.loading.push((id, name.clone())),
-            Request::Least(job) => {
+            Request::MinimumEpsilon(job) => {
                 let model = self.model.as_ref().map_or_else(String::new, |m| m.id.clone());
-                self.least = Some(LeastSearch::new(id, job.clone(), model));
+                self.epsilon_search = Some(EpsilonSearch::new(id, job.clone(), model));
             }
             Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
-            Request::Transfer(job) => self.matrix = Some(Matrix::new(id, job.clone())),
-            Request::Gauge(_) => super::gauge::sent(self, id),
+            Request::Transfer(job) => self.matrix = Some(TransferMatrix::new(id, job.clone())),
+            Request::DefenceMetrics(_) => super::defence_metrics::sent(self, id),
             Request::Compare(job) => {
                 (self.compare.running, self.compare.left) = (Some((id, job.clone())), None);
             }
@@ -409,8 +409,8 @@ impl App {
         self.message_shown = true;
     }
 
-    /// Feeds an update of the worker in; see [`super::absorb`].
-    pub fn absorb(&mut self, update: Update) -> Vec<Effect> {
-        super::absorb::absorb(self, update)
+    /// Feeds an update of the worker in; see [`super::on_update`].
+    pub fn on_update(&mut self, update: Update) -> Vec<Effect> {
+        super::on_update::on_update(self, update)
     }
 }

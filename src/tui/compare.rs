@@ -1,14 +1,14 @@
 //! The Compare screen: defences × attacks for the chosen sample, and the same over many samples. What
 //! was found is kept while the screen is away, and only what is missing is asked for.
 
-mod shown;
-mod typed;
+mod prompts;
+mod table;
 
-pub use shown::{ROOM_FOR_BOTH, cell_at, frame, parts, plans, report, stacks};
-pub use typed::{ask_export, ask_filter, ask_hybrid, export, filter, hybrid, standing};
+pub use prompts::{ask_export, ask_filter, ask_hybrid, confirm_overwrite, export, filter, hybrid};
+pub use table::{ROOM_FOR_BOTH, cell_at, frame, parts, plans, report, stacks};
 
 use super::app::{App, Effect, Source};
-use super::shields::Shield;
+use super::defence_list::DefenceEntry;
 use crate::attack::{AttackConfig, AttackSpec, Norm, default_epsilon};
 use crate::data::Sample;
 use crate::defence::{DefenceStack, Stance};
@@ -24,7 +24,7 @@ pub const COUNTS: [usize; 3] = [20, 100, 500];
 
 /// One of the two tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
+pub enum TableKind {
     /// The chosen sample.
     #[default]
     Sample,
@@ -32,9 +32,9 @@ pub enum Part {
     Many,
 }
 
-/// Which attacks are shown.
+/// Which attacks are table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Knowing {
+pub enum StanceFilter {
     /// Those that do not know the defence.
     Naive,
     /// Those that do.
@@ -44,7 +44,7 @@ pub enum Knowing {
     Both,
 }
 
-impl Knowing {
+impl StanceFilter {
     /// Every choice with its name.
     pub const ALL: [(Self, &'static str); 3] =
         [(Self::Naive, "naive"), (Self::Adaptive, "adaptive"), (Self::Both, "both")];
@@ -61,7 +61,7 @@ impl Knowing {
 
 /// What everything found depends on; where it changes, it is forgotten.
 #[derive(Clone, Debug, PartialEq)]
-struct Basis {
+struct FindingsKey {
     model: String,
     data: String,
     seed: u64,
@@ -78,10 +78,10 @@ pub struct Compare {
     pub columns: Vec<AttackConfig>,
     /// Defences that are not on the strip.
     pub own: Vec<DefenceStack>,
-    /// Which attacks are shown.
-    pub knowing: Knowing,
+    /// Which attacks are table.
+    pub stance_filter: StanceFilter,
     /// The table that the cursor is in.
-    pub part: Part,
+    pub part: TableKind,
     /// Index into [`COUNTS`].
     pub count: usize,
     /// The order of the defences.
@@ -98,7 +98,7 @@ pub struct Compare {
     pub last: String,
     /// The seconds that the job at work still takes; none where nobody can tell.
     pub left: Option<f64>,
-    basis: Option<Basis>,
+    basis: Option<FindingsKey>,
     sample: Option<Sample>,
     /// The column that was opened in Explore.
     opened: Option<usize>,
@@ -112,8 +112,8 @@ impl Default for Compare {
             // The data set only decides about ε, which is the screen's.
             columns: default_attacks("", 0),
             own: DefenceStack::hybrid().into_iter().collect(),
-            knowing: Knowing::default(),
-            part: Part::default(),
+            stance_filter: StanceFilter::default(),
+            part: TableKind::default(),
             count: 0,
             sort: DefenceOrder::default(),
             filter: String::new(),
@@ -160,7 +160,7 @@ pub fn leave(app: &mut App) -> Vec<Effect> {
 pub fn refresh(app: &mut App) -> Vec<Effect> {
     let Some(model) = app.model.clone().filter(|_| app.ready()) else { return Vec::new() };
     let (data, seed) = (app.data_id().to_string(), app.plan.seed);
-    let basis = Basis { model: model.id.clone(), data, seed };
+    let basis = FindingsKey { model: model.id.clone(), data, seed };
     let sample = app.current_sample();
     let compare = &mut app.compare;
     if compare.basis.as_ref() != Some(&basis) {
@@ -194,7 +194,7 @@ fn same(a: &CompareJob, b: &CompareJob) -> bool {
 
 /// The job that finds what is missing, if anything is.
 fn missing(app: &App) -> Option<CompareJob> {
-    let (compare, plans, stances) = (&app.compare, plans(app), app.compare.knowing.stances());
+    let (compare, plans, stances) = (&app.compare, plans(app), app.compare.stance_filter.stances());
     let fits = |stack: &DefenceStack| !compare.unfit.contains_key(&stack.text());
     let stacks: Vec<DefenceStack> = stacks(app).into_iter().filter(fits).collect();
     let found = &compare.findings;
@@ -209,7 +209,7 @@ fn missing(app: &App) -> Option<CompareJob> {
     let cells = known && every(&|name, plan, stance| found.cell(name, plan, stance).is_some());
     let sample = app.current_sample().filter(|_| !cells);
     let set = match &app.source {
-        Some(Source::Set(set)) if parts(app).contains(&Part::Many) => Some(set.clone()),
+        Some(Source::Set(set)) if parts(app).contains(&TableKind::Many) => Some(set.clone()),
         _ => None,
     };
     let many = set.map(|set| (set.clone(), COUNTS[compare.count].min(set.len())));
@@ -277,7 +277,7 @@ pub fn walk(app: &mut App, rows: isize, columns: isize) -> Vec<Effect> {
 }
 
 /// Puts the cursor on a cell; on the one it is on already, opens that.
-pub fn choose(app: &mut App, part: Part, row: usize, column: usize) -> Vec<Effect> {
+pub fn choose(app: &mut App, part: TableKind, row: usize, column: usize) -> Vec<Effect> {
     if (app.compare.part, app.compare.at) == (part, (row, column)) {
         return explore(app);
     }
@@ -300,13 +300,15 @@ pub fn explore(app: &mut App) -> Vec<Effect> {
     if let Some(stance) = row.stance {
         app.stance = stance;
         let stack = stacks(app).into_iter().find(|stack| stack.text() == row.defence);
-        let here = app.defences.iter().position(|shield| shield.stack.text() == row.defence);
+        let here = app.defences.iter().position(|entry| entry.stack.text() == row.defence);
         match (here, stack) {
             (Some(at), _) => {
-                let shield = &mut app.defences[at];
-                (shield.on, shield.stance) = (true, None);
+                let entry = &mut app.defences[at];
+                (entry.on, entry.stance) = (true, None);
             }
-            (None, Some(stack)) => app.defences.push(Shield { stack, on: true, stance: None }),
+            (None, Some(stack)) => {
+                app.defences.push(DefenceEntry { stack, on: true, stance: None })
+            }
             (None, None) => {}
         }
     }
@@ -315,24 +317,27 @@ pub fn explore(app: &mut App) -> Vec<Effect> {
 
 /// Shows naive attacks, adaptive ones, or both.
 pub fn turn(app: &mut App) -> Vec<Effect> {
-    let all = Knowing::ALL.map(|(knowing, _)| knowing);
-    let here = all.iter().position(|knowing| *knowing == app.compare.knowing).unwrap_or(0);
-    app.compare.knowing = all[(here + 1) % all.len()];
+    let all = StanceFilter::ALL.map(|(stance_filter, _)| stance_filter);
+    let here = all
+        .iter()
+        .position(|stance_filter| *stance_filter == app.compare.stance_filter)
+        .unwrap_or(0);
+    app.compare.stance_filter = all[(here + 1) % all.len()];
     refresh(app)
 }
 
 /// Goes to the other table.
 pub fn switch(app: &mut App) -> Vec<Effect> {
     app.compare.part = match app.compare.part {
-        Part::Sample => Part::Many,
-        Part::Many => Part::Sample,
+        TableKind::Sample => TableKind::Many,
+        TableKind::Many => TableKind::Sample,
     };
     refresh(app)
 }
 
 /// Over more samples; after the most, over the fewest again.
 pub fn more(app: &mut App) -> Vec<Effect> {
-    app.compare.part = Part::Many;
+    app.compare.part = TableKind::Many;
     app.compare.count = (app.compare.count + 1) % COUNTS.len();
     refresh(app)
 }
@@ -345,8 +350,8 @@ pub fn drop_row(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     app.compare.own.retain(|stack| stack.text() != row.defence);
-    let shields = app.defences.iter_mut().filter(|shield| shield.stack.text() == row.defence);
-    shields.for_each(|shield| shield.on = false);
+    let defence_list = app.defences.iter_mut().filter(|entry| entry.stack.text() == row.defence);
+    defence_list.for_each(|entry| entry.on = false);
     refresh(app)
 }
 

@@ -3,11 +3,11 @@
 
 use super::action::Action;
 use super::app::App;
-use super::cards::{Card, Piece};
-use super::gauge::Which;
+use super::defence_list::DefenceEntry;
+use super::defence_metrics::MetricKind;
+use super::info_card::{InfoBlock, InfoCard};
 use super::keymap::Context;
-pub use super::menus::items;
-use super::shields::Shield;
+pub use super::picker_items::items;
 use crate::attack::{self, AttackSpec, Norm, TargetChoice};
 use crate::defence::DefenceSpec;
 use crate::parameter::{Param, Value};
@@ -21,26 +21,26 @@ pub enum Overlay {
     /// Every message, scrolled down by so many lines.
     Messages(usize),
     /// A list to choose from.
-    List(List),
+    Picker(Picker),
     /// Parameters to change.
     Editor(Editor),
     /// A value to type.
     Prompt(Prompt),
     /// More about something.
-    Card(Card),
+    Card(InfoCard),
     /// The search for the least ε.
-    Least,
+    EpsilonSearch,
     /// The transfer matrix.
-    Matrix,
+    TransferMatrix,
     /// What a defence is worth by itself.
-    Gauge(Which),
+    DefenceMetrics(MetricKind),
     /// The evaluation lamps, and the one under the cursor.
-    Lamps(usize),
+    Checks(usize),
 }
 
 /// What a list is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
+pub enum PickerKind {
     /// Every action.
     Palette,
     /// Data sets.
@@ -63,9 +63,9 @@ pub enum Topic {
 
 /// A list with a search line.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct Picker {
     /// What it is about.
-    pub topic: Topic,
+    pub topic: PickerKind,
     /// What is searched for.
     pub input: Input,
     /// The row under the cursor.
@@ -74,7 +74,7 @@ pub struct List {
 
 /// One row of a list.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct PickerItem {
     /// The heading that its group stands under.
     pub section: String,
     /// The heading that it stands under.
@@ -86,16 +86,16 @@ pub struct Item {
     /// A word on it, at the right.
     pub note: String,
     /// What choosing it means.
-    pub choice: Choice,
+    pub choice: PickerChoice,
     /// What is said of it beside the list.
-    pub about: Vec<Piece>,
+    pub about: Vec<InfoBlock>,
     /// Other words that it is found by.
     pub also: String,
 }
 
 /// What choosing a row means.
 #[derive(Clone, Debug)]
-pub enum Choice {
+pub enum PickerChoice {
     /// Do this.
     Do(Action),
     /// Take this data set.
@@ -112,13 +112,13 @@ pub enum Choice {
     Racer(&'static AttackSpec),
     /// Compare defences by this attack in this norm, or not.
     Column(&'static AttackSpec, Norm),
-    /// List this class only, or all.
+    /// Picker this class only, or all.
     Filter(Option<usize>),
 }
 
 /// What an editor is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum EditorKind {
     /// The attack.
     Attack,
     /// The defences.
@@ -129,14 +129,14 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug)]
 pub struct Editor {
     /// What it is about.
-    pub subject: Subject,
+    pub subject: EditorKind,
     /// The row under the cursor.
     pub at: usize,
 }
 
 /// One row of an editor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Row {
+pub enum EditorRow {
     /// The attack's norm.
     Norm,
     /// A parameter of the attack.
@@ -151,13 +151,13 @@ pub enum Row {
 
 /// What a typed value is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum PromptKind {
     /// ε.
     Epsilon,
     /// The number of a sample.
     Sample,
     /// A row of the editor below.
-    Row(Row),
+    Row(EditorRow),
     /// A hybrid to compare.
     Hybrid,
     /// Which rows of a comparison to show.
@@ -173,7 +173,7 @@ pub enum Asked {
 #[derive(Clone, Debug)]
 pub struct Prompt {
     /// What for.
-    pub asked: Asked,
+    pub asked: PromptKind,
     /// The line.
     pub input: Input,
     /// What is wrong with it.
@@ -185,20 +185,20 @@ impl Overlay {
     pub fn context(&self) -> Context {
         match self {
             Self::Help(_) | Self::Messages(_) | Self::Card(_) => Context::Reader,
-            Self::List(list) if list.topic == Topic::Race => Context::Racers,
-            Self::List(list) if list.topic == Topic::Columns => Context::Columns,
-            Self::List(_) => Context::List,
-            Self::Least => Context::Least,
-            Self::Matrix => Context::Matrix,
-            Self::Gauge(_) => Context::Gauge,
-            Self::Lamps(_) => Context::Lamps,
+            Self::Picker(list) if list.topic == PickerKind::Race => Context::Racers,
+            Self::Picker(list) if list.topic == PickerKind::Columns => Context::Columns,
+            Self::Picker(_) => Context::List,
+            Self::EpsilonSearch => Context::EpsilonSearch,
+            Self::TransferMatrix => Context::TransferMatrix,
+            Self::DefenceMetrics(_) => Context::DefenceMetrics,
+            Self::Checks(_) => Context::Checks,
             Self::Editor(_) => Context::Editor,
             Self::Prompt(_) => Context::Prompt,
         }
     }
 }
 
-impl Topic {
+impl PickerKind {
     /// Whether several of its rows can be taken in.
     pub fn takes_several(self) -> bool {
         matches!(self, Self::Race | Self::Columns)
@@ -221,27 +221,27 @@ impl Topic {
 }
 
 /// The rows of an editor.
-pub fn rows(app: &App, subject: Subject) -> Vec<Row> {
+pub fn rows(app: &App, subject: EditorKind) -> Vec<EditorRow> {
     match subject {
-        Subject::Attack => {
-            let mut out = vec![Row::Norm];
-            out.extend((0..app.plan.attack.params.len()).map(Row::Param));
-            out.push(Row::Seed);
+        EditorKind::Attack => {
+            let mut out = vec![EditorRow::Norm];
+            out.extend((0..app.plan.attack.params.len()).map(EditorRow::Param));
+            out.push(EditorRow::Seed);
             out
         }
-        Subject::Defences => {
+        EditorKind::Defences => {
             // The parameters of those that are off would only be in the way.
-            let with_params = |(i, shield): (usize, &Shield)| {
-                let count = if shield.on { shield.params().len() } else { 0 };
-                let params = (0..count).map(move |j| Row::DefenceParam(i, j));
-                std::iter::once(Row::Defence(i)).chain(params).collect::<Vec<_>>()
+            let with_params = |(i, entry): (usize, &DefenceEntry)| {
+                let count = if entry.on { entry.params().len() } else { 0 };
+                let params = (0..count).map(move |j| EditorRow::DefenceParam(i, j));
+                std::iter::once(EditorRow::Defence(i)).chain(params).collect::<Vec<_>>()
             };
             app.defences.iter().enumerate().flat_map(with_params).collect()
         }
     }
 }
 
-impl Row {
+impl EditorRow {
     /// The declaration behind it, if it is a parameter.
     pub fn param(self, app: &App) -> Option<&'static Param> {
         match self {
@@ -306,9 +306,9 @@ impl Row {
             }
             Self::Seed => vec!["Where all randomness comes from: same seed, same result.".into()],
             Self::Defence(i) => {
-                let shield = &app.defences[i];
+                let entry = &app.defences[i];
                 let of = |d: &'static DefenceSpec| [d.summary, d.about, d.paper].map(String::from);
-                shield.specs().flat_map(of).collect()
+                entry.specs().flat_map(of).collect()
             }
             _ => match self.param(app) {
                 Some(param) => vec![param.help.into(), param.allowed()],

@@ -3,7 +3,7 @@
 //! The reading thread can be told to keep its hands off (a suspended process must not read), and its
 //! end is always reported, whatever it ends by: nobody waits for it in vain, nor without a limit.
 
-use crate::terminal::parse::{Answer, Parser, Token};
+use crate::terminal::parse::{InputToken, Parser, TerminalReply};
 use crate::terminal::tty::{Ready, Tty};
 use mio::Waker;
 use ratatui::crossterm::event::{Event, KeyEventKind, MouseEventKind};
@@ -17,11 +17,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// What comes from outside.
 #[derive(Debug)]
-pub enum Input {
+pub enum TerminalInput {
     /// Something that the user did.
     Event(Event),
     /// Something that the terminal says of itself.
-    Answer(Answer),
+    Reply(TerminalReply),
     /// A signal that asks to end.
     Signal(u8),
     /// Nothing more will come: the terminal is gone.
@@ -50,29 +50,29 @@ struct State {
 }
 
 #[derive(Default)]
-struct Gate {
+struct ReaderState {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-impl Gate {
+impl ReaderState {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The reading thread.
-pub struct Reader {
-    gate: Arc<Gate>,
+pub struct InputReader {
+    gate: Arc<ReaderState>,
     waker: Arc<Waker>,
 }
 
-impl Reader {
+impl InputReader {
     /// Starts reading into `sender`.
-    pub fn start(sender: UnboundedSender<Input>) -> io::Result<Self> {
+    pub fn start(sender: UnboundedSender<TerminalInput>) -> io::Result<Self> {
         let tty = Tty::open()?;
         let waker = tty.waker()?;
-        let life = Life { gate: Arc::default(), sender };
+        let life = ReaderThread { gate: Arc::default(), sender };
         let gate = life.gate.clone();
         std::thread::Builder::new().name("input".into()).spawn(move || read(&life, tty))?;
         Ok(Self { gate, waker })
@@ -110,27 +110,27 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for InputReader {
     fn drop(&mut self) {
         self.end();
     }
 }
 
 /// The thread's life: whatever ends it, a panic among them, its end is reported.
-struct Life {
-    gate: Arc<Gate>,
-    sender: UnboundedSender<Input>,
+struct ReaderThread {
+    gate: Arc<ReaderState>,
+    sender: UnboundedSender<TerminalInput>,
 }
 
-impl Drop for Life {
+impl Drop for ReaderThread {
     fn drop(&mut self) {
         self.gate.lock().ended = true;
         self.gate.changed.notify_all();
-        let _ = self.sender.send(Input::Gone);
+        let _ = self.sender.send(TerminalInput::Gone);
     }
 }
 
-impl Life {
+impl ReaderThread {
     /// Waits while it shall pause; false when it shall end.
     fn goes_on(&self) -> bool {
         let mut state = self.gate.lock();
@@ -144,16 +144,16 @@ impl Life {
     }
 
     /// Hands on what came; false when nobody listens any more.
-    fn pass(&self, tokens: &mut Vec<Token>) -> bool {
+    fn pass(&self, tokens: &mut Vec<InputToken>) -> bool {
         tokens.drain(..).all(|token| match token {
-            Token::Event(event) if !matters(&event) => true,
-            Token::Event(event) => self.sender.send(Input::Event(event)).is_ok(),
-            Token::Answer(answer) => self.sender.send(Input::Answer(answer)).is_ok(),
+            InputToken::Event(event) if !matters(&event) => true,
+            InputToken::Event(event) => self.sender.send(TerminalInput::Event(event)).is_ok(),
+            InputToken::Reply(answer) => self.sender.send(TerminalInput::Reply(answer)).is_ok(),
         })
     }
 }
 
-fn read(life: &Life, mut tty: Tty) {
+fn read(life: &ReaderThread, mut tty: Tty) {
     let (mut parser, mut tokens, mut buffer) = (Parser::default(), Vec::new(), [0; 4096]);
     while life.goes_on() {
         match tty.read(&mut buffer, parser.patience()) {
@@ -184,21 +184,21 @@ fn matters(event: &Event) -> bool {
 
 /// Hands signals on to `sender`, to the end of the process. Who is asked to end and does not, or is
 /// asked twice, is ended at once: a guardian gives the terminal back then.
-pub fn watch_signals(sender: UnboundedSender<Input>) -> io::Result<()> {
+pub fn watch_signals(sender: UnboundedSender<TerminalInput>) -> io::Result<()> {
     let mut signals = Signals::new([SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
     let watch = move || {
         let mut asked = false;
         for signal in signals.forever() {
             if signal == SIGWINCH {
                 // The size is asked for when a frame is drawn.
-                let _ = sender.send(Input::Event(Event::Resize(0, 0)));
+                let _ = sender.send(TerminalInput::Event(Event::Resize(0, 0)));
                 continue;
             }
             if asked {
                 low_level::exit(128 + signal);
             }
             asked = true;
-            let _ = sender.send(Input::Signal(signal as u8));
+            let _ = sender.send(TerminalInput::Signal(signal as u8));
             let end = move || {
                 std::thread::sleep(GRACE);
                 low_level::exit(128 + signal);
@@ -218,11 +218,13 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     /// A reader without a terminal, whose thread does `work`.
-    fn reader(work: impl FnOnce(&Life) + Send + 'static) -> (Reader, UnboundedReceiver<Input>) {
+    fn reader(
+        work: impl FnOnce(&ReaderThread) + Send + 'static,
+    ) -> (InputReader, UnboundedReceiver<TerminalInput>) {
         let (sender, receiver) = unbounded_channel();
         let poll = mio::Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        let life = Life { gate: Arc::default(), sender };
+        let life = ReaderThread { gate: Arc::default(), sender };
         let gate = life.gate.clone();
         std::thread::spawn(move || {
             let _poll = poll;
@@ -231,11 +233,11 @@ mod tests {
                 work(&life);
             }));
         });
-        (Reader { gate, waker }, receiver)
+        (InputReader { gate, waker }, receiver)
     }
 
     /// Whatever the thread does, nobody waits for it longer than the limit.
-    fn ends(work: impl FnOnce(&Life) + Send + 'static) -> bool {
+    fn ends(work: impl FnOnce(&ReaderThread) + Send + 'static) -> bool {
         let (reader, _receiver) = reader(work);
         let began = Instant::now();
         reader.pause();
@@ -263,9 +265,9 @@ mod tests {
     fn a_receiver_that_left_ends_the_thread() {
         let (sender, receiver) = unbounded_channel();
         drop(receiver);
-        let life = Life { gate: Arc::default(), sender };
+        let life = ReaderThread { gate: Arc::default(), sender };
         let key = Event::Key(ratatui::crossterm::event::KeyCode::Esc.into());
-        assert!(!life.pass(&mut vec![Token::Event(key)]));
+        assert!(!life.pass(&mut vec![InputToken::Event(key)]));
         let gate = life.gate.clone();
         drop(life);
         assert!(gate.lock().ended);
@@ -274,6 +276,6 @@ mod tests {
     #[test]
     fn the_end_reaches_the_dashboard() {
         let (_reader, mut receiver) = reader(|_| panic!("gone"));
-        assert!(matches!(receiver.blocking_recv(), Some(Input::Gone)));
+        assert!(matches!(receiver.blocking_recv(), Some(TerminalInput::Gone)));
     }
 }

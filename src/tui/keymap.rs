@@ -1,8 +1,8 @@
 //! The one keymap: footer, help, README and the tests read this table.
 
 use super::action::Action;
-pub use super::bindings::BINDINGS;
-use super::bindings::{CTRL, LETTERS, SHIFT};
+pub use super::key_bindings::BINDINGS;
+use super::key_bindings::{CTRL, LETTERS, SHIFT};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt;
 
@@ -32,13 +32,13 @@ pub enum Context {
     /// Choosing attacks to compare defences by.
     Columns,
     /// In the search for the least ε.
-    Least,
+    EpsilonSearch,
     /// In the transfer matrix.
-    Matrix,
+    TransferMatrix,
     /// Where a defence is measured by itself.
-    Gauge,
+    DefenceMetrics,
     /// Among the evaluation lamps.
-    Lamps,
+    Checks,
 }
 
 /// A key with its modifiers.
@@ -66,7 +66,9 @@ pub struct Binding {
     pub rank: u8,
 }
 
-use Context::{Any, Columns, Editor, Explore, Least, List, Matrix, Prompt, Racers, Reader};
+use Context::{
+    Any, Columns, Editor, EpsilonSearch, Explore, List, Prompt, Racers, Reader, TransferMatrix,
+};
 
 impl Key {
     /// The key of a terminal event. Shift is dropped where the character shows it already.
@@ -148,10 +150,10 @@ pub fn key_table() -> String {
             Context::Learn => " (among the lessons)",
             Context::Compare => " (comparing)",
             Columns => " (choosing attacks to compare)",
-            Least => " (looking for the least ε)",
-            Matrix => " (in the transfer matrix)",
-            Context::Gauge => " (at a certificate or detector)",
-            Context::Lamps => " (among the lamps)",
+            EpsilonSearch => " (looking for the least ε)",
+            TransferMatrix => " (in the transfer matrix)",
+            Context::DefenceMetrics => " (at a certificate or detector)",
+            Context::Checks => " (among the lamps)",
         };
         let what = binding.action.description();
         text.push_str(&format!("| {} | {what}{place} |\n", keys.join(" ")));

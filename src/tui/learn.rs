@@ -1,7 +1,7 @@
 //! The lessons' screen: published numbers and what broke them, measured here and now.
 
 use super::app::{App, Effect};
-use super::shields::Shield;
+use super::defence_list::DefenceEntry;
 use crate::defence::Stance;
 use crate::engine::{JobId, LessonJob, Request};
 use crate::experiment::{LESSONS, LessonReport, LessonSide, LessonSideReport, LessonSpec};
@@ -21,7 +21,7 @@ pub struct Learn {
     /// What came out, by lesson.
     pub reports: BTreeMap<&'static str, Arc<LessonReport>>,
     /// The lesson that is being measured.
-    pub running: Option<Running>,
+    pub running: Option<LessonRun>,
     /// Whether it is on the screen.
     pub open: bool,
 }
@@ -35,7 +35,7 @@ impl Default for Learn {
 
 /// A lesson being measured.
 #[derive(Clone, Debug)]
-pub struct Running {
+pub struct LessonRun {
     /// Its number.
     pub id: JobId,
     /// What was asked for.
@@ -53,7 +53,7 @@ impl Learn {
     }
 
     /// The lesson under the cursor, where it is being measured.
-    pub fn running(&self) -> Option<&Running> {
+    pub fn running(&self) -> Option<&LessonRun> {
         self.running.as_ref().filter(|running| running.job.lesson == self.lesson())
     }
 
@@ -121,7 +121,7 @@ pub fn explore(app: &mut App) -> Vec<Effect> {
     };
     app.learn.open = false;
     match set_up(app, side) {
-        Ok(()) => effects.extend(super::absorb::match_data(app)),
+        Ok(()) => effects.extend(super::on_update::match_data(app)),
         Err(error) => app.say(error.to_string(), true),
     }
     effects
@@ -135,20 +135,20 @@ fn set_up(app: &mut App, side: &LessonSide) -> crate::error::Result<()> {
     let naive = side.stance == Stance::Naive;
     app.stance = if naive { Stance::Naive } else { Stance::Adaptive };
     let Some(stack) = stack else { return Ok(()) };
-    app.defences.iter_mut().for_each(|shield| shield.on = false);
-    match app.defences.iter_mut().find(|shield| shield.stack == stack) {
-        Some(shield) => (shield.on, shield.stance) = (true, None),
-        None => app.defences.push(Shield { stack, on: true, stance: None }),
+    app.defences.iter_mut().for_each(|entry| entry.on = false);
+    match app.defences.iter_mut().find(|entry| entry.stack == stack) {
+        Some(entry) => (entry.on, entry.stance) = (true, None),
+        None => app.defences.push(DefenceEntry { stack, on: true, stance: None }),
     }
     Ok(())
 }
 
 /// A request for a lesson was sent.
 pub fn sent(app: &mut App, id: JobId, job: Arc<LessonJob>) {
-    app.learn.running = Some(Running { id, job, share: (0, 0.0), sides: Vec::new() });
+    app.learn.running = Some(LessonRun { id, job, share: (0, 0.0), sides: Vec::new() });
 }
 
-fn of(app: &mut App, id: JobId) -> Option<&mut Running> {
+fn of(app: &mut App, id: JobId) -> Option<&mut LessonRun> {
     app.learn.running.as_mut().filter(|running| running.id == id)
 }
 

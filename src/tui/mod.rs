@@ -1,32 +1,32 @@
 //! The dashboard.
 //!
 //! Terminal event → [`keymap`] → [`Action`](action::Action) → [`update`] → effects → the worker; the
-//! worker's updates → [`absorb`] → draw. The views are pure functions of the state ([`app`]). One
+//! worker's updates → [`on_update`] → draw. The views are pure functions of the state ([`app`]). One
 //! frame is drawn after everything that waits was taken in, and only when something changed.
 
-pub mod absorb;
 pub mod action;
 pub mod app;
-mod bindings;
-pub mod cards;
-mod clock;
+pub mod checks;
 pub mod compare;
+pub mod defence_list;
+pub mod defence_metrics;
 pub mod dialogs;
-pub mod gauge;
+mod epsilon_search;
+pub mod history;
+pub mod info_card;
 mod input;
-mod judging;
+mod key_bindings;
 pub mod keymap;
-pub mod lamps;
 mod learn;
-mod least;
-pub mod matrix;
-mod menus;
 pub mod mouse;
-mod parts;
+pub mod on_update;
+mod picker_items;
 pub mod race;
-pub mod shields;
+mod rejudge;
+mod run_state;
 pub mod theme;
-pub mod trail;
+mod timing;
+pub mod transfer_matrix;
 pub mod update;
 pub mod view;
 pub mod widgets;
@@ -40,14 +40,14 @@ use crate::defence::{DefenceStack, saved};
 use crate::engine::{DeviceChoice, Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
-use crate::terminal::ask::{self, Able};
-use crate::terminal::{Depth, HANG_UP, Screen};
-use app::{App, Effect, Start};
-use input::{Input, Reader};
+use crate::terminal::ask::{self, GraphicsSupport};
+use crate::terminal::{ColourDepth, HANG_UP, TerminalSession};
+use app::{App, Effect, StartState};
+use input::{InputReader, TerminalInput};
 use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, MouseEventKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use theme::Kind;
+use theme::ThemeKind;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What the dashboard begins with.
@@ -56,7 +56,7 @@ pub struct Options {
     /// Where to compute.
     pub device: DeviceChoice,
     /// The colours.
-    pub theme: theme::Choice,
+    pub theme: theme::ThemeChoice,
     /// How pictures are printed.
     pub graphics: Graphics,
     /// The model by name or folder.
@@ -99,9 +99,9 @@ pub fn run(options: Options) -> Result<()> {
 async fn dashboard(options: Options) -> Result<()> {
     let env = |name: &str| std::env::var(name).ok();
     let marker = options.first_run_marker;
-    let (app, effects) = App::new(Start {
+    let (app, effects) = App::new(StartState {
         hybrids: options.hybrids,
-        theme: Kind::choose(options.theme, env),
+        theme: ThemeKind::choose(options.theme, env),
         graphics: options.graphics,
         model: options.model,
         dataset: options.dataset,
@@ -122,10 +122,10 @@ async fn dashboard(options: Options) -> Result<()> {
     };
     // Signals before the terminal is taken: from here on none ends the process on the spot.
     input::watch_signals(sender.clone()).map_err(unheard)?;
-    let depth = Depth::here();
-    let screen = Screen::enter(&options.log, depth)?;
-    let reader = Reader::start(sender).map_err(unheard)?;
-    let mut shell = Shell {
+    let depth = ColourDepth::here();
+    let screen = TerminalSession::enter(&options.log, depth)?;
+    let reader = InputReader::start(sender).map_err(unheard)?;
+    let mut event_loop = EventLoop {
         app,
         screen,
         reader,
@@ -135,20 +135,20 @@ async fn dashboard(options: Options) -> Result<()> {
         hybrids_file: options.hybrids_file,
         began: Instant::now(),
         zoomed: false,
-        able: Able::default(),
+        able: GraphicsSupport::default(),
         asked: false,
         asking: None,
     };
     // The first frame stands before the worker begins.
-    shell.draw()?;
-    shell.screen.guard();
+    event_loop.draw()?;
+    event_loop.screen.guard();
     let sink = move |update: Update| {
         let _ = update_sender.send(update);
     };
-    shell.engine = Some(Engine::start(options.device, sink));
-    shell.perform(effects)?;
-    let ended = shell.run(inputs, updates).await;
-    let Shell { screen, engine, reader, .. } = shell;
+    event_loop.engine = Some(Engine::start(options.device, sink));
+    event_loop.perform(effects)?;
+    let ended = event_loop.run(inputs, updates).await;
+    let EventLoop { screen, engine, reader, .. } = event_loop;
     drop(reader);
     // Before the worker, which may need a moment to stop.
     drop(screen);
@@ -157,34 +157,34 @@ async fn dashboard(options: Options) -> Result<()> {
 }
 
 /// Everything that acts for the state.
-struct Shell {
+struct EventLoop {
     app: App,
-    screen: Screen,
-    reader: Reader,
+    screen: TerminalSession,
+    reader: InputReader,
     engine: Option<Engine>,
-    depth: Depth,
+    depth: ColourDepth,
     marker: Option<PathBuf>,
     hybrids_file: Option<PathBuf>,
     began: Instant,
     zoomed: bool,
     /// What the terminal shows pictures by, as far as it has said.
-    able: Able,
+    able: GraphicsSupport,
     /// Whether it has answered, or was asked in vain.
     asked: bool,
-    asking: Option<Asking>,
+    asking: Option<PendingZoom>,
 }
 
 /// The terminal was asked what it shows pictures by; these wait for its answer.
-struct Asking {
+struct PendingZoom {
     pictures: Vec<(String, Image)>,
     /// Since the beginning.
     until: Duration,
 }
 
-impl Shell {
+impl EventLoop {
     async fn run(
         &mut self,
-        mut inputs: UnboundedReceiver<Input>,
+        mut inputs: UnboundedReceiver<TerminalInput>,
         mut updates: UnboundedReceiver<Update>,
     ) -> Result<()> {
         let mut changed = true;
@@ -216,7 +216,7 @@ impl Shell {
             changed |= at_once;
             while let Some(next) = update.take().or_else(|| updates.try_recv().ok()) {
                 changed |= visible(&self.app, &next);
-                effects.extend(self.app.absorb(next));
+                effects.extend(self.app.on_update(next));
             }
             self.perform(effects)?;
             if self.app.quit {
@@ -230,13 +230,15 @@ impl Shell {
     }
 
     /// Takes in what comes from outside; true when something changed.
-    fn take_input(&mut self, input: Input, effects: &mut Vec<Effect>) -> Result<bool> {
+    fn take_input(&mut self, input: TerminalInput, effects: &mut Vec<Effect>) -> Result<bool> {
         match input {
-            Input::Event(event) => self.take_event(event, effects),
-            Input::Answer(answer) if self.able.hear(answer) => self.answered().map(|()| true),
-            Input::Answer(_) => Ok(false),
-            Input::Signal(number) => Err(Error::signal(number)),
-            Input::Gone => {
+            TerminalInput::Event(event) => self.take_event(event, effects),
+            TerminalInput::Reply(answer) if self.able.hear(answer) => {
+                self.answered().map(|()| true)
+            }
+            TerminalInput::Reply(_) => Ok(false),
+            TerminalInput::Signal(number) => Err(Error::signal(number)),
+            TerminalInput::Gone => {
                 log::warn!("the terminal is gone");
                 Err(Error::signal(HANG_UP))
             }
@@ -323,7 +325,7 @@ impl Shell {
     fn write(&mut self, path: &Path, text: &str, replace: bool) {
         let name = path.display().to_string();
         if path.exists() && !replace {
-            return compare::standing(&mut self.app, &name);
+            return compare::confirm_overwrite(&mut self.app, &name);
         }
         match write_atomically(path, |file| file.write_all(text.as_bytes())) {
             Ok(()) => self.app.say(format!("'{name}' is written"), false),
@@ -349,11 +351,11 @@ impl Shell {
             true => Graphics::Ascii,
             false => self.app.graphics,
         };
-        // Asked once only: a second answer would be nobody's.
+        // PromptKind once only: a second answer would be nobody's.
         let put = || ask::outstanding() || ask::put().is_ok();
         if !self.asked && show::must_ask(graphics) && put() {
             let until = self.began.elapsed() + ask::PATIENCE;
-            self.asking = Some(Asking { pictures, until });
+            self.asking = Some(PendingZoom { pictures, until });
             return Ok(());
         }
         let sentences = self.app.shown.as_ref().map(view::wording::sentences).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::app::{App, Drag, Effect};
 use super::dialogs::Overlay;
 use super::update::update;
-use super::view::{self, controls, course, frame, gallery, layout, overlays};
+use super::view::{self, controls, frame, gallery, layout, loss_plot, overlays};
 use super::widgets::slider;
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -14,7 +14,7 @@ use ratatui::layout::{Position, Rect};
 pub fn mouse(app: &mut App, event: MouseEvent) -> Option<Vec<Effect>> {
     let area = Rect::new(0, 0, app.size.0, app.size.1);
     let at = Position::new(event.column, event.row);
-    if layout::size_of(app.size) == layout::Size::TooSmall {
+    if layout::size_of(app.size) == layout::SizeClass::TooSmall {
         return None;
     }
     let mut effects = Vec::new();
@@ -84,7 +84,7 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
     }
     let track = controls::track(app, p.slider);
     let on_slider = |x: u16| Action::SetEpsilon(slider::value_at(x, track, app.largest_epsilon()));
-    let on_course = |x: u16| course::point_at(app, p.course, x).map(Action::Scrub);
+    let on_course = |x: u16| loss_plot::point_at(app, p.loss_plot, x).map(Action::Scrub);
     match event.kind {
         MouseEventKind::Down(MouseButton::Left) => {
             if p.slider.contains(at) {
@@ -92,9 +92,9 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
                 app.drag = Some(Drag::Slider);
                 return Some(action);
             }
-            if p.course.contains(at) {
+            if p.loss_plot.contains(at) {
                 let action = on_course(at.x);
-                app.drag = Some(Drag::Course);
+                app.drag = Some(Drag::LossPlot);
                 return action;
             }
             if p.gallery.contains(at) {
@@ -111,8 +111,8 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
                 let on_heading = at.y == p.defences.y;
                 return Some(if on_heading { Action::ToggleStance } else { Action::EditDefences });
             }
-            if p.lamps.contains(at) {
-                return Some(Action::Lamps);
+            if p.checks.contains(at) {
+                return Some(Action::Checks);
             }
             if p.attack.contains(at) {
                 return Some(Action::ChooseAttack);
@@ -124,7 +124,7 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
         }
         MouseEventKind::Drag(MouseButton::Left) => match app.drag {
             Some(Drag::Slider) => Some(on_slider(at.x)),
-            Some(Drag::Course) => on_course(at.x),
+            Some(Drag::LossPlot) => on_course(at.x),
             None => None,
         },
         MouseEventKind::Up(_) => {
@@ -137,7 +137,7 @@ fn on_screen(app: &mut App, event: MouseEvent, at: Position, area: Rect) -> Opti
             if p.perturbation.contains(at) {
                 return pick(Action::AmplifyMore, Action::AmplifyLess);
             }
-            if p.course.contains(at) {
+            if p.loss_plot.contains(at) {
                 return pick(Action::StepForward, Action::StepBack);
             }
             if p.slider.contains(at) || p.attack.contains(at) {

@@ -1,7 +1,7 @@
 //! A race: two to four attacks on the same sample, side by side.
 
 use super::app::{App, Effect};
-use super::trail::Trail;
+use super::history::History;
 use crate::attack::{AttackConfig, AttackSpec, Goal, default_epsilon};
 use crate::engine::{JobId, RaceJob, Request};
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub struct Lane {
     /// Which attack, how.
     pub plan: AttackConfig,
     /// Its course.
-    pub trail: Trail,
+    pub history: History,
     /// The first point that reached the goal: its number and the queries so far.
     pub first: Option<(usize, u64)>,
     /// What came of it.
@@ -42,8 +42,8 @@ pub struct Lane {
 
 impl Lane {
     fn new(plan: AttackConfig) -> Self {
-        let (trail, worked) = (Trail::default(), Duration::ZERO);
-        Self { plan, trail, first: None, ended: None, worked }
+        let (history, worked) = (History::default(), Duration::ZERO);
+        Self { plan, history, first: None, ended: None, worked }
     }
 
     /// What came of it, if it came to its end.
@@ -122,11 +122,11 @@ pub fn step(app: &mut App, id: JobId, lane: usize, point: TracePoint, expected: 
     let goal = clean.and_then(|clean| lane.plan.target.goal(clean.label, &clean.logits).ok());
     let there = goal.is_some_and(|goal: Goal| goal.reached(point.label));
     if point.picture.is_some() {
-        lane.trail.forget_picture();
+        lane.history.forget_picture();
     }
-    lane.trail.push(point, expected);
+    lane.history.push(point, expected);
     if there && lane.first.is_none() {
-        lane.first = lane.trail.stops().last().map(|stop| (stop.number, stop.queries));
+        lane.first = lane.history.entries().last().map(|stop| (stop.number, stop.queries));
     }
 }
 

@@ -1,13 +1,13 @@
 //! Colours. The palette is blue against orange, which every kind of colour blindness tells apart, and
 //! each meaning also has a glyph or a word, so that nothing depends on colour alone.
 
-use crate::terminal::Depth;
+use crate::terminal::ColourDepth;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
+pub enum ThemeChoice {
     /// Mono with NO_COLOR and on terminals without colours, light where COLORFGBG says so, else dark.
     #[default]
     Auto,
@@ -21,7 +21,7 @@ pub enum Choice {
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ThemeKind {
     /// Light text on dark.
     Dark,
     /// Dark text on light.
@@ -34,7 +34,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Theme {
     /// Which theme it is.
-    pub kind: Kind,
+    pub kind: ThemeKind,
     /// Plain text and the background.
     pub base: Style,
     /// Secondary text: units, captions.
@@ -69,16 +69,16 @@ pub struct Theme {
     pub plus: [u8; 3],
 }
 
-impl Kind {
+impl ThemeKind {
     /// The theme to start with; only the environment is asked, never the terminal.
-    pub fn choose(choice: Choice, env: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn choose(choice: ThemeChoice, env: impl Fn(&str) -> Option<String>) -> Self {
         match choice {
-            Choice::Dark => Self::Dark,
-            Choice::Light => Self::Light,
-            Choice::Mono => Self::Mono,
-            Choice::Auto if env("NO_COLOR").is_some_and(|v| !v.is_empty()) => Self::Mono,
-            Choice::Auto if Depth::detect(&env) == Depth::None => Self::Mono,
-            Choice::Auto => {
+            ThemeChoice::Dark => Self::Dark,
+            ThemeChoice::Light => Self::Light,
+            ThemeChoice::Mono => Self::Mono,
+            ThemeChoice::Auto if env("NO_COLOR").is_some_and(|v| !v.is_empty()) => Self::Mono,
+            ThemeChoice::Auto if ColourDepth::detect(&env) == ColourDepth::None => Self::Mono,
+            ThemeChoice::Auto => {
                 let ground = env("COLORFGBG").and_then(|v| {
                     v.rsplit(';').next().and_then(|last| last.trim().parse::<u8>().ok())
                 });
@@ -115,9 +115,9 @@ fn rgb([r, g, b]: [u8; 3]) -> Color {
 
 impl Theme {
     /// The styles of a theme.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: ThemeKind) -> Self {
         match kind {
-            Kind::Dark => Self::coloured(
+            ThemeKind::Dark => Self::coloured(
                 kind,
                 Palette {
                     ground: [13, 17, 23],
@@ -133,7 +133,7 @@ impl Theme {
                     zero: [24, 29, 36],
                 },
             ),
-            Kind::Light => Self::coloured(
+            ThemeKind::Light => Self::coloured(
                 kind,
                 Palette {
                     ground: [255, 255, 255],
@@ -149,11 +149,11 @@ impl Theme {
                     zero: [255, 255, 255],
                 },
             ),
-            Kind::Mono => Self::mono(),
+            ThemeKind::Mono => Self::mono(),
         }
     }
 
-    fn coloured(kind: Kind, p: Palette) -> Self {
+    fn coloured(kind: ThemeKind, p: Palette) -> Self {
         let base = Style::new().fg(rgb(p.text)).bg(rgb(p.ground));
         let fg = |colour| base.fg(rgb(colour));
         Self {
@@ -181,7 +181,7 @@ impl Theme {
         let base = Style::reset();
         let with = |modifier| base.add_modifier(modifier);
         Self {
-            kind: Kind::Mono,
+            kind: ThemeKind::Mono,
             base,
             dim: with(Modifier::DIM),
             strong: with(Modifier::BOLD),
@@ -203,7 +203,7 @@ impl Theme {
 
     /// Whether pictures are drawn with characters instead of colours.
     pub fn is_mono(&self) -> bool {
-        self.kind == Kind::Mono
+        self.kind == ThemeKind::Mono
     }
 
     /// The heatmap's colour for a strength in −1..1.
@@ -241,7 +241,7 @@ pub fn mix(a: [u8; 3], b: [u8; 3], t: f32) -> [u8; 3] {
     })
 }
 
-impl Depth {
+impl ColourDepth {
     /// Brings the colours of a finished frame down to what the terminal shows.
     pub fn adapt(self, buffer: &mut Buffer) {
         let brought_down: fn([u8; 3]) -> Color = match self {
@@ -312,12 +312,27 @@ mod tests {
         let env = |pairs: &'static [(&str, &str)]| {
             move |name: &str| pairs.iter().find(|p| p.0 == name).map(|p| p.1.to_string())
         };
-        assert_eq!(Kind::choose(Choice::Auto, env(&[])), Kind::Dark);
-        assert_eq!(Kind::choose(Choice::Auto, env(&[("COLORFGBG", "0;15")])), Kind::Light);
-        assert_eq!(Kind::choose(Choice::Auto, env(&[("NO_COLOR", "1")])), Kind::Mono);
-        assert_eq!(Kind::choose(Choice::Dark, env(&[("NO_COLOR", "1")])), Kind::Dark);
-        assert_eq!(Kind::choose(Choice::Auto, env(&[("TERM", "vt100")])), Kind::Mono);
-        assert_eq!(Kind::choose(Choice::Auto, env(&[("TERM", "linux")])), Kind::Dark);
+        assert_eq!(ThemeKind::choose(ThemeChoice::Auto, env(&[])), ThemeKind::Dark);
+        assert_eq!(
+            ThemeKind::choose(ThemeChoice::Auto, env(&[("COLORFGBG", "0;15")])),
+            ThemeKind::Light
+        );
+        assert_eq!(
+            ThemeKind::choose(ThemeChoice::Auto, env(&[("NO_COLOR", "1")])),
+            ThemeKind::Mono
+        );
+        assert_eq!(
+            ThemeKind::choose(ThemeChoice::Dark, env(&[("NO_COLOR", "1")])),
+            ThemeKind::Dark
+        );
+        assert_eq!(
+            ThemeKind::choose(ThemeChoice::Auto, env(&[("TERM", "vt100")])),
+            ThemeKind::Mono
+        );
+        assert_eq!(
+            ThemeKind::choose(ThemeChoice::Auto, env(&[("TERM", "linux")])),
+            ThemeKind::Dark
+        );
     }
 
     #[test]
@@ -330,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_palette_stays_apart_on_16_colours() {
-        for kind in [Kind::Dark, Kind::Light] {
+        for kind in [ThemeKind::Dark, ThemeKind::Light] {
             let theme = Theme::new(kind);
             let colour = |style: Style| match style.fg {
                 Some(Color::Rgb(r, g, b)) => nearest_of_16([r, g, b]),

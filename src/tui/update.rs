@@ -3,18 +3,18 @@
 
 use super::action::Action;
 use super::app::{AMPLIFICATIONS, App, BLINK, Blinking, Effect, Playback, Source};
-use super::dialogs::{Asked, Editor, Overlay, Subject, Topic};
-use super::gauge::{self, Which};
+use super::defence_metrics::{self, MetricKind};
+use super::dialogs::{Editor, EditorKind, Overlay, PickerKind, PromptKind};
 use super::keymap::{self, Context, Key};
 use super::theme::Theme;
 use super::view;
 use super::windows::{
     self, about, accept, ask, list, move_cursor, nudge, open, reset_row, toggle_row, typed,
 };
-use super::{compare, lamps, learn, least, matrix, race, shields};
+use super::{checks, compare, defence_list, epsilon_search, learn, race, transfer_matrix};
 use crate::attack::{AttackSpec, Bound, Norm, TargetChoice};
 use crate::data::Image;
-use crate::engine::{Request, SearchJob};
+use crate::engine::{FindMistakeJob, Request};
 use crate::parameter::Settings;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
@@ -57,7 +57,7 @@ const PASTED: usize = 1000;
 
 /// Text was pasted: it goes into the line being typed, and nowhere else. True when there is one.
 pub fn paste(app: &mut App, text: &str) -> bool {
-    let takes = matches!(app.overlays.last(), Some(Overlay::List(_) | Overlay::Prompt(_)));
+    let takes = matches!(app.overlays.last(), Some(Overlay::Picker(_) | Overlay::Prompt(_)));
     if takes {
         let plain = text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c });
         for letter in plain.filter(|c| !c.is_control()).take(PASTED) {
@@ -76,25 +76,25 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         NextPage => walk(app, 10),
         PreviousPage => walk(app, -10),
         SelectSample(index) => select(app, index),
-        JumpToSample => ask(app, Asked::Sample, String::new()),
-        FilterByClass => list(app, Topic::Filter),
+        JumpToSample => ask(app, PromptKind::Sample, String::new()),
+        FilterByClass => list(app, PickerKind::Filter),
         NextMistake => search(app),
         PreviousMistake => earlier_mistake(app),
-        ChooseData => list(app, Topic::Data),
-        ChooseModel => list(app, Topic::Model),
-        ChooseAttack => list(app, Topic::Attack),
-        ChooseTarget => list(app, Topic::Target),
-        ChooseSurrogate => list(app, Topic::Surrogate),
-        LeastEpsilon => least::search(app),
-        Transfer => matrix::open(app),
-        Certify => gauge::open(app, Which::Certificate),
-        Detector => gauge::open(app, Which::Detector),
+        ChooseData => list(app, PickerKind::Data),
+        ChooseModel => list(app, PickerKind::Model),
+        ChooseAttack => list(app, PickerKind::Attack),
+        ChooseTarget => list(app, PickerKind::Target),
+        ChooseSurrogate => list(app, PickerKind::Surrogate),
+        FindMinimumEpsilon => epsilon_search::search(app),
+        Transfer => transfer_matrix::open(app),
+        Certify => defence_metrics::open(app, MetricKind::Certificate),
+        Detector => defence_metrics::open(app, MetricKind::Detector),
         Race => {
             if app.racers.is_empty() {
                 app.racers.push(app.plan.attack);
             }
             let mut effects = compare::close(app);
-            effects.extend(list(app, Topic::Race));
+            effects.extend(list(app, PickerKind::Race));
             effects
         }
         Learn => {
@@ -108,10 +108,10 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         }
         OpenCell => compare::explore(app),
         ChooseCell(part, row, column) => compare::choose(app, part, row, column),
-        TurnKnowing => compare::turn(app),
+        NextStanceFilter => compare::turn(app),
         SwitchTable => compare::switch(app),
         MoreSamples => compare::more(app),
-        ChooseColumns => list(app, Topic::Columns),
+        ChooseColumns => list(app, PickerKind::Columns),
         AddHybrid => compare::ask_hybrid(app),
         DropRow => compare::drop_row(app),
         FilterRows => compare::ask_filter(app),
@@ -126,8 +126,8 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             app.race_by_queries = !app.race_by_queries;
             Vec::new()
         }
-        EditAttack => open(app, Overlay::Editor(Editor { subject: Subject::Attack, at: 0 })),
-        EditDefences => open(app, Overlay::Editor(Editor { subject: Subject::Defences, at: 0 })),
+        EditAttack => open(app, Overlay::Editor(Editor { subject: EditorKind::Attack, at: 0 })),
+        EditDefences => open(app, Overlay::Editor(Editor { subject: EditorKind::Defences, at: 0 })),
         About => about(app),
         NextNorm => turn_norm(app, 1),
         NextSeed => {
@@ -139,7 +139,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         EpsilonUpFast => nudge_epsilon(app, 1.0, true),
         EpsilonDownFast => nudge_epsilon(app, -1.0, true),
         SetEpsilon(value) => set_epsilon(app, value),
-        TypeEpsilon => ask(app, Asked::Epsilon, String::new()),
+        TypeEpsilon => ask(app, PromptKind::Epsilon, String::new()),
         ResetEpsilon => {
             app.epsilon_fixed = false;
             app.plan.epsilon = app.usual_epsilon();
@@ -151,13 +151,13 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Rewind => scrub(app, Some(0)),
         ToResult => scrub(app, None),
         Scrub(at) => scrub(app, Some(at)),
-        ToggleStance if matches!(app.overlays.last(), Some(Overlay::Gauge(_))) => {
-            gauge::turn_stance(app)
+        ToggleStance if matches!(app.overlays.last(), Some(Overlay::DefenceMetrics(_))) => {
+            defence_metrics::turn_stance(app)
         }
-        ToggleStance => shields::turn(app, None),
-        TurnStance => shields::turn(app, windows::defence(app)),
-        Lamps => lamps::open(app),
-        ProbeLamps => lamps::ask(app, Vec::new()),
+        ToggleStance => defence_list::turn(app, None),
+        TurnStance => defence_list::turn(app, windows::defence(app)),
+        Checks => checks::open(app),
+        RunChecks => checks::ask(app, Vec::new()),
         Blink => {
             app.blinking = match app.blinking {
                 Some(_) => None,
@@ -181,7 +181,7 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Help => open(app, Overlay::Help(0)),
-        Palette => list(app, Topic::Palette),
+        Palette => list(app, PickerKind::Palette),
         Messages => open(app, Overlay::Messages(0)),
         Quit | ForceQuit => {
             app.quit = true;
@@ -189,8 +189,8 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Suspend => vec![Effect::Suspend],
         Back => match app.overlays.last() {
-            Some(Overlay::Matrix) => matrix::close(app),
-            Some(Overlay::Gauge(_)) => gauge::close(app),
+            Some(Overlay::TransferMatrix) => transfer_matrix::close(app),
+            Some(Overlay::DefenceMetrics(_)) => defence_metrics::close(app),
             Some(_) => {
                 app.overlays.pop();
                 Vec::new()
@@ -223,20 +223,20 @@ pub fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Accept => accept(app),
         ChooseRow(at) => {
             match app.overlays.last_mut() {
-                Some(Overlay::List(list)) if list.topic.takes_several() => {
+                Some(Overlay::Picker(list)) if list.topic.takes_several() => {
                     list.at = at;
                     return toggle_row(app);
                 }
-                Some(Overlay::List(list)) => list.at = at,
+                Some(Overlay::Picker(list)) => list.at = at,
                 Some(Overlay::Editor(editor)) => {
                     editor.at = at;
                     return toggle_row(app);
                 }
-                Some(Overlay::Lamps(here)) if *here != at => {
+                Some(Overlay::Checks(here)) if *here != at => {
                     *here = at;
                     return Vec::new();
                 }
-                Some(Overlay::Lamps(_)) => {}
+                Some(Overlay::Checks(_)) => {}
                 _ => return Vec::new(),
             }
             accept(app)
@@ -290,8 +290,8 @@ fn search(app: &mut App) -> Vec<Effect> {
     if !app.ready() {
         return Vec::new();
     }
-    let job = SearchJob { dataset, from: app.sample, class: app.filter };
-    vec![Effect::Request(Request::Search(job))]
+    let job = FindMistakeJob { dataset, from: app.sample, class: app.filter };
+    vec![Effect::Request(Request::FindMistake(job))]
 }
 
 fn earlier_mistake(app: &mut App) -> Vec<Effect> {
@@ -366,7 +366,7 @@ pub fn take_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
 
 /// The last iteration of what is shown.
 fn last(app: &App) -> Option<usize> {
-    app.shown.as_ref().and_then(|run| run.trail.len().checked_sub(1))
+    app.shown.as_ref().and_then(|run| run.history.len().checked_sub(1))
 }
 
 fn play(app: &mut App) -> Vec<Effect> {

@@ -1,14 +1,14 @@
 //! What actions do in windows: lists, editors, typed values.
 
-use super::absorb::{match_data, match_model};
 use super::app::{App, Effect};
 use super::dialogs::{
-    Asked, Choice, Editor, Item, List, Overlay, Prompt, Row, Subject, Topic, items, parse_epsilon,
-    rows,
+    Editor, EditorKind, EditorRow, Overlay, Picker, PickerChoice, PickerItem, PickerKind, Prompt,
+    PromptKind, items, parse_epsilon, rows,
 };
+use super::on_update::{match_data, match_model};
 use super::update::{select, set_epsilon, take_attack, take_norm, turn_norm, update};
 use super::view;
-use super::{cards, compare, gauge, lamps, least, matrix, race};
+use super::{checks, compare, defence_metrics, epsilon_search, info_card, race, transfer_matrix};
 use crate::attack::Norm;
 use crate::parameter::{Kind, Value};
 use ratatui::crossterm::event::{Event, KeyEvent};
@@ -18,16 +18,16 @@ use tui_input::backend::crossterm::EventHandler;
 /// A key that is no command goes into the line being typed.
 pub(super) fn typed(app: &mut App, event: KeyEvent) {
     match app.overlays.last_mut() {
-        Some(Overlay::List(list)) => {
+        Some(Overlay::Picker(list)) => {
             let change = list.input.handle_event(&Event::Key(event));
             list.at = if change.is_some_and(|change| change.value) { 0 } else { list.at };
         }
         Some(Overlay::Prompt(prompt)) => {
             prompt.input.handle_event(&Event::Key(event));
             prompt.error = None;
-            if matches!(prompt.asked, Asked::Export { .. }) {
+            if matches!(prompt.asked, PromptKind::Export { .. }) {
                 // Another name is another file.
-                prompt.asked = Asked::Export { replace: false };
+                prompt.asked = PromptKind::Export { replace: false };
             }
         }
         _ => {}
@@ -39,42 +39,42 @@ pub(super) fn open(app: &mut App, overlay: Overlay) -> Vec<Effect> {
     Vec::new()
 }
 
-pub(super) fn list(app: &mut App, topic: Topic) -> Vec<Effect> {
-    let mut list = List { topic, input: Input::default(), at: 0 };
-    let chosen = |item: &Item| match &item.choice {
-        Choice::Do(_) => false,
-        Choice::Data(id) => *id == app.data_wanted,
-        Choice::Model(name) => *name == app.model_wanted,
-        Choice::Attack(attack) => *attack == app.plan.attack,
-        Choice::Target(aim) => *aim == app.plan.target,
-        Choice::Surrogate(name) => *name == app.surrogate,
-        Choice::Racer(attack) => *attack == app.plan.attack,
-        Choice::Column(attack, norm) => compare::has(app, attack, *norm),
-        Choice::Filter(class) => *class == app.filter,
+pub(super) fn list(app: &mut App, topic: PickerKind) -> Vec<Effect> {
+    let mut list = Picker { topic, input: Input::default(), at: 0 };
+    let chosen = |item: &PickerItem| match &item.choice {
+        PickerChoice::Do(_) => false,
+        PickerChoice::Data(id) => *id == app.data_wanted,
+        PickerChoice::Model(name) => *name == app.model_wanted,
+        PickerChoice::Attack(attack) => *attack == app.plan.attack,
+        PickerChoice::Target(aim) => *aim == app.plan.target,
+        PickerChoice::Surrogate(name) => *name == app.surrogate,
+        PickerChoice::Racer(attack) => *attack == app.plan.attack,
+        PickerChoice::Column(attack, norm) => compare::has(app, attack, *norm),
+        PickerChoice::Filter(class) => *class == app.filter,
     };
     list.at = items(app, &list).iter().position(chosen).unwrap_or(0);
-    open(app, Overlay::List(list))
+    open(app, Overlay::Picker(list))
 }
 
-pub(super) fn ask(app: &mut App, asked: Asked, value: String) -> Vec<Effect> {
+pub(super) fn ask(app: &mut App, asked: PromptKind, value: String) -> Vec<Effect> {
     open(app, Overlay::Prompt(Prompt { asked, input: Input::new(value), error: None }))
 }
 
 pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
     let Some(overlay) = app.overlays.last() else { return Vec::new() };
-    if matches!(overlay, Overlay::Gauge(_)) {
-        return gauge::turn(app, by);
+    if matches!(overlay, Overlay::DefenceMetrics(_)) {
+        return defence_metrics::turn(app, by);
     }
     let last = match overlay {
-        Overlay::List(list) => items(app, list).len().saturating_sub(1),
+        Overlay::Picker(list) => items(app, list).len().saturating_sub(1),
         Overlay::Editor(editor) => rows(app, editor.subject).len().saturating_sub(1),
-        Overlay::Lamps(_) => lamps::lit(app).len().saturating_sub(1),
+        Overlay::Checks(_) => checks::check_summaries(app).len().saturating_sub(1),
         _ => view::overlays::farthest(app, overlay),
     };
     let at = match app.overlays.last_mut() {
-        Some(Overlay::List(list)) => &mut list.at,
+        Some(Overlay::Picker(list)) => &mut list.at,
         Some(Overlay::Editor(editor)) => &mut editor.at,
-        Some(Overlay::Help(at) | Overlay::Messages(at) | Overlay::Lamps(at)) => at,
+        Some(Overlay::Help(at) | Overlay::Messages(at) | Overlay::Checks(at)) => at,
         Some(Overlay::Card(card)) => &mut card.from,
         _ => return Vec::new(),
     };
@@ -83,7 +83,7 @@ pub(super) fn move_cursor(app: &mut App, by: isize) -> Vec<Effect> {
 }
 
 /// The editor's row under the cursor.
-fn row(app: &App) -> Option<Row> {
+fn row(app: &App) -> Option<EditorRow> {
     let editor = app.overlays.iter().rev().find_map(|overlay| match overlay {
         Overlay::Editor(editor) => Some(editor),
         _ => None,
@@ -93,20 +93,20 @@ fn row(app: &App) -> Option<Row> {
 
 pub(super) fn nudge(app: &mut App, by: i64) -> Vec<Effect> {
     match app.overlays.last() {
-        Some(Overlay::Matrix) => matrix::nudge(app, by as isize),
-        Some(Overlay::Gauge(_)) => gauge::nudge(app, by as isize),
+        Some(Overlay::TransferMatrix) => transfer_matrix::nudge(app, by as isize),
+        Some(Overlay::DefenceMetrics(_)) => defence_metrics::nudge(app, by as isize),
         _ => nudge_row(app, by),
     }
 }
 
 fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
     match row(app) {
-        Some(Row::Norm) => turn_norm(app, by as isize),
-        Some(Row::Seed) => {
+        Some(EditorRow::Norm) => turn_norm(app, by as isize),
+        Some(EditorRow::Seed) => {
             app.plan.seed = app.plan.seed.saturating_add_signed(by);
             app.rerun()
         }
-        Some(Row::Defence(_)) => toggle_row(app),
+        Some(EditorRow::Defence(_)) => toggle_row(app),
         Some(row) => match row.param(app) {
             Some(param) => {
                 // From what `auto` stands for, so that an arrow is a small change there too.
@@ -119,36 +119,39 @@ fn nudge_row(app: &mut App, by: i64) -> Vec<Effect> {
     }
 }
 
-fn set_row(app: &mut App, row: Row, value: Value) -> Vec<Effect> {
+fn set_row(app: &mut App, row: EditorRow, value: Value) -> Vec<Effect> {
     let Some(param) = row.param(app) else { return Vec::new() };
     match row {
-        Row::Param(_) => app.plan.settings.set(param.id, value),
-        Row::DefenceParam(i, j) => app.defences[i].set(j, value),
+        EditorRow::Param(_) => app.plan.settings.set(param.id, value),
+        EditorRow::DefenceParam(i, j) => app.defences[i].set(j, value),
         _ => {}
     }
     app.rerun()
 }
 
 pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
-    if let Some(Overlay::List(list)) = app.overlays.last() {
+    if let Some(Overlay::Picker(list)) = app.overlays.last() {
         let item = items(app, list).into_iter().nth(list.at);
         let mut effects = Vec::new();
         match item.as_ref().map(|item| &item.choice) {
-            Some(Choice::Racer(attack)) => race::toggle(app, attack),
-            Some(Choice::Column(attack, norm)) => effects = compare::toggle(app, attack, *norm),
+            Some(PickerChoice::Racer(attack)) => race::toggle(app, attack),
+            Some(PickerChoice::Column(attack, norm)) => {
+                effects = compare::toggle(app, attack, *norm)
+            }
             _ => return effects,
         }
-        if let (Some(Overlay::List(list)), Some(item)) = (app.overlays.pop(), item) {
+        if let (Some(Overlay::Picker(list)), Some(item)) = (app.overlays.pop(), item) {
             // The next one is searched for from the start.
-            let mut list = List { topic: list.topic, input: Input::default(), at: 0 };
-            let here = |other: &Item| other.text == item.text && other.section == item.section;
+            let mut list = Picker { topic: list.topic, input: Input::default(), at: 0 };
+            let here =
+                |other: &PickerItem| other.text == item.text && other.section == item.section;
             list.at = items(app, &list).iter().position(here).unwrap_or(0);
-            app.overlays.push(Overlay::List(list));
+            app.overlays.push(Overlay::Picker(list));
         }
         return effects;
     }
     match row(app) {
-        Some(Row::Defence(i)) => {
+        Some(EditorRow::Defence(i)) => {
             app.defences[i].on = !app.defences[i].on;
             app.rerun()
         }
@@ -162,11 +165,11 @@ pub(super) fn toggle_row(app: &mut App) -> Vec<Effect> {
 
 pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
     match row(app) {
-        Some(Row::Norm) => {
+        Some(EditorRow::Norm) => {
             take_norm(app, app.plan.attack.norms[0]);
             app.rerun()
         }
-        Some(Row::Seed) => {
+        Some(EditorRow::Seed) => {
             app.plan.seed = 0;
             app.rerun()
         }
@@ -181,7 +184,7 @@ pub(super) fn reset_row(app: &mut App) -> Vec<Effect> {
 /// The defence under the editor's cursor.
 pub(super) fn defence(app: &App) -> Option<usize> {
     match row(app) {
-        Some(Row::Defence(i) | Row::DefenceParam(i, _)) => Some(i),
+        Some(EditorRow::Defence(i) | EditorRow::DefenceParam(i, _)) => Some(i),
         _ => None,
     }
 }
@@ -189,35 +192,35 @@ pub(super) fn defence(app: &App) -> Option<usize> {
 /// More about the row of the list on top, about the defence in the editor, else about the attack.
 pub(super) fn about(app: &mut App) -> Vec<Effect> {
     let card = match app.overlays.last() {
-        Some(Overlay::List(list)) => {
+        Some(Overlay::Picker(list)) => {
             let Some(item) = items(app, list).into_iter().nth(list.at) else { return Vec::new() };
             match item.choice {
-                Choice::Attack(attack) | Choice::Racer(attack) | Choice::Column(attack, _) => {
-                    cards::attack(attack)
-                }
+                PickerChoice::Attack(attack)
+                | PickerChoice::Racer(attack)
+                | PickerChoice::Column(attack, _) => info_card::attack(attack),
                 _ if item.about.is_empty() => {
                     app.say("there is no more to say about it".into(), false);
                     return Vec::new();
                 }
-                _ => cards::item(&item),
+                _ => info_card::item(&item),
             }
         }
-        Some(Overlay::Editor(Editor { subject: Subject::Defences, .. })) => {
-            let Some(Row::Defence(i) | Row::DefenceParam(i, _)) = row(app) else {
+        Some(Overlay::Editor(Editor { subject: EditorKind::Defences, .. })) => {
+            let Some(EditorRow::Defence(i) | EditorRow::DefenceParam(i, _)) = row(app) else {
                 return Vec::new();
             };
-            cards::defences(app.defences[i].specs())
+            info_card::defences(app.defences[i].specs())
         }
-        _ => cards::attack(app.plan.attack),
+        _ => info_card::attack(app.plan.attack),
     };
     open(app, Overlay::Card(card))
 }
 
 pub(super) fn accept(app: &mut App) -> Vec<Effect> {
     match app.overlays.last() {
-        Some(Overlay::Least) => least::accept(app),
-        Some(Overlay::Lamps(at)) => lamps::accept(app, *at),
-        Some(Overlay::List(list)) if list.topic == Topic::Race => {
+        Some(Overlay::EpsilonSearch) => epsilon_search::accept(app),
+        Some(Overlay::Checks(at)) => checks::accept(app, *at),
+        Some(Overlay::Picker(list)) if list.topic == PickerKind::Race => {
             if !race::LANES.contains(&app.racers.len()) {
                 app.say("choose two to four attacks: Space takes one in or out".into(), false);
                 return Vec::new();
@@ -225,7 +228,7 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
             app.overlays.pop();
             race::start(app)
         }
-        Some(Overlay::List(list)) => {
+        Some(Overlay::Picker(list)) => {
             let chosen = items(app, list).into_iter().nth(list.at).map(|item| item.choice);
             match chosen {
                 Some(choice) => {
@@ -236,11 +239,11 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
             }
         }
         Some(Overlay::Editor(_)) => match row(app) {
-            Some(row @ (Row::Param(_) | Row::DefenceParam(..) | Row::Seed)) => {
-                ask(app, Asked::Row(row), String::new())
+            Some(row @ (EditorRow::Param(_) | EditorRow::DefenceParam(..) | EditorRow::Seed)) => {
+                ask(app, PromptKind::Row(row), String::new())
             }
-            Some(Row::Norm) => turn_norm(app, 1),
-            Some(Row::Defence(_)) => toggle_row(app),
+            Some(EditorRow::Norm) => turn_norm(app, 1),
+            Some(EditorRow::Defence(_)) => toggle_row(app),
             None => Vec::new(),
         },
         Some(Overlay::Prompt(prompt)) => {
@@ -251,11 +254,11 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
     }
 }
 
-fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
+fn choose(app: &mut App, choice: PickerChoice) -> Vec<Effect> {
     match choice {
-        Choice::Do(action) => update(app, action),
-        Choice::Data(id) if id == app.data_wanted => Vec::new(),
-        Choice::Data(id) => {
+        PickerChoice::Do(action) => update(app, action),
+        PickerChoice::Data(id) if id == app.data_wanted => Vec::new(),
+        PickerChoice::Data(id) => {
             app.data_fixed = true;
             let mut effects = app.load_data(id);
             if app.data_id() == app.data_wanted {
@@ -263,26 +266,26 @@ fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
             }
             effects
         }
-        Choice::Model(name) if name == app.model_wanted => Vec::new(),
-        Choice::Model(name) => {
+        PickerChoice::Model(name) if name == app.model_wanted => Vec::new(),
+        PickerChoice::Model(name) => {
             app.model_wanted = name;
             match_data(app)
         }
-        Choice::Attack(attack) => take_attack(app, attack),
-        Choice::Target(aim) => {
+        PickerChoice::Attack(attack) => take_attack(app, attack),
+        PickerChoice::Target(aim) => {
             app.plan.target = aim;
             app.rerun()
         }
-        Choice::Surrogate(name) => {
+        PickerChoice::Surrogate(name) => {
             app.surrogate = name;
             app.rerun()
         }
-        Choice::Racer(attack) => {
+        PickerChoice::Racer(attack) => {
             race::toggle(app, attack);
             Vec::new()
         }
-        Choice::Column(attack, norm) => compare::toggle(app, attack, norm),
-        Choice::Filter(class) => {
+        PickerChoice::Column(attack, norm) => compare::toggle(app, attack, norm),
+        PickerChoice::Filter(class) => {
             app.filter = class;
             app.list();
             if class.is_none() || app.label(app.sample) == class {
@@ -299,7 +302,7 @@ fn choose(app: &mut App, choice: Choice) -> Vec<Effect> {
 fn answer(app: &mut App, prompt: &Prompt) -> Vec<Effect> {
     let text = prompt.input.value().trim();
     let answer = match prompt.asked {
-        Asked::Epsilon => {
+        PromptKind::Epsilon => {
             let largest = if app.plan.norm == Norm::Linf { 1.0 } else { f64::MAX };
             match parse_epsilon(text).filter(|value| *value <= largest) {
                 Some(value) => Ok(set_epsilon(app, value)),
@@ -309,27 +312,27 @@ fn answer(app: &mut App, prompt: &Prompt) -> Vec<Effect> {
                 None => Err("give a number, like 1.5".to_string()),
             }
         }
-        Asked::Sample => match text.parse::<usize>().ok().filter(|index| *index < app.len()) {
+        PromptKind::Sample => match text.parse::<usize>().ok().filter(|index| *index < app.len()) {
             Some(index) => Ok(select(app, index)),
             None => Err(format!("give a number 0..{}", app.len().saturating_sub(1))),
         },
-        Asked::Row(Row::Seed) => match text.parse() {
+        PromptKind::Row(EditorRow::Seed) => match text.parse() {
             Ok(seed) => {
                 app.plan.seed = seed;
                 Ok(app.rerun())
             }
             Err(_) => Err("give a whole number".to_string()),
         },
-        Asked::Hybrid => compare::hybrid(app, text).map_err(|error| error.to_string()),
-        Asked::Rows => {
+        PromptKind::Hybrid => compare::hybrid(app, text).map_err(|error| error.to_string()),
+        PromptKind::Rows => {
             compare::filter(app, text);
             Ok(Vec::new())
         }
-        Asked::Export { replace } => {
+        PromptKind::Export { replace } => {
             let written = compare::export(app, text, replace);
             written.map(|effect| vec![effect]).map_err(|error| error.to_string())
         }
-        Asked::Row(row) => match row.param(app).map(|param| param.parse(text)) {
+        PromptKind::Row(row) => match row.param(app).map(|param| param.parse(text)) {
             Some(Ok(value)) => Ok(set_row(app, row, value)),
             Some(Err(error)) => Err(error.remedy),
             None => Ok(Vec::new()),

@@ -310,7 +310,7 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
         match updates.recv_timeout(wait).unwrap() {
             Update::Finished(_, found) => report = Some(found),
             // What the lamps found out since.
-            Update::Lamps(_, None, found) => {
+            Update::CheckEvidence(_, None, found) => {
                 report = report.map(|report| std::sync::Arc::new(report.knowing(&found)));
             }
             Update::Done(_) => break,

@@ -552,8 +552,8 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
     let (mut found, mut unfit) = (CompareFindings::default(), Vec::new());
     loop {
         match updates.recv_timeout(Duration::from_secs(60)).unwrap() {
-            Update::Compared(of, finding) if of == id => found.take(finding),
-            Update::Unfit(of, stack, why) if of == id => unfit.push((stack, why)),
+            Update::CompareFinding(of, finding) if of == id => found.take(finding),
+            Update::DefenceNotApplicable(of, stack, why) if of == id => unfit.push((stack, why)),
             Update::Done(of) if of == id => break,
             Update::Failed(_, error) => panic!("{error}"),
             _ => {}

@@ -4,8 +4,8 @@ use epsiloscope::attack::{AttackConfig, find};
 use epsiloscope::data::Dataset;
 use epsiloscope::defence::{DefenceStack, EOT_DRAWS, Stance};
 use epsiloscope::engine::{
-    DeviceChoice, Engine, GaugeJob, JobId, ProbeJob, RaceJob, Request, RunJob, Samples, SearchJob,
-    TransferJob, Update, Whose,
+    CheckJob, DefenceMetricsJob, DefenceRef, DeviceChoice, Engine, FindMistakeJob, JobId, RaceJob,
+    Request, RunJob, TransferJob, TransferSamples, Update,
 };
 use epsiloscope::experiment::radius;
 use epsiloscope::metrics::checks::Probe;
@@ -124,9 +124,9 @@ fn errors_are_told_and_the_worker_goes_on() {
 fn the_next_misclassified_sample_is_found() {
     let (engine, updates) = start("mnist-cnn-at");
     let dataset = Dataset::load("mnist").unwrap();
-    engine.request(Request::Search(SearchJob { dataset, from: 0, class: None }));
-    let seen = until(&updates, |u| matches!(u, Update::Found(..)));
-    let Some(Update::Found(_, Some(index))) = seen.last() else { panic!("{seen:?}") };
+    engine.request(Request::FindMistake(FindMistakeJob { dataset, from: 0, class: None }));
+    let seen = until(&updates, |u| matches!(u, Update::MistakeFound(..)));
+    let Some(Update::MistakeFound(_, Some(index))) = seen.last() else { panic!("{seen:?}") };
     assert!(*index > 0);
     let mut run = job(*index, 0.1, 1);
     run.plan = AttackConfig::new(find("fgsm").unwrap(), 0.1);
@@ -139,18 +139,20 @@ fn the_next_misclassified_sample_is_found() {
 #[test]
 fn the_least_epsilon_is_searched_for_try_by_try() {
     let (engine, updates) = start("mnist-cnn");
-    let id = engine.request(Request::Least(Arc::new(job(0, 0.3, 10))));
-    let seen = until(&updates, |u| matches!(u, Update::Least(..)));
-    let Some(Update::Least(_, least)) = seen.last() else { panic!() };
+    let id = engine.request(Request::MinimumEpsilon(Arc::new(job(0, 0.3, 10))));
+    let seen = until(&updates, |u| matches!(u, Update::MinimumEpsilon(..)));
+    let Some(Update::MinimumEpsilon(_, least)) = seen.last() else { panic!() };
     let told: Vec<(f64, bool)> = seen
         .iter()
         .filter_map(|u| match u {
-            Update::Tried(job, epsilon, Some(success)) if *job == id => Some((*epsilon, *success)),
+            Update::EpsilonTried(job, epsilon, Some(success)) if *job == id => {
+                Some((*epsilon, *success))
+            }
             _ => None,
         })
         .collect();
     assert_eq!(told, least.tried);
-    let begun = seen.iter().filter(|u| matches!(u, Update::Tried(_, _, None))).count();
+    let begun = seen.iter().filter(|u| matches!(u, Update::EpsilonTried(_, _, None))).count();
     assert_eq!(begun, told.len(), "every try is told when it begins");
     assert!(least.epsilon.is_some_and(|epsilon| epsilon < 0.3 && least.report.success));
 }
@@ -181,7 +183,9 @@ fn a_race_goes_on_step_by_step_and_each_lane_is_as_if_it_ran_alone() {
     assert!(turns > 20, "{turns} turns in {} steps", lanes.len());
     let ended = |lane: usize| {
         seen.iter().find_map(|u| match u {
-            Update::LaneEnded(_, at, Ok(report), worked) if *at == lane => Some((report, *worked)),
+            Update::LaneFinished(_, at, Ok(report), worked) if *at == lane => {
+                Some((report, *worked))
+            }
             _ => None,
         })
     };
@@ -213,7 +217,7 @@ fn a_race_stops_within_a_step_and_a_lane_that_cannot_run_does_not_stop_the_other
     engine.request(Request::Race(Arc::new(job)));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let ended = seen.iter().filter_map(|u| match u {
-        Update::LaneEnded(_, lane, result, _) => Some((*lane, result.is_ok())),
+        Update::LaneFinished(_, lane, result, _) => Some((*lane, result.is_ok())),
         _ => None,
     });
     let mut ended: Vec<_> = ended.collect();
@@ -233,12 +237,12 @@ fn transfer_on_one_sample_and_on_many() {
             samples,
         })))
     };
-    ask(Samples::One(sample));
+    ask(TransferSamples::One(sample));
     let seen = until(&updates, |u| matches!(u, Update::Done(_)));
     let cells: Vec<_> = seen
         .iter()
         .filter_map(|u| match u {
-            Update::Cell(_, i, j, report) => Some((*i, *j, report.clone())),
+            Update::TransferCell(_, i, j, report) => Some((*i, *j, report.clone())),
             _ => None,
         })
         .collect();
@@ -247,9 +251,9 @@ fn transfer_on_one_sample_and_on_many() {
         assert_eq!(report.surrogate.is_some(), i != j);
         assert_eq!(report.model, ["mnist-cnn", "mnist-cnn-at"][j]);
     }
-    ask(Samples::First(Dataset::load("mnist").unwrap(), 20));
-    let seen = until(&updates, |u| matches!(u, Update::Transferred(..)));
-    let Some(Update::Transferred(_, report)) = seen.last() else { panic!() };
+    ask(TransferSamples::First(Dataset::load("mnist").unwrap(), 20));
+    let seen = until(&updates, |u| matches!(u, Update::TransferRates(..)));
+    let Some(Update::TransferRates(_, report)) = seen.last() else { panic!() };
     assert!(report.n == 20 && report.success[0][0].value > report.success[0][1].value);
     assert!(seen.iter().any(|u| matches!(u, Update::Progress(..))));
 }
@@ -280,7 +284,7 @@ fn lamps_are_told_beside_a_run_and_on_demand() {
         match update {
             Update::Finished(_, found) => report = Some(found.clone()),
             Update::Defended(_, row) => rows.push(row.clone()),
-            Update::Lamps(of, _, found) => {
+            Update::CheckEvidence(of, _, found) => {
                 assert_eq!(*of, id);
                 assert!(report.is_some(), "the result is on the screen first");
                 told += usize::from(found.probes.single_step.is_some());
@@ -294,18 +298,18 @@ fn lamps_are_told_beside_a_run_and_on_demand() {
     rows.retain(|row| row.stance == Stance::Gradient);
     let ask = |probes: Vec<Probe>| {
         let (job, report, rows) = (run.clone(), report.clone(), rows.clone());
-        Request::Probe(Arc::new(ProbeJob { run: id, job, report, rows, probes }))
+        Request::Checks(Arc::new(CheckJob { run: id, job, report, rows, probes }))
     };
     let asked = engine.request(ask(vec![Probe::Unbounded]));
     let seen = until(&updates, |u| matches!(u, Update::Done(job) if *job == asked));
     let answers: Vec<_> = seen
         .iter()
         .filter_map(|u| match u {
-            Update::Lamps(_, whose, found) => Some((whose.clone(), found.probes.unbounded)),
+            Update::CheckEvidence(_, whose, found) => Some((whose.clone(), found.probes.unbounded)),
             _ => None,
         })
         .collect();
-    let whose = Whose::new(&rows[0]);
+    let whose = DefenceRef::new(&rows[0]);
     assert_eq!(answers, [(None, Some(true)), (Some(whose), Some(false))]);
     // Whatever comes next stops it.
     engine.request(ask(Vec::new()));
@@ -320,7 +324,13 @@ fn certificates_and_curves_are_measured_and_can_be_stopped() {
     let dataset = Dataset::load("mnist").unwrap();
     let certify = |n| {
         let dataset = dataset.clone();
-        Request::Gauge(Arc::new(GaugeJob::Certify { dataset, index: 2, sigma: 0.25, n, seed: 0 }))
+        Request::DefenceMetrics(Arc::new(DefenceMetricsJob::Certify {
+            dataset,
+            index: 2,
+            sigma: 0.25,
+            n,
+            seed: 0,
+        }))
     };
     let id = engine.request(certify(250));
     let seen = until(&updates, |u| matches!(u, Update::Certified(..)));
@@ -344,11 +354,12 @@ fn certificates_and_curves_are_measured_and_can_be_stopped() {
     let stack = DefenceStack::parse("squeeze").unwrap();
     let plan = job(0, 0.3, 5).plan;
     let (stance, draws) = (Stance::Naive, EOT_DRAWS);
-    let trace = GaugeJob::Trace { stack, stance, draws, dataset: dataset.clone(), n: 10, plan };
-    engine.request(Request::Gauge(Arc::new(trace)));
-    let seen = until(&updates, |u| matches!(u, Update::Traced(..)));
+    let trace =
+        DefenceMetricsJob::Roc { stack, stance, draws, dataset: dataset.clone(), n: 10, plan };
+    engine.request(Request::DefenceMetrics(Arc::new(trace)));
+    let seen = until(&updates, |u| matches!(u, Update::RocTraced(..)));
     assert!(seen.iter().any(|u| matches!(u, Update::Cancelled(id) if *id == long)));
-    let Some(Update::Traced(_, report)) = seen.last() else { unreachable!() };
+    let Some(Update::RocTraced(_, report)) = seen.last() else { unreachable!() };
     assert_eq!((report.n, report.stance), (10, Stance::Naive));
     let ends = [report.points.first(), report.points.last()].map(|p| p.map(|p| (p.fpr, p.tpr)));
     assert_eq!(ends, [Some((0.0, 0.0)), Some((1.0, 1.0))]);
@@ -367,7 +378,7 @@ fn a_question_about_another_model_s_run_is_dropped() {
         Update::Finished(_, found) => Some(found.clone()),
         _ => None,
     });
-    let probe = ProbeJob {
+    let probe = CheckJob {
         run: id,
         job: run,
         report: report.unwrap(),
@@ -375,7 +386,7 @@ fn a_question_about_another_model_s_run_is_dropped() {
         probes: vec![Probe::Path],
     };
     engine.request(Request::Model("mnist-cnn".into()));
-    let asked = engine.request(Request::Probe(Arc::new(probe)));
+    let asked = engine.request(Request::Checks(Arc::new(probe)));
     let ended = |u: &Update| {
         matches!(u, Update::Cancelled(_) | Update::Done(_) | Update::Failed(..))
             && u.job() == Some(asked)

@@ -7,12 +7,12 @@ use epsiloscope::attack::{
     AttackConfig, CrossEntropy, Goal, GradientOracle, NoObserver, TargetModel, find,
 };
 use epsiloscope::data::Dataset;
-use epsiloscope::engine::{Chosen, DeviceChoice, choose};
+use epsiloscope::engine::{ChosenDevice, DeviceChoice, choose};
 use epsiloscope::experiment::{self, Experiment};
 use epsiloscope::model::Model;
 use epsiloscope::parameter::Value;
 
-fn adapter() -> Option<Chosen> {
+fn adapter() -> Option<ChosenDevice> {
     let chosen = choose(DeviceChoice::Wgpu);
     if chosen.info.kind == "wgpu" {
         return Some(chosen);

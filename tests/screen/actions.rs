@@ -1,24 +1,24 @@
 //! What actions do to the state, without terminal and worker.
 
-use crate::contests;
 use crate::fake::{self, answers, press, send};
+use crate::race_and_transfer;
 use crate::snapshots::{render, text};
 use epsiloscope::attack::{Norm, TargetChoice};
 use epsiloscope::defence::Stance;
-use epsiloscope::engine::{Request, RunJob, Samples, Update};
+use epsiloscope::engine::{Request, RunJob, TransferSamples, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::Outcome;
 use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, Effect, PATIENCE};
 use epsiloscope::tui::dialogs::Overlay;
-use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::theme::ThemeKind;
 use epsiloscope::tui::update::{key, update};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
 
 fn app() -> App {
-    fake::app(Kind::Dark, (120, 36))
+    fake::app(ThemeKind::Dark, (120, 36))
 }
 
 /// The run that an action asks for.
@@ -39,7 +39,10 @@ fn the_first_result_is_on_the_screen_and_nothing_is_awaited() {
     let app = app();
     let (run, live) = app.display().expect("a run");
     assert!(
-        !live && run.done && run.rows.len() == 2 * app.shields().count() && run.trail.len() == 41
+        !live
+            && run.done
+            && run.rows.len() == 2 * app.active_defences().count()
+            && run.history.len() == 41
     );
     assert!(!app.busy() && !app.faded() && app.next_change().is_none());
 }
@@ -100,14 +103,14 @@ fn the_next_mistake_is_searched_and_found() {
     let mut next = 100;
     send(&mut app, &mut next, effects);
     assert!(app.searching.is_some() && app.busy());
-    app.absorb(Update::Searching(101, 12));
-    let job = run_of(app.absorb(Update::Found(101, Some(9)))).expect("a run");
+    app.on_update(Update::MistakeSearch(101, 12));
+    let job = run_of(app.on_update(Update::MistakeFound(101, Some(9)))).expect("a run");
     assert!(job.sample.index == 9 && app.mistakes.contains(&9) && app.searching.is_none());
     update(&mut app, SelectSample(20));
     assert_eq!(run_after(&mut app, PreviousMistake).expect("a run").sample.index, 9);
     let effects = update(&mut app, NextMistake);
     send(&mut app, &mut next, effects);
-    app.absorb(Update::Found(102, None));
+    app.on_update(Update::MistakeFound(102, None));
     assert!(app.message_shown);
 }
 
@@ -166,7 +169,7 @@ fn auto_is_nudged_from_the_number_that_it_stands_for() {
 
 #[test]
 fn another_epsilon_judges_a_least_perturbation_without_another_run() {
-    let mut app = fake::with_attack(Kind::Dark, (120, 36), "cw");
+    let mut app = fake::with_attack(ThemeKind::Dark, (120, 36), "cw");
     let success = |app: &App| {
         let report = app.shown.as_ref().and_then(|run| run.report.clone()).expect("a report");
         (report.success, report.epsilon)
@@ -184,9 +187,9 @@ fn another_epsilon_judges_a_least_perturbation_without_another_run() {
     let mut next = 80;
     let jobs = send(&mut app, &mut next, effects);
     let mut said = answers(jobs[0].0, &jobs[0].1).into_iter();
-    said.by_ref().take(9).for_each(|update| drop(app.absorb(update)));
+    said.by_ref().take(9).for_each(|update| drop(app.on_update(update)));
     assert!(run_after(&mut app, SetEpsilon(0.25)).is_none());
-    said.for_each(|update| drop(app.absorb(update)));
+    said.for_each(|update| drop(app.on_update(update)));
     assert_eq!(success(&app), (false, Some(0.25)));
     assert!(
         app.shown.as_ref().is_some_and(|run| run.rows.iter().all(|r| r.outcome != Outcome::Fooled))
@@ -195,7 +198,7 @@ fn another_epsilon_judges_a_least_perturbation_without_another_run() {
 
 #[test]
 fn epsilon_does_not_move_an_attack_with_bounds_of_its_own() {
-    let mut app = fake::with_attack(Kind::Dark, (120, 36), "stadv");
+    let mut app = fake::with_attack(ThemeKind::Dark, (120, 36), "stadv");
     let before = app.plan.epsilon;
     assert!(run_after(&mut app, EpsilonUp).is_none() && app.plan.epsilon == before);
     assert!(app.message_shown);
@@ -203,28 +206,34 @@ fn epsilon_does_not_move_an_attack_with_bounds_of_its_own() {
 
 #[test]
 fn the_least_epsilon_is_searched_for_marked_and_taken() {
-    let (mut app, id, job) = contests::searching(Kind::Dark, (120, 36));
-    assert_eq!(app.least.as_ref().and_then(|search| search.between()), Some((0.075, 0.1061)));
+    let (mut app, id, job) = race_and_transfer::searching(ThemeKind::Dark, (120, 36));
+    assert_eq!(
+        app.epsilon_search.as_ref().and_then(|search| search.between()),
+        Some((0.075, 0.1061))
+    );
     assert!(app.busy() && job.plan.epsilon == app.plan.epsilon);
-    contests::find(&mut app, id);
+    race_and_transfer::find(&mut app, id);
     assert_eq!(app.found_epsilon(), Some((0.0892, true)));
     let job = run_after(&mut app, Accept).expect("a run at the ε that was found");
     assert!((job.plan.epsilon - 0.0892).abs() < 1e-12 && app.overlays.is_empty());
     // Nothing but ε has changed: the answer is still known, and nothing is asked again.
-    assert!(update(&mut app, LeastEpsilon).is_empty() && !app.overlays.is_empty());
+    assert!(update(&mut app, FindMinimumEpsilon).is_empty() && !app.overlays.is_empty());
     update(&mut app, Back);
     update(&mut app, NextSeed);
     assert_eq!(app.found_epsilon(), None);
-    assert!(matches!(&update(&mut app, LeastEpsilon)[..], [Effect::Request(Request::Least(_))]));
+    assert!(matches!(
+        &update(&mut app, FindMinimumEpsilon)[..],
+        [Effect::Request(Request::MinimumEpsilon(_))]
+    ));
 }
 
 #[test]
 fn a_search_that_is_cancelled_or_out_of_date_changes_nothing() {
-    let (mut app, id, _) = contests::searching(Kind::Dark, (120, 36));
-    app.absorb(Update::Tried(id - 1, 0.5, Some(true)));
-    assert_eq!(app.least.as_ref().map(|search| search.tried.len()), Some(4));
-    app.absorb(Update::Cancelled(id));
-    assert!(app.least.is_none() && app.overlays.is_empty() && !app.busy());
+    let (mut app, id, _) = race_and_transfer::searching(ThemeKind::Dark, (120, 36));
+    app.on_update(Update::EpsilonTried(id - 1, 0.5, Some(true)));
+    assert_eq!(app.epsilon_search.as_ref().map(|search| search.tried.len()), Some(4));
+    app.on_update(Update::Cancelled(id));
+    assert!(app.epsilon_search.is_none() && app.overlays.is_empty() && !app.busy());
 }
 
 #[test]
@@ -243,15 +252,15 @@ fn a_race_takes_two_to_four_and_ends_with_escape() {
     assert_eq!(ids, ["pgd", "square", "deepfool", "hopskipjump"]);
     assert!(job.plans.iter().all(|plan| plan.epsilon == app.plan.epsilon));
     app.note_sent(77, &Request::Race(job.clone()));
-    for update in contests::race(77, job, &[1]) {
-        app.absorb(update);
+    for update in race_and_transfer::race(77, job, &[1]) {
+        app.on_update(update);
     }
     let race = app.race.as_ref().expect("a race");
     assert_eq!(race.lanes[0].first, Some((23, 24)));
     assert_eq!(race.lanes[1].first, None, "still going on");
     assert!(race.lanes[0].report().is_some_and(|report| report.success) && app.busy());
     // Stale updates go nowhere.
-    app.absorb(Update::LaneEnded(76, 1, Err(Error::cancelled()), Duration::ZERO));
+    app.on_update(Update::LaneFinished(76, 1, Err(Error::cancelled()), Duration::ZERO));
     assert!(app.race.as_ref().is_some_and(|race| race.lanes[1].ended.is_none()));
     // Another ε is another race.
     let effects = update(&mut app, EpsilonUp);
@@ -266,8 +275,8 @@ fn crafting_on_another_model_goes_into_every_job_and_ends_with_its_data() {
     let mut app = app();
     let job = run_of(press(&mut app, "umnist-cnn-at\n")).expect("a run");
     assert_eq!(job.surrogate.as_deref(), Some("mnist-cnn-at"));
-    let effects = update(&mut app, LeastEpsilon);
-    let [Effect::Request(Request::Least(job))] = &effects[..] else { panic!("a search") };
+    let effects = update(&mut app, FindMinimumEpsilon);
+    let [Effect::Request(Request::MinimumEpsilon(job))] = &effects[..] else { panic!("a search") };
     assert_eq!(job.surrogate.as_deref(), Some("mnist-cnn-at"));
     update(&mut app, Back);
     // A model cannot be its own surrogate.
@@ -276,19 +285,19 @@ fn crafting_on_another_model_goes_into_every_job_and_ends_with_its_data() {
     send(&mut app, &mut next, effects);
     let mut info = fake::model();
     info.id = "mnist-cnn-at".into();
-    let job = run_of(app.absorb(Update::Model(info.into()))).expect("a run");
+    let job = run_of(app.on_update(Update::Model(info.into()))).expect("a run");
     assert!(app.surrogate.is_none() && job.surrogate.is_none());
 }
 
 #[test]
 fn transfer_is_measured_on_as_many_samples_as_wanted() {
     let mut app = app();
-    contests::transfer(&mut app, 0);
+    race_and_transfer::transfer(&mut app, 0);
     assert!(app.matrix.as_ref().is_some_and(|matrix| matrix.done()));
     let effects = update(&mut app, More);
     let [Effect::Request(Request::Transfer(job))] = &effects[..] else { panic!("a transfer") };
     assert_eq!(job.models, ["mnist-cnn", "mnist-cnn-at"]);
-    assert!(matches!(job.samples, Samples::First(_, 10)));
+    assert!(matches!(job.samples, TransferSamples::First(_, 10)));
     update(&mut app, Back);
     assert!(app.matrix.is_none() && app.overlays.is_empty());
 }
@@ -307,7 +316,7 @@ fn a_target_is_kept_only_where_the_attack_has_one() {
 #[test]
 fn defences_are_switched_and_changed() {
     let mut app = app();
-    let all = app.shields().count();
+    let all = app.active_defences().count();
     update(&mut app, EditDefences);
     update(&mut app, Down);
     let job = run_after(&mut app, More).expect("a run with another parameter");
@@ -338,16 +347,16 @@ fn a_lesson_is_measured_by_its_letter_and_set_up_on_the_screen() {
     let [Effect::Request(Request::Lesson(job))] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((job.lesson.id, job.n, app.learn.lesson().id), ("jpeg", 50, "jpeg"));
     send(&mut app, &mut 76, effects);
-    app.absorb(Update::LessonProgress(77, 0, 0.5));
+    app.on_update(Update::LessonProgress(77, 0, 0.5));
     assert_eq!(app.learn.running().unwrap().share, (0, 0.5));
     // Another job's news are not this lesson's.
-    app.absorb(Update::Cancelled(76));
+    app.on_update(Update::Cancelled(76));
     assert!(app.learn.running().is_some());
-    app.absorb(Update::Cancelled(77));
+    app.on_update(Update::Cancelled(77));
     assert!(app.learn.running().is_none() && app.learn.reports.is_empty());
     let effects = press(&mut app, "o");
     assert!(!app.learn.open && matches!(effects.last(), Some(Effect::Request(Request::Model(_)))));
-    let on: Vec<String> = app.shields().map(|shield| shield.stack.text()).collect();
+    let on: Vec<String> = app.active_defences().map(|entry| entry.stack.text()).collect();
     assert_eq!((on, app.stance), (vec!["jpeg".to_string()], Stance::Adaptive));
 }
 
@@ -393,7 +402,7 @@ fn while_dragging_results_come_through_and_only_late_ones_fade() {
     // The first of the three is still finished by the worker although newer ones wait.
     let (id, job) = &jobs[0];
     for update in answers(*id, job) {
-        app.absorb(update);
+        app.on_update(update);
     }
     assert_eq!(app.display().map(|(run, _)| run.id), Some(*id));
     assert!(app.awaited.is_some() && !app.faded());
@@ -403,11 +412,11 @@ fn while_dragging_results_come_through_and_only_late_ones_fade() {
     let (id, job) = &jobs[2];
     let mut said = answers(*id, job).into_iter();
     for update in said.by_ref().take(12) {
-        app.absorb(update);
+        app.on_update(update);
     }
     let (run, live) = app.display().expect("a run");
-    assert!(live && run.trail.len() == 10, "late: the iterations are shown as they come");
-    said.for_each(|update| drop(app.absorb(update)));
+    assert!(live && run.history.len() == 10, "late: the iterations are shown as they come");
+    said.for_each(|update| drop(app.on_update(update)));
     assert!(
         !app.busy()
             && app.sent.is_empty()
@@ -422,11 +431,11 @@ fn stale_and_cancelled_jobs_change_nothing() {
     let mut next = 60;
     let effects = update(&mut app, NextSample);
     let jobs = send(&mut app, &mut next, effects);
-    app.absorb(Update::Started(jobs[0].0));
-    app.absorb(Update::Cancelled(jobs[0].0));
+    app.on_update(Update::Started(jobs[0].0));
+    app.on_update(Update::Cancelled(jobs[0].0));
     assert!(app.current.is_none() && !app.busy());
     for update in answers(7, &jobs[0].1) {
-        app.absorb(update);
+        app.on_update(update);
     }
     assert_eq!(app.display().map(|(run, _)| run.id), shown);
 }
@@ -434,9 +443,9 @@ fn stale_and_cancelled_jobs_change_nothing() {
 #[test]
 fn failures_are_shown_and_kept() {
     let mut app = app();
-    app.absorb(Update::Failed(1, Error::device("out of memory", "wgpu", "--device cpu")));
-    app.absorb(Update::Notice("the worker was restarted".into()));
-    app.absorb(Update::Failed(2, Error::cancelled()));
+    app.on_update(Update::Failed(1, Error::device("out of memory", "wgpu", "--device cpu")));
+    app.on_update(Update::Notice("the worker was restarted".into()));
+    app.on_update(Update::Failed(2, Error::cancelled()));
     // The first message says why this device was taken.
     assert!(app.message_shown && app.messages.len() == 3 && app.messages[1].failure);
     press(&mut app, "b");
@@ -454,7 +463,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_old_one() {
     assert_ne!(app.model_wanted, "mnist-cnn");
     let loading: Vec<_> = app.loading.iter().map(|(id, _)| *id).collect();
     for id in loading {
-        app.absorb(Update::Failed(id, Error::failure("weights missing", "x", "y")));
+        app.on_update(Update::Failed(id, Error::failure("weights missing", "x", "y")));
     }
     assert_eq!((app.model_wanted.as_str(), app.data_wanted.as_str()), ("mnist-cnn", "mnist"));
     assert!(app.ready() && !app.busy());
@@ -497,7 +506,7 @@ fn every_listed_action_can_be_done_at_any_time() {
         for action in Action::LISTED {
             let mut app = match prepared {
                 true => app(),
-                false => App::new(fake::start(Kind::Dark)).0,
+                false => App::new(fake::start(ThemeKind::Dark)).0,
             };
             update(&mut app, *action);
             update(&mut app, *action);
@@ -508,8 +517,8 @@ fn every_listed_action_can_be_done_at_any_time() {
 
 #[test]
 fn a_key_before_the_data_are_there_is_not_lost() {
-    let (mut app, _) = App::new(fake::start(Kind::Dark));
+    let (mut app, _) = App::new(fake::start(ThemeKind::Dark));
     update(&mut app, NextSample);
-    app.absorb(Update::Data(fake::dataset()));
+    app.on_update(Update::Data(fake::dataset()));
     assert_eq!(app.sample, 1);
 }

@@ -9,10 +9,10 @@ use epsiloscope::experiment::{AttackCost, DefenceBaseline, DefenceRow, Outcome};
 use epsiloscope::metrics::checks::Evidence;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, Effect};
-use epsiloscope::tui::compare::{self, Knowing, Part};
-use epsiloscope::tui::dialogs::{Asked, Overlay};
+use epsiloscope::tui::compare::{self, StanceFilter, TableKind};
+use epsiloscope::tui::dialogs::{Overlay, PromptKind};
 use epsiloscope::tui::mouse::mouse;
-use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::theme::ThemeKind;
 use epsiloscope::tui::update::update;
 use epsiloscope::tui::view;
 use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -122,17 +122,17 @@ fn asked(
 
 /// Lets the worker answer a job: to its end, or to half of it.
 fn answer(app: &mut App, (id, job): (JobId, &CompareJob), half: bool) {
-    app.absorb(Update::Started(id));
+    app.on_update(Update::Started(id));
     for finding in findings(job, half) {
-        app.absorb(Update::Compared(id, finding));
+        app.on_update(Update::CompareFinding(id, finding));
     }
     if !half {
-        app.absorb(Update::Done(id));
+        app.on_update(Update::Done(id));
     }
 }
 
 /// A dashboard that shows a comparison, whole or half of it.
-pub fn comparing(theme: Kind, size: (u16, u16), half: bool) -> App {
+pub fn comparing(theme: ThemeKind, size: (u16, u16), half: bool) -> App {
     let mut app = fake::app(theme, size);
     let effects = press(&mut app, "2");
     let (id, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
@@ -141,7 +141,7 @@ pub fn comparing(theme: Kind, size: (u16, u16), half: bool) -> App {
 }
 
 /// The same in a small window, on the table of many samples.
-pub fn many(theme: Kind, size: (u16, u16)) -> App {
+pub fn many(theme: ThemeKind, size: (u16, u16)) -> App {
     let mut app = comparing(theme, size, false);
     let effects = press(&mut app, "\t");
     if let Some((id, job)) = asked(&mut app, &mut 70, effects) {
@@ -151,7 +151,7 @@ pub fn many(theme: Kind, size: (u16, u16)) -> App {
 }
 
 fn app() -> App {
-    comparing(Kind::Dark, (120, 36), false)
+    comparing(ThemeKind::Dark, (120, 36), false)
 }
 
 fn run_of(effects: Vec<Effect>) -> Option<RunJob> {
@@ -167,10 +167,10 @@ fn names(app: &App) -> Vec<String> {
 
 #[test]
 fn it_asks_for_the_strip_a_hybrid_and_attacks_of_several_norms() {
-    let mut app = fake::app(Kind::Dark, (120, 36));
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let effects = press(&mut app, "2");
     let (_, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
-    let strip = app.shields().map(|shield| shield.stack.clone());
+    let strip = app.active_defences().map(|entry| entry.stack.clone());
     let wanted: Vec<DefenceStack> = strip.chain(DefenceStack::hybrid()).collect();
     assert_eq!((&job.stacks, job.stances.len()), (&wanted, 2));
     assert_eq!(job.plans, default_attacks("mnist", 0), "as the command line has it");
@@ -178,14 +178,14 @@ fn it_asks_for_the_strip_a_hybrid_and_attacks_of_several_norms() {
     assert_eq!(job.many.as_ref().map(|(_, n)| *n), Some(20));
     assert!(app.busy());
     // In a small window there is one table, and only what it shows is asked for.
-    let mut app = fake::app(Kind::Dark, (80, 24));
+    let mut app = fake::app(ThemeKind::Dark, (80, 24));
     let effects = press(&mut app, "2");
     let (id, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
     assert!(job.sample.is_some() && job.many.is_none());
     answer(&mut app, (id, &job), false);
     let effects = press(&mut app, "\t");
     let (_, job) = asked(&mut app, &mut 70, effects).expect("the other table");
-    assert!(job.sample.is_none() && job.many.is_some() && app.compare.part == Part::Many);
+    assert!(job.sample.is_none() && job.many.is_some() && app.compare.part == TableKind::Many);
 }
 
 #[test]
@@ -210,9 +210,9 @@ fn what_is_known_is_kept_and_only_the_rest_is_asked_for() {
     assert_eq!((job.many.as_ref().map(|(_, n)| *n), job.sample.is_none()), (Some(30), true));
     let first = &job.plans[0];
     assert_eq!(job.done.held("pgd-at", first, Stance::Adaptive).len(), 20);
-    // Going away stops it, coming back goes on.
+    // Going away entries it, coming back goes on.
     assert!(matches!(press(&mut app, "1")[..], [Effect::Request(Request::Cancel), ..]));
-    app.absorb(Update::Cancelled(id));
+    app.on_update(Update::Cancelled(id));
     let effects = press(&mut app, "2");
     assert!(asked(&mut app, &mut next, effects).is_some());
     // Another seed or model is another comparison.
@@ -225,14 +225,14 @@ fn what_is_known_is_kept_and_only_the_rest_is_asked_for() {
 #[test]
 fn stances_turn_and_those_that_are_known_are_not_measured_again() {
     let mut app = app();
-    for knowing in [Knowing::Naive, Knowing::Adaptive, Knowing::Both] {
+    for stance_filter in [StanceFilter::Naive, StanceFilter::Adaptive, StanceFilter::Both] {
         assert!(press(&mut app, "v").is_empty(), "all is known");
-        assert_eq!(app.compare.knowing, knowing);
-        let stances = knowing.stances().len();
+        assert_eq!(app.compare.stance_filter, stance_filter);
+        let stances = stance_filter.stances().len();
         assert_eq!(names(&app).len(), 1 + stances * compare::stacks(&app).len());
     }
-    let mut app = fake::app(Kind::Dark, (120, 36));
-    app.compare.knowing = Knowing::Naive;
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
+    app.compare.stance_filter = StanceFilter::Naive;
     let effects = press(&mut app, "2");
     let (id, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
     assert_eq!(job.stances, [Stance::Naive]);
@@ -244,15 +244,19 @@ fn stances_turn_and_those_that_are_known_are_not_measured_again() {
 
 #[test]
 fn stale_updates_change_nothing_and_misfits_are_told() {
-    let mut app = fake::app(Kind::Dark, (120, 36));
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let effects = press(&mut app, "2");
     let (id, job) = asked(&mut app, &mut 60, effects).expect("a comparison");
     for finding in findings(&job, false) {
-        app.absorb(Update::Compared(id - 1, finding));
+        app.on_update(Update::CompareFinding(id - 1, finding));
     }
-    app.absorb(Update::Done(id - 1));
+    app.on_update(Update::Done(id - 1));
     assert!(compare::report(&app).rows[0].clean.is_none() && app.compare.running.is_some());
-    app.absorb(Update::Unfit(id, "pgd-at".into(), "no network was trained like this".into()));
+    app.on_update(Update::DefenceNotApplicable(
+        id,
+        "pgd-at".into(),
+        "no network was trained like this".into(),
+    ));
     let report = compare::report(&app);
     let row = report.rows.iter().find(|row| row.defence == "pgd-at").expect("its row");
     assert_eq!(row.unfit.as_deref(), Some("no network was trained like this"));
@@ -318,7 +322,7 @@ fn hybrids_are_typed_and_saved_by_name() {
     });
     let kept = kept.expect("to be saved");
     assert_eq!((kept.name(), kept.text().as_str()), (Some("tough"), "bit-depth:bits=5+pgd-at"));
-    assert!(app.defences.iter().any(|shield| shield.on && shield.stack == kept));
+    assert!(app.defences.iter().any(|entry| entry.on && entry.stack == kept));
     // Its name stands for it from now on.
     press(&mut app, "hmedian+tough\n");
     assert!(names(&app).contains(&"median+bit-depth:bits=5+pgd-at".to_string()));
@@ -380,11 +384,11 @@ fn sorted_filtered_and_written() {
     // Of five rows, six cells of the sample, six shares, the worst and both clean ones.
     assert_eq!(text.lines().count(), 1 + 5 * 15);
     // Somebody has written it before: asked once more, then replaced; not under another name.
-    compare::standing(&mut app, "compare.csv");
-    let replaces = |app: &App| matches!(app.overlays.last(), Some(Overlay::Prompt(p)) if p.asked == Asked::Export { replace: true });
+    compare::confirm_overwrite(&mut app, "compare.csv");
+    let replaces = |app: &App| matches!(app.overlays.last(), Some(Overlay::Prompt(p)) if p.asked == PromptKind::Export { replace: true });
     assert!(replaces(&app));
     assert!(write(press(&mut app, "\n")).2 && app.overlays.is_empty());
-    compare::standing(&mut app, "compare.csv");
+    compare::confirm_overwrite(&mut app, "compare.csv");
     press(&mut app, "x");
     assert!(!replaces(&app));
     press(&mut app, "\n");
@@ -396,7 +400,7 @@ fn sorted_filtered_and_written() {
 }
 
 /// A click on a cell.
-fn click(app: &mut App, wanted: (Part, usize, usize)) -> Option<Vec<Effect>> {
+fn click(app: &mut App, wanted: (TableKind, usize, usize)) -> Option<Vec<Effect>> {
     let area = Rect::new(0, 0, app.size.0, app.size.1);
     let room = view::whole(&view::places(app, area), area);
     let cells =
@@ -409,10 +413,10 @@ fn click(app: &mut App, wanted: (Part, usize, usize)) -> Option<Vec<Effect>> {
 #[test]
 fn the_mouse_chooses_a_cell_opens_it_and_turns_to_other_screens() {
     let mut app = app();
-    assert_eq!(click(&mut app, (Part::Many, 3, 2)).map(|effects| effects.len()), Some(0));
-    assert_eq!((app.compare.part, app.compare.at), (Part::Many, (3, 2)));
-    assert!(click(&mut app, (Part::Sample, 4, 5)).is_some() && app.compare.open);
-    let job = click(&mut app, (Part::Sample, 4, 5)).and_then(run_of).expect("a run");
+    assert_eq!(click(&mut app, (TableKind::Many, 3, 2)).map(|effects| effects.len()), Some(0));
+    assert_eq!((app.compare.part, app.compare.at), (TableKind::Many, (3, 2)));
+    assert!(click(&mut app, (TableKind::Sample, 4, 5)).is_some() && app.compare.open);
+    let job = click(&mut app, (TableKind::Sample, 4, 5)).and_then(run_of).expect("a run");
     assert_eq!((job.plan.attack.id, app.compare.open), ("square", false));
     let area = Rect::new(0, 0, 120, 1);
     for (tab, open) in [(1, true), (0, false)] {
@@ -436,5 +440,5 @@ fn screens_take_turns() {
     let actions: [Action; 3] = [SwitchTable, Left, Up];
     press(&mut app, "2");
     actions.into_iter().for_each(|action| drop(update(&mut app, action)));
-    assert_eq!((app.compare.at, app.compare.part), ((0, 0), Part::Many));
+    assert_eq!((app.compare.at, app.compare.part), ((0, 0), TableKind::Many));
 }

@@ -14,16 +14,16 @@ use epsiloscope::metrics::checks::{AttackedDefence, Evidence, RestartHistory};
 use epsiloscope::model::Card;
 use epsiloscope::parameter::Param;
 use epsiloscope::show::Graphics;
-use epsiloscope::tui::app::{App, Effect, Start};
-use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::app::{App, Effect, StartState};
+use epsiloscope::tui::theme::ThemeKind;
 use epsiloscope::tui::update::{key, take_attack};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub fn start(theme: Kind) -> Start {
-    Start {
+pub fn start(theme: ThemeKind) -> StartState {
+    StartState {
         hybrids: Vec::new(),
         theme,
         graphics: Graphics::Blocks,
@@ -372,18 +372,18 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
 }
 
 /// The same dashboard with another attack and its result.
-pub fn with_attack(theme: Kind, size: (u16, u16), id: &str) -> App {
+pub fn with_attack(theme: ThemeKind, size: (u16, u16), id: &str) -> App {
     let mut app = app(theme, size);
     let effects = take_attack(&mut app, attack(id));
     let mut next = 10;
     for (id, job) in send(&mut app, &mut next, effects) {
-        answers(id, &job).into_iter().for_each(|update| drop(app.absorb(update)));
+        answers(id, &job).into_iter().for_each(|update| drop(app.on_update(update)));
     }
     app
 }
 
 /// A dashboard before anything is there, and what it asks for.
-pub fn fresh(theme: Kind, size: (u16, u16)) -> (App, Vec<Effect>) {
+pub fn fresh(theme: ThemeKind, size: (u16, u16)) -> (App, Vec<Effect>) {
     let (mut app, effects) = App::new(start(theme));
     app.size = size;
     app.cards = cards();
@@ -394,14 +394,17 @@ pub fn fresh(theme: Kind, size: (u16, u16)) -> (App, Vec<Effect>) {
 }
 
 /// A dashboard with its first result on the screen.
-pub fn app(theme: Kind, size: (u16, u16)) -> App {
+pub fn app(theme: ThemeKind, size: (u16, u16)) -> App {
     let (mut app, effects) = fresh(theme, size);
     let mut next = 0;
     send(&mut app, &mut next, effects);
-    app.absorb(Update::Device { device: device(), note: Some("no hardware adapter found".into()) });
-    let effects = app.absorb(Update::Data(dataset()));
+    app.on_update(Update::Device {
+        device: device(),
+        note: Some("no hardware adapter found".into()),
+    });
+    let effects = app.on_update(Update::Data(dataset()));
     send(&mut app, &mut next, effects);
-    let effects = app.absorb(Update::Model(std::sync::Arc::new(model())));
+    let effects = app.on_update(Update::Model(std::sync::Arc::new(model())));
     let runs = send(&mut app, &mut next, effects);
     let (id, job) =
         runs.into_iter().next_back().expect("data and model are there: a run is asked for");
@@ -409,7 +412,7 @@ pub fn app(theme: Kind, size: (u16, u16)) -> App {
     assert_eq!(job.plan.epsilon, attack::default_epsilon("mnist", Norm::Linf));
     app.tick(Duration::from_millis(10));
     for update in answers(id, &job) {
-        app.absorb(update);
+        app.on_update(update);
     }
     app
 }

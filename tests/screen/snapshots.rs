@@ -1,9 +1,9 @@
 //! What the screen shows, cell by cell, in every size and theme.
 
-use crate::{compare, contests, fake};
+use crate::{compare, fake, race_and_transfer};
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::{App, PATIENCE};
-use epsiloscope::tui::theme::{Kind, Theme};
+use epsiloscope::tui::theme::{Theme, ThemeKind};
 use epsiloscope::tui::update::update;
 use epsiloscope::tui::view;
 use ratatui::Terminal;
@@ -27,7 +27,7 @@ pub fn text(buffer: &Buffer) -> String {
 }
 
 fn after(size: (u16, u16), actions: &[Action]) -> App {
-    let mut app = fake::app(Kind::Dark, size);
+    let mut app = fake::app(ThemeKind::Dark, size);
     for action in actions {
         update(&mut app, *action);
     }
@@ -50,23 +50,23 @@ fn colour_of(buffer: &Buffer, needle: &str) -> Option<Color> {
 fn explore_in_every_size_and_theme() {
     for size in SIZES {
         let name = format!("{}x{}", size.0, size.1);
-        let dark = text(&render(&fake::app(Kind::Dark, size)));
+        let dark = text(&render(&fake::app(ThemeKind::Dark, size)));
         insta::assert_snapshot!(format!("explore_{name}"), dark);
         assert_eq!(
             dark,
-            text(&render(&fake::app(Kind::Light, size))),
+            text(&render(&fake::app(ThemeKind::Light, size))),
             "themes differ in colours only"
         );
         insta::assert_snapshot!(
             format!("explore_{name}_mono"),
-            text(&render(&fake::app(Kind::Mono, size)))
+            text(&render(&fake::app(ThemeKind::Mono, size)))
         );
     }
 }
 
 #[test]
 fn right_is_blue_fooled_is_orange_and_mono_has_no_colours() {
-    for kind in [Kind::Dark, Kind::Light] {
+    for kind in [ThemeKind::Dark, ThemeKind::Light] {
         let theme = Theme::new(kind);
         let buffer = render(&fake::app(kind, (120, 36)));
         assert_eq!(colour_of(&buffer, "✓ 7  99.8 %"), theme.right.fg);
@@ -83,7 +83,7 @@ fn right_is_blue_fooled_is_orange_and_mono_has_no_colours() {
         );
     }
     for size in SIZES {
-        let buffer = render(&fake::app(Kind::Mono, size));
+        let buffer = render(&fake::app(ThemeKind::Mono, size));
         assert!(buffer.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
         assert!(buffer.content.iter().any(|c| c.modifier.contains(Modifier::BOLD)));
     }
@@ -93,7 +93,7 @@ fn right_is_blue_fooled_is_orange_and_mono_has_no_colours() {
 fn nothing_is_cut_in_the_three_sizes() {
     for size in [(160, 48), (120, 36), (80, 24)] {
         for pane in 0..5 {
-            let mut app = fake::app(Kind::Dark, size);
+            let mut app = fake::app(ThemeKind::Dark, size);
             app.pane = pane;
             let shown = text(&render(&app));
             assert!(!shown.contains('…'), "{size:?}\n{shown}");
@@ -105,7 +105,7 @@ fn nothing_is_cut_in_the_three_sizes() {
 fn every_pane_of_small_windows() {
     for (size, panes) in [((80, 24), 5), ((60, 18), 8)] {
         for pane in 1..panes {
-            let mut app = fake::app(Kind::Dark, size);
+            let mut app = fake::app(ThemeKind::Dark, size);
             app.pane = pane;
             insta::assert_snapshot!(
                 format!("pane_{}x{}_{pane}", size.0, size.1),
@@ -140,7 +140,7 @@ fn windows() {
 #[test]
 fn fifty_attacks_to_choose_from() {
     let press = |size, keys: &str| {
-        let mut app = fake::app(Kind::Dark, size);
+        let mut app = fake::app(ThemeKind::Dark, size);
         fake::press(&mut app, keys);
         text(&render(&app))
     };
@@ -165,7 +165,7 @@ fn fifty_attacks_to_choose_from() {
 #[test]
 fn stages_events_and_queries_on_the_course() {
     let course = |size, id: &str, actions: &[Action]| {
-        let mut app = fake::with_attack(Kind::Dark, size, id);
+        let mut app = fake::with_attack(ThemeKind::Dark, size, id);
         app.pane = 3;
         for action in actions {
             update(&mut app, *action);
@@ -181,14 +181,14 @@ fn stages_events_and_queries_on_the_course() {
 #[test]
 fn epsilon_judges_a_least_perturbation_and_is_idle_beside_own_bounds() {
     let shown = |size, id: &str, epsilon: f64| {
-        let mut app = fake::with_attack(Kind::Dark, size, id);
+        let mut app = fake::with_attack(ThemeKind::Dark, size, id);
         update(&mut app, SetEpsilon(epsilon));
         text(&render(&app))
     };
     insta::assert_snapshot!("within_120x36", shown((120, 36), "cw", 2.0));
     insta::assert_snapshot!("beyond_120x36", shown((120, 36), "cw", 0.5));
     insta::assert_snapshot!("beyond_80x24", shown((80, 24), "cw", 0.5));
-    let idle = fake::with_attack(Kind::Dark, (120, 36), "stadv");
+    let idle = fake::with_attack(ThemeKind::Dark, (120, 36), "stadv");
     insta::assert_snapshot!("own_120x36", text(&render(&idle)));
 }
 
@@ -201,13 +201,13 @@ fn races_in_every_size() {
         let name = format!("race_{}x{}", size.0, size.1);
         insta::assert_snapshot!(
             name,
-            text(&render(&contests::racing(Kind::Dark, size, &four, open)))
+            text(&render(&race_and_transfer::racing(ThemeKind::Dark, size, &four, open)))
         );
     }
-    let mut app = contests::racing(Kind::Mono, (120, 36), &four[..2], &[]);
+    let mut app = race_and_transfer::racing(ThemeKind::Mono, (120, 36), &four[..2], &[]);
     update(&mut app, SwitchAxis);
     insta::assert_snapshot!("race_queries_120x36_mono", text(&render(&app)));
-    let mut app = fake::app(Kind::Dark, (80, 24));
+    let mut app = fake::app(ThemeKind::Dark, (80, 24));
     fake::press(&mut app, "A square");
     insta::assert_snapshot!("racers_80x24", text(&render(&app)));
 }
@@ -216,22 +216,22 @@ fn races_in_every_size() {
 fn comparisons_in_every_size() {
     for size in SIZES {
         let name = format!("compare_{}x{}", size.0, size.1);
-        let dark = text(&render(&compare::comparing(Kind::Dark, size, false)));
+        let dark = text(&render(&compare::comparing(ThemeKind::Dark, size, false)));
         insta::assert_snapshot!(name, dark);
-        let light = text(&render(&compare::comparing(Kind::Light, size, false)));
+        let light = text(&render(&compare::comparing(ThemeKind::Light, size, false)));
         assert_eq!(dark, light, "themes differ in colours only");
-        let mono = render(&compare::comparing(Kind::Mono, size, false));
+        let mono = render(&compare::comparing(ThemeKind::Mono, size, false));
         assert!(mono.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     }
-    let half = compare::comparing(Kind::Dark, (120, 36), true);
+    let half = compare::comparing(ThemeKind::Dark, (120, 36), true);
     insta::assert_snapshot!("compare_half_120x36", text(&render(&half)));
-    let many = compare::many(Kind::Dark, (80, 24));
+    let many = compare::many(ThemeKind::Dark, (80, 24));
     insta::assert_snapshot!("compare_many_80x24", text(&render(&many)));
-    let mut app = compare::comparing(Kind::Dark, (80, 24), false);
+    let mut app = compare::comparing(ThemeKind::Dark, (80, 24), false);
     fake::press(&mut app, "s/jpeg\n→→→→→");
     insta::assert_snapshot!("compare_filtered_80x24", text(&render(&app)));
     for (name, keys) in [("columns", "apgd"), ("hybrid", "h"), ("export", "e")] {
-        let mut app = compare::comparing(Kind::Dark, (80, 24), false);
+        let mut app = compare::comparing(ThemeKind::Dark, (80, 24), false);
         fake::press(&mut app, keys);
         insta::assert_snapshot!(format!("compare_{name}_80x24"), text(&render(&app)));
     }
@@ -239,7 +239,7 @@ fn comparisons_in_every_size() {
 
 #[test]
 fn outcomes_in_a_comparison_have_sign_and_colour() {
-    for kind in [Kind::Dark, Kind::Light] {
+    for kind in [ThemeKind::Dark, ThemeKind::Light] {
         let theme = Theme::new(kind);
         let buffer = render(&compare::comparing(kind, (120, 36), true));
         assert_eq!(colour_of(&buffer, "64%"), theme.right.fg);
@@ -251,9 +251,9 @@ fn outcomes_in_a_comparison_have_sign_and_colour() {
 
 #[test]
 fn the_least_epsilon_as_it_is_searched_for_and_found() {
-    let (mut app, id, _) = contests::searching(Kind::Dark, (120, 36));
+    let (mut app, id, _) = race_and_transfer::searching(ThemeKind::Dark, (120, 36));
     insta::assert_snapshot!("searching_120x36", text(&render(&app)));
-    contests::find(&mut app, id);
+    race_and_transfer::find(&mut app, id);
     insta::assert_snapshot!("found_120x36", text(&render(&app)));
     app.size = (60, 18);
     insta::assert_snapshot!("found_60x18", text(&render(&app)));
@@ -264,18 +264,18 @@ fn the_least_epsilon_as_it_is_searched_for_and_found() {
 
 #[test]
 fn transfer_between_models() {
-    let mut app = fake::app(Kind::Dark, (120, 36));
-    contests::transfer(&mut app, 0);
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
+    race_and_transfer::transfer(&mut app, 0);
     insta::assert_snapshot!("transfer_one_120x36", text(&render(&app)));
     app.size = (80, 24);
-    contests::transfer(&mut app, 2);
+    race_and_transfer::transfer(&mut app, 2);
     insta::assert_snapshot!("transfer_many_80x24", text(&render(&app)));
     app.size = (60, 18);
     insta::assert_snapshot!("transfer_many_60x18", text(&render(&app)));
-    let mut app = fake::app(Kind::Dark, (120, 36));
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let effects = fake::press(&mut app, "umnist-cnn-at\n");
     for (id, job) in fake::send(&mut app, &mut 50, effects) {
-        fake::answers(id, &job).into_iter().for_each(|update| drop(app.absorb(update)));
+        fake::answers(id, &job).into_iter().for_each(|update| drop(app.on_update(update)));
     }
     insta::assert_snapshot!("surrogate_120x36", text(&render(&app)));
     fake::press(&mut app, "u");
@@ -296,12 +296,12 @@ fn playback_blinking_amplification_and_stance() {
 
 #[test]
 fn the_start_the_greeting_and_a_late_result() {
-    let (mut app, _) = fake::fresh(Kind::Dark, (120, 36));
+    let (mut app, _) = fake::fresh(ThemeKind::Dark, (120, 36));
     insta::assert_snapshot!("start_120x36", text(&render(&app)));
     app.hint = true;
     app.size = (80, 24);
     insta::assert_snapshot!("greeting_80x24", text(&render(&app)));
-    let mut app = fake::app(Kind::Dark, (120, 36));
+    let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let before = render(&app);
     app.awaited = Some((99, app.now));
     assert_eq!(
@@ -316,7 +316,7 @@ fn the_start_the_greeting_and_a_late_result() {
 
 #[test]
 fn any_size_can_be_drawn() {
-    let mut app = fake::app(Kind::Dark, (80, 24));
+    let mut app = fake::app(ThemeKind::Dark, (80, 24));
     for width in [1, 2, 10, 39, 40, 41, 60, 79, 80, 100, 119, 120, 140, 200, 250] {
         for height in [1, 2, 5, 11, 12, 13, 18, 23, 24, 30, 35, 36, 50, 80] {
             app.size = (width, height);
@@ -343,8 +343,8 @@ fn any_size_can_be_drawn() {
 #[test]
 fn many_defences_stand_side_by_side_in_single_lines() {
     let mut app = after((120, 36), &[]);
-    for shield in app.defences.iter_mut().take(12) {
-        shield.on = true;
+    for entry in app.defences.iter_mut().take(12) {
+        entry.on = true;
     }
     let screen = text(&render(&app));
     let strip = screen.lines().skip_while(|line| !line.starts_with(" defences")).skip(1).take(2);
@@ -352,8 +352,8 @@ fn many_defences_stand_side_by_side_in_single_lines() {
     assert!(strip[0].contains("no defence") && strip[1].contains("bit depth"), "{strip:?}");
     assert!(strip.iter().all(|line| line.matches("bit depth").count() <= 1), "{strip:?}");
     assert!(strip[0].contains("median") && strip[1].contains("+5 more"), "{strip:?}");
-    for shield in app.defences.iter_mut().skip(9) {
-        shield.on = false;
+    for entry in app.defences.iter_mut().skip(9) {
+        entry.on = false;
     }
     let screen = text(&render(&app));
     assert!(!screen.contains("more: 2") && screen.contains("noise"), "{screen}");

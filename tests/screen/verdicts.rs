@@ -1,10 +1,10 @@
 //! One result, one sign, one colour: whatever came of an attack, every pane says the same.
 
 use crate::snapshots::render;
-use crate::{contests, fake};
+use crate::{fake, race_and_transfer};
 use epsiloscope::experiment::{CleanPrediction, Outcome, Report};
 use epsiloscope::tui::app::App;
-use epsiloscope::tui::theme::Kind;
+use epsiloscope::tui::theme::ThemeKind;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ fn bend(report: &mut Report, clean: &mut CleanPrediction, end: &str) {
 
 /// A dashboard whose result ended in this way; nothing defends the network.
 fn ended(attack: &str, end: &str) -> App {
-    let mut app = fake::with_attack(Kind::Dark, (160, 48), attack);
-    app.defences.iter_mut().for_each(|shield| shield.on = false);
+    let mut app = fake::with_attack(ThemeKind::Dark, (160, 48), attack);
+    app.defences.iter_mut().for_each(|entry| entry.on = false);
     let run = app.shown.as_mut().expect("a run");
     let mut report = Report::clone(run.report.as_ref().expect("a report"));
     let mut clean = CleanPrediction::clone(run.clean.as_ref().expect("a clean answer"));
@@ -98,7 +98,7 @@ fn every_pane_agrees_with_the_sentence() {
 #[test]
 fn the_race_and_the_matrix_agree_with_the_sentence() {
     for (end, attack, outcome) in ENDS {
-        let mut app = contests::racing(Kind::Dark, (160, 48), &[attack, "bim"], &[]);
+        let mut app = race_and_transfer::racing(ThemeKind::Dark, (160, 48), &[attack, "bim"], &[]);
         let race = app.race.as_mut().expect("a race");
         let mut clean = CleanPrediction::clone(race.clean.as_ref().expect("a clean answer"));
         let lane = &mut race.lanes[0];
@@ -117,8 +117,8 @@ fn the_race_and_the_matrix_agree_with_the_sentence() {
             _ => "holds",
         };
         assert_eq!(colours(&buffer, &format!("{sign} {words}"))[0], colour, "race: {end}");
-        let mut app = fake::app(Kind::Dark, (160, 48));
-        contests::transfer(&mut app, 0);
+        let mut app = fake::app(ThemeKind::Dark, (160, 48));
+        race_and_transfer::transfer(&mut app, 0);
         let matrix = app.matrix.as_mut().expect("a matrix");
         matrix.cells.iter_mut().flatten().for_each(|cell| *cell = Some(report.clone()));
         let buffer = render(&app);

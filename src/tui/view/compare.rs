@@ -9,7 +9,7 @@ use crate::experiment::compare::{CompareReport, CompareRow};
 use crate::experiment::{DefenceRow, short_distance_text};
 use crate::metrics::checks;
 use crate::tui::app::App;
-use crate::tui::compare::{self, Part};
+use crate::tui::compare::{self, TableKind};
 use crate::tui::widgets::text::{columns, first_name, shorten, wrap};
 use grid::Grid;
 use ratatui::buffer::Buffer;
@@ -17,8 +17,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 /// Where everything stands.
-struct Places {
-    tables: Vec<(Part, Rect)>,
+struct CompareLayout {
+    tables: Vec<(TableKind, Rect)>,
     /// What the tables say.
     words: Rect,
     /// What all numbers depend on.
@@ -30,7 +30,7 @@ struct Places {
 /// So many rows a table has above those of the defences.
 const HEAD: u16 = 3;
 
-fn places(app: &App, report: &CompareReport, area: Rect) -> Places {
+fn places(app: &App, report: &CompareReport, area: Rect) -> CompareLayout {
     let (mut y, bottom) = (area.y, area.bottom());
     let below =
         |rows: u16, from: u16| Rect { y: bottom.saturating_sub(from), height: rows, ..area };
@@ -49,7 +49,7 @@ fn places(app: &App, report: &CompareReport, area: Rect) -> Places {
         y += each;
         (part, place)
     });
-    Places {
+    CompareLayout {
         tables: tables.collect(),
         words: below(lines, lines + 2),
         caption: below(1, 2),
@@ -77,7 +77,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 /// The cell under a place of the screen: its table, row and column.
-pub fn cell_under(app: &App, area: Rect, at: Position) -> Option<(Part, usize, usize)> {
+pub fn cell_under(app: &App, area: Rect, at: Position) -> Option<(TableKind, usize, usize)> {
     let report = compare::report(app);
     let places = places(app, &report, area);
     let (part, place) = places.tables.iter().find(|(_, place)| place.contains(at))?;
@@ -134,7 +134,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
         return (format!("{}: {why}", row.name), theme.accent);
     }
     let text = match app.compare.part {
-        Part::Sample => row.cells.get(at).and_then(Option::as_deref).map(|cell| {
+        TableKind::Sample => row.cells.get(at).and_then(Option::as_deref).map(|cell| {
             let answer = cell.adversarial.named(first_name(&cell.adversarial.name), 1);
             let held = cell.held.map_or(String::new(), |held| {
                 format!(", {} of {} answers hold", held.hits, held.n)
@@ -149,7 +149,7 @@ fn detail(app: &App, report: &CompareReport, row: &CompareRow, at: usize) -> (St
                 column.norm
             )
         }),
-        Part::Many => {
+        TableKind::Many => {
             row.many.as_ref().and_then(|tally| tally.attacks.get(at).copied()?).map(|s| {
                 let [low, high] = s.interval.map(|end| end * 100.0);
                 let (percent, hits, n) = (s.value * 100.0, s.hits, s.n);

@@ -56,7 +56,7 @@ pub fn slider(app: &App, area: Rect, buf: &mut Buffer) {
         largest: app.largest_epsilon(),
         mark: app.usual_epsilon(),
         found: found.zip(words.as_deref()).map(|((epsilon, _), words)| (epsilon, words)),
-        between: app.least.as_ref().and_then(|search| search.between()),
+        between: app.epsilon_search.as_ref().and_then(|search| search.between()),
         idle,
         theme,
     };

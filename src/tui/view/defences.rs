@@ -69,13 +69,13 @@ fn cells(app: &App) -> Vec<Cell> {
         answer: run.and_then(|run| bare(app, run)),
         missing: "–",
     }];
-    for shield in app.shields() {
-        let stance = shield.stance(app.stance);
-        let row = run.and_then(|run| run.row(&shield.stack, stance));
+    for entry in app.active_defences() {
+        let stance = entry.stance(app.stance);
+        let row = run.and_then(|run| run.row(&entry.stack, stance));
         out.push(Cell {
-            name: match shield.stance {
-                Some(stance) => format!("{} ({stance})", shield.stack),
-                None => shield.stack.to_string(),
+            name: match entry.stance {
+                Some(stance) => format!("{} ({stance})", entry.stack),
+                None => entry.stack.to_string(),
             },
             answer: row.map(|(row, old)| {
                 let outcome = (row.outcome, row.is_beyond());

@@ -1,8 +1,8 @@
 //! Parameters to change, one a row, with what may be entered below.
 
 use crate::tui::app::App;
-use crate::tui::dialogs::{self, Editor, Row, Subject};
-use crate::tui::shields::Shield;
+use crate::tui::defence_list::DefenceEntry;
+use crate::tui::dialogs::{self, Editor, EditorKind, EditorRow};
 use crate::tui::widgets::panel::window;
 use crate::tui::widgets::text::{columns, shorten, wrap};
 use ratatui::buffer::Buffer;
@@ -39,8 +39,8 @@ pub fn row_at(app: &App, editor: Editor, place: Rect, y: u16) -> Option<usize> {
 pub fn draw(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let heading = match editor.subject {
-        Subject::Attack => format!("{}: parameters", app.plan.attack.name),
-        Subject::Defences => {
+        EditorKind::Attack => format!("{}: parameters", app.plan.attack.name),
+        EditorKind::Defences => {
             format!("Defences, attacked {}", app.stance)
         }
     };
@@ -51,8 +51,8 @@ pub fn draw(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(body.y..body.bottom()) {
         let area = Rect { y, height: 1, ..body };
         draw_row(app, *row, i == editor.at, area, buf);
-        if let Row::Defence(at) = row {
-            let now = app.defences.get(*at).map_or("", Shield::family);
+        if let EditorRow::Defence(at) = row {
+            let now = app.defences.get(*at).map_or("", DefenceEntry::family);
             if now != family {
                 let x = area.right().saturating_sub(columns(now) as u16 + 1);
                 let style = if i == editor.at { theme.selected } else { theme.dim };
@@ -82,7 +82,7 @@ pub fn draw(app: &App, editor: Editor, place: Rect, buf: &mut Buffer) {
     }
 }
 
-fn draw_row(app: &App, row: Row, here: bool, area: Rect, buf: &mut Buffer) {
+fn draw_row(app: &App, row: EditorRow, here: bool, area: Rect, buf: &mut Buffer) {
     let style: Style = if here { app.theme.selected } else { app.theme.base };
     if here {
         buf.set_style(area, style);
@@ -91,11 +91,11 @@ fn draw_row(app: &App, row: Row, here: bool, area: Rect, buf: &mut Buffer) {
     let (open, close) = if here { ("◂", "▸") } else { (" ", " ") };
     let changed = format!("{open} {value} {close}");
     let (left, right) = match row {
-        Row::Defence(at) => {
+        EditorRow::Defence(at) => {
             let mark = if app.defences[at].on { "x" } else { " " };
             (format!("[{mark}] {name}"), format!("  {value}"))
         }
-        Row::DefenceParam(..) => (format!("      {name}"), changed),
+        EditorRow::DefenceParam(..) => (format!("      {name}"), changed),
         _ => (name, changed),
     };
     // Values begin where names end, but leave themselves at least half of a narrow window.

@@ -1,6 +1,6 @@
 //! Header, tabs, sentence and footer.
 
-use super::layout::{self, Size};
+use super::layout::{self, SizeClass};
 use super::wording;
 use crate::tui::action::Action;
 use crate::tui::app::{App, Message};
@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 /// A screen's name in the header.
-pub struct Tab {
+pub struct ScreenTab {
     /// Where it stands.
     pub place: Rect,
     /// Its key, and its name where there is room.
@@ -28,7 +28,7 @@ pub struct Tab {
 const NAME: u16 = 12;
 
 /// The screens' names, as they stand in the header: in full, else with keys only, else not at all.
-pub fn screens(app: &App, area: Rect) -> Vec<Tab> {
+pub fn screens(app: &App, area: Rect) -> Vec<ScreenTab> {
     let all = [
         ('1', "Explore", Context::Explore, Action::Back),
         ('2', "Compare", Context::Compare, Action::Compare),
@@ -51,11 +51,11 @@ pub fn screens(app: &App, area: Rect) -> Vec<Tab> {
             let width = columns(&text) as u16 + 2;
             let place = Rect { x, width, ..area };
             x += width;
-            Tab { place, text, here, action: *action }
+            ScreenTab { place, text, here, action: *action }
         });
         tabs.collect::<Vec<_>>()
     };
-    let fits = |tabs: &Vec<Tab>| tabs.iter().map(|tab| tab.place.width).sum::<u16>() <= room;
+    let fits = |tabs: &Vec<ScreenTab>| tabs.iter().map(|tab| tab.place.width).sum::<u16>() <= room;
     [place(true), place(false)].into_iter().find(fits).unwrap_or_default()
 }
 
@@ -105,7 +105,7 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let (figures, device) = fitting.unwrap_or((&figures[3], &kind));
 
     buf.set_string(area.x, area.y, " epsiloscope", theme.accent);
-    for Tab { place, text, here, .. } in &tabs {
+    for ScreenTab { place, text, here, .. } in &tabs {
         let (key, name) = text.split_at(1);
         let style = if *here { theme.selected } else { theme.dim };
         buf.set_style(*place, style);
@@ -214,10 +214,10 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.accent);
         return;
     }
-    let search = app.least.as_ref().filter(|search| search.found.is_none());
+    let search = app.epsilon_search.as_ref().filter(|search| search.found.is_none());
     if let Some(search) = search.filter(|_| app.overlays.is_empty()) {
         let text = format!(" looking for the least ε: {} tries so far …  ", search.tried.len());
-        let keys = keymap::keys_of(Action::LeastEpsilon).unwrap_or_default();
+        let keys = keymap::keys_of(Action::FindMinimumEpsilon).unwrap_or_default();
         let words = [(text, theme.accent), (keys, theme.key), (" shows them".into(), theme.dim)];
         let spans = words.map(|(text, style)| Span::styled(text, style));
         buf.set_line(area.x, area.y, &Line::from(spans.to_vec()), area.width);
@@ -228,7 +228,7 @@ pub fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     if matches!(context, Context::Explore | Context::Compare) {
         ends = vec![("?".to_string(), "all keys"), ("q".to_string(), "quit")];
         let size = layout::size_of((buf.area.width, buf.area.height));
-        if context == Context::Explore && matches!(size, Size::Medium | Size::Small) {
+        if context == Context::Explore && matches!(size, SizeClass::Medium | SizeClass::Small) {
             ends.insert(0, ("Tab".to_string(), "next"));
         }
     }

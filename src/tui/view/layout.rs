@@ -4,23 +4,23 @@
 //! large (120×36 and up)                          medium (80×24 and up)
 //! ┌ header ───────────────────────────────┐      ┌ header ────────────────┐
 //! │ gallery │ original │ change │ advers. │      │ tabs                   │
-//! │ shift      │ iterations    │ figures  │      │ one page: pictures, …  │
+//! │ class_probabilities      │ iterations    │ metrics  │      │ one page: pictures, …  │
 //! │ attack                                │      │ attack                 │
 //! │ ε slider                              │      │ ε slider               │
 //! │ defences                              │      │ defences               │
-//! │ lamps                                 │      │ the result in words,   │
-//! │ the result in words                   │      │ lamps beside it        │
+//! │ checks                                 │      │ the result in words,   │
+//! │ the result in words                   │      │ checks beside it        │
 //! └ footer ───────────────────────────────┘      └ footer ────────────────┘
 //! ```
-//! On wide screens the shift stands beside the pictures. Small windows show one pane at a time.
+//! On wide screens the class_probabilities stands beside the pictures. Small windows show one pane at a time.
 
-use super::lamps;
+use super::checks;
 use crate::tui::widgets::raster;
 use ratatui::layout::Rect;
 
 /// How much fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
+pub enum SizeClass {
     /// Everything at once.
     Large,
     /// One page at a time, above controls, defences and sentence.
@@ -33,7 +33,7 @@ pub enum Size {
 
 /// What the page area of smaller windows shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub enum Pane {
     /// The three pictures.
     Pictures,
     /// The original alone.
@@ -45,16 +45,16 @@ pub enum Page {
     /// The gallery.
     Samples,
     /// The prediction before and after.
-    Shift,
+    ClassProbabilities,
     /// The iterations.
-    Course,
+    LossPlot,
     /// Norms, similarity, cost.
-    Figures,
+    Metrics,
     /// The defences.
     Defences,
 }
 
-impl Page {
+impl Pane {
     /// Its name on the tabs.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,39 +63,46 @@ impl Page {
             Self::Perturbation => "perturbation",
             Self::Adversarial => "adversarial",
             Self::Samples => "samples",
-            Self::Shift => "prediction",
-            Self::Course => "iterations",
-            Self::Figures => "figures",
+            Self::ClassProbabilities => "prediction",
+            Self::LossPlot => "iterations",
+            Self::Metrics => "figures",
             Self::Defences => "defences",
         }
     }
 }
 
 /// How much fits into so many columns and rows.
-pub fn size_of((width, height): (u16, u16)) -> Size {
+pub fn size_of((width, height): (u16, u16)) -> SizeClass {
     match (width, height) {
-        (120.., 36..) => Size::Large,
-        (80.., 24..) => Size::Medium,
-        (40.., 12..) => Size::Small,
-        _ => Size::TooSmall,
+        (120.., 36..) => SizeClass::Large,
+        (80.., 24..) => SizeClass::Medium,
+        (40.., 12..) => SizeClass::Small,
+        _ => SizeClass::TooSmall,
     }
 }
 
 /// The pages of a window of this size.
-pub fn pages(size: (u16, u16)) -> &'static [Page] {
-    use Page::*;
+pub fn pages(size: (u16, u16)) -> &'static [Pane] {
+    use Pane::*;
     match size_of(size) {
-        Size::Medium => &[Pictures, Samples, Shift, Course, Figures],
-        Size::Small => {
-            &[Adversarial, Original, Perturbation, Samples, Shift, Course, Figures, Defences]
-        }
-        Size::Large | Size::TooSmall => &[],
+        SizeClass::Medium => &[Pictures, Samples, ClassProbabilities, LossPlot, Metrics],
+        SizeClass::Small => &[
+            Adversarial,
+            Original,
+            Perturbation,
+            Samples,
+            ClassProbabilities,
+            LossPlot,
+            Metrics,
+            Defences,
+        ],
+        SizeClass::Large | SizeClass::TooSmall => &[],
     }
 }
 
 /// Where everything stands; empty where it is not shown.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Places {
+pub struct ExploreLayout {
     /// One line on top.
     pub header: Rect,
     /// The pages' names.
@@ -109,19 +116,19 @@ pub struct Places {
     /// The attacked picture.
     pub adversarial: Rect,
     /// The prediction before and after.
-    pub shift: Rect,
+    pub class_probabilities: Rect,
     /// The iterations.
-    pub course: Rect,
+    pub loss_plot: Rect,
     /// Norms, similarity, cost.
-    pub figures: Rect,
+    pub metrics: Rect,
     /// The attack and its parameters.
     pub attack: Rect,
     /// ε.
     pub slider: Rect,
     /// The defence strip.
     pub defences: Rect,
-    /// The evaluation lamps.
-    pub lamps: Rect,
+    /// The evaluation checks.
+    pub checks: Rect,
     /// The result in words.
     pub sentence: Rect,
     /// The keys.
@@ -153,16 +160,16 @@ fn left(area: &mut Rect, columns: u16, gap: u16) -> Rect {
 }
 
 /// Where everything stands for pictures of this many pixels (width, height).
-pub fn places(area: Rect, picture: (usize, usize), page: usize) -> Places {
+pub fn places(area: Rect, picture: (usize, usize), page: usize) -> ExploreLayout {
     match size_of((area.width, area.height)) {
-        Size::Large => large(area, picture),
-        Size::Medium => medium(area, picture, page),
-        Size::Small => small(area, page),
-        Size::TooSmall => Places::default(),
+        SizeClass::Large => large(area, picture),
+        SizeClass::Medium => medium(area, picture, page),
+        SizeClass::Small => small(area, page),
+        SizeClass::TooSmall => ExploreLayout::default(),
     }
 }
 
-fn large(mut area: Rect, picture: (usize, usize)) -> Places {
+fn large(mut area: Rect, picture: (usize, usize)) -> ExploreLayout {
     const GAP: u16 = 2;
     let header = top(&mut area, 1);
     let footer = bottom(&mut area, 1);
@@ -170,7 +177,7 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     let mut area = sides;
     let tall = area.height >= 40;
     let sentence = bottom(&mut area, if tall { 2 } else { 1 });
-    let lamps = bottom(&mut area, 1);
+    let checks = bottom(&mut area, 1);
     let defences = bottom(&mut area, if tall { 4 } else { 3 });
     let slider = bottom(&mut area, 1);
     let attack = bottom(&mut area, 1);
@@ -191,47 +198,50 @@ fn large(mut area: Rect, picture: (usize, usize)) -> Places {
     let original = left(&mut row, pane, GAP);
     let perturbation = left(&mut row, pane, GAP);
     let adversarial = left(&mut row, pane, GAP);
-    let shift = if beside { row } else { left(&mut area, 46, GAP) };
+    let class_probabilities = if beside { row } else { left(&mut area, 46, GAP) };
     let rest = area.width.saturating_sub(30 + GAP);
-    let course = left(&mut area, rest, GAP);
-    Places {
+    let loss_plot = left(&mut area, rest, GAP);
+    ExploreLayout {
         header,
         gallery,
         original,
         perturbation,
         adversarial,
-        shift,
-        course,
-        figures: area,
+        class_probabilities,
+        loss_plot,
+        metrics: area,
         // These three bring their own margin.
         attack: inside(attack),
         slider: inside(slider),
         sentence: inside(sentence),
         defences,
-        lamps,
+        checks,
         footer,
         tabs: Rect::ZERO,
     }
 }
 
-/// The sentence, and a cell for the lamps at the end of its first row.
+/// The sentence, and a cell for the checks at the end of its first row.
 fn beside(row: Rect) -> (Rect, Rect) {
-    let sentence = Rect { width: row.width - lamps::CELL, ..row };
-    (sentence, Rect { x: sentence.right(), width: lamps::CELL, height: 1, ..row })
+    let sentence = Rect { width: row.width - checks::CELL, ..row };
+    (sentence, Rect { x: sentence.right(), width: checks::CELL, height: 1, ..row })
 }
 
-fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
-    let mut out =
-        Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
+fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> ExploreLayout {
+    let mut out = ExploreLayout {
+        header: top(&mut area, 1),
+        tabs: top(&mut area, 1),
+        ..ExploreLayout::default()
+    };
     out.footer = bottom(&mut area, 1);
     let lines = if area.height >= 26 { 2 } else { 1 };
-    (out.sentence, out.lamps) = beside(bottom(&mut area, lines));
+    (out.sentence, out.checks) = beside(bottom(&mut area, lines));
     out.defences = bottom(&mut area, 3);
     out.slider = bottom(&mut area, 1);
     out.attack = bottom(&mut area, 1);
     let shown = pages((80, 24));
     match shown[page.min(shown.len() - 1)] {
-        Page::Pictures => {
+        Pane::Pictures => {
             let gap = if area.width >= 92 { 2 } else { 1 };
             let pane = (area.width - 2 * gap) / 3;
             let (_, high) = raster::fit(picture.0, picture.1, pane, area.height - 2);
@@ -244,35 +254,38 @@ fn medium(mut area: Rect, picture: (usize, usize), page: usize) -> Places {
             out.perturbation = left(&mut row, pane, gap);
             out.adversarial = left(&mut row, pane, gap);
             if area.height > 0 {
-                out.shift = left(&mut area, 44, 2);
-                out.course = area;
+                out.class_probabilities = left(&mut area, 44, 2);
+                out.loss_plot = area;
             }
         }
-        Page::Samples => out.gallery = area,
-        Page::Shift => out.shift = area,
-        Page::Course => out.course = area,
-        _ => out.figures = area,
+        Pane::Samples => out.gallery = area,
+        Pane::ClassProbabilities => out.class_probabilities = area,
+        Pane::LossPlot => out.loss_plot = area,
+        _ => out.metrics = area,
     }
     out
 }
 
-fn small(mut area: Rect, page: usize) -> Places {
-    let mut out =
-        Places { header: top(&mut area, 1), tabs: top(&mut area, 1), ..Places::default() };
+fn small(mut area: Rect, page: usize) -> ExploreLayout {
+    let mut out = ExploreLayout {
+        header: top(&mut area, 1),
+        tabs: top(&mut area, 1),
+        ..ExploreLayout::default()
+    };
     out.footer = bottom(&mut area, 1);
     let lines = if area.height >= 17 { 2 } else { 1 };
     out.sentence = bottom(&mut area, lines);
     out.slider = bottom(&mut area, 1);
     let shown = pages((40, 12));
     let place = match shown[page.min(shown.len() - 1)] {
-        Page::Original => &mut out.original,
-        Page::Perturbation => &mut out.perturbation,
-        Page::Samples => &mut out.gallery,
-        Page::Shift => &mut out.shift,
-        Page::Course => &mut out.course,
-        Page::Figures => &mut out.figures,
-        Page::Defences => &mut out.defences,
-        Page::Adversarial | Page::Pictures => &mut out.adversarial,
+        Pane::Original => &mut out.original,
+        Pane::Perturbation => &mut out.perturbation,
+        Pane::Samples => &mut out.gallery,
+        Pane::ClassProbabilities => &mut out.class_probabilities,
+        Pane::LossPlot => &mut out.loss_plot,
+        Pane::Metrics => &mut out.metrics,
+        Pane::Defences => &mut out.defences,
+        Pane::Adversarial | Pane::Pictures => &mut out.adversarial,
     };
     *place = area;
     out
@@ -298,13 +311,13 @@ mod tests {
                         p.original,
                         p.perturbation,
                         p.adversarial,
-                        p.shift,
-                        p.course,
-                        p.figures,
+                        p.class_probabilities,
+                        p.loss_plot,
+                        p.metrics,
                         p.attack,
                         p.slider,
                         p.defences,
-                        p.lamps,
+                        p.checks,
                         p.sentence,
                         p.footer,
                     ];

@@ -1,37 +1,37 @@
 //! The views: pure functions from the state to cells.
 
-mod cards;
+pub mod checks;
+pub mod class_probabilities;
 pub mod compare;
 pub mod controls;
-pub mod course;
+mod defence_metrics;
 pub mod defences;
 mod editor;
-pub mod figures;
+mod epsilon_search;
 pub mod frame;
 pub mod gallery;
-mod gauge;
 pub mod help;
-pub mod lamps;
+mod info_card;
 pub mod layout;
 pub mod learn;
-mod least;
-mod lists;
-mod matrix;
+pub mod loss_plot;
+pub mod metrics;
 pub mod overlays;
+mod picker;
 pub mod pictures;
 mod race;
-pub mod shift;
 pub mod stages;
+mod transfer_matrix;
 pub mod wording;
 
 use super::app::App;
-use layout::{Places, Size};
+use layout::{ExploreLayout, SizeClass};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 /// Where everything stands in this state.
-pub fn places(app: &App, area: Rect) -> Places {
+pub fn places(app: &App, area: Rect) -> ExploreLayout {
     layout::places(area, pictures::dimensions(app), app.pane)
 }
 
@@ -39,7 +39,7 @@ pub fn places(app: &App, area: Rect) -> Places {
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     buf.set_style(area, app.theme.base);
     let size = (area.width, area.height);
-    if layout::size_of(size) == Size::TooSmall {
+    if layout::size_of(size) == SizeClass::TooSmall {
         return too_small(app, area, buf);
     }
     let p = places(app, area);
@@ -63,20 +63,20 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     frame::tabs(app, size, p.tabs, buf);
     gallery::draw(app, p.gallery, buf);
     pictures::draw(app, &p, buf);
-    shift::draw(app, p.shift, buf);
-    course::draw(app, p.course, buf);
-    figures::draw(app, p.figures, buf);
+    class_probabilities::draw(app, p.class_probabilities, buf);
+    loss_plot::draw(app, p.loss_plot, buf);
+    metrics::draw(app, p.metrics, buf);
     controls::attack(app, p.attack, buf);
     controls::slider(app, p.slider, buf);
     defences::draw(app, p.defences, buf);
-    lamps::row(app, p.lamps, buf);
+    checks::row(app, p.checks, buf);
     frame::sentence(app, p.sentence, buf);
     frame::footer(app, p.footer, buf);
     overlays::draw(app, area, buf);
 }
 
 /// Everything between header and footer.
-pub fn whole(p: &Places, area: Rect) -> Rect {
+pub fn whole(p: &ExploreLayout, area: Rect) -> Rect {
     let (y, height) = (p.header.bottom(), area.height.saturating_sub(2));
     Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height }
 }

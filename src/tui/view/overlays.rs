@@ -1,9 +1,11 @@
 //! Windows on top: where they stand, inputs, texts, and the greeting.
 
-use super::{cards, editor, gauge, help, lamps, least, lists, matrix};
+use super::{
+    checks, defence_metrics, editor, epsilon_search, help, info_card, picker, transfer_matrix,
+};
 use crate::attack::Norm;
 use crate::tui::app::App;
-use crate::tui::dialogs::{Asked, Overlay, Prompt, Topic};
+use crate::tui::dialogs::{Overlay, PickerKind, Prompt, PromptKind};
 use crate::tui::widgets::panel::window;
 use crate::tui::widgets::text::{columns, input_line, wrap};
 use ratatui::buffer::Buffer;
@@ -21,13 +23,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             Overlay::Help(from) => text(app, overlay, "Help", *from, place, buf),
             Overlay::Messages(from) => text(app, overlay, "Messages", *from, place, buf),
             Overlay::Card(card) => text(app, overlay, &card.heading, card.from, place, buf),
-            Overlay::List(list) => lists::draw(app, list, place, buf),
+            Overlay::Picker(list) => picker::draw(app, list, place, buf),
             Overlay::Editor(editor) => editor::draw(app, *editor, place, buf),
             Overlay::Prompt(prompt) => draw_prompt(app, prompt, place, buf),
-            Overlay::Least => least::draw(app, place, buf),
-            Overlay::Matrix => matrix::draw(app, place, buf),
-            Overlay::Gauge(which) => gauge::draw(app, *which, place, buf),
-            Overlay::Lamps(at) => lamps::draw(app, *at, place, buf),
+            Overlay::EpsilonSearch => epsilon_search::draw(app, place, buf),
+            Overlay::TransferMatrix => transfer_matrix::draw(app, place, buf),
+            Overlay::DefenceMetrics(which) => defence_metrics::draw(app, *which, place, buf),
+            Overlay::Checks(at) => checks::draw(app, *at, place, buf),
         }
     }
 }
@@ -47,8 +49,8 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
     let (width, height) = (area.width, area.height);
     match overlay {
         Overlay::Help(_) | Overlay::Messages(_) => help::place((width, height)),
-        Overlay::List(list) => {
-            let long = list.topic == Topic::Attack || list.topic.takes_several();
+        Overlay::Picker(list) => {
+            let long = list.topic == PickerKind::Attack || list.topic.takes_several();
             let most = if long { 44 } else { 28 };
             centred(area, (width - 2).min(100), (height - 2).min(most))
         }
@@ -56,13 +58,19 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
             centred(area, (width - 2).min(84), editor::height(app, *editor).min(height - 2))
         }
         Overlay::Prompt(_) => centred(area, (width - 2).min(64), 6),
-        Overlay::Least => centred(area, (width - 2).min(64), least::HEIGHT.min(height - 2)),
-        Overlay::Matrix => centred(area, (width - 2).min(84), matrix::height(app).min(height - 2)),
-        Overlay::Gauge(_) => centred(area, (width - 2).min(100), gauge::HEIGHT.min(height - 2)),
-        Overlay::Lamps(_) => centred(area, (width - 2).min(110), lamps::HEIGHT.min(height - 2)),
+        Overlay::EpsilonSearch => {
+            centred(area, (width - 2).min(64), epsilon_search::HEIGHT.min(height - 2))
+        }
+        Overlay::TransferMatrix => {
+            centred(area, (width - 2).min(84), transfer_matrix::height(app).min(height - 2))
+        }
+        Overlay::DefenceMetrics(_) => {
+            centred(area, (width - 2).min(100), defence_metrics::HEIGHT.min(height - 2))
+        }
+        Overlay::Checks(_) => centred(area, (width - 2).min(110), checks::HEIGHT.min(height - 2)),
         Overlay::Card(card) => {
             let width = (width - 2).min(100);
-            let lines = cards::lines(&card.pieces, &app.theme, width.saturating_sub(4)).len();
+            let lines = info_card::lines(&card.pieces, &app.theme, width.saturating_sub(4)).len();
             centred(area, width, (lines as u16 + 2).min(height - 2))
         }
     }
@@ -72,9 +80,9 @@ pub fn place(app: &App, overlay: &Overlay, area: Rect) -> Rect {
 pub fn row_at(app: &App, overlay: &Overlay, area: Rect, y: u16) -> Option<usize> {
     let place = place(app, overlay, area);
     match overlay {
-        Overlay::List(list) => lists::item_at(app, list, place, y),
+        Overlay::Picker(list) => picker::item_at(app, list, place, y),
         Overlay::Editor(editor) => editor::row_at(app, *editor, place, y),
-        Overlay::Lamps(at) => lamps::row_at(app, *at, place, y),
+        Overlay::Checks(at) => checks::row_at(app, *at, place, y),
         _ => None,
     }
 }
@@ -84,7 +92,7 @@ fn lines(app: &App, overlay: &Overlay, width: u16) -> Vec<Line<'static>> {
     match overlay {
         Overlay::Help(_) => help::lines(&app.theme, width),
         Overlay::Messages(_) => messages(app, width),
-        Overlay::Card(card) => cards::lines(&card.pieces, &app.theme, width),
+        Overlay::Card(card) => info_card::lines(&card.pieces, &app.theme, width),
         _ => Vec::new(),
     }
 }
@@ -131,7 +139,7 @@ fn messages(app: &App, width: u16) -> Vec<Line<'static>> {
 fn draw_prompt(app: &App, prompt: &Prompt, place: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let (heading, help) = match prompt.asked {
-        Asked::Epsilon => (
+        PromptKind::Epsilon => (
             format!("ε, the largest {} size of the change", app.plan.norm),
             match app.plan.norm {
                 Norm::Linf => "a number like 0.1 or 8/255, in pixel units of 0..1".to_string(),
@@ -140,21 +148,23 @@ fn draw_prompt(app: &App, prompt: &Prompt, place: Rect, buf: &mut Buffer) {
                 }
             },
         ),
-        Asked::Sample => ("Go to sample".into(), format!("0..{}", app.len().saturating_sub(1))),
-        Asked::Hybrid => (
+        PromptKind::Sample => {
+            ("Go to sample".into(), format!("0..{}", app.len().saturating_sub(1)))
+        }
+        PromptKind::Hybrid => (
             "Add a hybrid".into(),
             "layers, outermost first: jpeg:75+pgd-at; a name saves it: tough = jpeg:75+pgd-at"
                 .to_string(),
         ),
-        Asked::Rows => (
+        PromptKind::Rows => (
             "Show defences with this in their name".into(),
             "such as jpeg; nothing shows all of them".to_string(),
         ),
-        Asked::Export { .. } => (
+        PromptKind::Export { .. } => (
             "Write the tables to".into(),
             "a file; its name ends in .csv (a line a number), .json or .md".to_string(),
         ),
-        Asked::Row(row) => {
+        PromptKind::Row(row) => {
             let allowed = row.param(app).map_or_else(|| "a whole number".into(), |p| p.allowed());
             (row.name(app), allowed)
         }

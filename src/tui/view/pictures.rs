@@ -1,7 +1,7 @@
 //! The three pictures: original, perturbation, adversarial. They share one size; headings and
 //! captions never shift one of them.
 
-use super::layout::Places;
+use super::layout::ExploreLayout;
 use super::wording;
 use crate::attack::{Bound, NON_FINITE, Norm};
 use crate::data::Image;
@@ -10,7 +10,7 @@ use crate::show::Graphics;
 use crate::tui::app::{AMPLIFICATIONS, App, Run};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::panel::panel;
-use crate::tui::widgets::picture::{HeatmapView, Legend, Look, PictureView, place};
+use crate::tui::widgets::picture::{HeatmapView, Legend, PictureStyle, PictureView, place};
 use crate::tui::widgets::raster;
 use crate::tui::widgets::text::{columns, first_name, percent, short, shorten};
 use ratatui::buffer::Buffer;
@@ -33,7 +33,7 @@ pub fn original(app: &App) -> Option<Image> {
 
 /// The iteration shown, if it is one and not the result.
 pub fn iteration(app: &App, run: &Run, live: bool) -> Option<usize> {
-    let last = run.trail.len().checked_sub(1);
+    let last = run.history.len().checked_sub(1);
     if live || run.report.is_none() { last } else { app.playback.at.filter(|at| Some(*at) <= last) }
 }
 
@@ -42,7 +42,7 @@ pub fn adversarial(app: &App) -> Option<Image> {
     let (run, live) = app.display()?;
     match iteration(app, run, live) {
         Some(at) => {
-            let mut back = run.trail.stops()[..=at].iter().rev();
+            let mut back = run.history.entries()[..=at].iter().rev();
             back.find_map(|stop| stop.point.picture.clone())
         }
         None => run.report.as_ref().map(|report| report.picture.clone()),
@@ -102,8 +102,8 @@ pub fn perturbation(from: &Image, to: &Image, full: f32, theme: &Theme) -> Image
 }
 
 /// Draws the panes that have a place.
-pub fn draw(app: &App, places: &Places, buf: &mut Buffer) {
-    let look = Look {
+pub fn draw(app: &App, places: &ExploreLayout, buf: &mut Buffer) {
+    let look = PictureStyle {
         theme: &app.theme,
         ascii: app.theme.is_mono() || app.graphics == Graphics::Ascii,
         faded: app.faded(),
@@ -131,12 +131,18 @@ pub fn draw(app: &App, places: &Places, buf: &mut Buffer) {
 }
 
 #[derive(Clone, Copy)]
-struct Room {
+struct PictureArea {
     picture: Rect,
     caption: Rect,
 }
 
-fn pane(app: &App, heading: &str, note: String, area: Rect, buf: &mut Buffer) -> Option<Room> {
+fn pane(
+    app: &App,
+    heading: &str,
+    note: String,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Option<PictureArea> {
     if area.height < 3 {
         return None;
     }
@@ -148,10 +154,15 @@ fn pane(app: &App, heading: &str, note: String, area: Rect, buf: &mut Buffer) ->
     let room = Rect { height: inner.height - 1, ..inner };
     let picture = Rect { y: inner.y, ..place(w, h, room) };
     let caption = Rect { y: picture.bottom(), height: 1, ..inner };
-    Some(Room { picture, caption })
+    Some(PictureArea { picture, caption })
 }
 
-fn draw_picture(picture: Option<&Image>, look: Look<'_>, room: Room, buf: &mut Buffer) {
+fn draw_picture(
+    picture: Option<&Image>,
+    look: PictureStyle<'_>,
+    room: PictureArea,
+    buf: &mut Buffer,
+) {
     match picture {
         Some(picture) => PictureView { picture, look }.render(room.picture, buf),
         None => {
@@ -173,11 +184,11 @@ fn sample_note(app: &App) -> String {
 fn adversarial_heading(app: &App) -> (&'static str, String) {
     let Some((run, live)) = app.display() else { return ("adversarial", String::new()) };
     let step = |at: usize| {
-        let Some(point) = run.trail.point(at) else { return String::new() };
+        let Some(point) = run.history.point(at) else { return String::new() };
         let part = |p: &TracePoint| p.restart == point.restart && p.stage == point.stage;
-        let same = run.trail.stops().iter().map(|stop| &stop.point).filter(|p| part(p));
+        let same = run.history.entries().iter().map(|stop| &stop.point).filter(|p| part(p));
         let most = same.map(|p| p.iteration).max().unwrap_or(0);
-        let expected = run.trail.progress().1.saturating_sub(1) as i64;
+        let expected = run.history.progress().1.saturating_sub(1) as i64;
         let all = match live {
             true => run.job.plan.settings.int("steps", expected) as usize,
             false => most,
@@ -196,9 +207,9 @@ fn adversarial_heading(app: &App) -> (&'static str, String) {
     }
 }
 
-type Words = Option<(&'static str, String, String, Style)>;
+type Caption = Option<(&'static str, String, String, Style)>;
 
-fn original_caption(app: &App) -> Words {
+fn original_caption(app: &App) -> Caption {
     let clean = app.display()?.0.clean.as_ref()?;
     let right = clean.prediction.label == clean.label;
     let share = format!("{} %", percent(clean.prediction.confidence));
@@ -211,9 +222,9 @@ fn original_caption(app: &App) -> Words {
     Some((outcome.glyph(), clean.prediction.name.clone(), share, style))
 }
 
-fn adversarial_caption(app: &App) -> Words {
+fn adversarial_caption(app: &App) -> Caption {
     let (run, live) = app.display()?;
-    let point = iteration(app, run, live).map(|at| run.trail.point(at));
+    let point = iteration(app, run, live).map(|at| run.history.point(at));
     let (outcome, beyond) = run.outcome(point.flatten())?;
     let (name, share) = match point {
         Some(point) => {
@@ -233,7 +244,7 @@ fn adversarial_caption(app: &App) -> Words {
     Some((outcome.glyph(), name, share, app.theme.outcome(outcome.holds())))
 }
 
-fn caption(words: Words, room: Room, app: &App, buf: &mut Buffer) {
+fn caption(words: Caption, room: PictureArea, app: &App, buf: &mut Buffer) {
     let Some((glyph, name, note, style)) = words else { return };
     let style = if app.faded() { app.theme.dim } else { style };
     let area = room.caption;
@@ -246,7 +257,7 @@ fn caption(words: Words, room: Room, app: &App, buf: &mut Buffer) {
     buf.set_line(x, area.y, &line, area.width);
 }
 
-fn legend(app: &App, full: f32, look: Look<'_>, room: Room, buf: &mut Buffer) {
+fn legend(app: &App, full: f32, look: PictureStyle<'_>, room: PictureArea, buf: &mut Buffer) {
     // As wide as the picture above it, or a little wider where that is narrow.
     let width = room.picture.width.max(24).min(room.caption.width);
     let x = room.caption.x + (room.caption.width - width) / 2;

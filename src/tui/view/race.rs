@@ -1,6 +1,6 @@
 //! The race: a lane for each attack, all on one axis.
 
-use super::{course, wording};
+use super::{loss_plot, wording};
 use crate::attack::Bound;
 use crate::experiment::{Outcome, Report};
 use crate::show::Graphics;
@@ -8,7 +8,7 @@ use crate::tui::app::App;
 use crate::tui::race::{Lane, Race};
 use crate::tui::widgets::chart::{self, Chart};
 use crate::tui::widgets::panel::panel;
-use crate::tui::widgets::picture::{Look, PictureView};
+use crate::tui::widgets::picture::{PictureStyle, PictureView};
 use crate::tui::widgets::text::{columns, first_name, short, shorten};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -64,9 +64,11 @@ impl Axis {
         let queries = app.race_by_queries;
         // As long as is expected, so that the axis stays as it is while they run.
         let end = |lane: &Lane| match (queries, lane.ended.is_some()) {
-            (_, true) => course::along(lane.trail.stops(), queries).last().copied().unwrap_or(1.0),
-            (true, false) => lane.trail.expected_queries() as f32,
-            (false, false) => lane.trail.expected().saturating_sub(1) as f32,
+            (_, true) => {
+                loss_plot::along(lane.history.entries(), queries).last().copied().unwrap_or(1.0)
+            }
+            (true, false) => lane.history.expected_queries() as f32,
+            (false, false) => lane.history.expected().saturating_sub(1) as f32,
         };
         let ends: Vec<f32> = race.lanes.iter().map(end).collect();
         let longest = ends.iter().copied().fold(1.0, f32::max);
@@ -130,10 +132,10 @@ fn draw_lane(app: &App, number: usize, lane: &Lane, axis: &Axis, place: Rect, bu
     let style = verdict(app, lane).1;
     let words = words(app, number, lane, usize::from(room.width));
     buf.set_line(room.x, room.y, &words, room.width);
-    let stops = lane.trail.stops();
-    let counts = course::along(stops, axis.queries);
+    let entries = lane.history.entries();
+    let counts = loss_plot::along(entries, axis.queries);
     let along: Vec<f32> = counts.into_iter().map(|count| axis.place(count)).collect();
-    let margin: Vec<f32> = stops.iter().map(|stop| stop.point.margin).collect();
+    let margin: Vec<f32> = entries.iter().map(|stop| stop.point.margin).collect();
     let first = lane.first.map(|(number, queries)| match axis.queries {
         true => axis.place(queries as f32),
         false => axis.place(number as f32),
@@ -157,10 +159,10 @@ fn draw_lane(app: &App, number: usize, lane: &Lane, axis: &Axis, place: Rect, bu
     let picture = lane
         .report()
         .map(|report| report.picture.clone())
-        .or_else(|| stops.iter().rev().find_map(|stop| stop.point.picture.clone()));
+        .or_else(|| entries.iter().rev().find_map(|stop| stop.point.picture.clone()));
     if let Some(picture) = picture.filter(|_| !side.is_empty()) {
         let ascii = theme.is_mono() || app.graphics == Graphics::Ascii;
-        PictureView { picture: &picture, look: Look { theme, ascii, faded: false } }
+        PictureView { picture: &picture, look: PictureStyle { theme, ascii, faded: false } }
             .render(side, buf);
         let ended = lane.report().map(Report::outcome).filter(|outcome| !outcome.holds());
         let mark = ended.map_or("", Outcome::glyph);
@@ -171,9 +173,9 @@ fn draw_lane(app: &App, number: usize, lane: &Lane, axis: &Axis, place: Rect, bu
 /// The verdict of a lane, and its style.
 fn verdict(app: &App, lane: &Lane) -> (String, Style) {
     let theme = &app.theme;
-    let (came, expected) = lane.trail.progress();
+    let (came, expected) = lane.history.progress();
     match (&lane.ended, lane.report()) {
-        (None, _) if lane.trail.is_empty() => ("waiting".into(), theme.dim),
+        (None, _) if lane.history.is_empty() => ("waiting".into(), theme.dim),
         (None, _) => {
             let text = format!("● {}/{}", came.saturating_sub(1), expected.saturating_sub(1));
             (text, theme.accent)
@@ -207,11 +209,11 @@ fn words(app: &App, number: usize, lane: &Lane, width: usize) -> Line<'static> {
         true => format!("first at query {queries}"),
         false => format!("first at step {number}"),
     });
-    let queries = lane.trail.stops().last().map_or(0, |stop| stop.queries);
+    let queries = lane.history.entries().last().map_or(0, |stop| stop.queries);
     let asked = lane.report().map_or(queries, |report| report.queries.max(queries));
     let size = match lane.report() {
         Some(report) => Some(report.distance),
-        None => lane.trail.stops().last().map(|stop| stop.point.size),
+        None => lane.history.entries().last().map(|stop| stop.point.size),
     };
     let size = size.map(|size| format!("‖δ‖ {}", short(size)));
     let other = lane.plan.norm != app.plan.norm;
@@ -223,7 +225,7 @@ fn words(app: &App, number: usize, lane: &Lane, width: usize) -> Line<'static> {
         _ => None,
     };
     let time = lane.ended.as_ref().map(|_| format!("{:.0} ms", lane.worked.as_secs_f64() * 1e3));
-    let queries = (!lane.trail.is_empty()).then(|| format!("{asked} queries"));
+    let queries = (!lane.history.is_empty()).then(|| format!("{asked} queries"));
     let name = wording::attack(&lane.plan);
     let mut spans = vec![
         Span::styled(format!("{} ", number + 1), theme.dim),

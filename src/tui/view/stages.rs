@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 /// What became of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum StageState {
     /// Its turn has not come.
     Waiting,
     /// It runs: so many iterations done, of so many.
@@ -23,28 +23,28 @@ pub enum State {
 }
 
 /// Every stage and what became of it; empty for an attack without stages.
-pub fn states(run: &Run) -> Vec<(&'static str, State)> {
-    let Some(now) = run.trail.stage() else { return Vec::new() };
+pub fn states(run: &Run) -> Vec<(&'static str, StageState)> {
+    let Some(now) = run.history.stage() else { return Vec::new() };
     let report = run.report.as_ref();
     let broken = report.filter(|report| report.success).map(|report| {
         let named = report.stage.and_then(|name| now.all.iter().position(|other| *other == name));
         named.unwrap_or(now.number)
     });
     let state = |number: usize| match (report, broken) {
-        (None, _) if number < now.number => State::Held,
+        (None, _) if number < now.number => StageState::Held,
         (None, _) if number == now.number => {
-            let (came, expected) = run.trail.progress();
-            State::Running(came.saturating_sub(1), expected.saturating_sub(1))
+            let (came, expected) = run.history.progress();
+            StageState::Running(came.saturating_sub(1), expected.saturating_sub(1))
         }
-        (None, _) => State::Waiting,
-        (_, Some(broken)) if number == broken => State::Broke,
-        (_, Some(broken)) if number > broken => State::Spared,
-        _ => State::Held,
+        (None, _) => StageState::Waiting,
+        (_, Some(broken)) if number == broken => StageState::Broke,
+        (_, Some(broken)) if number > broken => StageState::Spared,
+        _ => StageState::Held,
     };
     now.all.iter().enumerate().map(|(number, name)| (*name, state(number))).collect()
 }
 
-impl State {
+impl StageState {
     fn glyph(self) -> &'static str {
         match self {
             Self::Waiting => "·",
@@ -76,17 +76,17 @@ impl State {
 /// Draws the strip on one row, in full words where they fit.
 pub fn draw(app: &App, run: &Run, live: bool, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    let style = |state: State| -> Style {
+    let style = |state: StageState| -> Style {
         match state {
             _ if app.faded() && !live => theme.dim,
-            State::Waiting | State::Spared => theme.dim,
-            State::Running(..) => theme.accent,
-            State::Held => theme.right,
-            State::Broke => theme.fooled,
+            StageState::Waiting | StageState::Spared => theme.dim,
+            StageState::Running(..) => theme.accent,
+            StageState::Held => theme.right,
+            StageState::Broke => theme.fooled,
         }
     };
     let states = states(run);
-    let line = |words: fn(State) -> String, gap: &'static str| {
+    let line = |words: fn(StageState) -> String, gap: &'static str| {
         let mut spans = Vec::new();
         for (name, state) in &states {
             let words = words(*state);
@@ -97,7 +97,11 @@ pub fn draw(app: &App, run: &Run, live: bool, area: Rect, buf: &mut Buffer) {
         spans.pop();
         Line::from(spans)
     };
-    let lines = [line(State::words, "   "), line(State::brief, "  "), line(|_| String::new(), " ")];
+    let lines = [
+        line(StageState::words, "   "),
+        line(StageState::brief, "  "),
+        line(|_| String::new(), " "),
+    ];
     let width = usize::from(area.width);
     let fits =
         |line: &&Line<'_>| line.spans.iter().map(|s| columns(&s.content)).sum::<usize>() <= width;

@@ -76,7 +76,7 @@ pub fn sentences(run: &Run) -> Vec<String> {
 
 /// A defence of a run, as far as it is known.
 #[derive(Clone, Copy)]
-struct Shown<'a> {
+struct DefenceOutcomes<'a> {
     defence: &'a str,
     /// How the attack ended that does not know it, and whether the answer is the truth.
     naive: Option<(Outcome, bool)>,
@@ -84,7 +84,7 @@ struct Shown<'a> {
     adaptive: Option<Outcome>,
 }
 
-impl Shown<'_> {
+impl DefenceOutcomes<'_> {
     fn was_wrong(&self) -> bool {
         let naive = self.naive.map(|(outcome, _)| outcome);
         [naive, self.adaptive].contains(&Some(Outcome::Wrong))
@@ -113,11 +113,11 @@ impl Shown<'_> {
 /// What the defences add: "median brings back 7, but adaptive PGD breaks it".
 fn defence_clause(run: &Run) -> Option<String> {
     let report = run.report.as_ref().filter(|report| report.outcome() == Outcome::Fooled)?;
-    let mut all: Vec<Shown<'_>> = Vec::new();
+    let mut all: Vec<DefenceOutcomes<'_>> = Vec::new();
     for row in &run.rows {
         let at = all.iter().position(|shown| shown.defence == row.defence).unwrap_or(all.len());
         if at == all.len() {
-            all.push(Shown { defence: &row.defence, naive: None, adaptive: None });
+            all.push(DefenceOutcomes { defence: &row.defence, naive: None, adaptive: None });
         }
         match row.stance {
             Stance::Naive => {
@@ -133,8 +133,8 @@ fn defence_clause(run: &Run) -> Option<String> {
 /// What the defences make of a fooled network, in words: who restores the truth and whether that
 /// holds against who knows it, who refuses, and who was wrong before. Only of a defence that was
 /// right before it is said that it does not bring back the truth.
-fn clause(all: &[Shown<'_>], truth: &str, attack: &str, done: bool) -> Option<String> {
-    let of = |wanted: &dyn Fn(&Shown<'_>) -> bool| -> Vec<&str> {
+fn clause(all: &[DefenceOutcomes<'_>], truth: &str, attack: &str, done: bool) -> Option<String> {
+    let of = |wanted: &dyn Fn(&DefenceOutcomes<'_>) -> bool| -> Vec<&str> {
         all.iter().filter(|shown| wanted(shown)).map(|shown| shown.defence).collect()
     };
     let verb = |ids: &[&str], verb: &str| {
@@ -174,7 +174,7 @@ fn clause(all: &[Shown<'_>], truth: &str, attack: &str, done: bool) -> Option<St
         let was = if wrong.len() == 1 { "was" } else { "were" };
         parts.push(format!("{} {was} wrong before the attack", list(&wrong)));
     }
-    let lost = |shown: &Shown<'_>| {
+    let lost = |shown: &DefenceOutcomes<'_>| {
         let answered = shown.naive.is_some() && !shown.was_wrong();
         answered && !shown.restores() && !shown.refuses()
     };
@@ -212,12 +212,12 @@ mod tests {
         [Outcome::Right, Outcome::Fooled, Outcome::Wrong, Outcome::Detected, Outcome::Abstained];
 
     /// Everything that can become of a defence. What was wrong before is so under every stance.
-    fn fates(defence: &str) -> Vec<Shown<'_>> {
-        let mut out = vec![Shown { defence, naive: None, adaptive: None }];
+    fn fates(defence: &str) -> Vec<DefenceOutcomes<'_>> {
+        let mut out = vec![DefenceOutcomes { defence, naive: None, adaptive: None }];
         for (naive, truth) in ALL.iter().flat_map(|naive| [(*naive, true), (*naive, false)]) {
             let adaptive = ALL.into_iter().map(Some).chain([None]);
             for adaptive in adaptive {
-                let fate = Shown { defence, naive: Some((naive, truth)), adaptive };
+                let fate = DefenceOutcomes { defence, naive: Some((naive, truth)), adaptive };
                 let wrong = [Some(naive), adaptive].contains(&Some(Outcome::Wrong));
                 let both = naive == Outcome::Wrong && adaptive.is_none_or(|a| a == Outcome::Wrong);
                 if !wrong || both {
@@ -241,18 +241,18 @@ mod tests {
                         "{:?} {:?} | {:?} {:?}: {text}",
                         one.naive, one.adaptive, other.naive, other.adaptive
                     );
-                    let wrong = all.iter().any(Shown::was_wrong);
+                    let wrong = all.iter().any(DefenceOutcomes::was_wrong);
                     assert_eq!(text.contains("wrong before the attack"), wrong, "{case}");
                     // Nobody who was wrong before is said to have failed to bring it back.
                     assert!(!(wrong && text.contains("no defence")), "{case}");
                     if text.contains("defence brings back") {
-                        assert!(done && !all.iter().any(Shown::restores), "{case}");
-                        let lost = |s: &Shown<'_>| {
+                        assert!(done && !all.iter().any(DefenceOutcomes::restores), "{case}");
+                        let lost = |s: &DefenceOutcomes<'_>| {
                             matches!(s.naive, Some((Outcome::Fooled, _) | (Outcome::Right, false)))
                         };
                         assert!(all.iter().any(lost), "{case}");
                     }
-                    let clauses = |shown: &Shown<'_>| {
+                    let clauses = |shown: &DefenceOutcomes<'_>| {
                         let name = list(&[shown.defence]);
                         let of = text.split("; ").filter(|part| part.contains(&name));
                         of.map(str::to_string).collect::<Vec<_>>().join("; ")
@@ -280,12 +280,12 @@ mod tests {
     #[test]
     fn sentences_read_well() {
         use Outcome::{Detected, Fooled, Right, Wrong};
-        let of = |defence, naive, adaptive| Shown {
+        let of = |defence, naive, adaptive| DefenceOutcomes {
             defence,
             naive: Some((naive, naive == Right)),
             adaptive: Some(adaptive),
         };
-        let say = |all: &[Shown<'_>]| clause(all, "7", "PGD", true).unwrap_or_default();
+        let say = |all: &[DefenceOutcomes<'_>]| clause(all, "7", "PGD", true).unwrap_or_default();
         for (all, words) in [
             (vec![of("median", Fooled, Fooled)], "no defence brings back 7"),
             (

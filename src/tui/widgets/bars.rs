@@ -45,17 +45,17 @@ impl Widget for Bars<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Kind;
+    use crate::tui::theme::ThemeKind;
 
     #[test]
     fn both_bars_are_seen_in_every_theme() {
-        for kind in [Kind::Dark, Kind::Light, Kind::Mono] {
+        for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::Mono] {
             let theme = Theme::new(kind);
             let mut buf = Buffer::empty(Rect::new(0, 0, 10, 1));
             let style = theme.fooled;
             Bars { before: 0.3, after: 0.6, style, theme: &theme }.render(buf.area, &mut buf);
             let text: String = buf.content.iter().map(|c| c.symbol()).collect();
-            let both = if kind == Kind::Mono { "███" } else { "▄▄▄" };
+            let both = if kind == ThemeKind::Mono { "███" } else { "▄▄▄" };
             assert_eq!(text, format!("{both}▄▄▄    "));
         }
     }

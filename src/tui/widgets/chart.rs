@@ -196,10 +196,10 @@ const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Kind;
+    use crate::tui::theme::ThemeKind;
 
     fn draw(along: &[f32], values: &[f32], width: u16) -> Buffer {
-        let theme = Theme::new(Kind::Dark);
+        let theme = Theme::new(ThemeKind::Dark);
         let mut buf = Buffer::empty(Rect::new(0, 0, GUTTER + width, 3));
         let style = theme.base;
         Chart {

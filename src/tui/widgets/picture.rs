@@ -16,7 +16,7 @@ const MINUS: &[char] = &[' ', '·', '-', '='];
 
 /// How pictures are drawn.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct PictureStyle<'a> {
     /// The colours.
     pub theme: &'a Theme,
     /// With characters instead of half-blocks.
@@ -42,7 +42,7 @@ pub struct PictureView<'a> {
     /// Which picture.
     pub picture: &'a Image,
     /// How.
-    pub look: Look<'a>,
+    pub look: PictureStyle<'a>,
 }
 
 impl Widget for PictureView<'_> {
@@ -76,7 +76,7 @@ pub struct HeatmapView<'a> {
     /// The change that gets the full colour.
     pub full: f32,
     /// How.
-    pub look: Look<'a>,
+    pub look: PictureStyle<'a>,
 }
 
 impl Widget for HeatmapView<'_> {
@@ -105,7 +105,7 @@ impl Widget for HeatmapView<'_> {
 /// The scale of a heatmap, from the largest decrease to the largest increase.
 pub struct Legend<'a> {
     /// How.
-    pub look: Look<'a>,
+    pub look: PictureStyle<'a>,
 }
 
 impl Widget for Legend<'_> {
@@ -123,7 +123,7 @@ impl Widget for Legend<'_> {
     }
 }
 
-impl Look<'_> {
+impl PictureStyle<'_> {
     fn shade(&self, colour: [u8; 3]) -> [u8; 3] {
         match self.faded {
             true => mix(colour, self.theme.ground, 0.55),
@@ -146,7 +146,13 @@ fn sign(strength: f32) -> char {
     step(if strength < 0.0 { MINUS } else { PLUS }, strength.abs())
 }
 
-fn half_blocks(colours: &[[u8; 3]], wide: usize, place: Rect, look: Look<'_>, buf: &mut Buffer) {
+fn half_blocks(
+    colours: &[[u8; 3]],
+    wide: usize,
+    place: Rect,
+    look: PictureStyle<'_>,
+    buf: &mut Buffer,
+) {
     let ground = look.theme.base.bg.unwrap_or(Color::Reset);
     let at = |x: u16, y: usize| colours.get(y * wide + usize::from(x)).copied();
     for position in place.intersection(buf.area).positions() {
@@ -162,7 +168,7 @@ fn characters(
     values: &[f32],
     wide: usize,
     place: Rect,
-    look: Look<'_>,
+    look: PictureStyle<'_>,
     buf: &mut Buffer,
     character: impl Fn(f32, f32) -> char,
 ) {
@@ -181,7 +187,7 @@ fn characters(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Kind;
+    use crate::tui::theme::ThemeKind;
 
     fn draw(widget: impl Widget, width: u16, height: u16) -> Buffer {
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
@@ -193,8 +199,8 @@ mod tests {
     fn a_digit_is_exactly_28_by_14_cells() {
         let pixels: Vec<f32> = (0..784).map(|i| (i % 256) as f32 / 255.0).collect();
         let picture = Image::new([1, 28, 28], pixels);
-        let theme = Theme::new(Kind::Dark);
-        let look = Look { theme: &theme, ascii: false, faded: false };
+        let theme = Theme::new(ThemeKind::Dark);
+        let look = PictureStyle { theme: &theme, ascii: false, faded: false };
         let buf = draw(PictureView { picture: &picture, look }, 28, 14);
         for (y, x) in [(0, 0), (5, 17), (13, 27)] {
             let cell = &buf[(x as u16, y as u16)];
@@ -210,13 +216,13 @@ mod tests {
     fn a_heatmap_shows_the_sign_by_colour_and_in_mono_by_character() {
         let from = Image::new([1, 2, 2], vec![0.5; 4]);
         let to = Image::new([1, 2, 2], vec![0.6, 0.4, 0.6, 0.4]);
-        let theme = Theme::new(Kind::Dark);
-        let look = Look { theme: &theme, ascii: false, faded: false };
+        let theme = Theme::new(ThemeKind::Dark);
+        let look = PictureStyle { theme: &theme, ascii: false, faded: false };
         let buf = draw(HeatmapView { from: &from, to: &to, full: 0.1, look }, 2, 1);
         assert_eq!(buf[(0, 0)].fg, colour(theme.plus));
         assert_eq!(buf[(1, 0)].fg, colour(theme.minus));
-        let theme = Theme::new(Kind::Mono);
-        let look = Look { theme: &theme, ascii: true, faded: false };
+        let theme = Theme::new(ThemeKind::Mono);
+        let look = PictureStyle { theme: &theme, ascii: true, faded: false };
         let buf = draw(HeatmapView { from: &from, to: &to, full: 0.1, look }, 2, 1);
         assert_eq!((buf[(0, 0)].symbol(), buf[(1, 0)].symbol()), ("#", "="));
         assert!(buf.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
@@ -225,8 +231,8 @@ mod tests {
     #[test]
     fn an_odd_last_row_leaves_the_ground_below() {
         let picture = Image::new([1, 3, 1], vec![1.0; 3]);
-        let theme = Theme::new(Kind::Light);
-        let look = Look { theme: &theme, ascii: false, faded: false };
+        let theme = Theme::new(ThemeKind::Light);
+        let look = PictureStyle { theme: &theme, ascii: false, faded: false };
         let buf = draw(PictureView { picture: &picture, look }, 1, 2);
         assert_eq!(buf[(0, 1)].bg, theme.base.bg.unwrap());
     }

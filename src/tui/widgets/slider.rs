@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_was_found_is_marked_and_named_where_the_knob_is_not() {
-        let theme = Theme::new(crate::tui::theme::Kind::Dark);
+        let theme = Theme::new(crate::tui::theme::ThemeKind::Dark);
         let draw = |value: f64, found: f64| -> String {
             let mut buf = Buffer::empty(Rect::new(0, 0, 41, 1));
             let found = Some((found, "found at x"));

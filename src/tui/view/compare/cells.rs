@@ -6,7 +6,7 @@ use crate::tui::widgets::text::{columns, first_name, shorten};
 use ratatui::style::Style;
 
 /// A cell's words: what stands at its left and at its right, and what is less important behind.
-pub struct Words {
+pub struct CellText {
     /// A sign and what it is about.
     pub text: String,
     /// What stands behind it, quieter, where there is room.
@@ -15,7 +15,7 @@ pub struct Words {
     pub style: Style,
 }
 
-impl Words {
+impl CellText {
     /// A number that is neither good nor bad.
     pub fn plain(theme: &Theme, text: String) -> Self {
         Self { text, more: String::new(), style: theme.base }
@@ -28,23 +28,23 @@ impl Words {
 }
 
 /// What came of an attack on the one sample.
-pub fn outcome(theme: &Theme, cell: &DefenceRow, width: usize) -> Words {
+pub fn outcome(theme: &Theme, cell: &DefenceRow, width: usize) -> CellText {
     let style = theme.outcome(cell.outcome.holds());
     let sign = cell.outcome.glyph();
     // A way was found, but farther away than ε.
     if cell.is_beyond() {
         let text = shorten(&format!("{sign} beyond ε"), width);
-        return Words { text, more: String::new(), style };
+        return CellText { text, more: String::new(), style };
     }
-    Words { text: answered(sign, &cell.adversarial, width), more: String::new(), style }
+    CellText { text: answered(sign, &cell.adversarial, width), more: String::new(), style }
 }
 
 /// The answer to the clean sample.
-pub fn clean(theme: &Theme, answer: &Prediction, truth: Option<&str>, width: usize) -> Words {
+pub fn clean(theme: &Theme, answer: &Prediction, truth: Option<&str>, width: usize) -> CellText {
     let right = truth.is_none_or(|truth| truth == answer.name);
     let outcome = if right { Outcome::Right } else { Outcome::Wrong };
     let style = if right { theme.base } else { theme.outcome(false) };
-    Words { text: answered(outcome.glyph(), answer, width), more: String::new(), style }
+    CellText { text: answered(outcome.glyph(), answer, width), more: String::new(), style }
 }
 
 /// A sign, an answer, and its confidence at the right; where there is no room for both, the answer.
@@ -68,9 +68,9 @@ fn level(share: f64) -> char {
 }
 
 /// A share with its interval.
-pub fn share(share: Share, style: Style) -> Words {
+pub fn share(share: Share, style: Style) -> CellText {
     let [low, high] = share.interval.map(|end| end * 100.0);
-    Words {
+    CellText {
         text: format!("{} {:>3.0} %", level(share.value), share.value * 100.0),
         more: format!("{low:.0}–{high:.0}"),
         style,

@@ -3,7 +3,7 @@
 use super::HEAD;
 use crate::experiment::compare::CompareReport;
 use crate::tui::app::App;
-use crate::tui::compare::{Knowing, Part};
+use crate::tui::compare::{StanceFilter, TableKind};
 use crate::tui::widgets::text::columns;
 use ratatui::layout::{Position, Rect};
 
@@ -31,7 +31,7 @@ pub struct Grid {
 
 impl Grid {
     /// The geometry of a table in `area`.
-    pub fn new(app: &App, report: &CompareReport, part: Part, area: Rect) -> Self {
+    pub fn new(app: &App, report: &CompareReport, part: TableKind, area: Rect) -> Self {
         let wide = area.width >= 140;
         let longest = report.rows.iter().map(|row| columns(&row.name)).max().unwrap_or(0) as u16;
         let most = match area.width {
@@ -40,9 +40,9 @@ impl Grid {
             _ => 18,
         };
         let name = (longest + 2).clamp(12, most);
-        let both = app.compare.knowing == Knowing::Both;
+        let both = app.compare.stance_filter == StanceFilter::Both;
         let stance = if both && area.width >= 100 { 9 } else { 0 };
-        let many = part == Part::Many;
+        let many = part == TableKind::Many;
         let (clean, worst) = match (many, wide) {
             (true, true) => (14, 14),
             (true, false) => (8, 8),

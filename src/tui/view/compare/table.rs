@@ -1,7 +1,7 @@
 //! One of the two tables.
 
 use super::HEAD;
-use super::cells::{self, Words};
+use super::cells::{self, CellText};
 use super::grid::Grid;
 use crate::attack::Bound;
 use crate::defence::Stance;
@@ -10,7 +10,7 @@ use crate::experiment::compare::{
 };
 use crate::experiment::{Share, short_distance_text};
 use crate::tui::app::App;
-use crate::tui::compare::{COUNTS, Knowing, Part};
+use crate::tui::compare::{COUNTS, StanceFilter, TableKind};
 use crate::tui::view::wording::time_left;
 use crate::tui::widgets::panel::panel;
 use crate::tui::widgets::text::{columns, first_name, shorten};
@@ -20,15 +20,15 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 /// Draws a table: its heading, the attacks, a line for each defence and stance.
-pub fn draw(app: &App, report: &CompareReport, part: Part, area: Rect, buf: &mut Buffer) {
+pub fn draw(app: &App, report: &CompareReport, part: TableKind, area: Rect, buf: &mut Buffer) {
     if area.height <= HEAD {
         return;
     }
     let theme = &app.theme;
     let here = app.compare.part == part;
     let heading = match part {
-        Part::Sample => sample_heading(app, report),
-        Part::Many => many_heading(app),
+        TableKind::Sample => sample_heading(app, report),
+        TableKind::Many => many_heading(app),
     };
     panel(heading, note(app, report, part), area, theme, buf);
     let grid = Grid::new(app, report, part, area);
@@ -65,7 +65,9 @@ fn sample_heading(app: &App, report: &CompareReport) -> Line<'static> {
     spans.push(Span::styled("v", theme.key));
     spans.extend(chosen(
         app,
-        &Knowing::ALL.map(|(knowing, name)| (name.to_string(), knowing == app.compare.knowing)),
+        &StanceFilter::ALL.map(|(stance_filter, name)| {
+            (name.to_string(), stance_filter == app.compare.stance_filter)
+        }),
     ));
     Line::from(spans)
 }
@@ -81,7 +83,7 @@ fn many_heading(app: &App) -> Line<'static> {
 }
 
 /// At the right of a heading: what is measured now, else order and filter, else what naive means.
-fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
+fn note(app: &App, report: &CompareReport, part: TableKind) -> Line<'static> {
     let theme = &app.theme;
     let (there, all) = progress(report, part);
     if app.compare.running.is_some() && there < all {
@@ -96,32 +98,39 @@ fn note(app: &App, report: &CompareReport, part: Part) -> Line<'static> {
     if !app.compare.filter.is_empty() {
         words.push(format!("only '{}'", app.compare.filter));
     }
-    let naive = app.compare.knowing == Knowing::Naive;
+    let naive = app.compare.stance_filter == StanceFilter::Naive;
     match (words.is_empty(), part) {
         (false, _) => Line::styled(words.join(", "), theme.accent),
         (true, _) if naive => Line::styled("naive: this is not robustness", theme.accent),
-        (true, Part::Sample) => Line::styled(LEGEND, theme.dim),
-        (true, Part::Many) => Line::styled(ROBUST_NOTE, theme.dim),
+        (true, TableKind::Sample) => Line::styled(LEGEND, theme.dim),
+        (true, TableKind::Many) => Line::styled(ROBUST_NOTE, theme.dim),
     }
 }
 
 /// How many cells, or samples in cells, are there, and of how many.
-fn progress(report: &CompareReport, part: Part) -> (usize, usize) {
+fn progress(report: &CompareReport, part: TableKind) -> (usize, usize) {
     let rows = || report.rows.iter().filter(|row| row.unfit.is_none());
     let n = report.n.unwrap_or(0);
     let count = |row: &CompareRow| match part {
-        Part::Sample => row.cells.iter().flatten().count(),
-        Part::Many => {
+        TableKind::Sample => row.cells.iter().flatten().count(),
+        TableKind::Many => {
             let shares = row.many.iter().flat_map(|tally| tally.attacks.iter().flatten());
             shares.map(|share| share.n).sum()
         }
     };
-    let each = if part == Part::Sample { 1 } else { n };
+    let each = if part == TableKind::Sample { 1 } else { n };
     (rows().map(count).sum(), rows().count() * report.attacks.len() * each)
 }
 
 /// The attacks, each with its norm and ε under it.
-fn head(app: &App, report: &CompareReport, part: Part, grid: &Grid, here: bool, buf: &mut Buffer) {
+fn head(
+    app: &App,
+    report: &CompareReport,
+    part: TableKind,
+    grid: &Grid,
+    here: bool,
+    buf: &mut Buffer,
+) {
     let theme = &app.theme;
     let y = grid.area.y + 1;
     let mut word = |x: u16, y: u16, text: &str, width: u16, style: Style| {
@@ -130,8 +139,8 @@ fn head(app: &App, report: &CompareReport, part: Part, grid: &Grid, here: bool, 
     };
     let x = grid.area.x + grid.name + grid.stance;
     match part {
-        Part::Sample => word(x, y, "clean", grid.clean, theme.dim),
-        Part::Many => {
+        TableKind::Sample => word(x, y, "clean", grid.clean, theme.dim),
+        TableKind::Many => {
             word(x, y, "clean", grid.clean, theme.dim);
             word(x + grid.clean, y, "worst", grid.worst, theme.dim);
             word(x + grid.clean, y + 1, "of all", grid.worst, theme.dim);
@@ -174,14 +183,14 @@ fn bound(column: &AttackColumn) -> String {
 fn line(
     app: &App,
     report: &CompareReport,
-    part: Part,
+    part: TableKind,
     grid: &Grid,
     (at, y, again): (usize, u16, bool),
     buf: &mut Buffer,
 ) {
     let (theme, row) = (&app.theme, &report.rows[at]);
     let stance = row.stance.map_or("", Stance::id);
-    let under = grid.stance == 0 && app.compare.knowing == Knowing::Both;
+    let under = grid.stance == 0 && app.compare.stance_filter == StanceFilter::Both;
     let (name, style) = match (again, under) {
         (true, true) => (format!("  └ {stance}"), theme.dim),
         (true, false) => (String::new(), theme.dim),
@@ -198,22 +207,22 @@ fn line(
         return;
     }
     let cell = |x: u16, width: u16| Rect { x, y, width: width.saturating_sub(1), height: 1 };
-    let waiting = || Words::quiet(theme, if app.compare.running.is_some() { "·" } else { "–" });
+    let waiting = || CellText::quiet(theme, if app.compare.running.is_some() { "·" } else { "–" });
     // What does not depend on the stance is said once.
-    let once = |words: Option<Words>| match again {
-        true => Words::quiet(theme, ""),
+    let once = |words: Option<CellText>| match again {
+        true => CellText::quiet(theme, ""),
         false => words.unwrap_or_else(waiting),
     };
     let judged = |share: Share| cells::share(share, theme.outcome(share.value >= 0.5));
     let tally = row.many.as_ref();
     match part {
-        Part::Sample => {
+        TableKind::Sample => {
             let place = cell(x, grid.clean);
             let (truth, room) = (report.label_name.as_deref(), usize::from(place.width).min(11));
             let clean = row.clean.as_ref().map(|a| cells::clean(theme, a, truth, room));
             put(&once(clean), place, None, buf);
         }
-        Part::Many => {
+        TableKind::Many => {
             let clean = tally.map(|tally| cells::share(tally.clean, theme.base));
             put(&once(clean), cell(x, grid.clean), None, buf);
             let worst = tally.and_then(|tally| tally.worst).map(judged);
@@ -224,20 +233,20 @@ fn line(
     for (column, x) in grid.columns() {
         let place = cell(x, grid.each);
         let words = match part {
-            Part::Sample => row.cells[column]
+            TableKind::Sample => row.cells[column]
                 .as_deref()
                 .map(|cell| cells::outcome(theme, cell, usize::from(place.width))),
-            Part::Many => tally.and_then(|tally| tally.attacks[column]).map(judged),
+            TableKind::Many => tally.and_then(|tally| tally.attacks[column]).map(judged),
         };
         let here = app.compare.part == part && app.compare.at == (at, column);
         put(&words.unwrap_or_else(waiting), place, here.then_some(theme.selected), buf);
     }
-    let ms = row.ms.map(|ms| Words::plain(theme, cells::milliseconds(ms)));
+    let ms = row.ms.map(|ms| CellText::plain(theme, cells::milliseconds(ms)));
     put(&once(ms), cell(grid.right(), grid.ms), None, buf);
 }
 
 /// Puts words into a cell; under the cursor, on another ground in their own colour.
-fn put(words: &Words, place: Rect, cursor: Option<Style>, buf: &mut Buffer) {
+fn put(words: &CellText, place: Rect, cursor: Option<Style>, buf: &mut Buffer) {
     let mut style = words.style;
     if let Some(cursor) = cursor {
         style = cursor.fg(words.style.fg.unwrap_or(Color::Reset));
