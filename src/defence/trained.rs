@@ -105,7 +105,7 @@ pub const MART: DefenceSpec = DefenceSpec {
             and a margin keeps the second class away. Under PGD-10 it is ahead of both parents (54.7 % on \
             CIFAR-10 at 8/255, ResNet-18, against 52.7 % of PGD-AT), under AutoAttack it is behind them \
             (47.5 % against 48.7 %): part of what it gains is a loss surface that PGD climbs badly. \
-            A lesson in rejudge by more than one attack.",
+            A lesson in judging by more than one attack.",
     paper: "Wang et al.: Improving Adversarial Robustness Requires Revisiting Misclassified Examples, \
             ICLR 2020",
     ..PGD_AT
