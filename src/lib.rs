@@ -24,7 +24,7 @@
 //! | BPDA, EOT | how an adaptive attack passes a step without a useful gradient, and how it averages over a defence's randomness |
 //! | evaluation check | a test of an evaluation, such as *more steps find more*; it lights red where a result is not to be believed: [`metrics::checks`] |
 //! | card | the text file that describes a network: layers, input, labels, figures: [`Card`](model::Card) |
-//! | CPU engine | this crate's own forward and backward passes for frozen networks: [`model::cpu`]. Everything else runs on burn |
+//! | CPU engine | this crate's own forward and backward passes for frozen networks, in `src/model/cpu`. Every other network runs on burn |
 //! | seed, key | all randomness follows from the seed and a key of names and numbers: [`rng`] |
 //!
 //! # The map
