@@ -1,7 +1,7 @@
 //! What takes the place of activations after the fact: architecture defences that need no training.
 
 use crate::error::{Error, Result};
-use crate::model::layer::Layer;
+use crate::model::ops::{Kwta, Layer, McDropout, RandomSlope, Residual, Role, Sap};
 
 /// What takes the place of activations; the weights stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,9 +39,9 @@ impl ActivationSwap {
     pub(super) fn replace(self, layers: &[Layer], last: usize) -> Result<Vec<Layer>> {
         let mut found = self.through(layers, &mut activations(layers).saturating_sub(last));
         let changed = found != layers;
-        match (self, found.iter().rposition(|layer| matches!(layer, Layer::Linear { .. }))) {
+        match (self, found.iter().rposition(|layer| matches!(layer, Layer::Linear(_)))) {
             (Self::Dropout { p }, Some(last)) if !changed => {
-                found.insert(last, Layer::McDropout { p });
+                found.insert(last, McDropout { p }.into());
                 Ok(found)
             }
             _ if changed => Ok(found),
@@ -66,25 +66,25 @@ impl ActivationSwap {
     }
 
     fn instead(self, layer: &Layer, spared: &mut usize) -> Vec<Layer> {
-        let top = match layer {
-            Layer::Relu {} | Layer::Relu6 {} if *spared > 0 => {
+        let top = match (layer.def().role(), self) {
+            (Role::Rectifier(_), _) if *spared > 0 => {
                 *spared -= 1;
                 return vec![layer.clone()];
             }
-            Layer::Relu {} => None,
-            Layer::Relu6 {} => Some(6.0),
-            Layer::Residual { body } => {
-                return vec![Layer::Residual { body: self.through(body, spared) }];
+            (Role::Rectifier(top), _) => top,
+            (Role::Block(body), _) => {
+                return vec![Residual { body: self.through(body, spared) }.into()];
             }
-            Layer::Dropout { p } if matches!(self, Self::Dropout { .. }) => {
-                return vec![Layer::McDropout { p: *p }];
+            (Role::TrainingDropout(p), Self::Dropout { .. }) => {
+                return vec![McDropout { p }.into()];
             }
-            other => return vec![other.clone()],
+            // What is no activation stays.
+            (Role::TrainingDropout(_) | Role::Other, _) => return vec![layer.clone()],
         };
         match self {
-            Self::RandomSlope { low, high } => vec![Layer::RandomSlope { low, high, top }],
-            Self::Kwta { share } => vec![Layer::Kwta { share, top: None }, layer.clone()],
-            Self::Sap { share } => vec![layer.clone(), Layer::Sap { share }],
+            Self::RandomSlope { low, high } => vec![RandomSlope { low, high, top }.into()],
+            Self::Kwta { share } => vec![Kwta { share, top: None }.into(), layer.clone()],
+            Self::Sap { share } => vec![layer.clone(), Sap { share }.into()],
             Self::Dropout { .. } => vec![layer.clone()],
         }
     }
@@ -92,10 +92,10 @@ impl ActivationSwap {
 
 /// How many activations there are to replace.
 fn activations(layers: &[Layer]) -> usize {
-    let count = |layer: &Layer| match layer {
-        Layer::Relu {} | Layer::Relu6 {} => 1,
-        Layer::Residual { body } => activations(body),
-        _ => 0,
+    let count = |layer: &Layer| match layer.def().role() {
+        Role::Rectifier(_) => 1,
+        Role::Block(body) => activations(body),
+        Role::TrainingDropout(_) | Role::Other => 0,
     };
     layers.iter().map(count).sum()
 }

@@ -1,13 +1,23 @@
 //! Networks known by name, written out as layers.
 
 use crate::error::{Error, Result};
-use crate::model::layer::{Layer, Padding};
+use crate::model::card::Card;
+use crate::model::ops::{
+    BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Layer, Linear, Padding, Relu6, Residual,
+};
 
-/// The layers of a named network.
+/// The layers of a card, those of its architecture where it names one.
 ///
 /// # Errors
-/// Usage, when there is none of this name.
-pub fn layers(name: &str) -> Result<Vec<Layer>> {
+/// Usage, for an unknown architecture.
+pub(super) fn layers_of(card: &Card) -> Result<Vec<Layer>> {
+    match &card.architecture {
+        Some(name) => named(name),
+        None => Ok(card.layers.clone()),
+    }
+}
+
+fn named(name: &str) -> Result<Vec<Layer>> {
     match name {
         "efficientnet-lite0" => Ok(efficientnet_lite0()),
         _ => Err(Error::unknown(
@@ -40,8 +50,9 @@ fn conv_norm(
 ) {
     let padding = same(kernel, stride);
     let param = conv;
-    layers.push(Layer::Conv2d { param, inputs, out, kernel, stride, padding, groups, bias: false });
-    layers.push(Layer::BatchNorm2d { param: norm, features: out, eps: EPS });
+    let bias = false;
+    layers.push(Conv2d { param, inputs, out, kernel, stride, padding, groups, bias }.into());
+    layers.push(BatchNorm2d { param: norm, features: out, eps: EPS }.into());
 }
 
 /// EfficientNet-Lite0 (Tan and Le 2019; the Lite variants by R. Liu, 2020: ReLU6, no squeeze and
@@ -68,14 +79,14 @@ fn efficientnet_lite0() -> Vec<Layer> {
     ];
     let mut net = Vec::new();
     conv_norm(&mut net, "_conv_stem".into(), "_bn0".into(), [3, 32, 3, 2, 1]);
-    net.push(Layer::Relu6 {});
+    net.push(Relu6 {}.into());
     for (i, (kernel, stride, inputs, expansion, out)) in BLOCKS.into_iter().enumerate() {
         let name = |part: &str| format!("_blocks.{i}.{part}");
         let mid = inputs * expansion;
         let mut body = Vec::new();
         if expansion != 1 {
             conv_norm(&mut body, name("_expand_conv"), name("_bn0"), [inputs, mid, 1, 1, 1]);
-            body.push(Layer::Relu6 {});
+            body.push(Relu6 {}.into());
         }
         conv_norm(
             &mut body,
@@ -83,17 +94,17 @@ fn efficientnet_lite0() -> Vec<Layer> {
             name("_bn1"),
             [mid, mid, kernel, stride, mid],
         );
-        body.push(Layer::Relu6 {});
+        body.push(Relu6 {}.into());
         conv_norm(&mut body, name("_project_conv"), name("_bn2"), [mid, out, 1, 1, 1]);
         match stride == 1 && inputs == out {
-            true => net.push(Layer::Residual { body }),
+            true => net.push(Residual { body }.into()),
             false => net.append(&mut body),
         }
     }
     conv_norm(&mut net, "_conv_head".into(), "_bn1".into(), [320, 1280, 1, 1, 1]);
-    net.push(Layer::Relu6 {});
-    net.push(Layer::GlobalAvgPool2d {});
-    net.push(Layer::Flatten {});
-    net.push(Layer::Linear { param: "_fc".into(), inputs: 1280, out: 1000, bias: true });
+    net.push(Relu6 {}.into());
+    net.push(GlobalAvgPool2d {}.into());
+    net.push(Flatten {}.into());
+    net.push(Linear { param: "_fc".into(), inputs: 1280, out: 1000, bias: true }.into());
     net
 }

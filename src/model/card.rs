@@ -6,7 +6,7 @@
 use crate::data::{Image, ResizeFilter, sha256};
 use crate::error::{Error, Result};
 use crate::model::card_errors::{self, way};
-use crate::model::layer::Layer;
+use crate::model::ops::Layer;
 use crate::model::untrusted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,66 +1,144 @@
-//! A network's layers on burn's graph, and gradients through it by autodiff: of the pixels for
-//! attacks, of the weights for training.
+//! A network as a graph: values, and the nodes that make them. Card layers make it
+//! ([`GraphBuilder`]); burn runs it here on any device, the [`cpu`](super::cpu) engine on the CPU
+//! once the weights are final. Gradients come from burn's autodiff: of the pixels for attacks, of
+//! the weights for training.
 
-use crate::error::Result;
-use crate::model::layer::Layer;
-use crate::model::network::Network;
+use crate::error::{Error, Result};
+use crate::model::cpu::{Lower, OnCpu};
+use crate::model::network::{Network, WeightSource};
+use crate::model::ops::{Layer, LayerDef};
 use crate::model::read;
-use crate::model::stochastic::ActivationMask;
+use crate::model::shape::Shape;
 use crate::rng::RngKey;
-use burn_tensor::activation;
-use burn_tensor::module;
-use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn_tensor::{Device, Tensor, TensorData};
+use std::sync::Arc;
 
-/// One step of the network.
-#[derive(Clone)]
-pub(super) enum Op {
-    Conv {
-        weight: Tensor<4>,
-        bias: Option<Tensor<1>>,
-        options: ConvOptions<2>,
-    },
-    Affine {
-        scale: Tensor<4>,
-        shift: Tensor<4>,
-    },
-    Linear {
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    },
-    Activation(Layer),
-    /// min(x, bound).
-    Cap(f64),
-    ActivationMask(ActivationMask),
-    MaxPool(MaxPoolOptions<2>),
-    AvgPool(AvgPoolOptions<2>),
-    GlobalAvgPool,
-    Flatten,
-    Residual(Vec<Op>),
+/// The number of a value: 0 is what enters the network, i + 1 is the output of node i.
+pub(super) type ValueId = usize;
+
+/// What a node does, with its weights on a device.
+pub(super) trait NodeOp: Send + Sync {
+    /// Its output on burn; `inputs` are as many as the node has.
+    ///
+    /// # Errors
+    /// Failure, for inputs of a kind that it does not take; device, when the device is lost.
+    fn forward(&self, inputs: Vec<Value>, run: &Run<'_>) -> Result<Value>;
+
+    /// The same on the CPU engine, for inputs and an output of these shapes, or why it is not there.
+    fn on_cpu(&self, inputs: &[Shape], output: Shape, lower: &mut Lower<'_>) -> OnCpu;
+
+    /// Whether its output depends on random numbers when the network predicts.
+    fn is_random(&self) -> bool;
 }
 
-/// What flows between layers.
-enum Flow {
+/// A value on burn.
+#[derive(Clone)]
+pub(super) enum Value {
+    /// `[N, C, H, W]`.
     Map(Tensor<4>),
+    /// `[N, K]`.
     Flat(Tensor<2>),
 }
 
-/// How a pass is made.
+impl Value {
+    /// The map.
+    ///
+    /// # Errors
+    /// Failure, where it is a vector: `layer` does not take one.
+    pub(super) fn map(self, layer: &str) -> Result<Tensor<4>> {
+        match self {
+            Self::Map(x) => Ok(x),
+            Self::Flat(_) => {
+                Err(Error::failure(format!("{layer} gets a vector, not a map"), "network", ""))
+            }
+        }
+    }
+
+    /// As vectors `[N, C·H·W]`.
+    pub(super) fn flat(self) -> Tensor<2> {
+        match self {
+            Self::Flat(x) => x,
+            Self::Map(x) => {
+                let [n, c, h, w] = x.dims();
+                x.reshape([n, c * h * w])
+            }
+        }
+    }
+}
+
+/// How the network is run.
 #[derive(Clone, Copy)]
-pub(super) struct Pass<'a> {
-    /// What random layers draw from, one a picture; empty: the default.
+pub(super) struct Run<'a> {
+    /// What random layers draw from, one key an image; empty: the default key for all.
     pub rng_keys: &'a [RngKey],
     /// Whether layers that work while training only do.
     pub training: bool,
 }
 
-/// Logits `[N, K]` of what enters the first layer.
-pub(super) fn answer(ops: &[Op], images: Tensor<4>, pass: Pass<'_>) -> Result<Tensor<2>> {
-    Ok(flat(run(ops, Flow::Map(images), pass)?))
+/// A node: what it does, to which values, and what comes out.
+pub(super) struct Node {
+    pub op: Arc<dyn NodeOp>,
+    pub inputs: Vec<ValueId>,
+    pub output: Shape,
+    /// The layer that it belongs to, as messages call it: `layer 3 (conv2d 'c')`.
+    pub layer: Arc<str>,
 }
 
-/// Logits, and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels. Forward passes
-/// that need no gradient run on plain tensors: a tracked graph that is never consumed would leak.
+/// Nodes in an order in which each finds its inputs made. The last value holds the logits.
+pub(super) struct Graph {
+    /// Shape of what enters the network.
+    pub input: Shape,
+    pub nodes: Vec<Node>,
+}
+
+impl Graph {
+    /// The shape of a value.
+    pub(super) fn shape(&self, value: ValueId) -> Shape {
+        match value.checked_sub(1) {
+            Some(node) => self.nodes[node].output,
+            None => self.input,
+        }
+    }
+
+    /// For each value the last node that reads it; none where it is the logits or nobody does.
+    pub(super) fn last_uses(&self) -> Vec<Option<usize>> {
+        let mut last = vec![None; self.nodes.len() + 1];
+        for (at, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|value| last[*value] = Some(at));
+        }
+        last
+    }
+
+    /// Logits `[N, K]` of `images` `[N, C, H, W]` (normalised).
+    ///
+    /// # Errors
+    /// Those of the nodes.
+    pub(super) fn forward(&self, images: Tensor<4>, run: &Run<'_>) -> Result<Tensor<2>> {
+        let last = self.last_uses();
+        let mut values = vec![Some(Value::Map(images))];
+        for (at, node) in self.nodes.iter().enumerate() {
+            let inputs = node.inputs.iter().enumerate().map(|(i, value)| {
+                // A value is given away with its last use, so that burn can work in its place.
+                let again = last[*value] != Some(at) || node.inputs[i + 1..].contains(value);
+                let given = if again { values[*value].clone() } else { values[*value].take() };
+                given.ok_or_else(|| Error::failure("a value is read too late", &*node.layer, ""))
+            });
+            let inputs = inputs.collect::<Result<Vec<_>>>()?;
+            values.push(Some(node.op.forward(inputs, run)?));
+        }
+        let logits = values.pop().flatten();
+        Ok(logits.ok_or_else(|| Error::failure("no logits", "network", ""))?.flat())
+    }
+
+    /// Whether the logits depend on random numbers when the network predicts.
+    pub(super) fn is_random(&self) -> bool {
+        self.nodes.iter().any(|node| node.op.is_random())
+    }
+}
+
+/// Logits, and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels. Forward
+/// passes that need no gradient run on plain tensors: a tracked graph that is never consumed would
+/// leak.
 pub(super) fn input_gradient(
     network: &Network,
     images: &Tensor<4>,
@@ -68,16 +146,16 @@ pub(super) fn input_gradient(
     logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<4>)> {
     let tracked = images.clone().autodiff().require_grad();
-    let answers = network.answer(tracked.clone(), Pass { rng_keys, training: false })?;
-    let (logits, loss) = begin(answers, &network.device, logit_gradient)?;
+    let logits = network.run(tracked.clone(), &Run { rng_keys, training: false })?;
+    let (logits, loss) = scalar(logits, &network.device, logit_gradient)?;
     let mut gradients = loss.backward();
     // A network that is constant in its input (all units dead) has a zero gradient.
     let gradient = tracked.grad_remove(&mut gradients).unwrap_or_else(|| images.zeros_like());
     Ok((logits, gradient))
 }
 
-/// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to `weights`; `build` makes
-/// the network of the same weights, tracked.
+/// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to `weights`; `build`
+/// makes the network of the same weights, tracked.
 pub(super) fn weight_gradients(
     weights: &[Tensor<1>],
     build: impl FnOnce(&[Tensor<1>]) -> Result<Network>,
@@ -87,9 +165,8 @@ pub(super) fn weight_gradients(
 ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
     let tracked: Vec<_> = weights.iter().map(|w| w.clone().autodiff().require_grad()).collect();
     let network = build(&tracked)?;
-    let pass = Pass { rng_keys, training: true };
-    let answers = network.answer(images.clone().autodiff(), pass)?;
-    let (logits, loss) = begin(answers, &network.device, logit_gradient)?;
+    let logits = network.run(images.clone().autodiff(), &Run { rng_keys, training: true })?;
+    let (logits, loss) = scalar(logits, &network.device, logit_gradient)?;
     let mut gradients = loss.backward();
     let gradient = |weight: &Tensor<1>| match weight.grad_remove(&mut gradients) {
         Some(gradient) => read(gradient),
@@ -99,112 +176,110 @@ pub(super) fn weight_gradients(
 }
 
 /// Logits as numbers, and the scalar whose gradient is wanted.
-fn begin(
-    answers: Tensor<2>,
+fn scalar(
+    logits: Tensor<2>,
     device: &Device,
     logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<f32>, Tensor<1>)> {
-    let shape = answers.dims();
-    let logits = read(answers.clone().inner())?;
-    let logit_gradient = TensorData::new(logit_gradient(&logits), shape);
-    let logit_gradient = Tensor::<2>::from_data(logit_gradient, device).autodiff();
-    Ok((logits, (answers * logit_gradient).sum()))
+    let shape = logits.dims();
+    let numbers = read(logits.clone().inner())?;
+    let weights = TensorData::new(logit_gradient(&numbers), shape);
+    let weights = Tensor::<2>::from_data(weights, device).autodiff();
+    Ok((numbers, (logits * weights).sum()))
 }
 
-fn flat(flow: Flow) -> Tensor<2> {
-    match flow {
-        Flow::Flat(x) => x,
-        Flow::Map(x) => {
-            let [n, c, h, w] = x.dims();
-            x.reshape([n, c * h * w])
-        }
+/// Makes a graph of layers, one after the other.
+pub(super) struct GraphBuilder<'a, 'b> {
+    source: &'a mut WeightSource<'b>,
+    graph: Graph,
+    /// The card's name, for messages.
+    card: &'a str,
+    /// How many random and sparse layers there are so far.
+    random: u64,
+    /// The way to the layers at hand, for messages: `layer 2, body `.
+    within: String,
+    /// The layer at hand, for messages.
+    layer: Arc<str>,
+}
+
+impl<'a, 'b> GraphBuilder<'a, 'b> {
+    /// The graph of `layers` for an input of shape `[C, H, W]`; `source` hands out the weights.
+    ///
+    /// # Errors
+    /// Failure, naming the layer that does not fit, or whatever `source` reports.
+    pub(super) fn build(
+        layers: &[Layer],
+        input: [usize; 3],
+        card: &'a str,
+        source: &'a mut WeightSource<'b>,
+    ) -> Result<Graph> {
+        let graph = Graph { input: Shape::Map(input), nodes: Vec::new() };
+        let (within, layer) = (String::new(), Arc::from(""));
+        let mut builder = Self { source, graph, card, random: 0, within, layer };
+        builder.stack(layers, 0)?;
+        Ok(builder.graph)
     }
-}
 
-fn run(ops: &[Op], mut flow: Flow, pass: Pass<'_>) -> Result<Flow> {
-    for op in ops {
-        flow = match (op, flow) {
-            (Op::Conv { weight, bias, options }, Flow::Map(x)) => {
-                Flow::Map(module::conv2d(x, weight.clone(), bias.clone(), options.clone()))
-            }
-            (Op::Affine { scale, shift }, Flow::Map(x)) => {
-                Flow::Map(x * scale.clone() + shift.clone())
-            }
-            (Op::Linear { weight, bias }, x) => {
-                Flow::Flat(module::linear(flat(x), weight.clone(), bias.clone()))
-            }
-            (Op::Activation(kind), Flow::Map(x)) => Flow::Map(activate(kind, x)),
-            (Op::Activation(kind), Flow::Flat(x)) => Flow::Flat(activate(kind, x)),
-            (Op::Cap(bound), Flow::Map(x)) => Flow::Map(x.clamp_max(*bound)),
-            (Op::Cap(bound), Flow::Flat(x)) => Flow::Flat(x.clamp_max(*bound)),
-            (Op::ActivationMask(mask), x) if mask.training && !pass.training => x,
-            (Op::ActivationMask(mask), Flow::Map(x)) => {
-                Flow::Map(multiply(mask, x, pass.rng_keys)?)
-            }
-            (Op::ActivationMask(mask), Flow::Flat(x)) => {
-                Flow::Flat(multiply(mask, x, pass.rng_keys)?)
-            }
-            (Op::MaxPool(options), Flow::Map(x)) => {
-                Flow::Map(module::max_pool2d(x, options.clone()))
-            }
-            (Op::AvgPool(options), Flow::Map(x)) => {
-                Flow::Map(module::avg_pool2d(x, options.clone()))
-            }
-            (Op::GlobalAvgPool, Flow::Map(x)) => Flow::Map(x.mean_dims(&[2, 3])),
-            (Op::Flatten, x) => Flow::Flat(flat(x)),
-            (Op::Residual(body), Flow::Map(x)) => match run(body, Flow::Map(x.clone()), pass)? {
-                Flow::Map(y) => Flow::Map(x + y),
-                // The builder admits only bodies that keep the shape.
-                flat => flat,
-            },
-            // The builder admits none of these after a flattening.
-            (_, x) => x,
-        };
-    }
-    Ok(flow)
-}
-
-/// Multiplies by the layer's factors; they depend on the values, but not to the graph.
-fn multiply<const D: usize>(
-    mask: &ActivationMask,
-    x: Tensor<D>,
-    rng_keys: &[RngKey],
-) -> Result<Tensor<D>> {
-    let values = read(x.clone().inner())?;
-    let factors =
-        swap(&mask.factors(&swap(&values, mask.shape, false), rng_keys), mask.shape, true);
-    let factors = TensorData::new(factors, x.dims());
-    Ok(x.clone() * Tensor::from_data(factors, &x.inner().device()))
-}
-
-/// Pictures `[C, H, W]` to `[H, W, C]`, or back.
-fn swap(values: &[f32], [c, h, w]: [usize; 3], back: bool) -> Vec<f32> {
-    let mut swapped = vec![0.0; values.len()];
-    for (from, to) in values.chunks(c * h * w).zip(swapped.chunks_mut(c * h * w)) {
-        for channel in 0..c {
-            for pixel in 0..h * w {
-                let (first, last) = (channel * h * w + pixel, pixel * c + channel);
-                match back {
-                    true => to[first] = from[last],
-                    false => to[last] = from[first],
+    /// Adds layers one after the other; answers with the value that comes out. Batch norm right behind
+    /// a convolution is folded into it.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub(super) fn stack(&mut self, layers: &[Layer], mut value: ValueId) -> Result<ValueId> {
+        let mut rest = layers.iter().enumerate().peekable();
+        let (within, outer) = (self.within.clone(), self.layer.clone());
+        while let Some((i, layer)) = rest.next() {
+            let place = format!("{within}layer {}", i + 1);
+            self.layer = Arc::from(format!("{place} ({})", layer.called()));
+            self.within = format!("{place}, body ");
+            value = match (layer, rest.peek()) {
+                (Layer::Conv2d(conv), Some((_, Layer::BatchNorm2d(norm)))) => {
+                    rest.next();
+                    conv.build_with(Some(norm), value, self)?
                 }
-            }
+                (layer, _) => layer.def().build(value, self)?,
+            };
         }
+        (self.within, self.layer) = (within, outer);
+        Ok(value)
     }
-    swapped
-}
 
-fn activate<const D: usize>(kind: &Layer, x: Tensor<D>) -> Tensor<D> {
-    match kind {
-        Layer::Relu {} => activation::relu(x),
-        Layer::Relu6 {} => x.clamp(0.0, 6.0),
-        Layer::LeakyRelu { slope } => activation::leaky_relu(x, *slope),
-        Layer::Elu { alpha } => activation::elu(x, *alpha),
-        Layer::Gelu {} => activation::gelu(x),
-        Layer::Silu {} => activation::silu(x),
-        Layer::Softplus {} => activation::softplus(x, 1.0),
-        Layer::Sigmoid {} => activation::sigmoid(x),
-        Layer::Tanh {} => activation::tanh(x),
-        _ => x,
+    /// Adds a node; answers with its output.
+    pub(super) fn push(
+        &mut self,
+        op: impl NodeOp + 'static,
+        inputs: &[ValueId],
+        output: Shape,
+    ) -> ValueId {
+        let (op, inputs, layer) = (Arc::new(op), inputs.to_vec(), self.layer.clone());
+        self.graph.nodes.push(Node { op, inputs, output, layer });
+        self.graph.nodes.len()
+    }
+
+    /// The shape that a layer makes of a value.
+    ///
+    /// # Errors
+    /// Failure, where it does not fit.
+    pub(super) fn shape_after(&self, layer: &dyn LayerDef, value: ValueId) -> Result<Shape> {
+        layer.output(self.graph.shape(value)).map_err(|what| self.misfit(what))
+    }
+
+    /// The tensor `name.part`, flat, which must have this shape.
+    ///
+    /// # Errors
+    /// Whatever the source reports.
+    pub(super) fn take(&mut self, name: &str, part: &str, shape: &[usize]) -> Result<Tensor<1>> {
+        (self.source)(&format!("{name}.{part}"), shape)
+    }
+
+    /// The number of the next random or sparse layer.
+    pub(super) fn next_random(&mut self) -> u64 {
+        self.random += 1;
+        self.random - 1
+    }
+
+    /// That the layers do not fit each other.
+    pub(super) fn misfit(&self, what: String) -> Error {
+        Error::failure(what, format!("card '{}'", self.card), "make the layer sizes agree")
     }
 }

@@ -5,26 +5,25 @@
 
 mod activation_swap;
 mod architecture;
-mod builder;
 mod card;
 mod card_errors;
 mod cpu;
 mod graph;
-mod layer;
+mod memory_estimate;
 mod network;
+pub mod ops;
 mod other_formats;
 mod posterior;
 mod sanity_check;
 mod shape;
-mod stochastic;
 mod store;
 mod untrusted;
 mod weights;
 
 pub use activation_swap::ActivationSwap;
 pub use card::{Accuracy, Card, InputSpec, Normalisation, RobustAccuracy};
-pub use layer::{Layer, Padding};
 pub use network::Network;
+pub use ops::Layer;
 pub use store::{Model, ModelIdentity, catalogue, find_card};
 pub use weights::{Weights, floats, read_tensors, write_tensors};
 

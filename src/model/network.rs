@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::model::activation_swap::ActivationSwap;
 use crate::model::card::Card;
 use crate::model::cpu::CpuNetwork;
-use crate::model::graph::{Op, Pass};
-use crate::model::layer::Layer;
-use crate::model::{Classifier, ModelOutput, builder, graph, read};
+use crate::model::graph::{self, Graph, GraphBuilder, Run};
+use crate::model::ops::{Layer, Role};
+use crate::model::{Classifier, ModelOutput, architecture, read};
 use crate::rng::RngKey;
 use burn_tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
@@ -23,10 +23,10 @@ pub struct Network {
     /// Its weights, in the order in which they were handed out.
     weights: Vec<Tensor<1>>,
     /// 1/std and −mean/std per channel, `[1, C, 1, 1]`.
-    pub(super) normalisation: Option<(Tensor<4>, Tensor<4>)>,
-    pub(super) ops: Vec<Op>,
-    /// The same, faster, once the weights are final: see [`Network::freeze`].
-    cpu: Option<Arc<CpuNetwork>>,
+    normalisation: Option<(Tensor<4>, Tensor<4>)>,
+    graph: Arc<Graph>,
+    /// The same on the CPU engine, once the weights are final (see [`Network::freeze`]), or why not.
+    cpu: Result<Arc<CpuNetwork>, String>,
 }
 
 /// Hands out the tensor of a name, flat, of a given shape.
@@ -43,11 +43,21 @@ impl Network {
 
     fn assemble(card: Arc<Card>, device: &Device, source: &mut WeightSource<'_>) -> Result<Self> {
         let mut weights = Vec::new();
-        let ops = builder::build(&card, &mut |name, shape| {
-            let values = source(name, shape)?;
-            weights.push(values.clone());
-            Ok(values)
-        })?;
+        let layers = architecture::layers_of(&card)?;
+        let graph =
+            GraphBuilder::build(&layers, card.input.shape, &card.name, &mut |name, shape| {
+                let values = source(name, shape)?;
+                weights.push(values.clone());
+                Ok(values)
+            })?;
+        let logits = graph.shape(graph.nodes.len()).count().unwrap_or(usize::MAX);
+        if logits != card.num_classes {
+            return Err(Error::failure(
+                format!("the last layer gives {logits} values for {} classes", card.num_classes),
+                format!("card '{}'", card.name),
+                "make the layer sizes agree",
+            ));
+        }
         let normalisation = card.input.normalisation.as_ref().map(|n| {
             let channel = |values: Vec<f32>| {
                 let c = values.len();
@@ -57,15 +67,21 @@ impl Network {
             let shift = n.mean.iter().zip(&n.std).map(|(m, s)| -m / s).collect();
             (channel(scale), channel(shift))
         });
-        Ok(Self { card, device: device.clone(), weights, normalisation, ops, cpu: None })
+        let (graph, cpu) = (Arc::new(graph), Err("its weights are not final".into()));
+        Ok(Self { card, device: device.clone(), weights, normalisation, graph, cpu })
     }
 
-    /// Declares the weights final. On the CPU this prepares a faster way to the logits and the
-    /// gradients, where it knows all layers.
+    /// Declares the weights final. On the CPU this brings the network to the CPU engine, which is
+    /// faster than burn, where that has a kernel for every op.
     pub fn freeze(&mut self) {
-        if self.device == Device::flex() {
-            self.cpu = CpuNetwork::build(self, None).map(Arc::new);
-        }
+        self.cpu = match self.device == Device::flex() {
+            true => self.on_cpu(None),
+            false => Err("it computes on another device".into()),
+        };
+    }
+
+    fn on_cpu(&self, like: Option<&CpuNetwork>) -> Result<Arc<CpuNetwork>, String> {
+        CpuNetwork::build(&self.graph, self.normalisation.as_ref(), like).map(Arc::new)
     }
 
     /// The same weights with another rule in place of all activations.
@@ -81,11 +97,11 @@ impl Network {
     /// # Errors
     /// Usage, where there is nothing to replace; failure for parameters out of range.
     pub fn with_last_activations(&self, rule: ActivationSwap, last: usize) -> Result<Self> {
-        let layers = rule.replace(&builder::layers(&self.card)?, last)?;
+        let layers = rule.replace(&architecture::layers_of(&self.card)?, last)?;
         let card = Card { architecture: None, layers, ..Card::clone(&self.card) };
         let mut network = self.rebuild(Arc::new(card), &self.weights)?;
-        if let Some(cpu) = &self.cpu {
-            network.cpu = CpuNetwork::build(&network, Some(cpu)).map(Arc::new);
+        if let Ok(cpu) = &self.cpu {
+            network.cpu = network.on_cpu(Some(cpu));
         }
         Ok(network)
     }
@@ -124,25 +140,31 @@ impl Network {
     /// # Errors
     /// Device, when the device is lost while a random or sparse layer looks at its values.
     pub fn forward(&self, images: Tensor<4>) -> Result<Tensor<2>> {
-        self.answer(images, Pass { rng_keys: &[], training: false })
+        self.run(images, &Run { rng_keys: &[], training: false })
     }
 
-    pub(super) fn answer(&self, images: Tensor<4>, pass: Pass<'_>) -> Result<Tensor<2>> {
+    /// As [`Self::forward`], run as told.
+    pub(super) fn run(&self, images: Tensor<4>, run: &Run<'_>) -> Result<Tensor<2>> {
         let images = match &self.normalisation {
             Some((scale, shift)) => images * scale.clone() + shift.clone(),
             None => images,
         };
-        graph::answer(&self.ops, images, pass)
+        self.graph.forward(images, run)
     }
 
-    /// Whether [`Self::freeze`] found a faster way.
+    /// Whether the CPU engine runs it.
     pub fn on_cpu_engine(&self) -> bool {
-        self.cpu.is_some()
+        self.cpu.is_ok()
     }
 
-    /// Whether its answers depend on random numbers.
+    /// Why the CPU engine does not run it, naming the layer that keeps it off; none where it does.
+    pub fn off_cpu_engine(&self) -> Option<&str> {
+        self.cpu.as_ref().err().map(String::as_str)
+    }
+
+    /// Whether its predictions depend on random numbers.
     pub fn is_random(&self) -> bool {
-        random(&self.ops)
+        self.graph.is_random()
     }
 
     /// [`Classifier::logits`] where the random layers of each picture draw from a chance of its own;
@@ -153,10 +175,10 @@ impl Network {
     pub fn logits_with(&self, images: &Tensor<4>, rng_keys: &[RngKey]) -> Result<Vec<f32>> {
         self.check(rng_keys, images.dims())?;
         match &self.cpu {
-            Some(cpu) => Ok(cpu.logits(&read(images.clone())?, rng_keys)),
-            None => {
-                let pass = Pass { rng_keys, training: false };
-                read(self.answer(images.clone(), pass)?)
+            Ok(cpu) => Ok(cpu.logits(&read(images.clone())?, rng_keys)),
+            Err(_) => {
+                let run = Run { rng_keys, training: false };
+                read(self.run(images.clone(), &run)?)
             }
         }
     }
@@ -173,7 +195,7 @@ impl Network {
         logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Tensor<4>)> {
         self.check(rng_keys, images.dims())?;
-        let Some(cpu) = &self.cpu else {
+        let Ok(cpu) = &self.cpu else {
             return graph::input_gradient(self, images, rng_keys, logit_gradient);
         };
         let (logits, gradient) =
@@ -196,14 +218,14 @@ impl Network {
         logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
         self.check(rng_keys, images.dims())?;
-        if let Some(norm) = batch_norm(&builder::layers(&self.card)?) {
+        if let Some(norm) = batch_norm(&architecture::layers_of(&self.card)?) {
             return Err(Error::failure(
                 format!("batchnorm2d '{norm}' cannot be trained"),
                 format!("card '{}'", self.card.name),
                 "leave it out; a residual network of few layers does without",
             ));
         }
-        if let Some(cpu) = &self.cpu
+        if let Ok(cpu) = &self.cpu
             && let Some(found) =
                 cpu.weight_gradients(&read(images.clone())?, rng_keys, logit_gradient)
         {
@@ -265,17 +287,9 @@ impl Classifier for Network {
 
 /// The first batch norm among the layers.
 fn batch_norm(layers: &[Layer]) -> Option<String> {
-    layers.iter().find_map(|layer| match layer {
-        Layer::BatchNorm2d { param, .. } => Some(param.clone()),
-        Layer::Residual { body } => batch_norm(body),
-        _ => None,
-    })
-}
-
-fn random(ops: &[Op]) -> bool {
-    ops.iter().any(|op| match op {
-        Op::ActivationMask(mask) => mask.is_random(),
-        Op::Residual(body) => random(body),
-        _ => false,
+    layers.iter().find_map(|layer| match (layer, layer.def().role()) {
+        (Layer::BatchNorm2d(norm), _) => Some(norm.param.clone()),
+        (_, Role::Block(body)) => batch_norm(body),
+        (_, Role::Rectifier(_) | Role::TrainingDropout(_) | Role::Other) => None,
     })
 }

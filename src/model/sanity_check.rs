@@ -1,10 +1,10 @@
 //! What a network is tried with when it is loaded: whether it answers with logits, and with numbers.
 
 use crate::error::{Error, Result};
-use crate::model::layer::Layer;
+use crate::model::ops::Layer;
 use crate::model::store::Model;
 use crate::model::weights::Weights;
-use crate::model::{Classifier, builder, read};
+use crate::model::{Classifier, architecture, read};
 use crate::rng::RngKey;
 use burn_tensor::{Tensor, TensorData};
 
@@ -47,9 +47,9 @@ pub(super) fn check(model: &mut Model, weights: &Weights) -> Result<()> {
         let what = "the network answers with probabilities, not logits";
         return Err(Error::failure(what, place, "leave out its last softmax"));
     }
-    let layers = builder::layers(card)?;
-    let quiet = |layer: &&Layer| !matches!(layer, Layer::Flatten {} | Layer::Dropout { .. });
-    if let Some(Layer::Sigmoid {}) = layers.iter().rfind(quiet) {
+    let layers = architecture::layers_of(card)?;
+    let quiet = |layer: &&Layer| !matches!(layer, Layer::Flatten(_) | Layer::Dropout(_));
+    if let Some(Layer::Sigmoid(_)) = layers.iter().rfind(quiet) {
         let what =
             "the last layer is a sigmoid: the network answers with probabilities, not logits";
         return Err(Error::failure(what, place, "leave out its last sigmoid"));

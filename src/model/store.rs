@@ -3,9 +3,9 @@
 use crate::data::{self, DATASETS, Dataset, memory, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::model::card::Card;
+use crate::model::memory_estimate::MemoryEstimate;
 use crate::model::network::Network;
 use crate::model::posterior::WeightPosterior;
-use crate::model::shape::MemoryEstimate;
 use crate::model::weights::Weights;
 use crate::model::{other_formats, sanity_check};
 use burn_tensor::{Device, Tensor, TensorData};

@@ -83,9 +83,9 @@ pub fn tensor(values: &[f32], device: &Device) -> Tensor<1> {
 fn closing(layers: &[Layer]) -> Vec<String> {
     let mut found = Vec::new();
     for layer in layers {
-        if let Layer::Residual { body } = layer {
-            let mut convs = body.iter().filter_map(|l| match l {
-                Layer::Conv2d { param, .. } => Some(param.clone()),
+        if let Layer::Residual(block) = layer {
+            let mut convs = block.body.iter().filter_map(|l| match l {
+                Layer::Conv2d(conv) => Some(conv.param.clone()),
                 _ => None,
             });
             found.extend(convs.next_back());

@@ -1,9 +1,13 @@
 //! The architectures of the recipes.
 
-use crate::model::{Layer, Padding};
+use crate::model::Layer;
+use crate::model::ops::{
+    Conv2d, Dropout, Flatten, GlobalAvgPool2d, Kwta, Linear, MaxPool2d, Padding, RandomSlope, Relu,
+    Residual,
+};
 
 fn conv(param: &str, inputs: usize, out: usize, [kernel, stride, padding]: [usize; 3]) -> Layer {
-    Layer::Conv2d {
+    Conv2d {
         param: param.into(),
         inputs,
         out,
@@ -13,28 +17,29 @@ fn conv(param: &str, inputs: usize, out: usize, [kernel, stride, padding]: [usiz
         groups: 1,
         bias: true,
     }
+    .into()
 }
 
 fn linear(param: &str, inputs: usize, out: usize) -> Layer {
-    Layer::Linear { param: param.into(), inputs, out, bias: true }
+    Linear { param: param.into(), inputs, out, bias: true }.into()
 }
 
 fn pool() -> Layer {
-    Layer::MaxPool2d { kernel: 2, stride: None, padding: 0 }
+    MaxPool2d { kernel: 2, stride: None, padding: 0 }.into()
 }
 
 /// Two 5×5 convolutions with pooling: 215 k weights.
 pub fn digits() -> Vec<Layer> {
     vec![
         conv("conv1", 1, 16, [5, 1, 2]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
         conv("conv2", 16, 32, [5, 1, 2]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
-        Layer::Flatten {},
+        Flatten {}.into(),
         linear("fc1", 1568, 128),
-        Layer::Relu {},
+        Relu {}.into(),
         linear("fc2", 128, 10),
     ]
 }
@@ -43,26 +48,26 @@ pub fn digits() -> Vec<Layer> {
 pub fn clothes() -> Vec<Layer> {
     vec![
         conv("conv1", 1, 32, [3, 1, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
         conv("conv2", 32, 64, [3, 1, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
-        Layer::Flatten {},
+        Flatten {}.into(),
         linear("fc1", 3136, 128),
-        Layer::Relu {},
+        Relu {}.into(),
         linear("fc2", 128, 10),
     ]
 }
 
 /// Two strided convolutions, in the manner of Wong et al. 2020: 166 k weights.
 pub fn small() -> Vec<Layer> {
-    strided(16, 32, 100, || Layer::Relu {})
+    strided(16, 32, 100, || Relu {}.into())
 }
 
 /// The same, wider: 321 k weights.
 pub fn wider() -> Vec<Layer> {
-    strided(24, 48, 128, || Layer::Relu {})
+    strided(24, 48, 128, || Relu {}.into())
 }
 
 fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> Vec<Layer> {
@@ -71,7 +76,7 @@ fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> 
         curve(),
         conv("conv2", first, second, [4, 2, 1]),
         curve(),
-        Layer::Flatten {},
+        Flatten {}.into(),
         linear("fc1", second * 49, hidden),
         curve(),
         linear("fc2", hidden, 10),
@@ -82,55 +87,56 @@ fn strided(first: usize, second: usize, hidden: usize, curve: fn() -> Layer) -> 
 pub fn dropout() -> Vec<Layer> {
     let mut layers = small();
     for place in [7, 5] {
-        layers.insert(place, Layer::Dropout { p: 0.3 });
+        layers.insert(place, Dropout { p: 0.3 }.into());
     }
     layers
 }
 
 /// [`small`] where only the largest tenth of each layer's values stays (k winners take all).
 pub fn winners() -> Vec<Layer> {
-    strided(16, 32, 100, || Layer::Kwta { share: 0.1, top: None })
+    strided(16, 32, 100, || Kwta { share: 0.1, top: None }.into())
 }
 
 /// [`small`] with random slopes below zero.
 pub fn random_slopes() -> Vec<Layer> {
-    strided(16, 32, 100, || Layer::RandomSlope { low: 0.0, high: 0.6, top: None })
+    strided(16, 32, 100, || RandomSlope { low: 0.0, high: 0.6, top: None }.into())
 }
 
 /// Two hidden layers and no convolution: 235 k weights.
 pub fn perceptron() -> Vec<Layer> {
     vec![
-        Layer::Flatten {},
+        Flatten {}.into(),
         linear("fc1", 784, 256),
-        Layer::Relu {},
+        Relu {}.into(),
         linear("fc2", 256, 128),
-        Layer::Relu {},
+        Relu {}.into(),
         linear("fc3", 128, 10),
     ]
 }
 
 /// A residual network that halves its sides early: 241 k weights, 6.9 M multiplications.
 pub fn residual() -> Vec<Layer> {
-    let body = |param: &str, channels: usize, inner: usize| Layer::Residual {
-        body: vec![
+    let body = |param: &str, channels: usize, inner: usize| -> Layer {
+        let body = vec![
             conv(&format!("{param}.conv1"), channels, inner, [3, 1, 1]),
-            Layer::Relu {},
+            Relu {}.into(),
             conv(&format!("{param}.conv2"), inner, channels, [3, 1, 1]),
-        ],
+        ];
+        Residual { body }.into()
     };
     vec![
         conv("stem", 3, 32, [4, 2, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         conv("down1", 32, 64, [3, 2, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         body("block1", 64, 32),
-        Layer::Relu {},
+        Relu {}.into(),
         conv("down2", 64, 128, [3, 2, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         body("block2", 128, 48),
-        Layer::Relu {},
-        Layer::GlobalAvgPool2d {},
-        Layer::Flatten {},
+        Relu {}.into(),
+        GlobalAvgPool2d {}.into(),
+        Flatten {}.into(),
         linear("fc", 128, 10),
     ]
 }
@@ -139,16 +145,16 @@ pub fn residual() -> Vec<Layer> {
 pub fn plain() -> Vec<Layer> {
     vec![
         conv("conv1", 3, 24, [5, 2, 2]),
-        Layer::Relu {},
+        Relu {}.into(),
         conv("conv2", 24, 48, [3, 1, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
         conv("conv3", 48, 64, [3, 1, 1]),
-        Layer::Relu {},
+        Relu {}.into(),
         pool(),
-        Layer::Flatten {},
+        Flatten {}.into(),
         linear("fc1", 1024, 128),
-        Layer::Relu {},
+        Relu {}.into(),
         linear("fc2", 128, 10),
     ]
 }

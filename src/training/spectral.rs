@@ -81,8 +81,8 @@ pub fn lipschitz(layers: &[Layer], parameters: &[WeightTensor]) -> (Vec<(String,
     let (mut norms, mut bound) = (Vec::new(), 1.0);
     for layer in layers {
         let (param, windows) = match layer {
-            Layer::Conv2d { param, kernel, stride, .. } => (param, kernel.div_ceil(*stride)),
-            Layer::Linear { param, .. } => (param, 1),
+            Layer::Conv2d(conv) => (&conv.param, conv.kernel.div_ceil(conv.stride)),
+            Layer::Linear(linear) => (&linear.param, 1),
             _ => continue,
         };
         let name = format!("{param}.weight");

@@ -12,12 +12,13 @@ use super::run::Trainer;
 use super::spectral;
 use super::step_loss::PeerNetworks;
 use crate::data::Dataset;
-use crate::model::{Classifier, Layer, Padding};
+use crate::model::ops::{Conv2d, Flatten, Linear, Padding, Tanh};
+use crate::model::{Classifier, Layer};
 use burn_tensor::Device;
 
 fn tiny() -> Vec<Layer> {
     vec![
-        Layer::Conv2d {
+        Conv2d {
             param: "a".into(),
             inputs: 1,
             out: 3,
@@ -26,11 +27,12 @@ fn tiny() -> Vec<Layer> {
             padding: Padding::Even(1),
             groups: 1,
             bias: true,
-        },
+        }
+        .into(),
         // Smooth, so that differences tell the gradient.
-        Layer::Tanh {},
-        Layer::Flatten {},
-        Layer::Linear { param: "b".into(), inputs: 27, out: 4, bias: true },
+        Tanh {}.into(),
+        Flatten {}.into(),
+        Linear { param: "b".into(), inputs: 27, out: 4, bias: true }.into(),
     ]
 }
 
@@ -253,7 +255,7 @@ fn the_lipschitz_bound_holds_and_is_near_for_a_linear_layer() {
     let trainer =
         Trainer::new(recipe(TrainingMethod::Standard, None, false), &data, 1, 4, &device).unwrap();
     let parameters: &[WeightTensor] = &trainer.networks[0];
-    let linear = Layer::Linear { param: "b".into(), inputs: 27, out: 4, bias: true };
+    let linear = Linear { param: "b".into(), inputs: 27, out: 4, bias: true }.into();
     let (norms, bound) = spectral::lipschitz(&[linear], parameters);
     assert!((f64::from(norms[0].1) - bound).abs() < 1e-6);
     assert!((bound / jacobi(&parameters[2].value, 4) - 1.0).abs() < 1e-4);

@@ -20,7 +20,7 @@ use epsiloscope::metrics::checks::{
     CHECKS, CheckResult, CheckStatus, Evidence, Probe, check_dataset, run_checks,
 };
 use epsiloscope::model::{
-    Layer, Model, Normalisation, Weights, find_card, floats, read_tensors, write_tensors,
+    Model, Normalisation, Weights, find_card, floats, read_tensors, write_tensors,
 };
 use epsiloscope::parameter::{Param, Settings};
 use epsiloscope::rng::KeyedRng;
@@ -253,7 +253,7 @@ fn quantised(steepness: f32) -> Arc<Model> {
     let weights = Weights::parse(&std::fs::read(path).unwrap(), "quantised").unwrap();
     let (mut card, _) = find_card("mnist-cnn").unwrap();
     card.input.normalisation = Some(Normalisation { mean: vec![0.5], std: vec![1.0 / steepness] });
-    card.layers.insert(0, Layer::Sigmoid {});
+    card.layers.insert(0, epsiloscope::model::ops::Sigmoid {}.into());
     Arc::new(Model::build(card, &weights, &Device::flex()).unwrap())
 }
 

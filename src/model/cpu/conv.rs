@@ -6,12 +6,12 @@
 //! is the picture, and that part, turned around, the kernel.
 
 use super::kernel::{Answers, Clamp, Correlate, Dots, Level, Outer, Panels, Windows};
-use super::{Map, Pass};
+use super::{CpuRun, Map};
 use std::borrow::Cow;
 
 /// Where a kernel stands.
 #[derive(Clone, Copy)]
-pub(super) struct Geometry {
+pub(in crate::model) struct Geometry {
     pub kernel: usize,
     pub stride: usize,
     /// Zeros above and to the left.
@@ -21,7 +21,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub(super) fn sides(&self, h: usize, w: usize) -> [usize; 2] {
+    pub(in crate::model) fn sides(&self, h: usize, w: usize) -> [usize; 2] {
         let side = |n: usize, i: usize| {
             (n + self.before[i] + self.after[i]).saturating_sub(self.kernel) / self.stride + 1
         };
@@ -36,13 +36,13 @@ impl Geometry {
 
 /// Where the weights lie in PyTorch's tensor: that of window value r and output o at
 /// `rows[r] + outputs[o]`.
-pub(super) struct Layout {
+pub(in crate::model) struct Layout {
     pub rows: Vec<usize>,
     pub outputs: Vec<usize>,
 }
 
 /// A convolution of one group.
-pub(super) struct Conv {
+pub(in crate::model) struct Conv {
     geometry: Geometry,
     inputs: usize,
     outputs: usize,
@@ -78,7 +78,7 @@ const FEW: usize = 5;
 
 impl Conv {
     /// A convolution with PyTorch's weights `[out, in, kernel, kernel]`.
-    pub(super) fn new(
+    pub(in crate::model) fn new(
         geometry: Geometry,
         [outputs, inputs]: [usize; 2],
         weight: &[f32],
@@ -96,7 +96,7 @@ impl Conv {
 
     /// A linear layer with PyTorch's weights `[out, in]`, behind a map `[C, H, W]` that lies
     /// channels last here.
-    pub(super) fn linear(
+    pub(in crate::model) fn linear(
         [c, h, w]: [usize; 3],
         weight: &[f32],
         bias: Option<Vec<f32>>,
@@ -139,13 +139,13 @@ impl Conv {
     }
 
     /// Whether all pixels of all pictures are one row: where the kernel sees one pixel at a time.
-    fn is_row(&self, pass: &Pass<'_>) -> bool {
-        self.linear || self.geometry.is_point() && !pass.wide
+    fn is_row(&self, run: &CpuRun<'_>) -> bool {
+        self.linear || self.geometry.is_point() && !run.wide
     }
 
     /// How the pictures are looked at: how many, of how many rows and columns.
-    fn view(&self, map: &Map, channels: usize, pass: &Pass<'_>) -> [usize; 3] {
-        match self.is_row(pass) {
+    fn view(&self, map: &Map, channels: usize, run: &CpuRun<'_>) -> [usize; 3] {
+        match self.is_row(run) {
             true => [1, 1, map.values.len() / channels],
             false => [map.n, map.h, map.w],
         }
@@ -173,21 +173,21 @@ impl Conv {
         [self.geometry.before[1] * self.inputs, self.geometry.after[1] * self.inputs]
     }
 
-    pub(super) fn forward(&self, x: &Map, clamp: Clamp, pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn forward(&self, x: &Map, clamp: Clamp, run: &CpuRun<'_>) -> Map {
         let [h, w] = match self.linear {
             true => [1, 1],
             false => self.geometry.sides(x.h, x.w),
         };
         let mut values = vec![0.0; x.n * h * w * self.outputs];
-        let [n, height, width] = self.view(x, self.inputs, pass);
+        let [n, height, width] = self.view(x, self.inputs, run);
         let padded = pad(&x.values, width * self.inputs, self.margins());
         let [rows, columns] = self.geometry.sides(height, width);
         let line = columns * self.outputs;
         let pictures = padded.chunks(padded.len() / n).zip(values.chunks_mut(rows * line));
         for (picture, values) in pictures {
-            pass.bands(values, line, self.layout.rows.len(), |first, values| {
+            run.bands(values, line, self.layout.rows.len(), |first, values| {
                 let rows = first..first + values.len() / line;
-                pass.level.run(Correlate {
+                run.level.run(Correlate {
                     windows: self.windows(picture, [height, width]),
                     weights: &self.weights,
                     bias: &self.bias,
@@ -200,10 +200,15 @@ impl Conv {
     }
 
     /// The gradient of the input, a map of `[h, w, c]`.
-    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn backward(
+        &self,
+        g: &Map,
+        [h, w, c]: [usize; 3],
+        run: &CpuRun<'_>,
+    ) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
-        let [n, rows, columns] = self.view(g, self.outputs, pass);
-        let [height, width] = if self.is_row(pass) { [rows, columns] } else { [h, w] };
+        let [n, rows, columns] = self.view(g, self.outputs, run);
+        let [height, width] = if self.is_row(run) { [rows, columns] } else { [h, w] };
         let stride = self.geometry.stride;
         let margins = self.back.iter().map(|phase| phase.margins(columns, width, stride));
         let margins = margins.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
@@ -213,7 +218,7 @@ impl Conv {
         for (values, picture) in pictures {
             // A band begins with a row of remainder 0.
             let terms = self.layout.rows.len() * self.outputs / self.inputs / stride.pow(2);
-            pass.bands(values, line * stride, terms, |first, values| {
+            run.bands(values, line * stride, terms, |first, values| {
                 for phase in &self.back {
                     let start = phase.remainder[0] * line + phase.remainder[1] * self.inputs;
                     let count = phase.count([values.len() / line, width], stride);
@@ -242,9 +247,9 @@ impl Conv {
                         Back::Many(weights) => {
                             let (bias, clamp) = (&[][..], None);
                             let work = Correlate { windows, weights, bias, clamp, answers };
-                            pass.level.run(work);
+                            run.level.run(work);
                         }
-                        Back::Few(weights) => pass.level.run(Dots { windows, weights, answers }),
+                        Back::Few(weights) => run.level.run(Dots { windows, weights, answers }),
                     }
                 }
             });
@@ -253,16 +258,16 @@ impl Conv {
     }
 
     /// Adds the gradients of the weights and of the bias to `sums`.
-    pub(super) fn gradient(&self, x: &Map, g: &Map, sums: &mut Sums, pass: &Pass<'_>) {
-        let [n, height, width] = self.view(x, self.inputs, pass);
+    pub(in crate::model) fn gradient(&self, x: &Map, g: &Map, sums: &mut Sums, run: &CpuRun<'_>) {
+        let [n, height, width] = self.view(x, self.inputs, run);
         let padded = pad(&x.values, width * self.inputs, self.margins());
         let [rows, columns] = self.geometry.sides(height, width);
-        let mut sorted = Panels::zeros(rows * columns, self.outputs, pass.level);
+        let mut sorted = Panels::zeros(rows * columns, self.outputs, run.level);
         let pictures = padded.chunks(padded.len() / n).zip(g.values.chunks(g.values.len() / n));
         for (picture, g) in pictures {
             sorted.fill(g);
             sorted.add_rows(&mut sums.bias);
-            pass.level.run(Outer {
+            run.level.run(Outer {
                 windows: self.windows(picture, [height, width]),
                 rows,
                 columns,
@@ -272,13 +277,13 @@ impl Conv {
         }
     }
 
-    pub(super) fn zeros(&self, level: Level) -> Sums {
+    pub(in crate::model) fn zeros(&self, level: Level) -> Sums {
         let weights = Panels::zeros(self.layout.rows.len(), self.outputs, level);
         Sums { weights, bias: vec![0.0; self.outputs] }
     }
 
     /// The gradients in PyTorch's order: weights, and the bias where there is one.
-    pub(super) fn unpack(&self, sums: Sums) -> Vec<Vec<f32>> {
+    pub(in crate::model) fn unpack(&self, sums: Sums) -> Vec<Vec<f32>> {
         let Layout { rows, outputs } = &self.layout;
         let mut weights = vec![0.0; rows.len() * outputs.len()];
         sums.weights.unpack(rows, outputs, &mut weights);
@@ -289,20 +294,20 @@ impl Conv {
 }
 
 /// Sums of gradients: of the weights as they are sorted here, and of the bias.
-pub(super) struct Sums {
+pub(in crate::model) struct Sums {
     weights: Panels,
     bias: Vec<f32>,
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(in crate::model) fn add(&mut self, other: &Self) {
         super::add(&mut self.weights.values, &other.weights.values);
         super::add(&mut self.bias, &other.bias);
     }
 }
 
 /// Forgets the gradient where an activation of bounds has none: at and beyond them.
-pub(super) fn unclamp(clamp: Clamp, y: &[f32], g: &mut [f32]) {
+pub(in crate::model) fn unclamp(clamp: Clamp, y: &[f32], g: &mut [f32]) {
     let Some((low, high)) = clamp else { return };
     let each = g.iter_mut().zip(y);
     each.for_each(|(g, y)| *g = if *y > low && *y < high { *g } else { 0.0 });

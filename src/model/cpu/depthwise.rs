@@ -2,10 +2,10 @@
 
 use super::conv::Geometry;
 use super::kernel::Clamp;
-use super::{Map, Pass};
+use super::{CpuRun, Map};
 
 /// One kernel a channel.
-pub(super) struct Depthwise {
+pub(in crate::model) struct Depthwise {
     pub geometry: Geometry,
     /// `[kernel·kernel, C]`.
     pub weight: Vec<f32>,
@@ -13,14 +13,14 @@ pub(super) struct Depthwise {
 }
 
 impl Depthwise {
-    pub(super) fn forward(&self, x: &Map, clamp: Clamp, pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn forward(&self, x: &Map, clamp: Clamp, run: &CpuRun<'_>) -> Map {
         let [h, w] = self.geometry.sides(x.h, x.w);
         let c = x.c;
         let mut values = vec![0.0; x.n * h * w * c];
         let terms = self.geometry.kernel.pow(2);
         for (image, values) in x.values.chunks(x.size()).zip(values.chunks_mut(h * w * c)) {
-            pass.bands(values, w * c, terms, |first, values| {
-                pass.level.run(|| {
+            run.bands(values, w * c, terms, |first, values| {
+                run.level.run(|| {
                     for (at, out) in values.chunks_mut(c).enumerate() {
                         out.copy_from_slice(&self.bias);
                         self.each(first + at / w, at % w, [x.h, x.w], |pixel, weight| {
@@ -38,10 +38,15 @@ impl Depthwise {
         Map { n: x.n, h, w, c, values }
     }
 
-    pub(super) fn backward(&self, g: &Map, [h, w, c]: [usize; 3], pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn backward(
+        &self,
+        g: &Map,
+        [h, w, c]: [usize; 3],
+        run: &CpuRun<'_>,
+    ) -> Map {
         let mut values = vec![0.0; g.n * h * w * c];
         for (image, g_) in values.chunks_mut(h * w * c).zip(g.values.chunks(g.size())) {
-            pass.level.run(|| {
+            run.level.run(|| {
                 for (at, out) in g_.chunks(c).enumerate() {
                     self.each(at / g.w, at % g.w, [h, w], |pixel, weight| {
                         let pixel = &mut image[pixel * c..][..c];

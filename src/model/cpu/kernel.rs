@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// The vector instructions in use.
 #[derive(Clone, Copy)]
-pub(super) enum Level {
+pub(in crate::model) enum Level {
     /// AVX2 with fused multiplication and addition.
     #[cfg(target_arch = "x86_64")]
     V3(pulp::x86::V3),
@@ -54,7 +54,7 @@ impl Level {
 /// of outputs reads, in the order in which it reads it. The last panel may be of one vector; zeros
 /// stand behind the last column.
 #[derive(Clone)]
-pub(super) struct Panels {
+pub(in crate::model) struct Panels {
     pub rows: usize,
     pub columns: usize,
     lanes: usize,
@@ -177,7 +177,7 @@ pub(super) struct Answers<'a> {
 }
 
 /// Lower and upper bounds of an activation.
-pub(super) type Clamp = Option<(f32, f32)>;
+pub(in crate::model) type Clamp = Option<(f32, f32)>;
 
 /// Every window of the rows times the weights, plus the bias, within bounds.
 pub(super) struct Correlate<'a> {

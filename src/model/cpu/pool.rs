@@ -1,9 +1,9 @@
 //! Pooling.
 
-use super::{Map, Pass};
+use super::{CpuRun, Map};
 
 /// Windows over a picture; a kernel of 0 is one window over all of it.
-pub(super) struct Pool {
+pub(in crate::model) struct Pool {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
@@ -22,8 +22,11 @@ fn window(
 }
 
 impl Pool {
+    /// One window over the whole map.
+    pub(in crate::model) const WHOLE: Self = Self { kernel: 0, stride: 1, padding: 0 };
+
     /// How many windows along a side of `n` pixels.
-    pub(super) fn side(&self, n: usize) -> usize {
+    pub(in crate::model) fn side(&self, n: usize) -> usize {
         match self.kernel {
             0 => 1,
             kernel => (n + 2 * self.padding).saturating_sub(kernel) / self.stride + 1,
@@ -31,10 +34,10 @@ impl Pool {
     }
 
     /// The largest value of each window.
-    pub(super) fn largest(&self, x: &Map, pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn largest(&self, x: &Map, run: &CpuRun<'_>) -> Map {
         let (h, w, c) = (self.side(x.h), self.side(x.w), x.c);
         let mut values = vec![f32::NEG_INFINITY; x.n * h * w * c];
-        pass.level.run(|| {
+        run.level.run(|| {
             for (image, values) in x.values.chunks(x.size()).zip(values.chunks_mut(h * w * c)) {
                 for (at, best) in values.chunks_mut(c).enumerate() {
                     self.each(at / w, at % w, [x.h, x.w], |pixel| {
@@ -49,11 +52,11 @@ impl Pool {
 
     /// Hands each value of `g` back to the place in `x` that its largest value came from: the first
     /// of equals.
-    pub(super) fn hand_back(&self, x: &Map, y: &Map, g: &Map, pass: &Pass<'_>) -> Map {
+    pub(in crate::model) fn hand_back(&self, x: &Map, y: &Map, g: &Map, run: &CpuRun<'_>) -> Map {
         let c = x.c;
         let mut values = vec![0.0; x.values.len()];
         let mut open = vec![0.0; c];
-        pass.level.run(|| {
+        run.level.run(|| {
             let images = x.values.chunks(x.size()).zip(values.chunks_mut(x.size()));
             let pairs = y.values.chunks(y.size()).zip(g.values.chunks(y.size()));
             for ((image, values), (y_, g)) in images.zip(pairs) {
@@ -95,7 +98,7 @@ impl Pool {
     }
 
     /// The mean of each window; padding counts as zeros.
-    pub(super) fn mean(&self, x: &Map) -> Map {
+    pub(in crate::model) fn mean(&self, x: &Map) -> Map {
         let ([h, w], [kh, kw], s, p) = self.geometry(x.h, x.w);
         let c = x.c;
         let mut values = vec![0.0; x.n * h * w * c];
@@ -113,7 +116,7 @@ impl Pool {
     }
 
     /// Shares each value of `g` out over its window.
-    pub(super) fn share(&self, g: &Map, [h, w, c]: [usize; 3]) -> Map {
+    pub(in crate::model) fn share(&self, g: &Map, [h, w, c]: [usize; 3]) -> Map {
         let (_, [kh, kw], s, p) = self.geometry(h, w);
         let mut values = vec![0.0; g.n * h * w * c];
         let share = 1.0 / (kh * kw) as f32;
