@@ -214,8 +214,14 @@ pub enum Command {
     Bench(BenchArgs),
     /// Train one of the built-in recipes
     Train(TrainArgs),
-    /// List the built-in models
-    Models(ListArgs),
+    /// List the built-in models, or the layers of one
+    Models {
+        /// The model whose layers are listed: a built-in one, a folder or a card
+        name: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// List the data sets, or the samples of one
     Samples {
         /// The data set whose samples are listed

@@ -13,6 +13,7 @@ mod ctrl_c;
 mod dashboard;
 mod evaluate;
 mod generate;
+mod layers;
 mod lessons;
 mod list;
 mod output;
@@ -205,7 +206,8 @@ fn run(cli: Cli, dashboard: impl FnOnce(DashboardOptions) -> Result<()>) -> Resu
         Command::Lessons(args) => compute(&mut context, |context| lessons::run(&args, context)),
         Command::Bench(args) => bench::run(&args, &mut context),
         Command::Train(args) => compute(&mut context, |context| train::run(&args, context)),
-        Command::Models(list) => list::models(&list, &mut context),
+        Command::Models { name: Some(name), list } => layers::run(&name, &list, &mut context),
+        Command::Models { name: None, list } => list::models(&list, &mut context),
         Command::Samples { dataset, list } => {
             list::samples(dataset.as_deref(), &list, &mut context)
         }

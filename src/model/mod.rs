@@ -17,6 +17,7 @@ mod posterior;
 mod sanity_check;
 mod shape;
 mod store;
+mod summary;
 mod untrusted;
 mod weights;
 
@@ -25,6 +26,7 @@ pub use card::{Accuracy, Card, InputSpec, Normalisation, RobustAccuracy};
 pub use network::Network;
 pub use ops::Layer;
 pub use store::{Model, ModelIdentity, catalogue, find_card};
+pub use summary::LayerSummary;
 pub use weights::{Weights, floats, read_tensors, write_tensors};
 
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! The embedded models, and models from the user's folders.
 
-use crate::data::{self, DATASETS, Dataset, memory, read_bounded, sha256};
+use crate::data::{DatasetSpec, memory, read_bounded, sha256};
 use crate::error::{Error, Result};
 use crate::model::card::Card;
 use crate::model::memory_estimate::MemoryEstimate;
@@ -188,7 +188,7 @@ impl Model {
         })?;
         weights.all_used(&used)?;
         network.freeze();
-        let labels = labels(&card)?;
+        let labels = labels(&card);
         let note = || format!("the names of its tensors begin with '{prefix}', which is left out");
         let notes = (!prefix.is_empty()).then(note).into_iter().collect();
         let identity = ModelIdentity {
@@ -223,18 +223,13 @@ fn check_sha(card: &Card, found: &str, path: &Path) -> Result<()> {
     }
 }
 
-fn labels(card: &Card) -> Result<Arc<Vec<String>>> {
+fn labels(card: &Card) -> Arc<Vec<String>> {
     if !card.labels.is_empty() {
-        return Ok(Arc::new(card.labels.clone()));
+        return Arc::new(card.labels.clone());
     }
-    if card.data == "photos" && card.num_classes == 1000 {
-        return Ok(data::imagenet_labels());
+    let names = DatasetSpec::find(&card.data).map(DatasetSpec::labels);
+    if let Some(names) = names.filter(|names| names.len() == card.num_classes) {
+        return Arc::new(names);
     }
-    if DATASETS.iter().any(|row| row.id == card.data) {
-        let names = Dataset::load(&card.data)?.labels.clone();
-        if names.len() == card.num_classes {
-            return Ok(names);
-        }
-    }
-    Ok(Arc::new((0..card.num_classes).map(|k| k.to_string()).collect()))
+    Arc::new((0..card.num_classes).map(|k| k.to_string()).collect())
 }
