@@ -72,6 +72,7 @@ pub mod experiment;
 pub mod logging;
 pub mod metrics;
 pub mod model;
+pub mod norm;
 pub mod parameter;
 pub mod printable;
 pub mod rng;

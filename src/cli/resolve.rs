@@ -5,7 +5,7 @@ use super::load;
 use super::output::note;
 use crate::attack::{self, AttackConfig, Bound, Norm, TargetChoice};
 use crate::config::Config;
-use crate::data::{DATASETS, Dataset, Sample, check_writable, same_file};
+use crate::data::{DATASETS, Dataset, DatasetSpec, Sample, check_writable, same_file};
 use crate::defence::{DefenceStack, ModelProvider};
 use crate::engine::ChosenDevice;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +23,7 @@ pub fn model_name(given: Option<&str>, pick: &SampleArgs, config: &Config) -> St
         return name.to_string();
     }
     let data = match (&pick.image, &pick.dataset) {
-        (Some(_), _) => "photos",
+        (Some(_), _) => DatasetSpec::of_any_image().map_or("", |row| row.id),
         (None, Some(dataset)) => dataset,
         (None, None) => return config.model.clone(),
     };

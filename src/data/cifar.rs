@@ -1,7 +1,7 @@
 //! The files of CIFAR-10 as its authors give them out: the binary version (records of a label and
 //! 3072 bytes) and the Python version (pickles of a dictionary with `data` and `labels`).
 
-use crate::data::read_bounded;
+use crate::data::{Dataset, read_bounded};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,12 @@ const LARGEST: u64 = 256 << 20;
 
 /// Bytes `[N, 3, 32, 32]`, and N labels.
 pub type Records = (Vec<u8>, Vec<u8>);
+
+/// The data set of these records.
+pub fn dataset(id: &str, (pixels, labels): Records) -> Dataset {
+    let names = CIFAR10.iter().map(|name| name.to_string()).collect();
+    Dataset::from_bytes(id, SHAPE, pixels, labels, names)
+}
 
 /// The five training batches, and the test batch if it is there.
 ///
@@ -82,9 +88,14 @@ fn records(bytes: &[u8]) -> Result<Records, String> {
     if !bytes.len().is_multiple_of(SIZE + 1) {
         return Err(format!("{} bytes are no whole records of {}", bytes.len(), SIZE + 1));
     }
+    Ok(split(bytes))
+}
+
+/// The pixels and the labels of binary records; what is no whole record is left out.
+pub fn split(bytes: &[u8]) -> Records {
     let records = bytes.chunks_exact(SIZE + 1);
     let labels = records.clone().map(|r| r[0]).collect();
-    Ok((records.flat_map(|r| &r[1..]).copied().collect(), labels))
+    (records.flat_map(|r| &r[1..]).copied().collect(), labels)
 }
 
 /// Pictures and labels of a pickle. It is read as a row of tokens and never executed: of all its

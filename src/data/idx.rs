@@ -1,5 +1,6 @@
 //! The IDX format of MNIST and Fashion-MNIST, plain or gzip-compressed.
 
+use crate::data::spec::{DatasetSpec, TrainingData};
 use crate::data::{Dataset, memory, read_bounded};
 use crate::error::{Error, Result};
 use flate2::read::GzDecoder;
@@ -49,7 +50,7 @@ fn header(bytes: &[u8], dims: usize, place: &str) -> Result<Vec<usize>> {
     }
 }
 
-/// The pictures of an IDX file: shape `[1, H, W]` and bytes `[N, 1, H, W]`.
+/// The images of an IDX file: shape `[1, H, W]` and bytes `[N, 1, H, W]`.
 ///
 /// # Errors
 /// Failure, when the bytes are not such a file.
@@ -72,20 +73,20 @@ pub fn labels(bytes: &[u8], place: &str) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Failure, naming the file that is missing or damaged.
-pub fn read_training_set(id: &str, folder: &Path) -> Result<Dataset> {
-    let (pictures, place) = read(folder, "train-images-idx3-ubyte", 3)?;
+pub fn read_training_set(row: &DatasetSpec, folder: &Path) -> Result<TrainingData> {
+    let (pixels, place) = read(folder, "train-images-idx3-ubyte", 3)?;
     let (classes, label_place) = read(folder, "train-labels-idx1-ubyte", 1)?;
-    let (shape, pixels) = images(&pictures, &place)?;
+    let (shape, pixels) = images(&pixels, &place)?;
     let labels = labels(&classes, &label_place)?;
-    let names = if id == "fashion" { FASHION } else { MNIST };
+    let names = row.labels();
     if labels.len() * shape.iter().product::<usize>() != pixels.len() {
         return Err(damaged("as many labels as pictures are needed", &label_place));
     }
     if let Some(bad) = labels.iter().find(|l| usize::from(**l) >= names.len()) {
         return Err(damaged(&format!("label {bad} is out of range"), &label_place));
     }
-    let names = names.iter().map(|n| n.to_string()).collect();
-    Ok(Dataset::from_bytes(id, shape, pixels, labels, names))
+    let training = Dataset::from_bytes(row.id, shape, pixels, labels, names);
+    Ok(TrainingData { training, test: None })
 }
 
 fn read(folder: &Path, name: &str, dims: usize) -> Result<(Vec<u8>, String)> {

@@ -1,4 +1,5 @@
-//! Samples, data sets and pictures. Pixels are always `f32` in `0..=1`, laid out `[C, H, W]`.
+//! Images, samples and data sets, and the files that they are read from and written to. Pixels are
+//! `f32` in `0..=1`, laid out `[C, H, W]`.
 
 mod cifar;
 mod cosines;
@@ -12,20 +13,22 @@ mod lock;
 pub mod memory;
 mod npy;
 mod read;
+mod registry;
 mod resample;
 mod save;
-mod training;
+mod spec;
 
 pub use self::image::{Image, ResizeFilter};
 pub use cosines::cosines;
-pub use dataset::{DATASETS, Dataset, DatasetSpec, Sample, imagenet_labels};
+pub use dataset::{Dataset, Sample};
 pub use digest::{Digest, sha256};
 pub use image_file::read_image;
 pub use lock::FileLock;
 pub use npy::save_npy;
 pub use read::{check_plain_file, read_bounded};
+pub use registry::DATASETS;
 pub use save::{check_writable, same_file, save_png, write_atomically};
-pub use training::TrainingData;
+pub use spec::{DatasetSpec, EpsilonRange, Epsilons, TrainingData};
 
 /// A pipe at this path, for tests.
 #[cfg(all(test, unix))]

@@ -1,12 +1,9 @@
 //! Hints: what is allowed, and yet is hardly meant. One line each, none of them an error.
 
 use crate::attack::{AttackConfig, Norm};
-use crate::data::{Dataset, Sample};
+use crate::data::{Dataset, DatasetSpec, Sample};
 use crate::experiment::report::distance_text;
 use crate::model::Card;
-
-/// The data sets whose pictures are bright on black.
-const ON_BLACK: &[&str] = &["mnist", "fashion"];
 
 /// How bright the edges of dark digits on white are at least, on average.
 const BRIGHT: f64 = 0.6;
@@ -19,6 +16,11 @@ const UNSEEN: f64 = 0.15;
 
 /// So many labels have to be known before their numbering is judged.
 const LABELS: usize = 20;
+
+/// Whether the images of the model's data set are bright on black.
+fn on_black(card: &Card) -> bool {
+    DatasetSpec::find(&card.data).is_some_and(|row| row.black_background)
+}
 
 /// About an ε that makes no sense in its norm, for pictures of this many values.
 pub fn of_epsilon(plan: &AttackConfig, values: usize) -> Option<String> {
@@ -80,7 +82,7 @@ pub fn of_background<'a>(
     pictures: impl IntoIterator<Item = &'a [f32]>,
 ) -> Option<String> {
     let [_, h, w] = card.input.shape;
-    if !ON_BLACK.contains(&card.data.as_str()) {
+    if !on_black(card) {
         return None;
     }
     let edge = |at: usize| {
@@ -109,7 +111,7 @@ pub fn of_picture(card: &Card, sample: &Sample) -> Vec<String> {
         return Vec::new();
     }
     let (input, picture) = (&card.input, &sample.image);
-    let known = ON_BLACK.contains(&card.data.as_str());
+    let known = on_black(card);
     let background = known.then(|| of_background(card, [input.fit(picture).pixels()])).flatten();
     picture.changes(input.shape, input.resize).into_iter().chain(background).collect()
 }

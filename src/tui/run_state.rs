@@ -3,7 +3,7 @@
 use super::history::History;
 use super::theme::ThemeKind;
 use crate::attack::AttackConfig;
-use crate::data::{Dataset, Image, Sample};
+use crate::data::{Dataset, DatasetSpec, Image, Sample};
 use crate::defence::{DefenceStack, Stance};
 use crate::engine::{JobId, Request, RunJob};
 use crate::experiment::{CleanPrediction, DefenceRow, Report};
@@ -188,7 +188,9 @@ impl Run {
 
 /// Whether a model takes a data set's pictures for what they are.
 pub fn fits(card: &Card, data: &str) -> bool {
-    card.data == data || (card.data == "photos" && matches!(data, "cifar10" | "file"))
+    let any = DatasetSpec::find(&card.data).is_some_and(|row| row.any_image);
+    let colour = DatasetSpec::find(data).is_some_and(|row| !row.black_background);
+    card.data == data || any && (colour || data == "file")
 }
 
 /// The model to begin with on a data set.
