@@ -20,7 +20,8 @@
 use burn_tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epsiloscope::attack::{
-    AttackConfig, Budget, Goal, NoObserver, Norm, Problem, TargetModel, find, generate_and_judge,
+    AttackConfig, Budget, Goal, ImageBatch, NoObserver, Norm, Problem, TargetModel, find,
+    generate_and_judge,
 };
 use epsiloscope::data::{Dataset, Sample};
 use epsiloscope::engine::{ChosenDevice, DeviceChoice, choose};
@@ -69,7 +70,7 @@ fn step(criterion: &mut Criterion) {
         })
     });
     let problem = Problem {
-        images: images.clone(),
+        images: ImageBatch::of(&sample.image),
         goals: vec![Goal::Untargeted { truth: sample.label.expect("a digit has a label") }],
         budget: Budget::new(Norm::Linf, EPSILON, c * h * w).expect("ε is in range"),
         seed: 0,

@@ -6,7 +6,8 @@
 //! small for `f64` it is computed from the differences of the logits.
 
 use crate::attack::goal::Goal;
-use crate::attack::objective::{Objective, best_other, rescale};
+use crate::attack::logits::best_other;
+use crate::attack::objective::{Objective, rescale};
 use std::f64::consts::LN_2;
 
 /// A slope in `f64` whose largest entry is at least this has all its digits.
@@ -143,7 +144,8 @@ impl<F: Fn(usize, Goal) -> usize + Sync> Objective for ClassProbability<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::objective::{loss_or_margin, margin};
+    use crate::attack::logits::margin;
+    use crate::attack::objective::loss_or_margin;
     use proptest::prelude::*;
 
     /// The objectives whose slope fades with confidence.

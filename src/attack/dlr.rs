@@ -3,7 +3,8 @@
 //! gradient fades on a confident network; this one's does not.
 
 use crate::attack::goal::Goal;
-use crate::attack::objective::{Objective, best_other};
+use crate::attack::logits::best_other;
+use crate::attack::objective::Objective;
 
 /// Keeps equal logits from dividing by zero.
 const TINY: f64 = 1e-12;

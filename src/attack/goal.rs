@@ -1,26 +1,32 @@
-//! What an attack wants: any wrong answer, or one chosen class.
+//! [`Goal`]: what an attack wants of one image, and [`TargetChoice`], how the user says it.
 
-use crate::attack::objective::REJECTED;
 use crate::error::{Error, Result};
 use serde::Serialize;
 
-/// The goal for one picture.
+/// The label of an image that a defence refuses to classify: no class.
+pub const REJECTED: usize = usize::MAX;
+
+/// The label of an image for which the network gives no number (a logit that is infinite or not a
+/// number): no class, and never the true one.
+pub const NON_FINITE: usize = usize::MAX - 1;
+
+/// What an attack wants of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// Any answer other than this true class.
+    /// Untargeted: any label other than the true class.
     Untargeted {
-        /// The class to leave.
+        /// The true class.
         truth: usize,
     },
-    /// Exactly this class.
+    /// Targeted: exactly this class.
     Targeted {
-        /// The class to reach.
+        /// The target class.
         target: usize,
     },
 }
 
 impl Goal {
-    /// Whether answering `label` fulfils the goal. A refusal to answer does not.
+    /// Whether predicting `label` fulfils the goal. A rejection does not.
     pub fn reached(self, label: usize) -> bool {
         match self {
             Self::Untargeted { truth } => label != truth && label != REJECTED,
@@ -28,7 +34,7 @@ impl Goal {
         }
     }
 
-    /// The class whose loss is looked at.
+    /// The class whose loss counts: the true one, or the target.
     pub fn class(self) -> usize {
         match self {
             Self::Untargeted { truth } => truth,
@@ -36,8 +42,8 @@ impl Goal {
         }
     }
 
-    /// +1 to climb the loss of the true class, −1 to descend the loss of the target: the one
-    /// place where the sign of a targeted attack is flipped.
+    /// +1 to increase the loss of the true class, −1 to decrease that of the target: the one place
+    /// where a targeted attack flips the sign.
     pub fn sign(self) -> f64 {
         match self {
             Self::Untargeted { .. } => 1.0,
@@ -46,31 +52,33 @@ impl Goal {
     }
 }
 
-/// What the user asks for; becomes a [`Goal`] once the clean logits are known.
+/// Whether an attack is targeted, and how the target class is chosen. It becomes a [`Goal`] for each
+/// image once the clean logits are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetChoice {
-    /// Any wrong answer.
+    /// Untargeted: any wrong label.
     #[default]
     Untargeted,
     /// This class.
     Class(usize),
-    /// The class that the model finds second most likely on the clean picture.
+    /// The class that the model finds second most likely for the clean image.
     SecondMostLikely,
-    /// The class that the model finds least likely on the clean picture.
+    /// The class that the model finds least likely for the clean image.
     LeastLikely,
-    /// The class of the next number, and class 0 after the last: the usual choice where several
-    /// tools are to aim at the same classes.
+    /// The next class by number, 0 after the last: the usual choice where several tools are to be
+    /// compared on the same targets.
     Next,
 }
 
 impl TargetChoice {
-    /// Whether pictures of class `truth` are what is aimed at already: there is nothing to attack.
+    /// Whether images of class `truth` are of the target class already, so that there is nothing to
+    /// attack.
     pub fn is_at(self, truth: usize) -> bool {
         self == Self::Class(truth)
     }
 
-    /// The goal for a picture of class `truth` with these clean logits.
+    /// The goal for an image of class `truth` with these clean logits, `[K]`.
     ///
     /// # Errors
     /// Usage, when the target does not exist or is the true class itself.

@@ -1,19 +1,18 @@
-//! Norms and the budget they bound: sizes and projections.
+//! [`Norm`], and [`Budget`]: a norm and ε, with the projection onto the ball.
 //!
-//! All tensors are `[N, C, H, W]` perturbations δ or gradients; each picture is treated on its own,
-//! so a batch of 1 and a batch of N give the same answer.
+//! Each image is projected on its own, so the result for an image does not depend on its batch.
 
 use crate::attack::image_batch::ImageBatch;
 use crate::error::{Error, Result};
 pub use crate::norm::Norm;
-use burn_tensor::Tensor;
+use burn_tensor::{Device, Tensor};
 
-/// The threat model: how much may be changed, measured how.
+/// The size that a perturbation may have: a norm, and ε.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// How a perturbation is measured.
+    /// The norm that measures the perturbation.
     pub norm: Norm,
-    /// The largest size allowed, in pixel units (0..1).
+    /// ε, the largest size allowed, in pixel units of 0..1 (for L0: number of values changed).
     pub epsilon: f32,
 }
 
@@ -21,7 +20,7 @@ pub struct Budget {
 const TINY: f32 = 1e-30;
 
 impl Budget {
-    /// The budget, checked.
+    /// The budget of images of so many values, checked.
     ///
     /// # Errors
     /// Usage, when ε is not a number, negative, or larger than the largest distance in the box.
@@ -38,27 +37,26 @@ impl Budget {
         Ok(Self { norm, epsilon })
     }
 
-    /// Projects δ onto the ball of this budget: clamping for L∞, scaling for L2, soft thresholding
-    /// for L1, keeping the largest values for L0.
+    /// Projects each image's perturbation δ, `[N, C, H, W]`, onto the ball of this budget, as the judge
+    /// does: as [`Self::project_row`], but in L2 in single precision on the device.
     ///
-    /// It is followed by clipping to the box in the attack: x is in the box, so clipping only
-    /// shrinks |δ|, and both constraints hold.
+    /// Clipping the image to 0..1 afterwards keeps it in the ball: the clean image is in the box, so
+    /// clipping only shrinks |δ|.
     ///
     /// # Errors
-    /// Device failures.
-    pub fn project(&self, delta: Tensor<4>) -> Result<Tensor<4>> {
-        match self.norm {
-            Norm::Linf => Ok(delta.clamp(-self.epsilon, self.epsilon)),
-            Norm::L2 => {
-                let size = l2(&delta);
-                let factor = (size.clamp_min(TINY).recip() * self.epsilon).clamp_max(1.0);
-                Ok(delta * factor)
-            }
-            Norm::L0 | Norm::L1 => on_rows(&delta, |row| self.project_row(row)),
+    /// Device, when the device is lost or out of memory.
+    pub fn project(&self, mut delta: ImageBatch, device: &Device) -> Result<ImageBatch> {
+        if self.norm == Norm::L2 {
+            let delta = delta.to_tensor(device);
+            let factor = (l2(&delta).clamp_min(TINY).recip() * self.epsilon).clamp_max(1.0);
+            return ImageBatch::from_tensor(delta * factor);
         }
+        delta.iter_mut().for_each(|row| self.project_row(row));
+        Ok(delta)
     }
 
-    /// As [`Self::project`], for one picture's δ on the host.
+    /// Projects one image's perturbation δ, C·H·W values, onto the ball of this budget: clamping for
+    /// L∞, scaling for L2, soft thresholding for L1, keeping the ⌊ε⌋ largest values for L0.
     pub fn project_row(&self, delta: &mut [f32]) {
         match self.norm {
             Norm::Linf => {
@@ -80,13 +78,6 @@ impl Budget {
             }
         }
     }
-}
-
-/// Does something to each picture's values on the host.
-fn on_rows(values: &Tensor<4>, each: impl Fn(&mut [f32])) -> Result<Tensor<4>> {
-    let mut rows = ImageBatch::from_tensor(values)?;
-    (0..rows.len()).for_each(|i| each(rows.row_mut(i)));
-    Ok(rows.to_tensor(&values.device()))
 }
 
 /// The Euclidean projection onto the L1 ball (Duchi et al. 2008): every value shrinks by the same
@@ -118,13 +109,16 @@ pub(super) fn length<T: Copy + Into<f64>>(values: &[T]) -> f64 {
     values.iter().map(|v| (*v).into().powi(2)).sum::<f64>().sqrt()
 }
 
-/// 1 or −1, and 0 for 0, which is nowhere near what `f32::signum` says.
+/// 1 or −1, and 0 for 0 and for what is no number, unlike `f32::signum`.
 pub(super) fn sign<T: PartialOrd + Default>(value: T) -> f32 {
-    let zero = T::default();
-    f32::from(i8::from(value > zero) - i8::from(value < zero))
+    match () {
+        () if value > T::default() => 1.0,
+        () if value < T::default() => -1.0,
+        () => 0.0,
+    }
 }
 
-/// ‖δ‖₂ of each picture, `[N, 1, 1, 1]`.
+/// ‖δ‖₂ of each image, `[N, 1, 1, 1]`.
 fn l2(delta: &Tensor<4>) -> Tensor<4> {
     delta.clone().square().sum_dims(&[1, 2, 3]).sqrt()
 }

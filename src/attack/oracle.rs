@@ -1,118 +1,129 @@
-//! Oracles: what an attack may ask of its victim. [`DecisionOracle`] (labels) < [`ScoreOracle`] (logits) <
-//! [`GradientOracle`] (white box). Each counts what it is asked.
+//! Oracles: what an attack may query of the model it attacks. The threat model is the type of the
+//! oracle: [`DecisionOracle`] gives labels only, [`ScoreOracle`] logits too, [`GradientOracle`] (white
+//! box) gradients too. An attack that is handed a [`DecisionOracle`] cannot see a gradient.
 //!
-//! How the input gradient is computed stays behind [`GradientOracle`]: burn's autodiff today, a faster
-//! engine for frozen networks when there is one.
+//! An own oracle, say in front of a service that answers over the network, implements the first one
+//! or two of these traits and can then be attacked by every attack that needs no more.
 
 use crate::attack::goal::Goal;
-use crate::attack::objective::{Logits, Objective};
+use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::Logits;
+use crate::attack::objective::Objective;
 use crate::error::Result;
 use crate::model::{Classifier, ModelOutput};
-use burn_tensor::Tensor;
+use burn_tensor::Device;
 
-/// Answers with labels only, and counts the questions.
+/// Gives labels, and counts the queries. The least that an attack can work with.
 pub trait DecisionOracle {
-    /// The label of each picture of `[N, C, H, W]`.
+    /// The predicted label of each of `images`, `[N, C, H, W]` in 0..1.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>>;
+    fn labels(&mut self, images: &ImageBatch) -> Result<Vec<usize>>;
 
     /// Number of classes K.
     fn classes(&self) -> usize;
 
-    /// Forward and backward passes so far, counted by picture.
+    /// Forward and backward passes so far, each image counted once a pass.
     fn passes(&self) -> (u64, u64);
 }
 
-/// Answers with logits too.
+/// Gives logits too.
 pub trait ScoreOracle: DecisionOracle {
-    /// The logits of each picture of `[N, C, H, W]`.
+    /// The logits, `[N, K]`, of `images`, `[N, C, H, W]` in 0..1.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    fn logits(&mut self, images: &Tensor<4>) -> Result<Logits>;
+    fn logits(&mut self, images: &ImageBatch) -> Result<Logits>;
 }
 
-/// A gradient query's answer.
+/// A loss and its gradient with respect to the pixels, for N images.
 pub struct LossGradient {
-    /// The logits.
+    /// The logits, `[N, K]`.
     pub logits: Logits,
-    /// The objective's value for each picture.
+    /// The loss of each image, `[N]`.
     pub loss: Vec<f32>,
-    /// Its gradient with respect to the pixels, `[N, C, H, W]`; each picture's own, not a mean.
-    pub gradient: Tensor<4>,
-    /// log₂ of what each picture's gradient was multiplied by to keep it from underflowing (0 nearly
-    /// always); see [`Objective::evaluate_scaled`].
+    /// The gradient of each image's own loss (not of the mean) with respect to its pixels,
+    /// `[N, C, H, W]`, times two to the power of its `log2_scale`.
+    pub gradient: ImageBatch,
+    /// The binary exponent that each image's gradient was scaled by to keep it from underflowing,
+    /// `[N]`; 0 nearly always. See [`Objective::evaluate_scaled`].
     pub log2_scale: Vec<f64>,
 }
 
-/// Answers with gradients too.
+/// Gives gradients too: the white box.
 pub trait GradientOracle: ScoreOracle {
-    /// The objective's value and gradient at each picture of `[N, C, H, W]`.
+    /// The value of `objective` and its gradient with respect to the pixels, for each of `images`,
+    /// `[N, C, H, W]` in 0..1, with its goal, `[N]`.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
     fn gradient(
         &mut self,
-        images: &Tensor<4>,
+        images: &ImageBatch,
         goals: &[Goal],
         objective: &dyn Objective,
     ) -> Result<LossGradient>;
 }
 
-/// A network, or a defended one under a stance, as an oracle of every kind.
+/// The model under attack, bare or defended, as an oracle of every kind. It counts the passes that
+/// it is asked for, and it is the only place where images become tensors on the device.
 pub struct TargetModel<'a> {
-    network: &'a dyn Classifier,
+    classifier: &'a dyn Classifier,
     forward: u64,
     backward: u64,
     non_finite: u64,
-    first: Option<(Tensor<4>, f64)>,
+    first_gradient: Option<(Vec<f32>, f64)>,
 }
 
 impl<'a> TargetModel<'a> {
-    /// An oracle that nobody has asked yet.
-    pub fn new(network: &'a dyn Classifier) -> Self {
-        Self { network, forward: 0, backward: 0, non_finite: 0, first: None }
+    /// The oracle of a classifier, with all counts at zero.
+    pub fn new(classifier: &'a dyn Classifier) -> Self {
+        Self { classifier, forward: 0, backward: 0, non_finite: 0, first_gradient: None }
     }
 
-    /// The first picture's first gradient, `[1, C, H, W]`, and log₂ of what it was multiplied by; none where
-    /// nobody has asked for one.
-    pub fn first_gradient(&self) -> Option<&(Tensor<4>, f64)> {
-        self.first.as_ref()
+    /// The first gradient that was queried, of the first image, C·H·W values, and the binary
+    /// exponent it was scaled by; none where no gradient was queried.
+    pub fn first_gradient(&self) -> Option<(&[f32], f64)> {
+        self.first_gradient.as_ref().map(|(gradient, log2_scale)| (&gradient[..], *log2_scale))
     }
 
-    /// How many of its answers so far, counted by picture, had a logit that is infinite or not a
-    /// number.
+    /// For how many images so far a logit was infinite or not a number.
     pub fn non_finite(&self) -> u64 {
         self.non_finite
     }
 
-    /// Logits as scores; those that are no numbers are counted.
-    fn count(&mut self, ModelOutput { logits, rejected }: ModelOutput) -> Logits {
-        let logits = Logits::new(logits, self.network.classes()).rejecting(rejected);
-        self.non_finite += logits.non_finite() as u64;
-        logits
-    }
-
-    /// The answers that count: see [`Classifier::decide`].
+    /// The final predictions for `images`, `[N, C, H, W]`: see [`Classifier::predict`]. The judge
+    /// looks at these, no attack does.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
-    pub fn decide(&mut self, images: &Tensor<4>) -> Result<Logits> {
-        self.forward += images.dims()[0] as u64;
-        let decided = self.network.predict(images)?;
-        Ok(self.count(decided))
+    pub fn predict(&mut self, images: &ImageBatch) -> Result<Logits> {
+        self.forward += images.len() as u64;
+        let output = self.classifier.predict(&images.to_tensor(self.classifier.device()))?;
+        Ok(self.checked(output))
+    }
+
+    /// The device that the model computes on.
+    pub(super) fn device(&self) -> &Device {
+        self.classifier.device()
+    }
+
+    /// The logits, after counting those that are no numbers.
+    fn checked(&mut self, ModelOutput { logits, rejected }: ModelOutput) -> Logits {
+        let logits = Logits::new(logits, self.classifier.classes()).rejecting(rejected);
+        self.non_finite += logits.non_finite() as u64;
+        logits
     }
 }
 
 impl DecisionOracle for TargetModel<'_> {
-    fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+    fn labels(&mut self, images: &ImageBatch) -> Result<Vec<usize>> {
         Ok(self.logits(images)?.labels())
     }
 
     fn classes(&self) -> usize {
-        self.network.classes()
+        self.classifier.classes()
     }
 
     fn passes(&self) -> (u64, u64) {
@@ -121,45 +132,46 @@ impl DecisionOracle for TargetModel<'_> {
 }
 
 impl ScoreOracle for TargetModel<'_> {
-    fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
-        self.forward += images.dims()[0] as u64 * self.network.passes();
-        let shown = self.network.query(images)?;
-        Ok(self.count(shown))
+    fn logits(&mut self, images: &ImageBatch) -> Result<Logits> {
+        self.forward += images.len() as u64 * self.classifier.passes();
+        let output = self.classifier.query(&images.to_tensor(self.classifier.device()))?;
+        Ok(self.checked(output))
     }
 }
 
 impl GradientOracle for TargetModel<'_> {
     fn gradient(
         &mut self,
-        images: &Tensor<4>,
+        images: &ImageBatch,
         goals: &[Goal],
         objective: &dyn Objective,
     ) -> Result<LossGradient> {
-        let [n, ..] = images.dims();
-        let passes = n as u64 * self.network.passes();
+        let (n, classes) = (images.len(), self.classifier.classes());
+        let passes = n as u64 * self.classifier.passes();
         self.forward += passes;
         self.backward += passes;
-        let single_precision = self.network.single_precision_softmax();
-        let classes = self.network.classes();
+        let single_precision = self.classifier.single_precision_softmax();
         let (mut loss, mut log2_scale) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let mut start = |logits: &[f32]| {
-            let mut logit_gradients = vec![0.0; n * classes];
-            let rows = logits.chunks(classes).zip(goals).zip(logit_gradients.chunks_mut(classes));
-            for (at, ((row, goal), logit_gradient)) in rows.enumerate() {
+        let mut logit_gradient = |logits: &[f32]| -> Vec<f32> {
+            let mut gradients = vec![0.0; n * classes];
+            let rows = logits.chunks(classes).zip(goals).zip(gradients.chunks_mut(classes));
+            for (at, ((row, goal), gradient)) in rows.enumerate() {
                 let (value, exponent) = match single_precision {
-                    true => (objective.evaluate_f32(at, row, *goal, logit_gradient), 0.0),
-                    false => objective.evaluate_scaled(at, row, *goal, logit_gradient),
+                    true => (objective.evaluate_f32(at, row, *goal, gradient), 0.0),
+                    false => objective.evaluate_scaled(at, row, *goal, gradient),
                 };
                 loss.push(value as f32);
                 log2_scale.push(exponent);
             }
-            logit_gradients.into_iter().map(|s| s as f32).collect()
+            gradients.into_iter().map(|g| g as f32).collect()
         };
-        let (decided, gradient) = self.network.input_gradient(images, &mut start)?;
-        if let (None, Some(exponent)) = (&self.first, log2_scale.first()) {
-            self.first = Some((gradient.clone().slice(0..1), *exponent));
+        let tensor = images.to_tensor(self.classifier.device());
+        let (output, gradient) = self.classifier.input_gradient(&tensor, &mut logit_gradient)?;
+        let gradient = ImageBatch::from_tensor(gradient)?;
+        if let (None, Some(exponent)) = (&self.first_gradient, log2_scale.first()) {
+            self.first_gradient = Some((gradient.row(0).to_vec(), *exponent));
         }
-        let logits = self.count(decided);
+        let logits = self.checked(output);
         Ok(LossGradient { logits, loss, gradient, log2_scale })
     }
 }

@@ -107,7 +107,7 @@ pub fn attack_batch(batch: &BatchTask, progress: OnProgress<'_>) -> Result<Batch
         let mut meter = ProgressObserver::new(&mut tell);
         let verdict =
             run_attack(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut meter)?;
-        let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
+        let found = verdict.images.values();
         let size = found.len() / part.len();
         for (row, (i, _)) in part.iter().enumerate() {
             let (before, after) = (many.row(*i), &found[row * size..(row + 1) * size]);

@@ -1,7 +1,7 @@
 //! Many pictures before one model: what batches, evaluations and transfers share.
 
 use crate::attack::{
-    AttackConfig, Bound, Budget, Flow, Goal, Logits, Observer, Problem, TrainingImages,
+    AttackConfig, Bound, Budget, Flow, Goal, ImageBatch, Logits, Observer, Problem, TrainingImages,
 };
 use crate::attack::{ScoreOracle, StepEvent, TargetModel};
 use crate::data::Dataset;
@@ -11,8 +11,7 @@ use crate::experiment::one_sample::truth;
 use crate::experiment::passes::parts;
 use crate::experiment::samples::{first_images, needs_training_images};
 use crate::experiment::time_left::{StageProgress, TimeEstimate};
-use crate::model::{Classifier, Model};
-use burn_tensor::{Tensor, TensorData};
+use crate::model::Model;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,13 +89,11 @@ impl LabelledImages<'_> {
         self.model.card.input.shape.iter().product()
     }
 
-    /// These pictures as a tensor on the model's device.
-    fn tensor(&self, which: &[usize]) -> Tensor<4> {
-        let ([c, h, w], size) = (self.model.card.input.shape, self.size());
-        let mut pixels = Vec::with_capacity(which.len() * size);
-        which.iter().for_each(|i| pixels.extend_from_slice(self.row(*i)));
-        let data = TensorData::new(pixels, [which.len(), c, h, w]);
-        Tensor::from_data(data, self.model.network.device())
+    /// The images with these indices.
+    fn select(&self, which: &[usize]) -> ImageBatch {
+        let mut images = ImageBatch::new(self.model.card.input.shape, Vec::new());
+        which.iter().for_each(|i| images.push(self.row(*i)));
+        images
     }
 
     /// How many seconds the scores of pictures take (after a lap that warms up, over a third of a
@@ -106,7 +103,7 @@ impl LabelledImages<'_> {
     /// Device failures.
     pub fn lap(&self, victim: &mut TargetModel<'_>, batch: usize) -> Result<(usize, f64)> {
         let few: Vec<usize> = (0..self.labels.len().min(batch.clamp(1, 128))).collect();
-        let images = self.tensor(&few);
+        let images = self.select(&few);
         victim.logits(&images)?;
         let (begin, mut laps) = (Instant::now(), 0);
         while laps == 0 || laps < 25 && begin.elapsed().as_secs_f64() < 0.33 {
@@ -134,7 +131,7 @@ impl LabelledImages<'_> {
         let all: Vec<usize> = (0..self.labels.len()).collect();
         let mut scores = Logits::new(Vec::new(), self.model.card.num_classes);
         for part in all.chunks(batch.max(1)) {
-            scores.append(victim.decide(&self.tensor(part))?);
+            scores.append(victim.predict(&self.select(part))?);
             if go_on() == Flow::Stop {
                 return Err(Error::cancelled());
             }
@@ -171,7 +168,7 @@ impl LabelledImages<'_> {
         let which: Vec<usize> = part.iter().map(|(i, _)| *i).collect();
         Ok(Problem {
             budget: Budget::new(plan.norm, plan.epsilon, self.size())?,
-            images: self.tensor(&which),
+            images: self.select(&which),
             goals: part.iter().map(|(_, goal)| *goal).collect(),
             seed: plan.seed,
             samples: which.iter().map(|i| (self.first + i) as u64).collect(),

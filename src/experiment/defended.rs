@@ -1,14 +1,12 @@
 //! Defences against an attack on one sample: attacked without knowing of them, and through them.
 
-use crate::attack::{Goal, GradientStats, Observer, REJECTED, TargetModel};
+use crate::attack::{Goal, GradientStats, ImageBatch, Observer, REJECTED, TargetModel};
 use crate::data::Image;
 use crate::defence::{Pipeline, Stance};
 use crate::error::Result;
 use crate::experiment::checks::{LossHistory, first_gradient};
 use crate::experiment::evaluation_report::Share;
-use crate::experiment::one_sample::{
-    Experiment, answer, cost, picture, prediction, problem, run_attack, tensor,
-};
+use crate::experiment::one_sample::{Experiment, answer, cost, prediction, problem, run_attack};
 use crate::experiment::report::{AttackCost, DefenceRow, Outcome, Prediction, Report};
 use crate::metrics::checks::{AttackedDefence, Evidence, FirstGradient, RestartHistory};
 use crate::metrics::{Rate, median};
@@ -112,7 +110,7 @@ pub(super) fn lap(pipeline: &Pipeline, picture: &Image) -> Result<f64> {
 /// How long one answer of the bare network takes, in milliseconds.
 pub(super) fn bare_lap(model: &Model, picture: &Image) -> Result<f64> {
     let begin = Instant::now();
-    answer(model, &mut TargetModel::new(&model.network), &tensor(model, picture))?;
+    answer(model, &mut TargetModel::new(&model.network), &ImageBatch::of(picture))?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
@@ -203,8 +201,7 @@ fn attack(
     observer: &mut dyn Observer,
 ) -> Result<(Image, DefendedRun)> {
     let DefendedAttack { pipeline, surrogate, stance, draws } = against;
-    let images = tensor(&pipeline.base, &report.original);
-    let problem = problem(experiment, images, report.goal())?;
+    let problem = problem(experiment, ImageBatch::of(&report.original), report.goal())?;
     let begin = Instant::now();
     let seen = pipeline.attacker_view(stance, draws);
     let behind = surrogate.map(|surrogate| surrogate.attacker_view(stance, draws));
@@ -216,11 +213,11 @@ fn attack(
     let asked = || [&victim].into_iter().chain(&crafted_on);
     let course = DefendedRun {
         cost: cost(asked(), begin),
-        first: first_gradient(crafted_on.as_ref().unwrap_or(&victim))?,
+        first: first_gradient(crafted_on.as_ref().unwrap_or(&victim)),
         gradients: verdict.gradient_stats[0],
         gap: logbook.gap(),
         non_finite: asked().map(TargetModel::non_finite).sum(),
         histories: logbook.finish(),
     };
-    Ok((picture(verdict.images, report.original.shape())?, course))
+    Ok((verdict.images.image(0), course))
 }

@@ -1,8 +1,9 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    AttackConfig, Budget, DecisionOracle, Goal, GradientStats, JudgedOutput, Logits, NON_FINITE,
-    Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge, judge,
+    AttackConfig, Budget, DecisionOracle, Goal, GradientStats, ImageBatch, JudgedOutput, Logits,
+    NON_FINITE, Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge,
+    judge,
 };
 use crate::data::{Image, Sample};
 use crate::defence::jpeg;
@@ -17,8 +18,7 @@ use crate::experiment::samples::training_images;
 use crate::experiment::trace::probabilities;
 use crate::metrics::checks::{Evidence, logit_gap};
 use crate::metrics::{RoundedImages, norms, psnr, ssim};
-use crate::model::{Classifier, Model};
-use burn_tensor::{Tensor, TensorData};
+use crate::model::Model;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -91,24 +91,11 @@ pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
     }
 }
 
-/// A picture as a batch of one, `[1, C, H, W]`, on the model's device.
-pub(super) fn tensor(model: &Model, picture: &Image) -> Tensor<4> {
-    let [c, h, w] = picture.shape();
-    let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
-    Tensor::from_data(data, model.network.device())
-}
-
-/// A batch of one as a picture.
-pub(super) fn picture(images: Tensor<4>, shape: [usize; 3]) -> Result<Image> {
-    let pixels = images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
-    Ok(Image::new(shape, pixels))
-}
-
 /// The model's answer to a batch of one, and the logits behind it.
 pub(super) fn answer(
     model: &Model,
     victim: &mut TargetModel<'_>,
-    images: &Tensor<4>,
+    images: &ImageBatch,
 ) -> Result<(Prediction, Vec<f32>)> {
     let scores = victim.logits(images)?;
     let row = scores.rows().next().unwrap_or_default().to_vec();
@@ -123,7 +110,7 @@ pub fn predict_clean(experiment: &Experiment) -> Result<CleanPrediction> {
     let model = &experiment.model;
     let picture = model.card.input.fit(&experiment.sample.image);
     picture.check(&experiment.sample.name)?;
-    let images = tensor(model, &picture);
+    let images = ImageBatch::of(&picture);
     let (prediction, logits) = answer(model, &mut TargetModel::new(&model.network), &images)?;
     let known = truth(model, &experiment.sample);
     let label = known.unwrap_or(prediction.label);
@@ -138,11 +125,10 @@ pub fn predict_clean(experiment: &Experiment) -> Result<CleanPrediction> {
 }
 
 /// The problem of attacking this picture.
-pub(super) fn problem(experiment: &Experiment, images: Tensor<4>, goal: Goal) -> Result<Problem> {
+pub(super) fn problem(experiment: &Experiment, images: ImageBatch, goal: Goal) -> Result<Problem> {
     let AttackConfig { norm, epsilon, seed, .. } = experiment.plan;
-    let values = images.dims()[1..].iter().product();
     Ok(Problem {
-        budget: Budget::new(norm, epsilon, values)?,
+        budget: Budget::new(norm, epsilon, images.size())?,
         images,
         goals: vec![goal],
         seed,
@@ -220,10 +206,10 @@ pub fn attack_sample_from(
     let mut logbook = LossHistory::new(observer);
     let found = match attacked {
         true => {
-            let problem = problem(experiment, tensor(model, &clean.picture), goal)?;
+            let problem = problem(experiment, ImageBatch::of(&clean.picture), goal)?;
             let verdict =
                 run_attack(plan, &mut victim, surrogate.as_mut(), &problem, &mut logbook)?;
-            AttackedImage::new(model, verdict, clean.picture.shape())?
+            AttackedImage::new(model, verdict)
         }
         false => {
             // The ε is checked all the same.
@@ -253,7 +239,7 @@ pub fn attack_sample_from(
         transferred: surrogate.is_some(),
         survives_8_bit: found.reached.then_some(similarity.survives_8_bit),
         histories: logbook.finish(),
-        first: first_gradient(surrogate.as_ref().unwrap_or(&victim))?,
+        first: first_gradient(surrogate.as_ref().unwrap_or(&victim)),
         gradients: found.gradients,
         gap: Some(logit_gap(&clean.logits)),
         non_finite,
@@ -323,16 +309,16 @@ struct AttackedImage {
 }
 
 impl AttackedImage {
-    fn new(model: &Model, verdict: JudgedOutput, shape: [usize; 3]) -> Result<Self> {
+    fn new(model: &Model, verdict: JudgedOutput) -> Self {
         let GradientStats { queries, dead, .. } = verdict.gradient_stats[0];
         let stood = verdict.stalled(0).then(|| {
             format!(
                 "{dead} of {queries} gradients were zero or not a number: the picture stood still"
             )
         });
-        Ok(Self {
+        Self {
             answer: prediction(model, verdict.logits.rows().next().unwrap_or_default()),
-            picture: picture(verdict.images, shape)?,
+            picture: verdict.images.image(0),
             success: verdict.success[0],
             reached: verdict.reached[0],
             distance: verdict.distance[0],
@@ -340,7 +326,7 @@ impl AttackedImage {
             gradients: verdict.gradient_stats[0],
             notes: Note::texts(&verdict.notes).into_iter().chain(stood).collect(),
             stage: verdict.stages.first().copied().flatten(),
-        })
+        }
     }
 
     fn nothing(clean: &CleanPrediction) -> Self {
@@ -371,5 +357,5 @@ pub(super) fn cost<'a>(
 /// Whether the model's answer to a picture reaches the goal.
 fn reached(model: &Model, picture: &Image, goal: Goal) -> Result<bool> {
     let mut victim = TargetModel::new(&model.network);
-    Ok(goal.reached(answer(model, &mut victim, &tensor(model, picture))?.0.label))
+    Ok(goal.reached(answer(model, &mut victim, &ImageBatch::of(picture))?.0.label))
 }

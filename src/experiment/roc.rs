@@ -196,7 +196,7 @@ pub fn roc(task: &Evaluation, watch: OnStatus<'_>) -> Result<RocReport> {
             run_attack(plan, &mut victim, None, &problem, &mut ProgressObserver::new(&mut tell))?;
         let (standing, now) = (verdict.success.iter().filter(|b| !**b).count(), forecast.now());
         forecast.time().end(standing, now);
-        let found = verdict.images.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
+        let found = verdict.images.into_values();
         attacked.extend(part.iter().map(|(i, _)| *i).zip(look(&found)?));
     }
     let threshold = guard.threshold;

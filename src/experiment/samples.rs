@@ -1,11 +1,10 @@
 //! The pictures that an attack on everything at once learns from.
 
-use crate::attack::{AttackConfig, TrainingImages};
+use crate::attack::{AttackConfig, ImageBatch, TrainingImages};
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::Result;
 use crate::experiment::one_sample::truth;
-use crate::model::{Classifier, Model};
-use burn_tensor::{Tensor, TensorData};
+use crate::model::Model;
 use std::sync::Arc;
 
 /// How many pictures, where the attack has no parameter `samples`.
@@ -56,10 +55,6 @@ pub(super) fn first_images(
     if labels.is_empty() {
         return None;
     }
-    let [c, h, w] = model.card.input.shape;
-    let data = TensorData::new(pixels, [labels.len(), c, h, w]);
-    Some(Arc::new(TrainingImages {
-        images: Tensor::from_data(data, model.network.device()),
-        labels,
-    }))
+    let images = ImageBatch::new(model.card.input.shape, pixels);
+    Some(Arc::new(TrainingImages { images, labels }))
 }

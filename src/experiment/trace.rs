@@ -1,12 +1,12 @@
 //! The recorded course of one attack on one picture: what the trajectory view plays back.
 
 use crate::attack::{
-    AttackStage, Flow, Norm, Observer, ScoreOracle, StepEvent, TargetModel, margin, softmax,
+    AttackStage, Flow, ImageBatch, Norm, Observer, ScoreOracle, StepEvent, TargetModel, margin,
+    softmax,
 };
 use crate::data::Image;
 use crate::metrics::norms;
 use crate::model::Classifier;
-use burn_tensor::{Tensor, TensorData};
 
 /// One iteration.
 #[derive(Clone, Debug)]
@@ -69,9 +69,7 @@ impl<'a> TraceRecorder<'a> {
     }
 
     fn logits(&self, picture: &Image) -> Vec<f32> {
-        let [c, h, w] = picture.shape();
-        let data = TensorData::new(picture.pixels().to_vec(), [1, c, h, w]);
-        let images = Tensor::from_data(data, self.network.device());
+        let images = ImageBatch::of(picture);
         TargetModel::new(self.network).logits(&images).map_or(Vec::new(), |s| s.row(0).to_vec())
     }
 }
@@ -81,11 +79,7 @@ impl Observer for TraceRecorder<'_> {
         self.expected = step.restarts * (step.iterations + 1);
         let bytes = std::mem::size_of_val(self.original.pixels());
         let every = (self.expected * bytes).div_ceil(PICTURE_BUDGET).max(1);
-        let Ok(pixels) = step.images.first() else {
-            // A device that cannot be read fails the attack itself at its next read.
-            return Flow::Continue;
-        };
-        let picture = Image::new(self.original.shape(), pixels);
+        let picture = step.images.image(0);
         let size = norms(self.original.pixels(), picture.pixels()).size(self.norm);
         let keep = step.iteration.is_multiple_of(every) || step.iteration == step.iterations;
         let row = match step.logits {

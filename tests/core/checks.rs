@@ -203,6 +203,9 @@ static FORGETFUL: AttackSpec = AttackSpec {
     targeted: false,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 100), 10, "steps"),
         Param::float("step-size", (0.0, 1.0), 0.1, "length"),

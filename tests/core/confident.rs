@@ -4,8 +4,8 @@
 use crate::nets::{epsilon, network, pictures};
 use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    ATTACKS, AttackConfig, AttackSpec, Bound, Budget, Flow, Goal, Knowledge, Norm, Problem,
-    StepEvent, TargetModel, find, generate_and_judge,
+    ATTACKS, AttackConfig, AttackSpec, Bound, Budget, Flow, Goal, ImageBatch, Knowledge, Norm,
+    Problem, StepEvent, TargetModel, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::error::Result;
@@ -64,7 +64,7 @@ fn gains(spec: &'static AttackSpec, norm: Norm, lead: f32) -> [f32; 2] {
     let (device, shape) = (Device::flex(), [1, 8, 8]);
     let sure = Sure { network: network(shape, 4, 1.0, 0.0, &device), lead };
     let problem = Problem {
-        images: pictures(2, shape, &device),
+        images: ImageBatch::from_tensor(pictures(2, shape, &device)).unwrap(),
         goals: vec![Goal::Untargeted { truth: 0 }; 2],
         budget: Budget::new(norm, epsilon(norm), 64).unwrap(),
         seed: 0,

@@ -2,13 +2,14 @@
 //! `tests/data/README.md`), and of EfficientNet-Lite0 with PyTorch.
 
 use crate::nets::values;
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::Device;
 use epsiloscope::attack::Flow;
 use epsiloscope::attack::{
-    AttackConfig, CrossEntropy, Goal, GradientOracle, Norm, ScoreOracle, TargetModel, find, margin,
+    AttackConfig, CrossEntropy, Goal, GradientOracle, ImageBatch, Norm, ScoreOracle, TargetModel,
+    find, margin,
 };
 use epsiloscope::experiment::{BatchTask, attack_batch};
-use epsiloscope::model::{Classifier, Model, floats, read_tensors};
+use epsiloscope::model::{Model, floats, read_tensors};
 use epsiloscope::parameter::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -28,8 +29,7 @@ pub struct Golden {
 impl Golden {
     /// Which of the first n pictures the network gets wrong as they stand in `images`.
     pub fn broken(&self, images: &[f32], n: usize) -> Vec<bool> {
-        let data = TensorData::new(images[..n * SIZE].to_vec(), [n, 1, 28, 28]);
-        let images = Tensor::from_data(data, &Device::flex());
+        let images = ImageBatch::new([1, 28, 28], images[..n * SIZE].to_vec());
         let labels = TargetModel::new(&self.model.network).logits(&images).unwrap().labels();
         labels.iter().zip(&self.labels).map(|(a, b)| a != b).collect()
     }
@@ -109,9 +109,7 @@ fn attacks_agree_with_the_references() {
 fn logits_and_gradients_agree_with_float64() {
     for name in ["mlp", "cnn_at"] {
         let golden = golden(name);
-        let device = Device::flex();
-        let data = TensorData::new(golden.tensors["x"].clone(), [PICTURES, 1, 28, 28]);
-        let images = Tensor::from_data(data, &device);
+        let images = ImageBatch::new([1, 28, 28], golden.tensors["x"].clone());
         let goals: Vec<Goal> =
             golden.labels.iter().map(|t| Goal::Untargeted { truth: *t }).collect();
         let mut victim = TargetModel::new(&golden.model.network);
@@ -144,8 +142,7 @@ fn lite0_agrees_with_pytorch() {
         words.iter().map(|b| i64::from_le_bytes(*b) as usize).collect()
     };
     let pixels: Vec<f32> = tensors["x_u8"].data().iter().map(|b| f32::from(*b) / 255.0).collect();
-    let data = TensorData::new(pixels, [2, 3, 224, 224]);
-    let images = Tensor::from_data(data, model.network.device());
+    let images = ImageBatch::new([3, 224, 224], pixels);
     let goals: Vec<Goal> =
         integers("labels").iter().map(|truth| Goal::Untargeted { truth: *truth }).collect();
     let slope = TargetModel::new(&model.network).gradient(&images, &goals, &CrossEntropy).unwrap();

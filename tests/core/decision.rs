@@ -4,8 +4,8 @@
 use crate::nets::values;
 use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
-    AttackConfig, Budget, Flow, Goal, JudgedOutput, NoObserver, Norm, Problem, StepEvent,
-    TargetModel, TrainingImages, find, generate_and_judge,
+    AttackConfig, Budget, Flow, Goal, ImageBatch, JudgedOutput, NoObserver, Norm, Problem,
+    StepEvent, TargetModel, TrainingImages, find, generate_and_judge,
 };
 use epsiloscope::model::{Card, Network};
 use epsiloscope::parameter::Value;
@@ -41,9 +41,9 @@ fn linear(device: &Device) -> Network {
 }
 
 /// Grey pictures, which the boundary's nearest point to is well inside the box.
-fn grey(n: usize, norm: Norm, device: &Device) -> Problem {
+fn grey(n: usize, norm: Norm) -> Problem {
     Problem {
-        images: Tensor::full([n, 1, SIDE, SIDE], 0.5, device),
+        images: ImageBatch::new([1, SIDE, SIDE], vec![0.5; n * SIZE]),
         goals: vec![Goal::Untargeted { truth: 0 }; n],
         budget: Budget::new(norm, norm.largest_distance(SIZE).min(8.0), SIZE).unwrap(),
         seed: 3,
@@ -79,7 +79,6 @@ fn least(norm: Norm) -> f32 {
 
 #[test]
 fn decision_attacks_come_within_a_tenth_of_a_hyperplane() {
-    let device = Device::flex();
     let whole = [("subspace", Value::Int(SIDE as i64))];
     for (id, norm, set, excess) in [
         ("boundary", Norm::L2, &[][..], 1.1),
@@ -89,7 +88,7 @@ fn decision_attacks_come_within_a_tenth_of_a_hyperplane() {
         ("geoda", Norm::Linf, &whole, 1.1),
         ("sign-opt", Norm::L2, &[], 1.05),
     ] {
-        let found = attack(id, set, &grey(3, norm, &device));
+        let found = attack(id, set, &grey(3, norm));
         assert_eq!(found.reached, [true; 3], "{id} {norm}");
         for distance in found.distance {
             let ratio = distance / least(norm);
@@ -100,10 +99,9 @@ fn decision_attacks_come_within_a_tenth_of_a_hyperplane() {
 
 #[test]
 fn the_limit_on_queries_holds_to_the_last_one() {
-    let device = Device::flex();
     for id in ["boundary", "hopskipjump", "geoda", "sign-opt", "blend"] {
         for limit in [10, 11, 23, 64, 301] {
-            let found = attack(id, &[("queries", Value::Int(limit))], &grey(2, Norm::L2, &device));
+            let found = attack(id, &[("queries", Value::Int(limit))], &grey(2, Norm::L2));
             let most = *found.queries.iter().max().unwrap();
             assert!(most <= limit as u64, "{id}: {most} of {limit}");
             // These two always have a use for another question.
@@ -119,7 +117,7 @@ fn every_picture_shown_after_the_start_is_adversarial_and_the_answer_is_the_near
     let device = Device::flex();
     let net = linear(&device);
     for id in ["boundary", "hopskipjump", "geoda", "sign-opt"] {
-        let problem = grey(1, Norm::L2, &device);
+        let problem = grey(1, Norm::L2);
         let spec = find(id).unwrap();
         let mut plan = AttackConfig::new(spec, 1.0);
         plan.settings.set("queries", Value::Int(800));
@@ -127,7 +125,7 @@ fn every_picture_shown_after_the_start_is_adversarial_and_the_answer_is_the_near
         let mut watch = |step: &StepEvent<'_>| {
             assert_eq!(step.labels, [1], "{id}");
             assert!(step.iteration <= step.iterations, "{id}");
-            let size = Norm::L2.distance(&step.images.first().unwrap(), &[0.5; SIZE]);
+            let size = Norm::L2.distance(step.images.row(0), &[0.5; SIZE]);
             assert!((size + step.loss[0]).abs() < 1e-5, "{id}: the loss is the distance, negated");
             nearest = nearest.min(size);
             shown += 1;
@@ -148,13 +146,12 @@ fn every_picture_shown_after_the_start_is_adversarial_and_the_answer_is_the_near
 
 #[test]
 fn a_picture_at_hand_of_the_target_is_the_start() {
-    let device = Device::flex();
-    let mut problem = grey(1, Norm::L2, &device);
+    let mut problem = grey(1, Norm::L2);
     problem.goals = vec![Goal::Targeted { target: 1 }];
     // Class 1's own picture, and a nearer one of class 0 that must not be taken for it.
     let bright = (0..SIZE).map(|i| if weight(i) > 0.0 { 0.9 } else { 0.1 });
     let pixels: Vec<f32> = bright.chain([0.5; SIZE]).collect();
-    let images = Tensor::from_data(TensorData::new(pixels, [2, 1, SIDE, SIDE]), &device);
+    let images = ImageBatch::new([1, SIDE, SIDE], pixels);
     problem.training_images = Some(Arc::new(TrainingImages { images, labels: vec![1, 0] }));
     let found = attack("blend", &[], &problem);
     // On the straight line from ½ to that picture: every pixel is as far from ½ as the others.
@@ -169,10 +166,9 @@ fn a_picture_at_hand_of_the_target_is_the_start() {
 
 #[test]
 fn noise_has_the_promised_size_and_plain_changes_are_least() {
-    let device = Device::flex();
-    let mut problem = grey(1, Norm::L2, &device);
+    let mut problem = grey(1, Norm::L2);
     // A dark picture, where clipping takes half of the noise away; class 0 far ahead.
-    problem.images = problem.images.zeros_like();
+    problem.images = ImageBatch::zeros([1, SIDE, SIDE], 1);
     problem.goals = vec![Goal::Targeted { target: 0 }];
     for epsilon in [0.05, 1.0, 2.5] {
         problem.budget = Budget::new(Norm::L2, epsilon, SIZE).unwrap();
@@ -183,10 +179,10 @@ fn noise_has_the_promised_size_and_plain_changes_are_least() {
     }
     // Contrast: from a picture of class 1 towards grey, the answer changes where w·(x − ½) falls to
     // the lead.
-    let mut problem = grey(1, Norm::L2, &device);
+    let mut problem = grey(1, Norm::L2);
     let pixels: Vec<f32> = (0..SIZE).map(|i| if weight(i) > 0.0 { 0.9 } else { 0.1 }).collect();
     let ahead: f32 = (0..SIZE).map(|i| weight(i) * (pixels[i] - 0.5)).sum();
-    problem.images = Tensor::from_data(TensorData::new(pixels, [1, 1, SIDE, SIDE]), &device);
+    problem.images = ImageBatch::new([1, SIDE, SIDE], pixels);
     problem.goals = vec![Goal::Untargeted { truth: 1 }];
     let found = attack("contrast", &[], &problem);
     let share = found.distance[0] / (0.4 * (SIZE as f32).sqrt());
@@ -195,8 +191,7 @@ fn noise_has_the_promised_size_and_plain_changes_are_least() {
 
 #[test]
 fn salt_and_pepper_ends_with_few_pixels() {
-    let device = Device::flex();
-    let problem = grey(1, Norm::L0, &device);
+    let problem = grey(1, Norm::L0);
     // Pixels that may each give at most ½·|w|: the fewest that can add up to the lead.
     let mut gains: Vec<f32> = (0..SIZE).map(|i| 0.5 * weight(i).abs()).collect();
     gains.sort_by(|a, b| b.total_cmp(a));

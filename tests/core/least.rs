@@ -4,8 +4,8 @@
 use crate::boundary::{SIZE, attack, linear, pictures, scaled, tensor, weight};
 use crate::conformance::golden;
 use crate::nets::{problem, values};
-use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Budget, Goal, JudgedOutput, Norm, Problem, margin};
+use burn_tensor::Device;
+use epsiloscope::attack::{Budget, Goal, ImageBatch, JudgedOutput, Norm, Problem, margin};
 use epsiloscope::model::{Classifier, Network};
 
 const CLASSES: usize = 5;
@@ -144,9 +144,8 @@ fn confidence_goes_farther_and_leads_by_so_much() {
 /// What an attack finds for the pictures of the reference network.
 fn on_mlp(id: &str, norm: Norm, settings: &[&str]) -> (JudgedOutput, Problem) {
     let golden = golden("mlp");
-    let images = TensorData::new(golden.tensors["x"].clone(), [golden.labels.len(), 1, 28, 28]);
     let problem = Problem {
-        images: Tensor::from_data(images, &Device::flex()),
+        images: ImageBatch::new([1, 28, 28], golden.tensors["x"].clone()),
         budget: Budget::new(norm, norm.largest_distance(784), 784).unwrap(),
         samples: (0..golden.labels.len() as u64).collect(),
         goals: golden.labels.into_iter().map(|truth| Goal::Untargeted { truth }).collect(),

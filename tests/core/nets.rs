@@ -1,7 +1,7 @@
 //! Small networks made on the spot.
 
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{Budget, Goal, Norm, Problem};
+use epsiloscope::attack::{Budget, Goal, ImageBatch, Norm, Problem};
 use epsiloscope::model::{Card, Classifier, Network};
 use std::path::Path;
 
@@ -78,16 +78,33 @@ pub fn problem(
     Problem {
         budget: Budget::new(norm, epsilon, size).unwrap(),
         samples: (0..images.dims()[0] as u64).collect(),
-        images,
+        images: ImageBatch::from_tensor(images).unwrap(),
         goals,
         seed: 7,
         training_images: None,
     }
 }
 
-/// A tensor's values.
-pub fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    tensor.clone().try_into_vec_as::<f32>().unwrap()
+/// Something with numbers in it.
+pub trait Numbers {
+    fn numbers(&self) -> Vec<f32>;
+}
+
+impl<const D: usize> Numbers for Tensor<D> {
+    fn numbers(&self) -> Vec<f32> {
+        self.clone().try_into_vec_as::<f32>().unwrap()
+    }
+}
+
+impl Numbers for ImageBatch {
+    fn numbers(&self) -> Vec<f32> {
+        self.values().to_vec()
+    }
+}
+
+/// The values of a tensor or of a batch of images.
+pub fn values(of: &impl Numbers) -> Vec<f32> {
+    of.numbers()
 }
 
 /// A size that does something to pictures of some 64 values.

@@ -2,7 +2,7 @@
 
 use crate::defended::Cpu;
 use burn_tensor::{Device, Tensor, TensorData};
-use epsiloscope::attack::{AttackConfig, Flow, NoObserver, Norm, TargetModel, find};
+use epsiloscope::attack::{AttackConfig, Flow, ImageBatch, NoObserver, Norm, TargetModel, find};
 use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::{
     BackwardRule, DEFENCES, DefenceSpec, DefenceStack, EOT_DRAWS, Pipeline, Stance,
@@ -335,7 +335,8 @@ fn no_attack_breaks_within_a_certified_radius() {
 #[test]
 fn distillation_hides_its_gradient_from_who_takes_the_softmax_first() {
     let pipeline = build("distilled", "mnist-cnn", 0).unwrap();
-    let (images, data) = (tensor(&digits(0..30)), Dataset::load("mnist").unwrap());
+    let images = ImageBatch::from_tensor(tensor(&digits(0..30))).unwrap();
+    let data = Dataset::load("mnist").unwrap();
     let still = |stance| {
         let seen = pipeline.attacker_view(stance, 1);
         let goals: Vec<_> = (0..30)
@@ -344,7 +345,7 @@ fn distillation_hides_its_gradient_from_who_takes_the_softmax_first() {
         let mut victim = TargetModel::new(&seen);
         use epsiloscope::attack::{CrossEntropy, GradientOracle};
         let slope = victim.gradient(&images, &goals, &CrossEntropy).unwrap();
-        let flat = values(slope.gradient);
+        let flat = slope.gradient.into_values();
         flat.chunks(784).filter(|row| row.iter().all(|g| *g == 0.0)).count()
     };
     let found = [Stance::Gradient, Stance::Adaptive].map(still);

@@ -119,7 +119,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_does_not() {
         let course = |problem: &Problem| {
             let mut way = Vec::new();
             let mut watch = |step: &StepEvent<'_>| {
-                way.extend(step.images.first().unwrap());
+                way.extend_from_slice(step.images.row(0));
                 Flow::Continue
             };
             let found = generate_and_judge(
@@ -152,7 +152,7 @@ fn a_batch_of_one_equals_a_batch_of_many() {
         let together = values(&attack(&plan, &net, &whole).images);
         for i in 0..whole.len() {
             let alone = Problem {
-                images: whole.images.clone().slice(i..i + 1),
+                images: whole.images.select(&[i]),
                 goals: vec![whole.goals[i]],
                 samples: vec![whole.samples[i]],
                 ..whole.clone()

@@ -2,21 +2,19 @@
 //! than the published implementations needed on the same pictures.
 
 use crate::conformance::golden;
-use burn_tensor::{Device, Tensor, TensorData};
 use epsiloscope::attack::{
-    AttackConfig, Budget, Goal, JudgedOutput, NoObserver, Norm, Problem, ScoreOracle, TargetChoice,
-    TargetModel, find, generate_and_judge,
+    AttackConfig, Budget, Goal, ImageBatch, JudgedOutput, NoObserver, Norm, Problem, ScoreOracle,
+    TargetChoice, TargetModel, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::model::Model;
 
 /// The first test pictures, those that are answered rightly.
 fn digits(model: &Model, n: usize, norm: Norm, epsilon: f64, aim: TargetChoice) -> Problem {
-    let (data, device) = (Dataset::load("mnist").unwrap(), Device::flex());
-    let read = |kept: &[usize]| -> Tensor<4> {
+    let data = Dataset::load("mnist").unwrap();
+    let read = |kept: &[usize]| {
         let pixels = kept.iter().flat_map(|i| data.sample(*i).image.pixels().to_vec());
-        let pixels: Vec<f32> = pixels.collect();
-        Tensor::from_data(TensorData::new(pixels, [kept.len(), 1, 28, 28]), &device)
+        ImageBatch::new([1, 28, 28], pixels.collect())
     };
     let all: Vec<usize> = (0..n).collect();
     let clean = TargetModel::new(&model.network).logits(&read(&all)).unwrap();

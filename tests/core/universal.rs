@@ -3,8 +3,8 @@
 use crate::nets::{network, pictures, problem, values};
 use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    AttackConfig, DecisionOracle, Goal, JudgedOutput, NoObserver, Norm, Problem, TargetModel,
-    TrainingImages, find, generate_and_judge,
+    AttackConfig, DecisionOracle, Goal, ImageBatch, JudgedOutput, NoObserver, Norm, Problem,
+    TargetModel, TrainingImages, find, generate_and_judge,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::experiment::{BatchTask, attack_batch};
@@ -21,6 +21,7 @@ fn greyish(n: usize, device: &Device) -> Tensor<4> {
 
 fn crowd(device: &Device) -> Option<Arc<TrainingImages>> {
     let images = pictures(30, SHAPE, device).slice(18..30) * 0.4 + 0.3;
+    let images = ImageBatch::from_tensor(images).unwrap();
     // The labels are wrong on purpose: what is fooled is the model's own answer.
     Some(Arc::new(TrainingImages { labels: vec![0; 12], images }))
 }

@@ -2,9 +2,9 @@
 //! `EPSILOSCOPE_REQUIRE_WGPU` a missing adapter is a failure, not a reason to skip.
 
 use crate::nets::values;
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor};
 use epsiloscope::attack::{
-    AttackConfig, CrossEntropy, Goal, GradientOracle, NoObserver, TargetModel, find,
+    AttackConfig, CrossEntropy, Goal, GradientOracle, ImageBatch, NoObserver, TargetModel, find,
 };
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{ChosenDevice, DeviceChoice, choose};
@@ -34,8 +34,7 @@ fn gradients_and_attacks_agree_with_the_cpu() {
         (wgpu.device.clone(), wgpu.info.clone()),
     ] {
         let model = Model::load("mnist-cnn", &device).unwrap();
-        let data = TensorData::new(sample.image.pixels().to_vec(), [1, 1, 28, 28]);
-        let images = Tensor::from_data(data, &device);
+        let images = ImageBatch::of(&sample.image);
         let goals = [Goal::Untargeted { truth: 7 }];
         let slope =
             TargetModel::new(&model.network).gradient(&images, &goals, &CrossEntropy).unwrap();

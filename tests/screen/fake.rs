@@ -141,6 +141,9 @@ pub fn attacks() -> Vec<&'static AttackSpec> {
             targeted: extent != "own",
             random: knows != "gradient",
             universal: id == "uap",
+            training_images: None,
+            repetitions: &[],
+            stages: None,
             params: if id == "pgd" { FEW } else { MANY },
             summary: "one line that says what it does",
             about: "One paragraph that says how it works and what to notice on the screen. It goes \

@@ -22,7 +22,7 @@ use crate::attack::objective::{Objective, loss_or_margin};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 use crate::rng::KeyedRng;
@@ -67,6 +67,9 @@ pub const CE: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[STEPS, RESTARTS, RANDOM, RHO, DRAWS, EARLY],
     summary: "PGD that chooses its own step size, on cross-entropy: AutoAttack's first stage",
     about: "Auto-PGD begins with steps as wide as the ball, adds momentum, and at checkpoints that come \
@@ -148,14 +151,14 @@ fn restarts(
     let config = ApgdConfig::new(settings);
     // Without a random start every restart would be the same.
     let rounds = if config.random { settings.int("restarts", 1).max(1) as usize } else { 1 };
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     for round in 0..rounds {
         context.restart = (round, rounds);
         let mut eot_oracle = EotOracle { oracle, objective, draws: config.draws };
         config.round(&mut context, &mut eot_oracle, &mut best)?;
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// Runs `apgd-t`.
@@ -166,8 +169,8 @@ pub(in crate::attack) fn targets(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let config = ApgdConfig::new(settings);
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let chosen = |goal: &Goal| matches!(goal, Goal::Targeted { .. });
     // By picture: the classes to walk towards, likeliest first.
     let mut ways: Vec<Vec<usize>> = problem.goals.iter().map(|goal| vec![goal.class()]).collect();
@@ -191,7 +194,7 @@ pub(in crate::attack) fn targets(
         let mut eot_oracle = EotOracle { oracle, objective: &by, draws: config.draws };
         config.round(&mut context, &mut eot_oracle, &mut best)?;
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// How the walks go.

@@ -13,12 +13,13 @@ use crate::attack::context::AttackContext;
 use crate::attack::dlr::Dlr;
 use crate::attack::gradient_stats::GradientStats;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::methods::{apgd, fab, square};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
 use crate::attack::observer::{AttackStage, Flow, Observer, StepEvent};
 use crate::attack::oracle::GradientOracle;
-use crate::attack::problem::{AttackConfig, AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound, find};
+use crate::attack::problem::{AttackOutput, Problem};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 
@@ -32,6 +33,9 @@ pub const AUTOATTACK: AttackSpec = AttackSpec {
     targeted: false,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: Some(stages),
     params: &[
         Param::choice(
             "version",
@@ -69,7 +73,7 @@ fn autoattack(
     let stages = of(version);
     let mut flags = GradientFlags::before(oracle, problem, version, observer)?;
     let mut queries = flags.queries.clone();
-    let mut images = ImageBatch::from_tensor(&problem.images)?;
+    let mut images = problem.images.clone();
     let mut gradient_stats = vec![GradientStats::default(); problem.len()];
     let mut broken: Vec<Option<&'static str>> = vec![None; problem.len()];
     for (number, name) in stages.iter().enumerate() {
@@ -81,7 +85,8 @@ fn autoattack(
         let stage = AttackStage { all: stages, number };
         let mut relay =
             StageObserver { observer: &mut *observer, active: &active, queries: &queries, stage };
-        let found = run(oracle, &part, name, version, settings, &mut relay)?;
+        let Some(spec) = spec(name) else { continue };
+        let found = run(oracle, &part, spec, version, settings, &mut relay)?;
         for (row, i) in active.iter().enumerate() {
             queries[*i] += found.queries[row];
             gradient_stats[*i].add(&found.gradient_stats[row]);
@@ -94,8 +99,7 @@ fn autoattack(
         }
     }
     flags.after(problem, settings, &broken);
-    let device = problem.images.device();
-    let mut output = AttackOutput::new(images.to_tensor(&device), queries);
+    let mut output = AttackOutput::new(images, queries);
     output.gradient_stats = gradient_stats;
     output.notes = flags.notes;
     output.stages = broken;
@@ -111,15 +115,19 @@ fn of(version: &str) -> &'static [&'static str] {
     }
 }
 
-/// The stages with these settings of the ensemble, each as an attack of its own.
-pub(in crate::attack) fn stages(plan: &AttackConfig) -> Vec<AttackConfig> {
-    let version = plan.settings.choice("version");
-    let stage = |name: &&str| {
-        let attack = find(name).ok()?;
-        let settings = settings_of(attack, version, plan.norm, &plan.settings);
-        Some(AttackConfig { attack, settings, ..plan.clone() })
-    };
-    of(version).iter().filter_map(stage).collect()
+/// The stages at these settings of the ensemble, each with its own settings.
+fn stages(settings: &Settings, norm: Norm) -> Vec<(&'static AttackSpec, Settings)> {
+    let version = settings.choice("version");
+    let specs = of(version).iter().filter_map(|name| spec(name));
+    specs.map(|spec| (spec, settings_of(spec, version, norm, settings))).collect()
+}
+
+/// The attacks that stages are made of.
+const ATTACKS: &[AttackSpec] =
+    &[apgd::CE, apgd::DLR, apgd::TARGETS, fab::FAB, fab::FAB_T, square::SQUARE];
+
+fn spec(name: &str) -> Option<&'static AttackSpec> {
+    ATTACKS.iter().find(|spec| spec.id == name)
 }
 
 /// A stage's defaults with its budgets.
@@ -164,20 +172,15 @@ fn budget(name: &str, version: &str, norm: Norm, settings: &Settings) -> Setting
 fn run(
     oracle: &mut dyn GradientOracle,
     part: &Problem,
-    name: &str,
+    spec: &AttackSpec,
     version: &str,
     settings: &Settings,
     relay: &mut StageObserver<'_>,
 ) -> Result<Remaining> {
-    let spec = find(name)?;
     let chosen = settings_of(spec, version, part.budget.norm, settings);
-    let output = match spec.run {
-        Algorithm::Decision(run) => run(oracle, part, &chosen, relay)?,
-        Algorithm::Score(run) => run(oracle, part, &chosen, relay)?,
-        Algorithm::Gradient(run) => run(oracle, part, &chosen, relay)?,
-    };
-    let images = ImageBatch::from_tensor(&output.images)?;
-    let mut context = AttackContext::new(part, relay)?;
+    let output = spec.run(oracle, part, &chosen, relay)?;
+    let images = output.images;
+    let mut context = AttackContext::new(part, relay);
     let all = context.all();
     let labels = context.labels(oracle, &all, &images)?;
     let mut reached = context.reached(&all, &labels);
@@ -235,7 +238,7 @@ impl GradientFlags {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let mut notes = Vec::new();
-        let mut context = AttackContext::new(problem, observer)?;
+        let mut context = AttackContext::new(problem, observer);
         let few: Vec<usize> = context.all().into_iter().take(LOOKED_AT).collect();
         let images = context.x.select(&few);
         let slope = context.gradients(oracle, &few, &images, &Dlr)?;

@@ -14,7 +14,7 @@ use crate::attack::norm::{Norm, length, sign};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Given, Param, Settings};
 use crate::rng::KeyedRng;
@@ -34,6 +34,9 @@ pub const BANDITS: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries, three a step"),
         Param::float("step-size", (0.0, 100.0), 0.0, "length of one step, in pixel units")
@@ -71,7 +74,7 @@ fn bandits(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let queries = settings.int("queries", 10_000).max(1) as usize;
     let step = settings.float("step-size", 0.0) as f32;
     let norm = problem.budget.norm;
@@ -116,7 +119,7 @@ fn bandits(
             }
             Ok((step, None))
         })?;
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// How the prior is kept.

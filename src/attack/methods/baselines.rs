@@ -6,7 +6,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{DecisionOracle, ScoreOracle};
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -28,6 +28,9 @@ pub const NOISE: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[REPEATS],
     summary: "random noise of size ε: what an attack must be better than",
     about: "Every pixel is moved by +ε or −ε at random (L∞), or the picture is moved by ε in a random \
@@ -79,6 +82,9 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[Param::int(
         "repeats",
         (1, 10_000),
@@ -164,8 +170,8 @@ fn repeated(
     observer: Watcher<'_>,
     draw: Noise,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let repeats = settings.int("repeats", 20).max(1) as usize;
     let epsilon = problem.budget.epsilon;
     for repeat in 0..repeats {
@@ -198,7 +204,7 @@ fn repeated(
             mark: None,
         })?;
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 fn salt_pepper(
@@ -208,7 +214,7 @@ fn salt_pepper(
     observer: Watcher<'_>,
 ) -> Result<AttackOutput> {
     let repeats = settings.int("repeats", 100).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, repeats - 1, observer)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, repeats - 1, observer);
     let [c, h, w] = search.context.x.shape();
     for i in search.context.all() {
         let x = search.clean(i);

@@ -17,7 +17,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -33,6 +33,9 @@ pub const BOUNDARY: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 100_000), 3000, "number of steps; the paper takes 25000"),
         queries(5000),
@@ -168,7 +171,7 @@ fn boundary(
     let steps = settings.int("steps", 3000).max(1) as usize;
     let adaptation = settings.float("adaptation", 1.5);
     let window = settings.int("window", 10).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
     let mut walkers = Vec::new();
     for i in search.context.all() {
         let Some(point) = search.start(i, 1e-3)? else { continue };

@@ -52,38 +52,28 @@ pub(super) struct BoundarySearch<'a> {
     pub draws: Vec<KeyedRng>,
     /// How many iterations there will be at most.
     pub iterations: usize,
-    /// Pictures that may serve as starts, where the problem brings some.
-    pub training_images: Option<ImageBatch>,
     oracle: &'a mut dyn DecisionOracle,
     limit: u64,
     best: Vec<Option<BoundaryPoint>>,
 }
 
 impl<'a> BoundarySearch<'a> {
-    /// Begins; `queries` of the settings is the limit.
-    ///
-    /// # Errors
-    /// Device failures.
+    /// A search that has not queried anything yet; the parameter `queries` is its limit.
     pub fn new(
         oracle: &'a mut dyn DecisionOracle,
         problem: &'a Problem,
         settings: &Settings,
         iterations: usize,
         observer: &'a mut dyn Observer,
-    ) -> Result<Self> {
-        Ok(Self {
-            context: AttackContext::new(problem, observer)?,
+    ) -> Self {
+        Self {
+            context: AttackContext::new(problem, observer),
             draws: problem.draws(0),
             iterations,
-            training_images: problem
-                .training_images
-                .as_ref()
-                .map(|training_images| ImageBatch::from_tensor(&training_images.images))
-                .transpose()?,
             oracle,
             limit: settings.int("queries", i64::MAX).max(1) as u64,
             best: vec![None; problem.len()],
-        })
+        }
     }
 
     /// The clean picture.
@@ -268,7 +258,7 @@ impl<'a> BoundarySearch<'a> {
                 images.row_mut(*i).copy_from_slice(&point.image);
             }
         }
-        Ok(self.context.finish(&images))
+        Ok(self.context.finish(images))
     }
 }
 

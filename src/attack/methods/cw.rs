@@ -18,7 +18,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -32,6 +32,9 @@ pub const CW: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         SEARCHES,
         Param::int(
@@ -69,7 +72,7 @@ fn cw(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     // A first step of Adam moves every value alike, so its length grows with the picture: by this
     // rule it does not, and a photograph is not thrown far beyond the boundary.
     let few = (784.0 / context.x.size() as f64).sqrt().min(1.0);
@@ -77,7 +80,7 @@ fn cw(
     let best = penalty.search(&mut context, |context, constants, best| {
         descend(context, oracle, &penalty, constants, best)
     })?;
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// All pictures, each with its constant; says which reached their goals on the way.

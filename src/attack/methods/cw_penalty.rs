@@ -4,7 +4,8 @@
 
 use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::goal::Goal;
-use crate::attack::objective::{Margin, Objective, margin};
+use crate::attack::logits::margin;
+use crate::attack::objective::{Margin, Objective};
 use crate::error::Result;
 use crate::parameter::{Param, Settings, Value};
 
@@ -103,7 +104,7 @@ impl PenaltySearch {
         context: &mut AttackContext<'_>,
         mut one: impl FnMut(&mut AttackContext<'_>, &[f64], &mut BestSoFar) -> Result<Vec<bool>>,
     ) -> Result<BestSoFar> {
-        let mut best = BestSoFar::new(&context.x);
+        let mut best = BestSoFar::new(context.x);
         let mut weights = vec![PenaltyConstant::new(self.initial); context.x.len()];
         for search in 0..self.searches {
             context.restart = (search, self.searches);

@@ -9,7 +9,7 @@ use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -23,6 +23,9 @@ pub const DDN: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 100, "gradients; the paper takes 100, 300 and 1000"),
         Param::float("initial-epsilon", (1e-3, 100.0), 1.0, "radius of the first sphere"),
@@ -56,8 +59,8 @@ fn ddn(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let steps = settings.int("steps", 100).max(1) as usize;
     let gamma = settings.float("gamma", 0.05);
     let quantise = settings.flag("quantise");
@@ -92,7 +95,7 @@ fn ddn(
             }
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// One step of this length along the gradient, and from there onto the sphere around the original.

@@ -12,7 +12,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -26,6 +26,9 @@ pub const DEEPFOOL: AttackSpec = AttackSpec {
     targeted: false,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 1000), 50, "linearisations at most; two or three are usual"),
         CANDIDATES,
@@ -53,8 +56,8 @@ fn deepfool(
     let overshoot = 1.0 + settings.float("overshoot", 0.02);
     let norm = problem.budget.norm;
     let notes = note(oracle.classes(), candidates);
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let mut totals = vec![vec![0.0; context.x.size()]; problem.len()];
     let mut images = context.x.clone();
     let mut targets = Vec::new();
@@ -78,7 +81,7 @@ fn deepfool(
             }
         }
     }
-    Ok(AttackOutput { notes, ..context.finish(&best.images) })
+    Ok(AttackOutput { notes, ..context.finish(best.images) })
 }
 
 /// Adds the step to the plane, and a little more, so that a step from right in front of the

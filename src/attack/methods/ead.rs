@@ -23,7 +23,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -37,6 +37,9 @@ pub const EAD: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::choice(
             "rule",
@@ -94,7 +97,7 @@ fn ead(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let config = EadConfig {
         penalty: PenaltySearch::read(settings, 0.01),
         beta: settings.float("beta", 1e-3),
@@ -104,7 +107,7 @@ fn ead(
     let best = config.penalty.search(&mut context, |context, constants, best| {
         descend(context, oracle, &config, constants, best)
     })?;
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// All pictures, each with its constant; says which reached their goals on the way.

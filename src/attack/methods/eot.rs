@@ -1,10 +1,11 @@
 //! Asking the network about several versions of each picture and averaging: expectation over a random
 //! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
 
-use crate::attack::context::{AttackContext, LossGradients};
+use crate::attack::context::AttackContext;
 use crate::attack::image_batch::ImageBatch;
-use crate::attack::objective::{Logits, Objective, Reindexed, times_power_of_two};
-use crate::attack::oracle::GradientOracle;
+use crate::attack::logits::Logits;
+use crate::attack::objective::{Objective, Reindexed, times_power_of_two};
+use crate::attack::oracle::{GradientOracle, LossGradient};
 use crate::error::Result;
 
 /// How the network is asked.
@@ -24,7 +25,7 @@ impl EotOracle<'_> {
         context: &mut AttackContext<'_>,
         active: &[usize],
         images: &ImageBatch,
-    ) -> Result<LossGradients> {
+    ) -> Result<LossGradient> {
         match self.draws {
             1 => context.gradients(
                 self.oracle,
@@ -71,9 +72,9 @@ impl EotOracle<'_> {
         copies: usize,
         version: &mut dyn FnMut(usize, usize) -> Vec<f32>,
         weight: &dyn Fn(usize) -> f64,
-    ) -> Result<LossGradients> {
+    ) -> Result<LossGradient> {
         let shape = context.x.shape();
-        let mut means = LossGradients {
+        let mut means = LossGradient {
             logits: Logits::new(Vec::new(), self.oracle.classes()),
             loss: Vec::with_capacity(active.len()),
             gradient: ImageBatch::zeros(shape, 0),
@@ -111,7 +112,7 @@ impl EotOracle<'_> {
 /// The mean gradient of one picture's copies, from the row `first` on, and log₂ of what it is
 /// multiplied by: the least of what kept a copy's gradient from underflowing.
 fn mean_gradient(
-    found: &LossGradients,
+    found: &LossGradient,
     first: usize,
     copies: usize,
     weight: &dyn Fn(usize) -> f64,
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn means_are_taken_over_each_pictures_own_copies() {
         assert_eq!(mean(&[1.0, 2.0, 3.0, 6.0, 5.0, 5.0, 7.0, 9.0], 2, 2), [2.0, 4.0, 6.0, 7.0]);
-        let found = LossGradients {
+        let found = LossGradient {
             logits: Logits::new(vec![0.0; 4], 1),
             loss: vec![0.0; 4],
             gradient: ImageBatch::new([1, 1, 1], vec![9.0, 9.0, 8.0, 6.0]),

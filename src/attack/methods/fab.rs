@@ -14,7 +14,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -56,6 +56,9 @@ pub const FAB: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[STEPS, RESTARTS, ALPHA_MAX, ETA, BETA, CANDIDATES, LEAVE],
     summary: "projects onto the nearest linearised boundary, again and again, and pulls back",
     about: "FAB looks for the least perturbation without any step size. At each point it takes the \
@@ -80,6 +83,9 @@ pub const FAB_T: AttackSpec = AttackSpec {
     targeted: false,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         STEPS,
         RESTARTS,
@@ -112,7 +118,7 @@ fn fab(
     let mut walk = FabRun::new(problem, settings, observer)?;
     let rivals = walk.rivals(oracle, candidates)?;
     walk.starts(oracle, &[rivals])?;
-    Ok(AttackOutput { notes, ..walk.context.finish(&walk.best.images) })
+    Ok(AttackOutput { notes, ..walk.context.finish(walk.best.images) })
 }
 
 fn fab_t(
@@ -132,7 +138,7 @@ fn fab_t(
     };
     let passes: Vec<Vec<Vec<usize>>> = (0..few).map(rank).collect();
     walk.starts(oracle, &passes)?;
-    Ok(walk.context.finish(&walk.best.images))
+    Ok(walk.context.finish(walk.best.images))
 }
 
 struct FabRun<'a> {
@@ -154,9 +160,9 @@ impl<'a> FabRun<'a> {
         settings: &Settings,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let context = AttackContext::new(problem, observer)?;
+        let context = AttackContext::new(problem, observer);
         Ok(Self {
-            best: BestSoFar::new(&context.x),
+            best: BestSoFar::new(context.x),
             context,
             norm: problem.budget.norm,
             epsilon: problem.budget.epsilon,

@@ -15,7 +15,7 @@ use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -31,6 +31,9 @@ pub const SPSA: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 100, "number of Adam steps"),
         Param::int(
@@ -63,6 +66,9 @@ pub const NES: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
         Param::int("samples", (2, 100_000), 50, "queries a step, half of them on either side"),
@@ -88,7 +94,7 @@ fn spsa(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let steps = settings.int("steps", 100).max(1) as usize;
     let pairs = settings.int("samples", 128).max(1) as usize;
     let delta = settings.float("delta", 0.01) as f32;
@@ -107,7 +113,7 @@ fn spsa(
         }
         Ok((rate as f32, None))
     })?;
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// Steps of this many without growth of the loss halve NES's step, down to this share of it.
@@ -119,7 +125,7 @@ fn nes(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let pairs = (settings.int("samples", 50) / 2).max(1) as usize;
     let queries = settings.int("queries", 10_000).max(1) as usize;
     // One query for the start, and after each estimate one for where it led.
@@ -162,7 +168,7 @@ fn nes(
             }
             Ok((lengths[active[0]] as f32, mark))
         })?;
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// What one step tells: its length, and an event of the first picture.
@@ -182,7 +188,7 @@ pub(super) fn climb(
         &mut ImageBatch,
     ) -> Result<ShownStep>,
 ) -> Result<BestSoFar> {
-    let mut best = BestSoFar::new(&context.x);
+    let mut best = BestSoFar::new(context.x);
     let mut active = context.all();
     let mut images = context.x.clone();
     let mut told: ShownStep = (0.0, None);
@@ -288,17 +294,16 @@ impl Sampling<'_> {
 mod tests {
     use super::*;
     use crate::attack::goal::Goal;
+    use crate::attack::logits::Logits;
     use crate::attack::norm::Budget;
-    use crate::attack::objective::Logits;
     use crate::attack::observer::NoObserver;
     use crate::attack::oracle::DecisionOracle;
-    use burn_tensor::{Device, Tensor, TensorData};
 
     /// Two classes; the second's logit is w·x − 50, so that it never wins.
     struct Linear(Vec<f32>);
 
     impl DecisionOracle for Linear {
-        fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+        fn labels(&mut self, images: &ImageBatch) -> Result<Vec<usize>> {
             Ok(self.logits(images)?.labels())
         }
 
@@ -312,10 +317,9 @@ mod tests {
     }
 
     impl ScoreOracle for Linear {
-        fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
-            let rows = ImageBatch::from_tensor(images)?;
+        fn logits(&mut self, images: &ImageBatch) -> Result<Logits> {
             let dot = |row: &[f32]| row.iter().zip(&self.0).map(|(x, w)| x * w).sum::<f32>();
-            let values = rows.iter().flat_map(|row| [0.0, dot(row) - 50.0]).collect();
+            let values = images.iter().flat_map(|row| [0.0, dot(row) - 50.0]).collect();
             Ok(Logits::new(values, 2))
         }
     }
@@ -325,9 +329,8 @@ mod tests {
     }
 
     fn problem(goal: Goal) -> Problem {
-        let data = TensorData::new(vec![0.5_f32; 64], [1, 1, 8, 8]);
         Problem {
-            images: Tensor::from_data(data, &Device::flex()),
+            images: ImageBatch::new([1, 8, 8], vec![0.5; 64]),
             goals: vec![goal],
             budget: Budget { norm: Norm::Linf, epsilon: 0.2 },
             seed: 3,
@@ -348,7 +351,7 @@ mod tests {
         for (goal, pairs) in [(away, 512), (away, 16), (Goal::Targeted { target: 0 }, 512)] {
             let problem = problem(goal);
             let mut observer = NoObserver;
-            let mut context = AttackContext::new(&problem, &mut observer).unwrap();
+            let mut context = AttackContext::new(&problem, &mut observer);
             let image = context.x.row(0).to_vec();
             let around = Sampling { picture: 0, image: &image, reach: 0.01, pairs };
             for gaussian in [false, true] {
@@ -378,7 +381,7 @@ mod tests {
             let settings = Settings::defaults(spec.params).resolved(spec.params, 0.2, "linf");
             let found = run(&mut Linear(weights()), &problem, &settings, &mut NoObserver).unwrap();
             assert_eq!(found.queries, [queries], "{}", spec.id);
-            let image = ImageBatch::from_tensor(&found.images).unwrap();
+            let image = found.images;
             let gain = |(p, w): (&f32, &f32)| (p - 0.5) * w;
             let gained: f32 = image.row(0).iter().zip(&weights()).map(gain).sum();
             let most = 0.2 * weights().iter().map(|w| w.abs()).sum::<f32>();

@@ -18,7 +18,7 @@ use crate::attack::objective::{Margin, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -32,6 +32,9 @@ pub const FMN: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 100, "gradients"),
         Param::float(
@@ -72,8 +75,8 @@ fn fmn(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let norm = problem.budget.norm;
     let steps = settings.int("steps", 100).max(1) as usize;
     let (first_rate, first_gamma) =
@@ -125,7 +128,7 @@ fn fmn(
             placed.for_each(|((p, x), d)| *p = (x + d).clamp(0.0, 1.0));
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// The radius of one picture's ball.

@@ -16,7 +16,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -32,6 +32,9 @@ pub const GEODA: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         queries(4000),
         SAMPLES,
@@ -71,7 +74,7 @@ fn geoda(
 ) -> Result<AttackOutput> {
     let queries = settings.int("queries", 4000).max(1) as usize;
     let rounds = ((queries as f64 / ROUND as f64).round() as usize).max(1);
-    let mut search = BoundarySearch::new(oracle, problem, settings, rounds, observer)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, rounds, observer);
     let waves =
         DctSubspace::new(search.context.x.shape(), settings.int("subspace", 0).max(0) as usize);
     for i in search.context.all() {

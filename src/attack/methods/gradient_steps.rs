@@ -1,104 +1,106 @@
-//! Steepest ascent of the loss on the pixels: one loop for every attack that takes one or many steps
-//! of a given length inside the ball. They differ in where they start, in how they look at the loss
-//! (the gradient where they stand, an average, a momentum) and in nothing else.
+//! Steepest ascent of the loss on the pixels: the loop of FGSM, BIM, PGD and the momentum attacks, which
+//! take one or many steps of a given length inside the ε-ball. They differ in where they start and in
+//! the direction of a step (the gradient, an average, a momentum), and in nothing else.
 //!
-//! **Which iterate is kept.** The last one, as the reference implementations do, unless it is not
-//! adversarial while an earlier one was: then that one of the largest loss (an attack that throws a
-//! success away is the "silent success" of Pintor et al. 2022). Over several restarts a picture's
-//! first success counts, and pictures that are broken leave the batch; where no restart succeeds
-//! the attempt of the largest loss is kept. So the answer is never worse than the last iterate, and
-//! a failed attempt still shows what was tried.
+//! **Which iterate is kept.** The last one, as in the reference implementations, unless it is not
+//! adversarial while an earlier one was: then, of the adversarial ones, that of the largest loss. (To
+//! lose a success on the way is the "silent success" of Pintor et al. 2022.) Of several restarts an
+//! image's first success counts, and it leaves the batch; where no restart succeeds, the attempt of
+//! the largest loss is kept. So the result is never worse than the last iterate, and a failed attempt
+//! is still shown.
 //!
-//! **Box and ball.** In L2 the step is clipped to the box first and projected onto the ball then, as in
-//! ART: torchattacks and foolbox do it the other way round, so that what the box takes away is missing
-//! from the ball, and raise the loss less. In L∞ the order does not matter, and in L1 the projection is
-//! the exact one onto both.
+//! **Box and ball.** In L2 a step is clipped to 0..1 first and projected onto the ball then, as in ART.
+//! torchattacks and foolbox do it in the other order; what clipping takes away is then missing from
+//! the ball, and the loss rises less. In L∞ the order does not matter, and in L1 the projection is the
+//! exact one onto the intersection.
 
-use crate::attack::context::{AttackContext, BestSoFar, LossGradients, Predictions, StepReport};
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::l1;
 use crate::attack::methods::eot::EotOracle;
 use crate::attack::norm::{Budget, Norm, length, sign};
-use crate::attack::objective::{Logits, loss_or_margin};
+use crate::attack::objective::loss_or_margin;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::GradientOracle;
+use crate::attack::oracle::{GradientOracle, LossGradient};
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::Result;
 use crate::rng::KeyedRng;
 
 /// How the loop is to run.
 pub(super) struct StepSchedule {
+    /// Number of steps of one restart.
     pub steps: usize,
-    /// α, in pixel units.
+    /// α, the length of one step, in pixel units of 0..1.
     pub step: f32,
+    /// Where a restart begins.
     pub start: InitialPoint,
+    /// Number of restarts.
     pub restarts: usize,
-    /// Over how many draws of a random network each answer is averaged.
+    /// Number of queries that each gradient of a randomised network is averaged over.
     pub draws: usize,
     /// What a step is in L1.
     pub l1_step: L1Step,
 }
 
 impl StepSchedule {
-    /// So many steps of this length, once, from the picture itself.
+    /// So many steps of length α, `step`, once, from the clean image.
     pub fn new(steps: usize, step: f32) -> Self {
         let l1_step = L1Step::Fill;
         Self { steps, step, start: InitialPoint::Clean, restarts: 1, draws: 1, l1_step }
     }
 }
 
-/// Where the steps start.
+/// Where a restart begins.
 #[derive(Clone, Copy)]
 pub(super) enum InitialPoint {
-    /// At the picture.
+    /// At the clean image.
     Clean,
     /// At a point drawn uniformly from the ball.
     Ball,
-    /// This far from the picture along random signs.
+    /// At this distance (L∞) from the clean image, along random signs.
     Signs(f32),
 }
 
 /// What a step is in L1.
 #[derive(Clone, Copy)]
 pub(super) enum L1Step {
-    /// The largest slopes first, each as far as its pixel can go, until the budget is used up: the
-    /// best step there is for a linear loss.
+    /// The pixels of the largest gradient, each as far as 0..1 allows, until ε is used up: the best
+    /// step there is for a linear loss.
     Fill,
-    /// Equal shares for the pixels whose slope is in this quantile, without those that are at the end
-    /// of the box already (SLIDE, Tramèr & Boneh 2019).
+    /// Equal shares for the pixels whose gradient is in this quantile, without those that are at the
+    /// end of 0..1 already (SLIDE, Tramèr & Boneh 2019).
     Quantile(f64),
 }
 
-/// How an attack looks at the loss.
+/// Where the direction of a step comes from.
 pub(super) trait GradientEstimator {
-    /// Forgets everything: a new start of the pictures `active` (numbers of the problem), with random
-    /// numbers of their own.
+    /// Begins a restart of the images in `active`, with a stream of random numbers for each.
     fn reset(&mut self, _context: &AttackContext<'_>, _active: &[usize], _draws: Vec<KeyedRng>) {}
 
-    /// What the network says about the pictures at `at`, and as the gradient the direction to go (of
-    /// any length).
+    /// The logits and the loss at `at`, versions of the images in `active`, and as the gradient the
+    /// direction of the step, of any length.
     fn estimate(
         &mut self,
-        eot_oracle: &mut EotOracle<'_>,
+        oracle: &mut EotOracle<'_>,
         context: &mut AttackContext<'_>,
         active: &[usize],
         at: &ImageBatch,
-    ) -> Result<LossGradients>;
+    ) -> Result<LossGradient>;
 }
 
-/// The gradient where the pictures are.
+/// The gradient itself.
 pub(super) struct InputGradient;
 
 impl GradientEstimator for InputGradient {
     fn estimate(
         &mut self,
-        eot_oracle: &mut EotOracle<'_>,
+        oracle: &mut EotOracle<'_>,
         context: &mut AttackContext<'_>,
         active: &[usize],
         at: &ImageBatch,
-    ) -> Result<LossGradients> {
-        eot_oracle.gradients(context, active, at)
+    ) -> Result<LossGradient> {
+        oracle.gradients(context, active, at)
     }
 }
 
@@ -110,26 +112,26 @@ pub(super) fn gradient_ascent(
     estimator: &mut dyn GradientEstimator,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
-    let mut eot_oracle = EotOracle { oracle, objective: &CrossEntropy, draws: schedule.draws };
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
+    let mut oracle = EotOracle { oracle, objective: &CrossEntropy, draws: schedule.draws };
     for restart in 0..schedule.restarts {
         let active = best.active(&context.all());
         if active.is_empty() {
             break;
         }
         context.restart = (restart, schedule.restarts);
-        let kept = one_restart(&mut context, &mut eot_oracle, &active, schedule, estimator)?;
+        let kept = one_restart(&mut context, &mut oracle, &active, schedule, estimator)?;
         for (row, i) in active.iter().enumerate() {
-            best.offer(*i, kept.images.row(row), kept.success[row], -kept.loss[row]);
+            best.offer(*i, kept.images.row(row), kept.reached[row], -kept.loss[row]);
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 fn one_restart(
     context: &mut AttackContext<'_>,
-    eot_oracle: &mut EotOracle<'_>,
+    oracle: &mut EotOracle<'_>,
     active: &[usize],
     schedule: &StepSchedule,
     estimator: &mut dyn GradientEstimator,
@@ -137,53 +139,65 @@ fn one_restart(
     let budget = context.problem.budget;
     let mut draws = context.problem.draws(context.restart.0);
     let mut at = context.x.select(active);
-    for (row, i) in active.iter().enumerate() {
-        start(at.row_mut(row), schedule.start, &budget, &mut draws[*i]);
+    for (i, image) in active.iter().zip(at.iter_mut()) {
+        start(image, schedule.start, &budget, &mut draws[*i]);
     }
     estimator.reset(context, active, active.iter().map(|i| draws[*i].clone()).collect());
-    let n = active.len();
-    let mut kept = BestIterate {
-        images: at.clone(),
-        success: vec![false; n],
-        loss: vec![f32::NEG_INFINITY; n],
-    };
+    let goals = context.goals(active);
+    let mut best = BestIterate::new(&at);
     for iteration in 0..=schedule.steps {
         let last = iteration == schedule.steps;
-        // The last iterate is only looked at: no step is taken from it.
+        // No step is taken from the last iterate: its gradient is not needed.
         let (logits, loss, gradient) = match last {
             false => {
-                let found = estimator.estimate(eot_oracle, context, active, &at)?;
+                let found = estimator.estimate(oracle, context, active, &at)?;
                 (found.logits, found.loss, Some(found.gradient))
             }
             true => {
-                let (logits, loss) = eot_oracle.logits(context, active, &at)?;
+                let (logits, loss) = oracle.logits(context, active, &at)?;
                 (logits, loss, None)
             }
         };
-        let margins = logits.margins(&context.goals(active));
-        let losses_or_margins: Vec<f32> =
-            loss.iter().zip(margins).map(|(l, m)| loss_or_margin(*l, m)).collect();
-        kept.offer(&at, &context.reached(active, &logits.labels()), &losses_or_margins, last);
-        report(context, active, schedule, iteration, (&logits, &loss), &at)?;
+        let (labels, margins) = (logits.labels(), logits.margins(&goals));
+        let reached = context.reached(active, &labels);
+        let compared = loss.iter().zip(&margins).map(|(l, m)| loss_or_margin(*l, *m));
+        best.offer(&at, &reached, &compared.collect::<Vec<f32>>(), last);
+        context.report(&StepReport {
+            active,
+            iteration,
+            iterations: schedule.steps,
+            loss: &loss,
+            predictions: Predictions::Judged(&logits, &labels, &margins),
+            step_size: schedule.step,
+            images: &at,
+            mark: None,
+        })?;
         let Some(gradient) = gradient else { break };
-        for (row, i) in active.iter().enumerate() {
-            ascend(at.row_mut(row), context.x.row(*i), gradient.row(row), &budget, schedule);
+        let rows = at.iter_mut().zip(gradient.iter());
+        for (i, (image, gradient)) in active.iter().zip(rows) {
+            ascend(image, context.x.row(*i), gradient, &budget, schedule);
         }
     }
-    Ok(kept)
+    Ok(best)
 }
 
-/// What is kept of one restart, for each of its pictures.
+/// The iterate of one restart that is kept of each image.
 struct BestIterate {
     images: ImageBatch,
-    success: Vec<bool>,
+    reached: Vec<bool>,
     loss: Vec<f32>,
 }
 
 impl BestIterate {
+    fn new(at: &ImageBatch) -> Self {
+        let n = at.len();
+        Self { images: at.clone(), reached: vec![false; n], loss: vec![f32::NEG_INFINITY; n] }
+    }
+
+    /// Takes those of the iterates `at` that are better than the ones so far.
     fn offer(&mut self, at: &ImageBatch, reached: &[bool], loss: &[f32], last: bool) {
         for (i, hit) in reached.iter().enumerate() {
-            let wins = match (*hit, self.success[i]) {
+            let wins = match (*hit, self.reached[i]) {
                 (true, true) => last || loss[i] > self.loss[i],
                 (true, false) => true,
                 (false, true) => false,
@@ -191,34 +205,14 @@ impl BestIterate {
             };
             if wins {
                 self.images.row_mut(i).copy_from_slice(at.row(i));
-                self.success[i] = *hit;
+                self.reached[i] = *hit;
                 self.loss[i] = loss[i];
             }
         }
     }
 }
 
-fn report(
-    context: &mut AttackContext<'_>,
-    active: &[usize],
-    schedule: &StepSchedule,
-    iteration: usize,
-    (logits, loss): (&Logits, &[f32]),
-    images: &ImageBatch,
-) -> Result<()> {
-    context.report(&StepReport {
-        active,
-        iteration,
-        iterations: schedule.steps,
-        loss,
-        predictions: Predictions::Logits(logits),
-        step_size: schedule.step,
-        images,
-        mark: None,
-    })
-}
-
-/// Moves a picture to where its steps start.
+/// Moves a clean image to where a restart begins.
 fn start(image: &mut [f32], start: InitialPoint, budget: &Budget, draws: &mut KeyedRng) {
     let d = image.len();
     let delta: Vec<f32> = match (start, budget.norm) {
@@ -231,7 +225,7 @@ fn start(image: &mut [f32], start: InitialPoint, budget: &Budget, draws: &mut Ke
     image.iter_mut().zip(delta).for_each(|(p, d)| *p = (*p + d).clamp(0.0, 1.0));
 }
 
-/// One step of steepest ascent, back into the ball around `x` and into the box.
+/// One step of steepest ascent from `at`, back into the ball around `x` and into 0..1.
 fn ascend(at: &mut [f32], x: &[f32], gradient: &[f32], budget: &Budget, schedule: &StepSchedule) {
     let step = schedule.step;
     match (budget.norm, schedule.l1_step) {
@@ -239,18 +233,18 @@ fn ascend(at: &mut [f32], x: &[f32], gradient: &[f32], budget: &Budget, schedule
         (Norm::L1 | Norm::L0, L1Step::Quantile(share)) => {
             let blocked = |at: f32, g: f32| (at <= 0.0 && g < 0.0) || (at >= 1.0 && g > 0.0);
             let free = |(at, g): (&f32, &f32)| if blocked(*at, *g) { 0.0 } else { *g };
-            let mut way: Vec<f32> = at.iter().zip(gradient).map(free).collect();
-            let least = l1::quantile(&way, (share * way.len() as f64) as usize);
-            l1::sparse(&mut way, least);
-            at.iter_mut().zip(&way).for_each(|(at, way)| *at += step * way);
+            let mut direction: Vec<f32> = at.iter().zip(gradient).map(free).collect();
+            let least = l1::quantile(&direction, (share * direction.len() as f64) as usize);
+            l1::sparse(&mut direction, least);
+            at.iter_mut().zip(&direction).for_each(|(at, d)| *at += step * d);
             let near = l1::nearest(x, at, budget.epsilon);
             at.copy_from_slice(&near);
         }
         (Norm::L2, _) => {
             let scale = f64::from(step) / length(gradient).max(1e-300);
             let moved = at.iter().zip(gradient).map(|(at, g)| at + (f64::from(*g) * scale) as f32);
-            // The box first: what it takes away is not missing from the ball then. Shrinking towards x
-            // stays in the box.
+            // Clipped first, so that what clipping takes away is not missing from the ball.
+            // Shrinking towards x stays in 0..1.
             let mut delta: Vec<f32> = moved.zip(x).map(|(z, x)| z.clamp(0.0, 1.0) - x).collect();
             budget.project_row(&mut delta);
             at.iter_mut().zip(x).zip(delta).for_each(|((at, x), d)| *at = (x + d).clamp(0.0, 1.0));
@@ -270,17 +264,13 @@ mod tests {
 
     #[test]
     fn an_earlier_success_is_kept_and_the_last_one_preferred() {
-        let mut kept = BestIterate {
-            images: ImageBatch::new([1, 1, 1], vec![0.0; 3]),
-            success: vec![false; 3],
-            loss: vec![f32::NEG_INFINITY; 3],
-        };
+        let mut kept = BestIterate::new(&ImageBatch::zeros([1, 1, 1], 3));
         let at = |v: f32| ImageBatch::new([1, 1, 1], vec![v; 3]);
         kept.offer(&at(0.1), &[true, true, false], &[5.0, 5.0, 9.0], false);
         kept.offer(&at(0.2), &[true, false, false], &[4.0, 8.0, 1.0], false);
         kept.offer(&at(0.3), &[true, false, false], &[1.0, 9.0, 2.0], true);
         assert_eq!(kept.images, ImageBatch::new([1, 1, 1], vec![0.3, 0.1, 0.3]));
-        assert_eq!((kept.success, kept.loss), (vec![true, true, false], vec![1.0, 5.0, 2.0]));
+        assert_eq!((kept.reached, kept.loss), (vec![true, true, false], vec![1.0, 5.0, 2.0]));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::Logits;
 use crate::attack::note::Note;
-use crate::attack::objective::Logits;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::AttackOutput;
 use crate::error::Result;
@@ -205,7 +205,7 @@ pub(super) fn report<const D: usize>(
     let some = format!("{{hits}} of {{of}}, sizes on average: {}", change.mean());
     let counted = (there.len(), found.settings.len());
     let note = Note::count(&some, "nothing works on any of {of} pictures", counted);
-    let mut output = context.finish(&found.best.images);
+    let mut output = context.finish(found.best.images.clone());
     output.notes.push(Note { sums, single, ..note });
     output
 }
@@ -219,13 +219,12 @@ mod tests {
     use crate::attack::observer::StepEvent;
     use crate::attack::oracle::DecisionOracle;
     use crate::attack::problem::Problem;
-    use burn_tensor::{Device, Tensor};
 
     /// Answers 1 where the first pixel is brighter than 0.7.
     struct Bright;
 
     impl DecisionOracle for Bright {
-        fn labels(&mut self, images: &Tensor<4>) -> Result<Vec<usize>> {
+        fn labels(&mut self, images: &ImageBatch) -> Result<Vec<usize>> {
             Ok(self.logits(images)?.labels())
         }
 
@@ -239,9 +238,8 @@ mod tests {
     }
 
     impl ScoreOracle for Bright {
-        fn logits(&mut self, images: &Tensor<4>) -> Result<Logits> {
-            let rows = ImageBatch::from_tensor(images)?;
-            Ok(Logits::new(rows.iter().flat_map(|row| [0.7, row[0]]).collect(), 2))
+        fn logits(&mut self, images: &ImageBatch) -> Result<Logits> {
+            Ok(Logits::new(images.iter().flat_map(|row| [0.7, row[0]]).collect(), 2))
         }
     }
 
@@ -267,7 +265,7 @@ mod tests {
     }
 
     fn problem() -> Problem {
-        let images = Tensor::<4>::from_data([[[[0.5, 0.0]]], [[[0.1, 0.0]]]], &Device::flex());
+        let images = ImageBatch::new([1, 1, 2], vec![0.5, 0.0, 0.1, 0.0]);
         Problem {
             images,
             goals: vec![Goal::Untargeted { truth: 0 }; 2],
@@ -290,7 +288,7 @@ mod tests {
             seen.push((step.iteration, step.active.to_vec()));
             Flow::Continue
         };
-        let mut context = AttackContext::new(&problem, &mut watch).unwrap();
+        let mut context = AttackContext::new(&problem, &mut watch);
         let lists = vec![list; 2];
         let mut found = grid_search(&mut context, &mut Bright, &Brighten, &lists, 10).unwrap();
         assert_eq!(found.best.reached, [true, false]);

@@ -16,7 +16,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -31,6 +31,9 @@ pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 1000), 20, "number of jumps; the paper takes 64"),
         queries(7000),
@@ -70,7 +73,7 @@ fn hopskipjump(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let steps = settings.int("steps", 20).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
     for i in search.context.all() {
         one(&mut search, i, settings)?;
     }

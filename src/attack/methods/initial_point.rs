@@ -99,18 +99,17 @@ impl BoundarySearch<'_> {
 
     /// The nearest pictures that the problem brings of a class that would do.
     fn neighbours(&self, i: usize) -> Vec<Vec<f32>> {
-        let (Some(rows), Some(training_images)) =
-            (&self.training_images, &self.context.problem.training_images)
-        else {
+        let Some(training) = &self.context.problem.training_images else {
             return Vec::new();
         };
+        let rows = &training.images;
         let (x, goal) = (self.context.x.row(i), self.context.problem.goals[i]);
         let fits = |label: usize| match goal {
             Goal::Untargeted { truth } => label != truth,
             Goal::Targeted { target } => label == target,
         };
         let mut near: Vec<(f32, usize)> = (0..rows.len())
-            .filter(|k| fits(training_images.labels[*k]))
+            .filter(|k| fits(training.labels[*k]))
             .map(|k| (self.norm().distance(x, rows.row(k)), k))
             .collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -8,7 +8,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -26,6 +26,9 @@ pub const BLUR: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[STEPS, SEARCHES],
     summary: "the least Gaussian blur that changes the answer",
     about: "The picture is blurred more and more (up to half its side) until the answer changes, and \
@@ -71,7 +74,7 @@ type Watcher<'a> = &'a mut dyn Observer;
 type Path<'a> = &'a dyn Fn(usize, &[f32], f64) -> Vec<f32>;
 
 fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
     let shape @ [_, height, width] = search.context.x.shape();
     let most = height.max(width) as f64 / 2.0;
     let all = search.context.all();
@@ -80,14 +83,14 @@ fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Atta
 }
 
 fn contrast(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
     let all = search.context.all();
     fade(&mut search, &all, s, &|_, x, t| between(Norm::L2, x, &vec![0.5; x.len()], t))?;
     search.finish()
 }
 
 fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w)?;
+    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
     let mut ends = search.context.x.clone();
     let mut active = Vec::new();
     for i in search.context.all() {

@@ -12,17 +12,18 @@
 //! logits, which is ART's rule, give 100, 94 and 13 % with 12, 30 and 52. So the default is the
 //! paper's: pairs on softmax outputs.
 
-use crate::attack::context::{AttackContext, BestSoFar, LossGradients, Predictions, StepReport};
+use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::ClassProbability;
 use crate::attack::goal::Goal;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::{Logits, best_other};
 use crate::attack::methods::saliency::{best_pair, best_two};
 use crate::attack::norm::Norm;
-use crate::attack::objective::{Logits, Objective, best_other};
+use crate::attack::objective::Objective;
 use crate::attack::observer::Observer;
-use crate::attack::oracle::GradientOracle;
+use crate::attack::oracle::{GradientOracle, LossGradient};
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -36,6 +37,9 @@ pub const JSMA: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::choice(
             "rule",
@@ -79,9 +83,9 @@ fn jsma(
         way: if settings.choice("change") == "decrease" { -1.0 } else { 1.0 },
         theta: settings.float("theta", 1.0),
     };
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let steps = (settings.float("gamma", 0.1) * context.x.size() as f64 / 2.0).floor() as usize;
-    let mut best = BestSoFar::new(&context.x);
+    let mut best = BestSoFar::new(context.x);
     let mut images = context.x.clone();
     let mut targets = Vec::new();
     let mut active = context.all();
@@ -127,7 +131,7 @@ fn jsma(
             break;
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// The class to be raised for each picture: the target, or the most likely wrong one.
@@ -153,7 +157,7 @@ impl JsmaConfig {
         active: &[usize],
         now: &ImageBatch,
         targets: &[usize],
-    ) -> Result<LossGradients> {
+    ) -> Result<LossGradient> {
         let passes = self.passes();
         let rows: Vec<usize> = (0..passes * active.len()).map(|at| at / passes).collect();
         let whose: Vec<usize> = rows.iter().map(|row| active[*row]).collect();
@@ -171,7 +175,7 @@ impl JsmaConfig {
     }
 
     /// The values of a picture to be changed next: two, or fewer where no others help.
-    fn choose(&self, image: &[f32], gradients: &LossGradients, row: usize) -> Vec<usize> {
+    fn choose(&self, image: &[f32], gradients: &LossGradient, row: usize) -> Vec<usize> {
         let passes = self.passes();
         let scaled = |at: usize, by: f64| -> Vec<f64> {
             gradients.gradient.row(at).iter().map(|g| by * f64::from(*g)).collect()

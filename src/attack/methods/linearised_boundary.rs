@@ -5,9 +5,9 @@
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::goal::Goal;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::{Logits, best_other};
 use crate::attack::norm::{Norm, length};
 use crate::attack::note::Note;
-use crate::attack::objective::{Logits, best_other};
 use crate::attack::oracle::GradientOracle;
 use crate::error::Result;
 use crate::parameter::Param;

@@ -8,7 +8,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -39,6 +39,9 @@ pub const MI: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[STEPS, STEP_SIZE, DECAY],
     summary: "BIM with momentum: steps follow the running sum of the gradients",
     about: "Each gradient is brought to the same size and added to a momentum, and the step follows the \
@@ -198,7 +201,7 @@ fn shrunk(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
 }
 
 fn blurred(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
-    let [_, _, h, w] = problem.images.dims();
+    let [_, h, w] = problem.images.shape();
     let width = match (settings.int("kernel", 0).max(0) as usize, h.min(w)) {
         (0, 160..) => 15,
         (0, 64..) => 7,

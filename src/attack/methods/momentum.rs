@@ -7,12 +7,13 @@
 //! longer with the mean, and next to nothing with the norm. The mean is used here: the published
 //! results are made with it.
 
-use crate::attack::context::{AttackContext, LossGradients};
+use crate::attack::context::AttackContext;
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::eot::EotOracle;
 use crate::attack::methods::gradient_steps::GradientEstimator;
 use crate::attack::methods::input_diversity::{ResizePad, blur, gaussian};
 use crate::attack::objective::times_power_of_two;
+use crate::attack::oracle::LossGradient;
 use crate::error::Result;
 use crate::rng::KeyedRng;
 
@@ -59,7 +60,7 @@ impl GradientEstimator for Momentum {
         context: &mut AttackContext<'_>,
         active: &[usize],
         at: &ImageBatch,
-    ) -> Result<LossGradients> {
+    ) -> Result<LossGradient> {
         let mut found = self.gradient(eot_oracle, context, active, at)?;
         if self.ahead != 0.0 || !matches!(self.view, InputView::Plain) {
             // The gradient was taken elsewhere: what is said about the picture itself is asked for.
@@ -109,7 +110,7 @@ struct Scaled {
 
 impl Scaled {
     /// Picture number `row`'s gradient.
-    fn of(gradients: &LossGradients, row: usize) -> Self {
+    fn of(gradients: &LossGradient, row: usize) -> Self {
         let values = gradients.gradient.row(row).iter().map(|g| f64::from(*g)).collect();
         Self { values, exponent: gradients.log2_scale[row] }
     }
@@ -137,7 +138,7 @@ impl Momentum {
         context: &mut AttackContext<'_>,
         active: &[usize],
         at: &ImageBatch,
-    ) -> Result<LossGradients> {
+    ) -> Result<LossGradient> {
         let mut points = at.clone();
         if self.ahead != 0.0 {
             for (k, memory) in self.memory.iter().enumerate() {

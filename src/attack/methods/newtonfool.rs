@@ -14,7 +14,7 @@ use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -28,6 +28,9 @@ pub const NEWTONFOOL: AttackSpec = AttackSpec {
     targeted: false,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int(
             "steps",
@@ -58,8 +61,8 @@ fn newtonfool(
     let steps = settings.int("steps", 100).max(1) as usize;
     let eta = settings.float("eta", 0.01);
     let chance = 1.0 / oracle.classes() as f64;
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let mut images = context.x.clone();
     let longest: Vec<f64> = context.x.iter().map(|x| eta * length(x)).collect();
     let mut active = context.all();
@@ -102,7 +105,7 @@ fn newtonfool(
             break;
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// The length of the step to where the probability, if linear, would be at chance. The slope is

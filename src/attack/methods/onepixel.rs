@@ -10,12 +10,12 @@
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::cross_entropy::CrossEntropy;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::Logits;
 use crate::attack::norm::Norm;
-use crate::attack::objective::Logits;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -30,6 +30,9 @@ pub const ONE_PIXEL: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int(
             "population",
@@ -57,8 +60,8 @@ fn one_pixel(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let species = Species::new(
         context.x.shape(),
         problem.budget.epsilon,
@@ -102,7 +105,7 @@ fn one_pixel(
             break;
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// What one pixel's genes are: row, column, and a value for each channel.

@@ -20,7 +20,7 @@ use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::{GradientOracle, ScoreOracle};
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -34,6 +34,9 @@ pub const PATCH: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: true,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::float("area", (0.001, 1.0), 0.1, "its share of the picture's area at full scale"),
         Param::choice("shape", &["circle", "square"], "its outline"),
@@ -72,7 +75,7 @@ fn patch(
 ) -> Result<AttackOutput> {
     let mut task = UniversalTask::new(oracle, problem, observer)?;
     let joint = task.joint.clone();
-    let mut context = AttackContext::new(&joint, observer)?;
+    let mut context = AttackContext::new(&joint, observer);
     let round = settings.choice("shape") != "square";
     let geometry = PatchGeometry {
         spot: settings.choice("place"),
@@ -149,7 +152,7 @@ fn patch(
     let now = best.map_or_else(|| single(&values), |(_, patch)| patch);
     let notes = vec![fresh(&mut context, oracle, &geometry, &now, &attacked)?];
     let images = laid(&context, &geometry, &now, attacked.iter().map(|i| (*i, &fixed[*i])));
-    Ok(task.finish(context, &images, notes))
+    Ok(task.finish(context, images, notes))
 }
 
 fn single(values: &[f64]) -> Vec<f32> {

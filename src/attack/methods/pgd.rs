@@ -8,7 +8,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -43,6 +43,9 @@ pub const BIM: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[STEPS, STEP_SIZE],
     summary: "many small FGSM steps, each projected back into the ball",
     about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \

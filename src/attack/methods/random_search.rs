@@ -3,7 +3,8 @@
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
-use crate::attack::objective::{Logits, Objective};
+use crate::attack::logits::Logits;
+use crate::attack::objective::Objective;
 use crate::attack::oracle::ScoreOracle;
 use crate::error::Result;
 

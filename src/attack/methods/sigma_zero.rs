@@ -11,7 +11,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -25,6 +25,9 @@ pub const SIGMA_ZERO: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 300, "gradients; the paper takes 1000"),
         Param::float("learning-rate", (1e-3, 10.0), 1.0, "Adam's first; it falls to a tenth"),
@@ -65,8 +68,8 @@ fn sigma_zero(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let steps = settings.int("steps", 300).max(1) as usize;
     let first_rate = settings.float("learning-rate", 1.0);
     let sigma = settings.float("sigma", 1e-3);
@@ -115,5 +118,5 @@ fn sigma_zero(
             }
         }
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }

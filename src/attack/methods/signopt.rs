@@ -17,7 +17,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -31,6 +31,9 @@ pub const SIGN_OPT: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 1000, "number of descent steps, where queries last"),
         queries(5000),
@@ -68,7 +71,7 @@ fn sign_opt(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let steps = settings.int("steps", 1000).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer)?;
+    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
     for i in search.context.all() {
         one(&mut search, i, settings)?;
     }

@@ -11,7 +11,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
@@ -27,6 +27,9 @@ pub const SIMBA: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
         Param::float("step", (1e-4, 10.0), 0.2, "length of one step in L2, in pixel units"),
@@ -52,8 +55,8 @@ fn simba(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let last = settings.int("queries", 10_000).max(1) as usize - 1;
     let basis = OrthonormalBasis::new(context.x.shape(), settings.choice("basis") == "dct");
     let state = |mut draws: KeyedRng| SimbaState {
@@ -96,7 +99,7 @@ fn simba(
         standing.report(&mut context, (query + 1, last), Some(&mark))?;
     }
     standing.retire_all(&context, &mut best);
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// A search ends when so many steps one after the other do not fit in the ball.

@@ -11,7 +11,7 @@ use crate::attack::norm::{Norm, length};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -28,6 +28,9 @@ pub const SPARSEFOOL: AttackSpec = AttackSpec {
     targeted: false,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 1000), 20, "linearisations at most"),
         Param::float(
@@ -61,8 +64,8 @@ fn sparsefool(
     let lambda = settings.float("lambda", 3.0);
     let overshoot = 1.0 + settings.float("overshoot", 0.02);
     let notes = note(oracle.classes(), candidates);
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     // Where the walk is, and what is looked at: that a little farther from the clean picture.
     let mut points = context.x.clone();
     let mut images = context.x.clone();
@@ -88,7 +91,7 @@ fn sparsefool(
             }
         }
     }
-    Ok(AttackOutput { notes, ..context.finish(&best.images) })
+    Ok(AttackOutput { notes, ..context.finish(best.images) })
 }
 
 /// What DeepFool found from a point.

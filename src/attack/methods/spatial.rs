@@ -18,7 +18,7 @@ use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -44,6 +44,9 @@ pub const ROTATE: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::choice(
             "search",
@@ -169,7 +172,7 @@ fn search(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let turn = RotateTranslate::new(context.x.shape(), settings);
     let lists = match settings.choice("search") {
         "random" => {

@@ -11,7 +11,7 @@ use crate::attack::objective::Margin;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -25,6 +25,9 @@ pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         ANGLE,
         SHIFT,
@@ -52,7 +55,7 @@ fn descend(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let turn = RotateTranslate::new(context.x.shape(), settings);
     let steps = settings.int("steps", 50).max(1) as usize;
     let length = settings.float("step-size", 0.04);

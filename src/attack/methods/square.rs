@@ -18,7 +18,7 @@ use crate::attack::objective::{Margin, Objective};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -32,6 +32,9 @@ pub const SQUARE: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("queries", (1, 1_000_000), 5000, "most queries of one start"),
         Param::float(
@@ -66,8 +69,8 @@ pub(super) fn square(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
-    let mut best = BestSoFar::new(&context.x);
+    let mut context = AttackContext::new(problem, observer);
+    let mut best = BestSoFar::new(context.x);
     let plan = SizeSchedule {
         p_init: settings.float("p-init", 0.8),
         queries: settings.int("queries", 5000).max(1) as usize,
@@ -81,7 +84,7 @@ pub(super) fn square(
         }
         search(oracle, &mut context, &mut best, &plan)?;
     }
-    Ok(context.finish(&best.images))
+    Ok(context.finish(best.images))
 }
 
 /// The size of the windows over time.

@@ -14,15 +14,16 @@
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::goal::Goal;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::margin;
 use crate::attack::methods::adam::Adam;
 use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
-use crate::attack::objective::{Margin, Objective, margin, times_power_of_two};
+use crate::attack::objective::{Margin, Objective, times_power_of_two};
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 
@@ -36,6 +37,9 @@ pub const STADV: AttackSpec = AttackSpec {
     targeted: true,
     random: false,
     universal: false,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::int("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)"),
         Param::float(
@@ -78,7 +82,7 @@ fn stadv(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let mut context = AttackContext::new(problem, observer)?;
+    let mut context = AttackContext::new(problem, observer);
     let [_, height, width] = context.x.shape();
     let bend =
         FlowField { sampler: BilinearSampler { shape: context.x.shape(), border: Border::Edge } };
@@ -88,7 +92,7 @@ fn stadv(
     let all = context.all();
     let mut flows = vec![vec![0.0; 2 * bend.pixels()]; all.len()];
     let mut adams: Vec<Adam> = flows.iter().map(|flow| Adam::new(flow.len())).collect();
-    let mut best = BestSoFar::new(&context.x);
+    let mut best = BestSoFar::new(context.x);
     let mut farthest = vec![0.0; all.len()];
     for step in 0..=steps {
         let mut images = ImageBatch::zeros(context.x.shape(), 0);
@@ -146,7 +150,7 @@ fn stadv(
         single: Some(if there.is_empty() { none } else { some }.to_string()),
         ..Note::count(&format!("{some} on average"), none, counted)
     };
-    let mut output = context.finish(&best.images);
+    let mut output = context.finish(best.images);
     output.notes.push(note);
     Ok(output)
 }

@@ -23,7 +23,7 @@ use crate::attack::objective::times_power_of_two;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
-use crate::attack::registry::{Algorithm, AttackSpec, Bound};
+use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{Param, Settings};
 use crate::rng::KeyedRng;
@@ -38,6 +38,9 @@ pub const UAP: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: true,
+    training_images: None,
+    repetitions: &[],
+    stages: None,
     params: &[
         Param::choice(
             "inner",
@@ -70,7 +73,7 @@ fn uap(
 ) -> Result<AttackOutput> {
     let mut task = UniversalTask::new(oracle, problem, observer)?;
     let joint = task.joint.clone();
-    let mut context = AttackContext::new(&joint, observer)?;
+    let mut context = AttackContext::new(&joint, observer);
     let passes = settings.int("steps", 20).max(1) as usize;
     let alpha = settings.float("step-size", f64::from(problem.budget.epsilon) / 4.0);
     let batch = settings.int("batch", 25).max(1) as usize;
@@ -129,7 +132,7 @@ fn uap(
     let text = format!("fooling rate {rate:.0} % of the {n} pictures it was learned from");
     let notes = vec![Note::line(text)];
     let images = added(&context, &attacked, &v);
-    Ok(task.finish(context, &images, notes))
+    Ok(task.finish(context, images, notes))
 }
 
 /// A start drawn uniformly from the ball.

@@ -4,14 +4,14 @@
 use crate::attack::context::AttackContext;
 use crate::attack::goal::Goal;
 use crate::attack::image_batch::ImageBatch;
+use crate::attack::logits::Logits;
 use crate::attack::note::Note;
-use crate::attack::objective::{Logits, Objective};
+use crate::attack::objective::Objective;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::{Error, Result};
 use crate::rng::KeyedRng;
-use burn_tensor::Tensor;
 
 /// Attacked pictures and pictures to learn from.
 pub(super) struct UniversalTask {
@@ -57,7 +57,7 @@ impl UniversalTask {
             training_images: None,
             ..problem.clone()
         };
-        let mut context = AttackContext::new(&others, observer)?;
+        let mut context = AttackContext::new(&others, observer);
         let images = context.x.clone();
         let predictions = context.labels(oracle, &context.all(), &images)?;
         task.asked = n as u64;
@@ -78,8 +78,7 @@ impl UniversalTask {
         if !useful.is_empty() {
             task.learn = useful.iter().map(|i| attacked + i).collect();
         }
-        task.joint.images =
-            Tensor::cat(vec![problem.images.clone(), training_images.images.clone()], 0);
+        task.joint.images.append(training_images.images.clone());
         task.joint.goals.extend(targets);
         task.joint.samples.extend(others.samples);
         Ok(task)
@@ -107,7 +106,7 @@ impl UniversalTask {
     pub fn finish(
         &self,
         context: AttackContext<'_>,
-        images: &ImageBatch,
+        images: ImageBatch,
         notes: Vec<Note>,
     ) -> AttackOutput {
         let mut output = context.finish(images);

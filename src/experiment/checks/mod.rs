@@ -11,15 +11,10 @@ pub use dataset_checks::probe_robust_samples;
 pub(super) use loss_history::LossHistory;
 pub use probes::FinishedAttack;
 
-use crate::attack::{ImageBatch, TargetModel};
-use crate::error::Result;
+use crate::attack::TargetModel;
 use crate::metrics::checks::FirstGradient;
 
 /// What the first gradient of whoever was attacked looks like.
-///
-/// # Errors
-/// Device failures.
-pub(super) fn first_gradient(victim: &TargetModel<'_>) -> Result<Option<FirstGradient>> {
-    let Some((gradient, log2_scale)) = victim.first_gradient() else { return Ok(None) };
-    Ok(Some(FirstGradient::new(ImageBatch::from_tensor(gradient)?.row(0), *log2_scale)))
+pub(super) fn first_gradient(victim: &TargetModel<'_>) -> Option<FirstGradient> {
+    victim.first_gradient().map(|(gradient, log2_scale)| FirstGradient::new(gradient, log2_scale))
 }

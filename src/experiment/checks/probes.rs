@@ -9,14 +9,13 @@ use crate::defence::Stance;
 use crate::error::{Error, Result};
 use crate::experiment::checks::LossHistory;
 use crate::experiment::defended::{DefendedAttack, predict_through};
-use crate::experiment::one_sample::{Experiment, picture, problem, run_attack, tensor};
+use crate::experiment::one_sample::{Experiment, problem, run_attack};
 use crate::experiment::report::{DefenceRow, Report};
 use crate::metrics::Rate;
 use crate::metrics::checks::{Evidence, GradientTest, LONGER, OtherAttack, Probe, Remedy};
 use crate::model::Classifier;
 use crate::parameter::Value;
 use crate::rng::KeyedRng;
-use burn_tensor::Tensor;
 
 /// Differences along so many directions at most, and at least.
 const DIRECTIONS: (u64, u64) = (16, 3);
@@ -267,8 +266,8 @@ impl<'a> Prober<'a> {
         AttackConfig { epsilon: epsilon.min(widest), ..plan.clone() }
     }
 
-    fn images(&self) -> Tensor<4> {
-        tensor(&self.scene.experiment.model, &self.scene.report.original)
+    fn images(&self) -> ImageBatch {
+        ImageBatch::of(&self.scene.report.original)
     }
 
     fn other(
@@ -295,8 +294,8 @@ impl<'a> Prober<'a> {
 
     /// Whether the victim's answer to a picture reaches the goal.
     fn reached(&mut self, picture: &Image) -> Result<bool> {
-        let images = tensor(&self.scene.experiment.model, picture);
-        let scores = self.with(|victim, _| victim.decide(&images))?;
+        let images = ImageBatch::of(picture);
+        let scores = self.with(|victim, _| victim.predict(&images))?;
         self.judged();
         Ok(scores.labels().iter().all(|label| self.scene.report.goal().reached(*label)))
     }
@@ -312,12 +311,11 @@ impl<'a> Prober<'a> {
 
     /// The margins of pictures, to the eyes of whom the attack asks.
     fn margins(&mut self, rows: &ImageBatch, observer: &mut dyn Observer) -> Result<Vec<f64>> {
-        let (goal, device) =
-            (self.scene.report.goal(), self.scene.experiment.model.network.device());
+        let goal = self.scene.report.goal();
         let mut out = Vec::with_capacity(rows.len());
         let all: Vec<usize> = (0..rows.len()).collect();
         for part in all.chunks(AT_ONCE) {
-            let images = rows.select(part).to_tensor(device);
+            let images = rows.select(part);
             let scores = self.with(|victim, surrogate| match surrogate {
                 Some(surrogate) => surrogate.logits(&images),
                 None => victim.logits(&images),
@@ -337,14 +335,13 @@ impl<'a> Prober<'a> {
         let inside = |room: f32| pixels.iter().map(|p| p.clamp(room, 1.0 - room)).collect();
         let mut stride = STRIDE / (pixels.len() as f32).sqrt();
         let mut x: Vec<f32> = inside(stride);
-        let at = ImageBatch::new(shape, x.clone())
-            .to_tensor(self.scene.experiment.model.network.device());
+        let at = ImageBatch::new(shape, x.clone());
         let goals: [Goal; 1] = [self.scene.report.goal()];
         let slope = self.with(|victim, surrogate| match surrogate {
             Some(surrogate) => surrogate.gradient(&at, &goals, &Margin),
             None => victim.gradient(&at, &goals, &Margin),
         })?;
-        let gradient = ImageBatch::from_tensor(&slope.gradient)?;
+        let gradient = slope.gradient;
         let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
         if dead {
             // On a stair there is no slope to compare; whether the margin moves is seen one stair on.
@@ -395,7 +392,7 @@ impl<'a> Prober<'a> {
         let verdict = other.with(|victim, surrogate| {
             run_attack(self.plan(), victim, surrogate, &problem, observer)
         })?;
-        let found = picture(verdict.images, self.scene.report.original.shape())?;
+        let found = verdict.images.image(0);
         let answer = predict_through(against.pipeline, &found)?;
         self.spent += other.spent + self.scene.judge();
         Ok(Some(answer.held(self.scene.report.goal())))
