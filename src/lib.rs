@@ -51,6 +51,7 @@
 //! - [`logging`]: what the libraries log goes to a file, never to the screen.
 //! - [`terminal`]: its one reader, what it can do, and restoring it.
 //! - [`show`]: pictures on the terminal, by viuer, kitty's protocol or sixel.
+//! - [`dashboard`]: what the command line hands to the dashboard, and its list of keys.
 //! - [`cli`]: the command line and the headless commands.
 //! - [`tui`]: the dashboard: a stack of screens.
 //!
@@ -64,6 +65,7 @@
 pub mod attack;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod data;
 pub mod defence;
 pub mod engine;

@@ -7,21 +7,5 @@ fn main() -> ExitCode {
     if terminal::run_watchdog(std::env::args_os()) {
         return ExitCode::SUCCESS;
     }
-    cli::main(std::env::args_os(), |wanted| {
-        tui::run(tui::Options {
-            device: wanted.config.device,
-            theme: wanted.config.theme,
-            graphics: wanted.config.graphics,
-            model: wanted.model,
-            dataset: wanted.dataset,
-            sample: wanted.sample,
-            picture: wanted.picture,
-            plan: wanted.plan,
-            seed: wanted.config.seed,
-            log: wanted.config.log,
-            hybrids: wanted.config.hybrids,
-            hybrids_file: wanted.config.hybrids_file,
-            first_run_marker: wanted.first_run_marker,
-        })
-    })
+    cli::main(std::env::args_os(), tui::key_rows, tui::run)
 }

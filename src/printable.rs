@@ -1,5 +1,5 @@
-//! Text from outside (labels, names of files, fields of cards, messages of libraries) as it may be
-//! printed: nothing in it reaches the terminal as a command.
+//! Text as it may be printed: what comes from outside (labels, names of files, fields of cards,
+//! messages of libraries) reaches the terminal as text only, never as a command; percentages, tables.
 
 /// The text with every character that does not show itself written out, such as `\u{1b}`: control
 /// characters (ESC, newline, the C1 set) and those that turn the direction of writing.
@@ -21,6 +21,27 @@ fn hidden(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}');
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A share of 0..1 in per cent with so many decimals, such as "12.5 %"; a dash where it is no number.
+pub fn percent(share: f64, decimals: usize) -> String {
+    match share.is_finite() {
+        true => format!("{:.decimals$} %", share * 100.0),
+        false => "—".to_string(),
+    }
+}
+
+/// A table in Markdown; the first row is the heading.
+pub fn markdown_table(rows: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        if at == 0 {
+            text.push_str(&format!("|{}\n", "---|".repeat(row.len())));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

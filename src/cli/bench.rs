@@ -5,21 +5,7 @@ use super::resolve;
 use super::{CommandContext, load};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::{self, BenchTask, Provenance, WORKLOADS};
-
-/// The workloads, for the help.
-pub fn workloads_help() -> String {
-    let mut text = String::from("Workloads, the same as in other tools' benchmarks:\n");
-    for work in WORKLOADS {
-        text.push_str(&format!("  {:<11} {}\n", work.id, work.about));
-    }
-    text.push_str(
-        "\nPrints one line of JSON: wall seconds of each repetition, and the network's passes by \
-         picture in one.\n\nExample:\n  epsiloscope bench --model mnist-cnn --attack pgd40 --batch \
-         100 --threads 2",
-    );
-    text
-}
+use crate::experiment::{self, BenchTask, Provenance};
 
 /// Runs the command.
 pub fn run(args: &BenchArgs, context: &mut CommandContext) -> Result<()> {

@@ -1,10 +1,13 @@
-//! The flags of the commands that compute.
+//! The flags of the commands that compute, as clap types. Texts here are the help.
 
-use super::args::{AttackMethodArgs, AttackSettingsArgs, ListArgs, SampleArgs, SampleRangeArgs};
+use super::args::{
+    AttackMethodArgs, AttackSettingsArgs, CatalogueArgs, ListArgs, SampleArgs, SampleRangeArgs,
+};
 use crate::defence::EOT_DRAWS;
 use crate::experiment::{
-    CERTIFY_ATTACK, CERTIFY_ATTACK_DRAWS, DEFAULT_ALPHA, LESSON_N, SELECTION_DRAWS,
+    CERTIFY_ATTACK, CERTIFY_ATTACK_DRAWS, DEFAULT_ALPHA, LESSON_N, SELECTION_DRAWS, WORKLOADS,
 };
+use crate::training::RECIPES;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -307,12 +310,12 @@ pub struct LessonsArgs {
     pub n: u32,
     /// How to print.
     #[command(flatten)]
-    pub list: ListArgs,
+    pub list: CatalogueArgs,
 }
 
 /// `bench`
 #[derive(Args, Debug)]
-#[command(after_help = super::bench::workloads_help())]
+#[command(after_help = workloads_help())]
 pub struct BenchArgs {
     /// Model: a built-in name, or a folder or card of your own
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
@@ -341,7 +344,7 @@ pub struct BenchArgs {
 
 /// `train`
 #[derive(Args, Debug)]
-#[command(after_help = super::train::recipes_help())]
+#[command(after_help = recipes_help())]
 pub struct TrainArgs {
     /// Recipe
     #[arg(long, value_name = "ID")]
@@ -358,4 +361,30 @@ pub struct TrainArgs {
     /// Print the finished card as one JSON object
     #[command(flatten)]
     pub list: ListArgs,
+}
+
+/// The workloads, for the help.
+fn workloads_help() -> String {
+    let mut text = String::from("Workloads, the same as in other tools' benchmarks:\n");
+    for work in WORKLOADS {
+        text.push_str(&format!("  {:<11} {}\n", work.id, work.about));
+    }
+    text.push_str(
+        "\nPrints one line of JSON: wall seconds of each repetition, and the network's passes by \
+         picture in one.\n\nExample:\n  epsiloscope bench --model mnist-cnn --attack pgd40 --batch \
+         100 --threads 2",
+    );
+    text
+}
+
+/// The recipes, for the help.
+fn recipes_help() -> String {
+    let mut text = String::from("Recipes:\n");
+    for recipe in RECIPES {
+        text.push_str(&format!("  {:<18} {}\n", recipe.id, recipe.about));
+    }
+    text.push_str(
+        "\nExample:\n  epsiloscope train --recipe mnist-cnn --data mnist/ --out my-model/",
+    );
+    text
 }

@@ -1,36 +1,16 @@
-//! What the dashboard is asked to begin with.
+//! How the dashboard starts: its flags, checked before it opens.
 
 use super::args::{AttackMethodArgs, AttackSettingsArgs, DashboardArgs};
 use super::resolve;
-use crate::attack::AttackConfig;
 use crate::config::{Config, Folder, folder};
+use crate::dashboard::StartOptions;
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::{Error, Result};
 use crate::model;
 use std::io::IsTerminal;
-use std::path::PathBuf;
-
-/// What the dashboard is asked to begin with; checked, so that a mistake is told before it opens.
-#[derive(Debug)]
-pub struct DashboardOptions {
-    /// The configuration.
-    pub config: Config,
-    /// The model by name or path.
-    pub model: Option<String>,
-    /// The data set.
-    pub dataset: Option<String>,
-    /// The number of the sample.
-    pub sample: Option<usize>,
-    /// The user's own picture.
-    pub picture: Option<Sample>,
-    /// The attack.
-    pub plan: Option<AttackConfig>,
-    /// The file that exists once the first-run hint was seen.
-    pub first_run_marker: Option<PathBuf>,
-}
 
 /// Checks the flags, without loading a model or a whole data set.
-pub fn checked_options(args: DashboardArgs, config: Config) -> Result<DashboardOptions> {
+pub fn checked_options(args: DashboardArgs, config: Config) -> Result<StartOptions> {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Err(Error::usage(
             "the dashboard needs a terminal",
@@ -64,7 +44,7 @@ pub fn checked_options(args: DashboardArgs, config: Config) -> Result<DashboardO
             Some(resolve::plan(&method, dataset, &card.labels, config.seed)?)
         }
     };
-    Ok(DashboardOptions {
+    Ok(StartOptions {
         model: Some(name),
         dataset: args.pick.dataset,
         sample: args.pick.sample,

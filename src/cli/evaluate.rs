@@ -120,10 +120,7 @@ const NOTES: usize = 4;
 
 /// "12.5 %"
 pub fn percent(share: f64) -> String {
-    match share.is_finite() {
-        true => format!("{:.1} %", share * 100.0),
-        false => "—".to_string(),
-    }
+    crate::printable::percent(share, 1)
 }
 
 pub fn between([low, high]: [f64; 2]) -> String {

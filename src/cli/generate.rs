@@ -1,10 +1,15 @@
 //! Completion scripts and manual pages, made from the command line's own declaration.
 
 use super::CommandContext;
-use super::args::Cli;
+use super::catalogue::Catalogue;
+use super::command_line::Cli;
+use crate::attack::ATTACKS;
+use crate::defence::DEFENCES;
 use crate::error::{Error, Result};
+use crate::metrics::checks::CHECKS;
 use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_mangen::roff::Roff;
 
 /// Prints a completion script.
 pub fn completions(shell: Shell, context: &mut CommandContext) -> Result<()> {
@@ -28,8 +33,26 @@ pub fn man(command: Option<&str>, context: &mut CommandContext) -> Result<()> {
         }
     };
     let mut text = Vec::new();
-    clap_mangen::Man::new(page).render(&mut text).map_err(|e| {
+    let failed = |e: std::io::Error| {
         Error::failure(format!("cannot make the manual page: {e}"), "man", "report this")
-    })?;
+    };
+    clap_mangen::Man::new(page).render(&mut text).map_err(failed)?;
+    if command.is_none() {
+        lists(context).to_writer(&mut text).map_err(failed)?;
+    }
     context.out.bytes(&text)
+}
+
+/// The program's lists, for the end of its manual page.
+fn lists(context: &CommandContext) -> Roff {
+    let mut page = Roff::new();
+    let attacks: Vec<_> = ATTACKS.iter().collect();
+    let defences: Vec<_> = DEFENCES.iter().collect();
+    let checks: Vec<_> = CHECKS.iter().collect();
+    Catalogue::keys(&(context.keys)()).manual("KEYS", &mut page);
+    Catalogue::attacks(&attacks).manual("ATTACKS", &mut page);
+    Catalogue::defences(&defences).manual("DEFENCES", &mut page);
+    Catalogue::checks(&checks).manual("EVALUATION CHECKS", &mut page);
+    Catalogue::lessons().manual("LESSONS", &mut page);
+    page
 }

@@ -1,13 +1,14 @@
 //! `lessons`: published lessons, measured here and now.
 
 use super::CommandContext;
+use super::args::ListFormat;
 use super::commands::LessonsArgs;
 use super::evaluate::percent;
 use super::output::{Output, Style};
-use super::progress;
 use super::resolve::ModelLoader;
+use super::{catalogue, progress};
 use crate::attack::Flow;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{
     self, LESSONS, LessonReport, LessonSpec, LessonTask, Provenance, Sources, VERSION,
 };
@@ -16,10 +17,18 @@ use serde_json::json;
 /// Runs the command.
 pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
     let wanted: Vec<&'static LessonSpec> = match args.id.as_deref() {
-        None => return list(args, context),
+        None => return catalogue::lessons(&args.list, context),
+        Some(_) if args.list.format() == ListFormat::Md => {
+            return Err(Error::usage(
+                "a measured lesson is printed as text or as JSON",
+                "--format md",
+                "take --format json, or leave the lesson out: the list can be Markdown",
+            ));
+        }
         Some("all") => LESSONS.iter().collect(),
         Some(id) => vec![LessonSpec::find(id)?],
     };
+    let json = args.list.format() == ListFormat::Json;
     let chosen = context.device();
     let mut shelf = ModelLoader::new(&chosen);
     let (mut reports, mut origin) = (Vec::new(), Sources::default());
@@ -43,13 +52,13 @@ pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
         };
         let report = experiment::run_lesson(task, watch, &mut |_, _| {})?;
         bar.clear();
-        if !args.list.json {
+        if !json {
             print(lesson, &report, &mut context.out)?;
         }
         origin.join(report.origin.clone());
         reports.push(report);
     }
-    match args.list.json {
+    match json {
         true => {
             let provenance = Provenance::new(origin, &chosen.info, context.config.seed);
             let lessons = json!({ "version": VERSION, "lessons": reports });
@@ -57,23 +66,6 @@ pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
         }
         false => Ok(()),
     }
-}
-
-/// What there is to learn.
-fn list(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
-    if args.list.json {
-        let row = |l: &LessonSpec| {
-            json!({
-                "id": l.id, "title": l.title, "about": l.about, "paper": l.paper, "claim": l.claim,
-            })
-        };
-        let rows: Vec<_> = LESSONS.iter().map(row).collect();
-        return context.out.json(&json!({ "version": VERSION, "lessons": rows }));
-    }
-    let mut rows = vec![vec!["lesson".to_string(), "what it teaches".to_string()]];
-    rows.extend(LESSONS.iter().map(|l| vec![l.id.to_string(), l.title.to_string()]));
-    context.out.table(&rows)?;
-    context.out.line("\n`epsiloscope lessons ID` measures one, `epsiloscope lessons all` every one")
 }
 
 fn print(lesson: &LessonSpec, report: &LessonReport, out: &mut Output) -> Result<()> {

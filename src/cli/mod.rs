@@ -5,8 +5,10 @@ mod args;
 mod attack;
 mod batch;
 mod bench;
+mod catalogue;
 mod certify;
 mod checks;
+mod command_line;
 mod commands;
 mod compare;
 mod ctrl_c;
@@ -18,6 +20,7 @@ mod lessons;
 mod list;
 mod output;
 mod progress;
+mod registry_rows;
 mod resolve;
 mod roc;
 mod sparkline;
@@ -25,19 +28,19 @@ mod train;
 mod transfer;
 
 pub use batch::Inputs;
-pub use dashboard::DashboardOptions;
 
 use crate::config::Config;
+use crate::dashboard::{KeyRow, StartOptions};
 use crate::data::memory;
 use crate::engine::{self, ChosenDevice, DeviceChoice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging;
 use crate::model::Model;
 use crate::printable::printable;
-use args::{Cli, Command};
 use burn_tensor::Device;
 use clap::error::ErrorKind as ClapError;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use command_line::{Cli, Command};
 use output::{Output, note, note_once, print_error};
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -48,6 +51,8 @@ use std::sync::Arc;
 struct CommandContext {
     config: Config,
     out: Output,
+    /// The dashboard's keys.
+    keys: fn() -> Vec<KeyRow>,
     /// Whether the work was given to a graphics adapter.
     on_adapter: bool,
 }
@@ -88,10 +93,11 @@ fn load(name: &str, device: &Device) -> Result<Arc<Model>> {
     Ok(model)
 }
 
-/// Runs the program: `dashboard` is what opens the dashboard.
+/// Runs the program with these arguments: `keys` are the dashboard's keys, `dashboard` opens it.
 pub fn main(
     args: impl IntoIterator<Item = OsString>,
-    dashboard: impl FnOnce(DashboardOptions) -> Result<()>,
+    keys: fn() -> Vec<KeyRow>,
+    dashboard: impl FnOnce(StartOptions) -> Result<()>,
 ) -> ExitCode {
     // A file that would grow too large is an error to be told, not the end.
     #[cfg(unix)]
@@ -110,7 +116,7 @@ pub fn main(
             return ExitCode::from(status);
         }
     };
-    let run = catch_unwind(AssertUnwindSafe(|| run(cli, dashboard)));
+    let run = catch_unwind(AssertUnwindSafe(|| run(cli, keys, dashboard)));
     let result = run.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
@@ -177,7 +183,11 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     }
 }
 
-fn run(cli: Cli, dashboard: impl FnOnce(DashboardOptions) -> Result<()>) -> Result<()> {
+fn run(
+    cli: Cli,
+    keys: fn() -> Vec<KeyRow>,
+    dashboard: impl FnOnce(StartOptions) -> Result<()>,
+) -> Result<()> {
     let config = Config::load(cli.global.layer())?;
     if let Some(text) = &config.note {
         note(text);
@@ -188,7 +198,7 @@ fn run(cli: Cli, dashboard: impl FnOnce(DashboardOptions) -> Result<()>) -> Resu
     }
     logging::start(&config.log, config.log_demanded)?;
     config.memory.into_iter().for_each(memory::set_budget);
-    let mut context = CommandContext { config, out, on_adapter: false };
+    let mut context = CommandContext { config, out, keys, on_adapter: false };
     let Some(command) = cli.command else {
         context.threads(None)?;
         return dashboard(dashboard::checked_options(cli.dashboard, context.config)?);
@@ -211,8 +221,10 @@ fn run(cli: Cli, dashboard: impl FnOnce(DashboardOptions) -> Result<()>) -> Resu
         Command::Samples { dataset, list } => {
             list::samples(dataset.as_deref(), &list, &mut context)
         }
-        Command::Attacks { id, list } => list::attacks(id.as_deref(), &list, &mut context),
-        Command::Defences { id, list } => list::defences(id.as_deref(), &list, &mut context),
+        Command::Attacks { id, list } => catalogue::attacks(id.as_deref(), &list, &mut context),
+        Command::Defences { id, list } => catalogue::defences(id.as_deref(), &list, &mut context),
+        Command::Checks { id, list } => catalogue::checks(id.as_deref(), &list, &mut context),
+        Command::Keys(list) => catalogue::keys(&list, &mut context),
         Command::Devices(list) => list::devices(&list, &mut context),
         Command::Completions { shell } => generate::completions(shell, &mut context),
         Command::Man { command } => generate::man(command.as_deref(), &mut context),

@@ -11,19 +11,7 @@ use crate::error::Result;
 use crate::experiment::epsilon_text;
 use crate::model::Card;
 use crate::printable::printable;
-use crate::training::{self, RECIPES, Recipe, TrainOptions, TrainingProgress};
-
-/// The recipes, for the help.
-pub fn recipes_help() -> String {
-    let mut text = String::from("Recipes:\n");
-    for recipe in RECIPES {
-        text.push_str(&format!("  {:<18} {}\n", recipe.id, recipe.about));
-    }
-    text.push_str(
-        "\nExample:\n  epsiloscope train --recipe mnist-cnn --data mnist/ --out my-model/",
-    );
-    text
-}
+use crate::training::{self, Recipe, TrainOptions, TrainingProgress};
 
 /// Runs the command.
 pub fn run(args: &TrainArgs, context: &mut CommandContext) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::action::Action;
 pub use super::key_bindings::BINDINGS;
 use super::key_bindings::{CTRL, LETTERS, SHIFT};
+use crate::dashboard::KeyRow;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt;
 
@@ -122,43 +123,33 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
     out
 }
 
-/// Every key in a Markdown table, for the README (which is tested to hold exactly this).
-pub fn key_table() -> String {
-    let mut text = String::from("| Keys | What they do |\n|---|---|\n");
-    let mut group = "";
-    for binding in BINDINGS {
-        if binding.group != group {
-            group = binding.group;
-            text.push_str(&format!("| | **{group}** |\n"));
-        }
-        let keys: Vec<String> = match std::ptr::eq(binding.keys, LETTERS) {
-            true => vec!["`a`…`n`".into()],
-            false => {
-                let mut keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-                keys.dedup();
-                keys
-            }
+/// Every key, in the order of the help: what `epsiloscope keys` prints.
+pub fn key_rows() -> Vec<KeyRow> {
+    let row = |binding: &Binding| {
+        let mut keys: Vec<String> = match std::ptr::eq(binding.keys, LETTERS) {
+            true => vec!["a…n".into()],
+            false => binding.keys.iter().map(Key::to_string).collect(),
         };
+        keys.dedup();
         let place = match binding.context {
             Any | Explore => "",
-            List => " (in a list)",
-            Editor => " (in an editor)",
-            Prompt => " (in an input line)",
-            Reader => " (in a text)",
-            Racers => " (choosing a race)",
-            Context::Race => " (in a race)",
-            Context::Learn => " (among the lessons)",
-            Context::Compare => " (comparing)",
-            Columns => " (choosing attacks to compare)",
-            EpsilonSearch => " (looking for the least ε)",
-            TransferMatrix => " (in the transfer matrix)",
-            Context::DefenceMetrics => " (at a certificate or detector)",
-            Context::Checks => " (among the lamps)",
+            List => "in a list",
+            Editor => "in an editor",
+            Prompt => "in an input line",
+            Reader => "in a text",
+            Racers => "choosing a race",
+            Context::Race => "in a race",
+            Context::Learn => "among the lessons",
+            Context::Compare => "comparing",
+            Columns => "choosing attacks to compare",
+            EpsilonSearch => "looking for the least ε",
+            TransferMatrix => "in the transfer matrix",
+            Context::DefenceMetrics => "at a certificate or detector",
+            Context::Checks => "among the checks",
         };
-        let what = binding.action.description();
-        text.push_str(&format!("| {} | {what}{place} |\n", keys.join(" ")));
-    }
-    text
+        KeyRow { group: binding.group, keys, action: binding.action.description(), place }
+    };
+    BINDINGS.iter().map(row).collect()
 }
 
 impl fmt::Display for Key {
@@ -229,9 +220,10 @@ mod tests {
 
     #[test]
     fn the_table_names_every_action() {
-        let table = key_table();
-        for binding in BINDINGS {
-            assert!(table.contains(binding.action.description()));
+        let rows = key_rows();
+        assert_eq!(rows.len(), BINDINGS.len());
+        for (row, binding) in rows.iter().zip(BINDINGS) {
+            assert!(row.action == binding.action.description() && !row.keys.is_empty());
         }
     }
 }

@@ -32,12 +32,12 @@ pub mod view;
 pub mod widgets;
 mod windows;
 
-pub use keymap::{BINDINGS, key_table};
+pub use keymap::{BINDINGS, key_rows};
 
-use crate::attack::AttackConfig;
-use crate::data::{Image, Sample, write_atomically};
+use crate::dashboard::StartOptions;
+use crate::data::{Image, write_atomically};
 use crate::defence::{DefenceStack, saved};
-use crate::engine::{DeviceChoice, Engine, Request, Update};
+use crate::engine::{Engine, Request, Update};
 use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
 use crate::terminal::ask::{self, GraphicsSupport};
@@ -50,37 +50,6 @@ use std::time::{Duration, Instant};
 use theme::ThemeKind;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// What the dashboard begins with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where to compute.
-    pub device: DeviceChoice,
-    /// The colours.
-    pub theme: theme::ThemeChoice,
-    /// How pictures are printed.
-    pub graphics: Graphics,
-    /// The model by name or folder.
-    pub model: Option<String>,
-    /// The data set.
-    pub dataset: Option<String>,
-    /// The number of the sample.
-    pub sample: Option<usize>,
-    /// The user's own picture.
-    pub picture: Option<Sample>,
-    /// The attack.
-    pub plan: Option<AttackConfig>,
-    /// The seed of all randomness.
-    pub seed: u64,
-    /// Where everything goes that may not reach the screen.
-    pub log: PathBuf,
-    /// The file that exists once the first-run hint was seen.
-    pub first_run_marker: Option<PathBuf>,
-    /// Hybrids of the user's own.
-    pub hybrids: Vec<DefenceStack>,
-    /// Where more of them are saved.
-    pub hybrids_file: Option<PathBuf>,
-}
-
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
 
@@ -88,7 +57,7 @@ const FRAME: Duration = Duration::from_millis(16);
 ///
 /// # Errors
 /// Failure, when the terminal cannot be used.
-pub fn run(options: Options) -> Result<()> {
+pub fn run(options: StartOptions) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -96,19 +65,19 @@ pub fn run(options: Options) -> Result<()> {
     runtime.block_on(dashboard(options))
 }
 
-async fn dashboard(options: Options) -> Result<()> {
+async fn dashboard(options: StartOptions) -> Result<()> {
     let env = |name: &str| std::env::var(name).ok();
-    let marker = options.first_run_marker;
+    let (config, marker) = (options.config, options.first_run_marker);
     let (app, effects) = App::new(StartState {
-        hybrids: options.hybrids,
-        theme: ThemeKind::choose(options.theme, env),
-        graphics: options.graphics,
+        hybrids: config.hybrids,
+        theme: ThemeKind::choose(config.theme, env),
+        graphics: config.graphics,
         model: options.model,
         dataset: options.dataset,
         sample: options.sample,
         picture: options.picture,
         plan: options.plan,
-        seed: options.seed,
+        seed: config.seed,
         hint: marker.as_deref().is_some_and(|path| !path.exists()),
     });
     let (sender, inputs) = unbounded_channel();
@@ -123,7 +92,7 @@ async fn dashboard(options: Options) -> Result<()> {
     // Signals before the terminal is taken: from here on none ends the process on the spot.
     input::watch_signals(sender.clone()).map_err(unheard)?;
     let depth = ColourDepth::here();
-    let screen = TerminalSession::enter(&options.log, depth)?;
+    let screen = TerminalSession::enter(&config.log, depth)?;
     let reader = InputReader::start(sender).map_err(unheard)?;
     let mut event_loop = EventLoop {
         app,
@@ -132,7 +101,7 @@ async fn dashboard(options: Options) -> Result<()> {
         engine: None,
         depth,
         marker,
-        hybrids_file: options.hybrids_file,
+        hybrids_file: config.hybrids_file,
         began: Instant::now(),
         zoomed: false,
         able: GraphicsSupport::default(),
@@ -145,7 +114,7 @@ async fn dashboard(options: Options) -> Result<()> {
     let sink = move |update: Update| {
         let _ = update_sender.send(update);
     };
-    event_loop.engine = Some(Engine::start(options.device, sink));
+    event_loop.engine = Some(Engine::start(config.device, sink));
     event_loop.perform(effects)?;
     let ended = event_loop.run(inputs, updates).await;
     let EventLoop { screen, engine, reader, .. } = event_loop;

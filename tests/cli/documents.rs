@@ -1,13 +1,13 @@
-//! Help, manual, completions and README say what the program does.
+//! Help, lists, manual, completions and README say what the program does.
 
 use crate::{User, root};
-use epsiloscope::attack::{ATTACKS, Bound, Knowledge};
-use epsiloscope::defence::{BackwardRule, DEFENCES};
+use epsiloscope::attack::ATTACKS;
+use epsiloscope::defence::DEFENCES;
 use epsiloscope::experiment::LESSONS;
 use epsiloscope::metrics::checks::CHECKS;
 use std::collections::HashMap;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "attack",
     "evaluate",
     "compare",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 16] = [
     "samples",
     "attacks",
     "defences",
+    "checks",
+    "keys",
     "devices",
     "completions",
     "man",
@@ -47,109 +49,80 @@ fn the_help_is_as_it_was() {
 }
 
 #[test]
-fn the_readme_has_the_keys() {
-    let text = readme();
-    let (_, rest) = text.split_once("<!-- keys -->").expect("a start of the keys");
-    let (table, _) = rest.split_once("<!-- /keys -->").expect("an end of the keys");
-    let keys = epsiloscope::tui::key_table();
-    assert!(table.trim() == keys.trim(), "the README's keys should be:\n\n{keys}");
-}
-
-/// The README's table of attacks, from the registry.
-fn attack_table() -> String {
-    let mut text = String::from(
-        "| Attack | `--attack` | Knows | Norms | Bounded by | Source |\n|---|---|---|---|---|---|\n",
-    );
-    let mut family = "";
-    for spec in ATTACKS {
-        if spec.family != family {
-            family = spec.family;
-            text.push_str(&format!("| **{family}** | | | | | |\n"));
+fn the_lists_are_the_registries() {
+    let user = User::new();
+    let attacks = ATTACKS.iter().map(|spec| (spec.id, vec![spec.name, spec.paper]));
+    let defences = DEFENCES.iter().map(|spec| (spec.id, vec![spec.name, spec.summary, spec.paper]));
+    let checks =
+        CHECKS.iter().map(|check| (check.id, vec![check.watches, check.rule, check.source]));
+    let lessons = LESSONS.iter().map(|lesson| (lesson.id, vec![lesson.title, lesson.paper]));
+    let lists: [(&str, Vec<(&str, Vec<&str>)>); 4] = [
+        ("attacks", attacks.collect()),
+        ("defences", defences.collect()),
+        ("checks", checks.collect()),
+        ("lessons", lessons.collect()),
+    ];
+    let manual = user.succeeds("man");
+    for (command, rows) in lists {
+        let text = user.succeeds(command);
+        let json = user.json(&format!("{command} --format json"));
+        assert_eq!(json, user.json(&format!("{command} --json")), "{command}");
+        let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
+        let found = json[command].as_array().unwrap().iter();
+        assert_eq!(found.map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+        let markdown = user.succeeds(&format!("{command} --format md"));
+        let columns = markdown.lines().next().unwrap().matches('|').count();
+        for (id, cells) in rows {
+            let mut lines = markdown.lines().filter(|line| line.contains(&format!("| `{id}` |")));
+            let line = lines.next().unwrap_or_else(|| panic!("{command}: no row of {id}"));
+            assert!(lines.next().is_none(), "{command}: two rows of {id}");
+            assert_eq!(line.matches('|').count() - line.matches("\\|").count(), columns, "{line}");
+            for cell in cells {
+                assert!(line.contains(&cell.replace('|', "\\|")), "{command} {id}: {cell}");
+            }
+            assert!(text.contains(id), "{command}: {id}");
+            let heading = format!("\\fB{}\\fR", id.replace('-', "\\-"));
+            assert!(manual.contains(&heading), "the manual page lacks {command} {id}");
         }
-        let knows = match spec.knowledge() {
-            Knowledge::Gradient => "gradients",
-            Knowledge::Score => "scores",
-            Knowledge::Decision => "labels",
-        };
-        let bounded = match spec.bound {
-            Bound::FixedEpsilon => "ε",
-            Bound::MinimumNorm => "nothing: finds the least",
-            Bound::Own => "its parameters",
-        };
-        let norms: Vec<String> = spec.norms.iter().map(ToString::to_string).collect();
-        let (name, id, paper) = (spec.name, spec.id, spec.paper);
-        let norms = norms.join(" ");
-        text.push_str(&format!("| {name} | `{id}` | {knows} | {norms} | {bounded} | {paper} |\n"));
     }
-    text
 }
 
 #[test]
-fn the_readme_lists_the_attacks() {
-    let text = readme();
-    let (_, rest) = text.split_once("<!-- attacks -->").expect("a start of the attacks");
-    let (table, _) = rest.split_once("<!-- /attacks -->").expect("an end of the attacks");
-    let wanted = attack_table();
-    assert!(table.trim() == wanted.trim(), "the README's attacks should be:\n\n{wanted}");
-}
-
-/// What stands between two marks of the README.
-fn between(mark: &str) -> String {
-    let text = readme();
-    let (_, rest) = text.split_once(&format!("<!-- {mark} -->")).expect("a start");
-    rest.split_once(&format!("<!-- /{mark} -->")).expect("an end").0.trim().to_string()
-}
-
-/// The README's table of defences, from the registry.
-fn defence_table() -> String {
-    let mut text = String::from(
-        "| Defence | `--defence` | Gradient | Random | What it does | Source |\n|---|---|---|---|---|---|\n",
-    );
-    let mut family = "";
-    for spec in DEFENCES {
-        if spec.family != family {
-            family = spec.family;
-            text.push_str(&format!("| **{family}** | | | | | |\n"));
-        }
-        let gradient = match spec.backward {
-            BackwardRule::Exact => "exact",
-            BackwardRule::StraightThrough => "straight-through",
-        };
-        let random = if spec.randomised { "yes" } else { "" };
-        let (name, id, what, paper) = (spec.name, spec.id, spec.summary, spec.paper);
-        text.push_str(&format!("| {name} | `{id}` | {gradient} | {random} | {what} | {paper} |\n"));
+fn the_list_of_keys_is_the_dashboards() {
+    let user = User::new();
+    let [text, markdown] = ["keys", "keys --format md"].map(|line| user.succeeds(line));
+    let json = user.json("keys --format json");
+    let found = json["keys"].as_array().unwrap();
+    let rows = epsiloscope::tui::key_rows();
+    assert_eq!(found.len(), rows.len());
+    for (row, found) in rows.iter().zip(found) {
+        assert_eq!(
+            (found["group"].as_str(), found["action"].as_str()),
+            (Some(row.group), Some(row.action))
+        );
+        let keys: Vec<_> = row.keys.iter().map(|key| format!("`{key}`")).collect();
+        let place = if row.place.is_empty() { String::new() } else { format!(" ({})", row.place) };
+        let line = format!("| {} | {}{place} |", keys.join(" "), row.action);
+        assert!(markdown.contains(&line.replace("`|`", "`\\|`")), "{line}");
+        assert!(text.contains(&row.keys.join(" ")) && text.contains(row.action), "{line}");
     }
-    text
 }
 
 #[test]
-fn the_readme_lists_the_defences_and_the_lessons() {
-    let wanted = defence_table();
-    assert!(between("defences") == wanted.trim(), "the README's defences should be:\n\n{wanted}");
-    let mut wanted = String::from("| Lesson | What it teaches | Source |\n|---|---|---|\n");
-    for lesson in LESSONS {
-        let (id, title, paper) = (lesson.id, lesson.title, lesson.paper);
-        wanted.push_str(&format!("| `{id}` | {title} | {paper} |\n"));
-    }
-    assert!(between("lessons") == wanted.trim(), "the README's lessons should be:\n\n{wanted}");
+fn one_row_of_a_list_is_explained() {
+    let user = User::new();
+    let text = user.succeeds("checks stance");
+    let check = CHECKS.iter().find(|check| check.id == "stance").unwrap();
+    assert!(text.contains(check.name) && text.contains(check.remedy), "{text}");
+    user.fails("checks stanse", 2, &["did you mean 'stance'?", "`epsiloscope checks`"]);
+    user.fails("lessons jpeg --format md", 2, &["--format json"]);
+    let one = user.succeeds("attacks pgd --format md");
+    assert!(one.contains("| `pgd` |") && !one.contains("| `fgsm` |"), "{one}");
 }
 
-#[test]
-fn the_readme_lists_the_lamps() {
-    let mut wanted = String::from(
-        "| Lamp | What it watches for | When it lights | Asks | Source |\n|---|---|---|---|---|\n",
-    );
-    for lamp in CHECKS {
-        let asks = if lamp.probe.is_some() { "yes" } else { "" };
-        let (id, watches, rule, source) = (lamp.id, lamp.watches, lamp.rule, lamp.source);
-        wanted.push_str(&format!("| `{id}` | {watches} | {rule} | {asks} | {source} |\n"));
-    }
-    assert!(between("lamps") == wanted.trim(), "the README's lamps should be:\n\n{wanted}");
-}
-
-/// Every command line in the README's shell blocks.
-fn readme_commands() -> Vec<String> {
-    let text = readme();
+/// Every command line in the shell blocks of the README and the guide.
+fn shown_commands() -> Vec<String> {
+    let text = readme() + &std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
     let blocks = text.split("```sh").skip(1).filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("epsiloscope "));
     lines
@@ -160,7 +133,7 @@ fn readme_commands() -> Vec<String> {
 #[test]
 fn the_readme_names_what_there_is() {
     let user = User::new();
-    let commands = readme_commands();
+    let commands = shown_commands();
     assert!(commands.len() > 10, "{commands:?}");
     let mut help: HashMap<String, String> = HashMap::new();
     for line in &commands {
@@ -181,12 +154,21 @@ fn the_readme_names_what_there_is() {
 }
 
 #[test]
-fn the_readme_points_at_files_that_are_there() {
-    let text = readme();
-    for (at, _) in text.match_indices("](") {
-        let target = text[at + 2..].split(')').next().unwrap();
-        assert!(target.contains("://") || root().join(target).exists(), "{target}");
+fn documents_point_at_files_that_are_there() {
+    for name in ["README.md", "docs/guide.md", "CHANGELOG.md"] {
+        let text = std::fs::read_to_string(root().join(name)).unwrap();
+        let folder = root().join(name).parent().unwrap().to_path_buf();
+        for (at, _) in text.match_indices("](") {
+            let target = text[at + 2..].split(')').next().unwrap();
+            assert!(target.contains("://") || folder.join(target).exists(), "{name}: {target}");
+        }
     }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = readme().lines().count();
+    assert!(lines <= 200, "the README has {lines} lines: details belong into docs/guide.md");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::experiment::evaluation_report::Share;
 use crate::experiment::provenance::Provenance;
 use crate::experiment::report::{DefenceRow, Prediction, distance_text, short_distance_text};
 use crate::metrics::McNemar;
+use crate::printable::markdown_table;
 use std::path::Path;
 
 /// How a comparison is written.
@@ -185,13 +186,13 @@ impl CompareReport {
         if self.sample.is_some() {
             text.push_str(&format!(
                 "\n## This sample\n\n{LEGEND}\n\n{}",
-                marked(&self.sample_table())
+                markdown_table(&self.sample_table())
             ));
         }
         if self.n.is_some() {
             text.push_str(&format!(
                 "\n## Over many samples\n\nRobust accuracy with its 95 % interval: {ROBUST_NOTE}. {TEST_NOTE}.\n\n{}",
-                marked(&self.many_table())
+                markdown_table(&self.many_table())
             ));
         }
         for words in &self.words {
@@ -299,20 +300,4 @@ fn quoted(field: &str) -> String {
         true => format!("\"{}\"", field.replace('"', "\"\"")),
         false => field.to_string(),
     }
-}
-
-/// A table in Markdown.
-fn marked(rows: &[Vec<String>]) -> String {
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let mut text = String::new();
-    for (at, row) in rows.iter().enumerate() {
-        text.push_str(&line(row));
-        if at == 0 {
-            text.push_str(&format!("|{}\n", "---|".repeat(row.len())));
-        }
-    }
-    text
 }

@@ -7,6 +7,7 @@ use crate::experiment::compare::report::{AttackColumn, CompareReport, CompareRow
 use crate::experiment::evaluation_report::Share;
 use crate::experiment::report::Outcome;
 use crate::metrics::McNemar;
+use crate::printable::percent;
 
 /// A sentence, and what it compares.
 type Said = (String, Vec<PairedTest>);
@@ -25,10 +26,6 @@ pub fn sentences(report: &CompareReport) -> (Vec<String>, Vec<PairedTest>) {
 /// A defence in few words: by its name alone where it was saved by one.
 fn short(row: &CompareRow) -> &str {
     row.name.split(" (").next().unwrap_or(&row.name)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
 }
 
 /// The rows of attacks that know what they attack.
@@ -69,9 +66,9 @@ fn flattered(report: &CompareReport) -> Option<Said> {
     let words = format!(
         "{} holds {} against {} that does not know it, {} against one that does ({paired}){more}",
         short(row),
-        percent(not.value),
+        percent(not.value, 0),
         column.name,
-        percent(knows.value),
+        percent(knows.value, 0),
     );
     let test =
         |(_, row, column, _, paired): &(f64, &CompareRow, &AttackColumn, [Share; 2], McNemar)| {
@@ -107,7 +104,7 @@ fn one_ball(report: &CompareReport) -> Option<Said> {
     found.sort_by(|((a, _), _), ((b, _), _)| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
     let ((_, paired), (row, balls)) = found.first()?;
     let why = if row.trained { ": trained for one ball" } else { "" };
-    let each = |(ball, share, _): &Ball| format!("{} in {ball}", percent(share.value));
+    let each = |(ball, share, _): &Ball| format!("{} in {ball}", percent(share.value, 0));
     let list: Vec<String> = balls.iter().map(each).collect();
     let words = format!("{} holds {}{why} ({paired})", short(row), list.join(", "));
     let of = |ball: Option<&Ball>| {
@@ -156,9 +153,9 @@ fn hybrid(report: &CompareReport) -> Option<Said> {
         let words = format!(
             "{} keeps {} in the worst case, its best part, {}, {}: {gain} ({paired})",
             short(row),
-            percent(whole.value),
+            percent(whole.value, 0),
             short(best),
-            percent(share.value)
+            percent(share.value, 0)
         );
         Some((whole.value, words, worst_case(row, best, paired)))
     };
@@ -192,9 +189,9 @@ fn price(report: &CompareReport) -> Option<Said> {
         let words = format!(
             "no defence here is significantly better in the worst case than none ({}): the best, \
              {}, keeps {} ({paired})",
-            percent(bare_worst.value),
+            percent(bare_worst.value, 0),
             short(row),
-            percent(worst.value)
+            percent(worst.value, 0)
         );
         return Some((words, vec![test]));
     }
@@ -207,7 +204,7 @@ fn price(report: &CompareReport) -> Option<Said> {
     let words = format!(
         "the best worst case is {}'s, {} ({:.0}–{:.0} %), for {price}{time}; against none: {paired}",
         short(row),
-        percent(worst.value),
+        percent(worst.value, 0),
         worst.interval[0] * 100.0,
         worst.interval[1] * 100.0
     );

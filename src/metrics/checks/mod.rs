@@ -26,6 +26,7 @@ pub use registry::CHECKS;
 pub use remedy::{LONGER, Remedy};
 
 use crate::defence::Stance;
+use crate::error::{Error, Result};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 
@@ -212,6 +213,17 @@ impl PartialEq for Check {
 }
 
 impl Check {
+    /// The check with this identifier.
+    ///
+    /// # Errors
+    /// Usage, with the nearest known identifier, for an unknown one.
+    pub fn find(id: &str) -> Result<&'static Self> {
+        CHECKS.iter().find(|check| check.id == id).ok_or_else(|| {
+            let known = CHECKS.iter().map(|check| check.id);
+            Error::unknown("check", id, "checks", known, "`epsiloscope checks`")
+        })
+    }
+
     fn verdict(&'static self, finding: Assessment) -> CheckResult {
         let Assessment { status, reason, remedy, open } = finding;
         CheckResult { check: self, status, reason, remedy, ask: self.probe.filter(|_| open) }
