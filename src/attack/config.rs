@@ -3,7 +3,7 @@
 use crate::attack::goal::TargetChoice;
 use crate::attack::norm::Norm;
 use crate::attack::registry::find;
-use crate::attack::spec::{AttackSpec, Bound, Knowledge};
+use crate::attack::spec::{AttackSpec, Bound};
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
 
@@ -76,11 +76,7 @@ impl AttackConfig {
 
     /// Whether it takes a single gradient step within ε.
     pub fn takes_one_step(&self) -> bool {
-        let many = ["steps", "restarts", "repeats", "queries", "iterations"];
-        let settings = self.resolved();
-        let budgeted = self.attack.bound == Bound::FixedEpsilon;
-        let gradient = self.attack.knowledge() == Knowledge::Gradient;
-        budgeted && gradient && many.iter().all(|id| settings.int(id, 1) <= 1)
+        self.attack.is_single_step(&self.settings)
     }
 
     /// The same attack without a bound, for images of so many values: ε is the largest distance that

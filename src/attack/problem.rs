@@ -5,6 +5,7 @@ use crate::attack::gradient_stats::GradientStats;
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::norm::Budget;
 use crate::attack::note::Note;
+use crate::parameter::{Given, Settings};
 use crate::rng::KeyedRng;
 use std::sync::Arc;
 
@@ -56,6 +57,11 @@ impl Problem {
             samples: active.iter().map(|i| self.samples[*i]).collect(),
             ..self.clone()
         }
+    }
+
+    /// What a parameter's rule may read: these settings, ε and the norm.
+    pub(super) fn given<'a>(&self, settings: &'a Settings) -> Given<'a> {
+        settings.given(f64::from(self.budget.epsilon), self.budget.norm.id())
     }
 
     /// The random numbers of each image in one restart, `[N]`.

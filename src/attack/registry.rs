@@ -20,7 +20,7 @@ pub static ATTACKS: &[AttackSpec] = &[
     mi_fgsm::MI,
     apgd::CE,
     apgd::DLR,
-    apgd::TARGETS,
+    apgd::TARGETED,
     mi_fgsm::NI,
     mi_fgsm::SI_NI,
     mi_fgsm::DI,

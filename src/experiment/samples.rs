@@ -7,12 +7,9 @@ use crate::experiment::one_sample::truth;
 use crate::model::Model;
 use std::sync::Arc;
 
-/// How many pictures, where the attack has no parameter `samples`.
-const CUSTOMARY: i64 = 100;
-
 /// Whether the plan's attack looks at other pictures than the one it attacks.
 pub(super) fn needs_training_images(plan: &AttackConfig) -> bool {
-    plan.attack.universal || plan.attack.params.iter().any(|param| param.id == "samples")
+    plan.attack.training_images.is_some()
 }
 
 /// The first pictures of the model's data set, as many as the plan's parameter `samples` says,
@@ -44,7 +41,7 @@ pub(super) fn first_images(
     dataset: &Dataset,
     order: impl Iterator<Item = usize>,
 ) -> Option<Arc<TrainingImages>> {
-    let most = plan.resolved().int("samples", CUSTOMARY).max(1) as usize;
+    let most = plan.attack.training_images?.count(&plan.settings);
     let known = order.map(|index| dataset.sample(index));
     let known = known.filter_map(|sample| truth(model, &sample).map(|label| (sample, label)));
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());

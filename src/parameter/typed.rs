@@ -148,6 +148,12 @@ impl FlagParam {
         Self { param: Param::new(id, Kind::Bool, Initial::Bool(default), help), default }
     }
 
+    /// The same parameter with another default: for a row that differs in nothing else.
+    pub const fn with_default(&self, default: bool) -> Self {
+        let Param { id, kind, help, .. } = self.param;
+        Self { param: Param::new(id, kind, Initial::Bool(default), help), default }
+    }
+
     /// Whether it is on in these settings.
     pub fn get(&self, settings: &Settings) -> bool {
         match settings.declared(self.param.id) {

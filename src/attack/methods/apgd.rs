@@ -24,30 +24,30 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings, Value};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Settings, Value};
 use crate::rng::KeyedRng;
 
-const STEPS: Param = Param::int("steps", (1, 10_000), 100, "number of gradient steps N");
-const RHO: Param = Param::float(
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 100, "number of gradient steps N");
+const RHO: FloatParam = FloatParam::new(
     "rho",
     (0.0, 1.0),
     0.75,
     "the step is halved where no more than this share of a window's steps raised the loss (L∞, L2)",
 );
-const RANDOM: Param =
-    Param::flag("random-start", true, "begin at a random point of the ball's surface");
-const EARLY: Param = Param::flag(
+const RANDOM: FlagParam =
+    FlagParam::new("random-start", true, "begin at a random point of the ball's surface");
+const EARLY: FlagParam = FlagParam::new(
     "stop-early",
     false,
     "a picture leaves at its first success instead of raising its loss to the end",
 );
-const DRAWS: Param = Param::int(
+const DRAWS: IntParam = IntParam::new(
     "draws",
     (1, 1000),
     1,
     "gradients averaged a step: more than 1 for a network that is random itself (20 in AutoAttack)",
 );
-const RESTARTS: Param = Param::int(
+const RESTARTS: IntParam = IntParam::new(
     "restarts",
     (1, 100),
     1,
@@ -68,9 +68,9 @@ pub const CE: AttackSpec = AttackSpec {
     random: true,
     universal: false,
     training_images: None,
-    repetitions: &[],
+    repetitions: &[STEPS, RESTARTS],
     stages: None,
-    params: &[STEPS, RESTARTS, RANDOM, RHO, DRAWS, EARLY],
+    params: &[STEPS.param, RESTARTS.param, RANDOM.param, RHO.param, DRAWS.param, EARLY.param],
     summary: "PGD that chooses its own step size, on cross-entropy: AutoAttack's first stage",
     about: "Auto-PGD begins with steps as wide as the ball, adds momentum, and at checkpoints that come \
             closer and closer asks whether the loss still rises. Where it does not, it halves the step \
@@ -95,23 +95,19 @@ pub const DLR: AttackSpec = AttackSpec {
     ..CE
 };
 
+const TARGETS: IntParam = IntParam::new(
+    "targets",
+    (1, 1000),
+    9,
+    "number of classes tried, the likeliest wrong ones first; with a chosen target only that one",
+);
+
 /// Auto-PGD on targeted DLR, one class after another.
-pub const TARGETS: AttackSpec = AttackSpec {
+pub const TARGETED: AttackSpec = AttackSpec {
     id: "apgd-t",
+    repetitions: &[STEPS],
     name: "APGD-T",
-    params: &[
-        STEPS,
-        Param::int(
-            "targets",
-            (1, 1000),
-            9,
-            "number of classes tried, the likeliest wrong ones first; with a chosen target only that one",
-        ),
-        RANDOM,
-        RHO,
-        DRAWS,
-        EARLY,
-    ],
+    params: &[STEPS.param, TARGETS.param, RANDOM.param, RHO.param, DRAWS.param, EARLY.param],
     summary: "Auto-PGD towards each of the nine likeliest wrong classes: AutoAttack's second stage",
     about: "Instead of climbing away from the right class, it walks towards the second most likely class, \
             and if that fails towards the third, and so on: nine full walks for a picture that resists. \
@@ -150,7 +146,7 @@ fn restarts(
 ) -> Result<AttackOutput> {
     let config = ApgdConfig::new(settings);
     // Without a random start every restart would be the same.
-    let rounds = if config.random { settings.int("restarts", 1).max(1) as usize } else { 1 };
+    let rounds = if config.random { RESTARTS.count(settings) } else { 1 };
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
     for round in 0..rounds {
@@ -178,7 +174,7 @@ pub(in crate::attack) fn targets(
         let all = context.all();
         let x = context.x.clone();
         let clean = context.logits(oracle, &all, &x)?;
-        let most = settings.int("targets", 9).max(1) as usize;
+        let most = TARGETS.count(settings);
         for ((ways, row), goal) in ways.iter_mut().zip(clean.rows()).zip(&problem.goals) {
             if !chosen(goal) {
                 *ways = largest(row, most + 1);
@@ -209,11 +205,11 @@ struct ApgdConfig {
 impl ApgdConfig {
     fn new(settings: &Settings) -> Self {
         Self {
-            steps: settings.int("steps", 100).max(1) as usize,
-            rho: settings.float("rho", 0.75),
-            random: settings.flag("random-start"),
-            draws: settings.int("draws", 1).max(1) as usize,
-            early: settings.flag("stop-early"),
+            steps: STEPS.count(settings),
+            rho: RHO.get(settings),
+            random: RANDOM.get(settings),
+            draws: DRAWS.count(settings),
+            early: EARLY.get(settings),
         }
     }
 

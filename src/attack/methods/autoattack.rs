@@ -21,7 +21,29 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings, Value};
+use crate::parameter::{ChoiceParam, IntParam, Settings, Value};
+
+const VERSION: ChoiceParam<Version> = ChoiceParam::new(
+    "version",
+    &["standard", "plus", "rand"],
+    &[Version::Standard, Version::Plus, Version::Rand],
+    "standard; plus: six stages, more restarts; rand: for networks that are random themselves",
+);
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 100, "gradient steps of each walk; published: 100");
+const QUERIES: IntParam =
+    IntParam::new("queries", (1, 1_000_000), 5000, "queries of the Square stage; published: 5000");
+
+/// Which ensemble, as the authors name them.
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    /// APGD-CE, APGD-T, FAB-T, Square.
+    Standard,
+    /// Six stages, with more restarts.
+    Plus,
+    /// For randomised networks: APGD on the mean gradient.
+    Rand,
+}
 
 /// The ensemble.
 pub const AUTOATTACK: AttackSpec = AttackSpec {
@@ -34,17 +56,9 @@ pub const AUTOATTACK: AttackSpec = AttackSpec {
     random: true,
     universal: false,
     training_images: None,
-    repetitions: &[],
+    repetitions: &[STEPS, QUERIES],
     stages: Some(stages),
-    params: &[
-        Param::choice(
-            "version",
-            &["standard", "plus", "rand"],
-            "standard; plus: six stages, more restarts; rand: for networks that are random themselves",
-        ),
-        Param::int("steps", (1, 10_000), 100, "gradient steps of each walk; published: 100"),
-        Param::int("queries", (1, 1_000_000), 5000, "queries of the Square stage; published: 5000"),
-    ],
+    params: &[VERSION.param, STEPS.param, QUERIES.param],
     summary: "APGD-CE, APGD-T, FAB-T and Square on whatever still stands: the standard evaluation",
     about: "Four attacks of different kinds, none with anything to tune: Auto-PGD on cross-entropy, \
             Auto-PGD towards the nine likeliest wrong classes, FAB towards the same classes, and the \
@@ -69,7 +83,7 @@ fn autoattack(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let version = settings.choice("version");
+    let version = VERSION.get(settings);
     let stages = of(version);
     let mut flags = GradientFlags::before(oracle, problem, version, observer)?;
     let mut queries = flags.queries.clone();
@@ -107,31 +121,31 @@ fn autoattack(
 }
 
 /// The stages of a version.
-fn of(version: &str) -> &'static [&'static str] {
+fn of(version: Version) -> &'static [&'static str] {
     match version {
-        "plus" => PLUS,
-        "rand" => RAND,
-        _ => STANDARD,
+        Version::Standard => STANDARD,
+        Version::Plus => PLUS,
+        Version::Rand => RAND,
     }
 }
 
 /// The stages at these settings of the ensemble, each with its own settings.
 fn stages(settings: &Settings, norm: Norm) -> Vec<(&'static AttackSpec, Settings)> {
-    let version = settings.choice("version");
+    let version = VERSION.get(settings);
     let specs = of(version).iter().filter_map(|name| spec(name));
     specs.map(|spec| (spec, settings_of(spec, version, norm, settings))).collect()
 }
 
 /// The attacks that stages are made of.
 const ATTACKS: &[AttackSpec] =
-    &[apgd::CE, apgd::DLR, apgd::TARGETS, fab::FAB, fab::FAB_T, square::SQUARE];
+    &[apgd::CE, apgd::DLR, apgd::TARGETED, fab::FAB, fab::FAB_T, square::SQUARE];
 
 fn spec(name: &str) -> Option<&'static AttackSpec> {
     ATTACKS.iter().find(|spec| spec.id == name)
 }
 
 /// A stage's defaults with its budgets.
-fn settings_of(spec: &AttackSpec, version: &str, norm: Norm, settings: &Settings) -> Settings {
+fn settings_of(spec: &AttackSpec, version: Version, norm: Norm, settings: &Settings) -> Settings {
     let mut chosen = Settings::defaults(spec.params);
     for (id, value) in budget(spec.id, version, norm, settings).iter() {
         if spec.params.iter().any(|param| param.id == id) {
@@ -151,20 +165,20 @@ struct Remaining {
 }
 
 /// The budgets of a stage, as published.
-fn budget(name: &str, version: &str, norm: Norm, settings: &Settings) -> Settings {
+fn budget(name: &str, version: Version, norm: Norm, settings: &Settings) -> Settings {
     let mut of = Settings::default();
-    let plus = version == "plus";
+    let plus = version == Version::Plus;
     let restarts = match name {
         "apgd-ce" | "apgd-dlr" | "fab" if plus => 5,
         "apgd-ce" if norm == Norm::L1 => 5,
         _ => 1,
     };
     of.set("restarts", Value::Int(restarts));
-    of.set("steps", settings.get("steps"));
+    STEPS.set(&mut of, STEPS.get(settings));
     of.set("targets", Value::Int(if norm == Norm::L1 && name == "apgd-t" { 5 } else { 9 }));
-    of.set("queries", settings.get("queries"));
-    of.set("draws", Value::Int(if version == "rand" { 20 } else { 1 }));
-    of.set("stop-early", Value::Bool(version != "rand"));
+    QUERIES.set(&mut of, QUERIES.get(settings));
+    of.set("draws", Value::Int(if version == Version::Rand { 20 } else { 1 }));
+    of.set("stop-early", Value::Bool(version != Version::Rand));
     of.set("leave-at-eps", Value::Bool(true));
     of
 }
@@ -173,7 +187,7 @@ fn run(
     oracle: &mut dyn GradientOracle,
     part: &Problem,
     spec: &AttackSpec,
-    version: &str,
+    version: Version,
     settings: &Settings,
     relay: &mut StageObserver<'_>,
 ) -> Result<Remaining> {
@@ -234,7 +248,7 @@ impl GradientFlags {
     fn before(
         oracle: &mut dyn GradientOracle,
         problem: &Problem,
-        version: &str,
+        version: Version,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let mut notes = Vec::new();
@@ -254,7 +268,9 @@ impl GradientFlags {
         };
         let moved = moved.into_iter().filter(|moved| *moved).count();
         match version {
-            "rand" => count("", "flag: the network is not random; use version=standard", moved),
+            Version::Rand => {
+                count("", "flag: the network is not random; use version=standard", moved)
+            }
             _ => count("flag: the network is random; use version=rand", "", moved),
         }
         let logits = slope.logits.rows().filter(|row| {
@@ -274,7 +290,7 @@ impl GradientFlags {
 
     /// What only the result tells.
     fn after(&mut self, problem: &Problem, settings: &Settings, broken: &[Option<&str>]) {
-        if (settings.int("steps", 100), settings.int("queries", 5000)) != (100, 5000) {
+        if (STEPS.get(settings), QUERIES.get(settings)) != (100, 5000) {
             self.notes.push(Note::line("flag: not the published 100 steps and 5000 queries"));
         }
         let square = broken.iter().filter(|stage| **stage == Some("square")).count();

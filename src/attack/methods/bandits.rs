@@ -16,13 +16,35 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Given, Param, Settings};
+use crate::parameter::{FloatParam, Given, IntParam, Rule, Settings};
 use crate::rng::KeyedRng;
 
 /// What a rule gives in L∞, or in L2.
 fn by_norm(given: &Given, linf: f64, l2: f64) -> f64 {
     if given.norm == "l2" { l2 } else { linf }
 }
+
+const QUERIES: IntParam =
+    IntParam::new("queries", (1, 10_000_000), 10_000, "most queries, three a step");
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step, in pixel units")
+        .by_rule("ε/5 in L∞, ε/10 in L2: the paper's at its ε", |given| {
+            given.epsilon / by_norm(given, 5.0, 10.0)
+        });
+const LEARNING_RATE: Rule = FloatParam::new("learning-rate", (0.0, 10_000.0), 0.0, "of the prior")
+    .by_rule("100 in L∞, 0.1 in L2", |given| by_norm(given, 100.0, 0.1));
+const EXPLORATION: Rule =
+    FloatParam::new("exploration", (1e-5, 100.0), 1.0, "size of the noise around the prior")
+        .by_rule("1 in L∞, 0.01 in L2", |given| by_norm(given, 1.0, 0.01));
+const PROBE: Rule =
+    FloatParam::new("probe", (1e-5, 10.0), 0.1, "how far the two queries lie, in L2")
+        .by_rule("0.1 in L∞, 0.01 in L2", |given| by_norm(given, 0.1, 0.01));
+const TILE: IntParam = IntParam::new(
+    "tile",
+    (1, 64),
+    4,
+    "side of the prior's tiles in pixels; the paper's grid of 50 makes 4 to 6",
+);
 
 /// Bandits with both priors.
 pub const BANDITS: AttackSpec = AttackSpec {
@@ -38,24 +60,12 @@ pub const BANDITS: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        Param::int("queries", (1, 10_000_000), 10_000, "most queries, three a step"),
-        Param::float("step-size", (0.0, 100.0), 0.0, "length of one step, in pixel units")
-            .automatic(
-                "ε/5 in L∞, ε/10 in L2: the paper's at its ε",
-                Some(|given| given.epsilon / by_norm(given, 5.0, 10.0)),
-            ),
-        Param::float("learning-rate", (0.0, 10_000.0), 0.0, "of the prior")
-            .automatic("100 in L∞, 0.1 in L2", Some(|given| by_norm(given, 100.0, 0.1))),
-        Param::float("exploration", (1e-5, 100.0), 1.0, "size of the noise around the prior")
-            .automatic("1 in L∞, 0.01 in L2", Some(|given| by_norm(given, 1.0, 0.01))),
-        Param::float("probe", (1e-5, 10.0), 0.1, "how far the two queries lie, in L2")
-            .automatic("0.1 in L∞, 0.01 in L2", Some(|given| by_norm(given, 0.1, 0.01))),
-        Param::int(
-            "tile",
-            (1, 64),
-            4,
-            "side of the prior's tiles in pixels; the paper's grid of 50 makes 4 to 6",
-        ),
+        QUERIES.param,
+        STEP_SIZE.param,
+        LEARNING_RATE.param,
+        EXPLORATION.param,
+        PROBE.param,
+        TILE.param,
     ],
     summary: "carries a guess of the gradient along and corrects it with two queries a step",
     about: "A gradient estimated afresh at every step is wasteful: it is nearly that of the step before, \
@@ -75,16 +85,16 @@ fn bandits(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
-    let queries = settings.int("queries", 10_000).max(1) as usize;
-    let step = settings.float("step-size", 0.0) as f32;
+    let queries = QUERIES.count(settings);
+    let step = STEP_SIZE.get(&problem.given(settings)) as f32;
     let norm = problem.budget.norm;
     let rules = PriorConfig {
         norm,
         shape: context.x.shape(),
-        tile: settings.int("tile", 4).max(1) as usize,
-        rate: settings.float("learning-rate", 100.0),
-        exploration: settings.float("exploration", 1.0),
-        probe: settings.float("probe", 0.1),
+        tile: TILE.count(settings),
+        rate: LEARNING_RATE.get(&problem.given(settings)),
+        exploration: EXPLORATION.get(&problem.given(settings)),
+        probe: PROBE.get(&problem.given(settings)),
     };
     let mut draws = problem.draws(0);
     let mut priors = vec![Prior::new(&rules); problem.len()];

@@ -8,10 +8,10 @@ use crate::attack::oracle::{DecisionOracle, ScoreOracle};
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{IntParam, Settings};
 use crate::rng::KeyedRng;
 
-const REPEATS: Param = Param::int(
+const REPEATS: IntParam = IntParam::new(
     "repeats",
     (1, 10_000),
     20,
@@ -31,7 +31,7 @@ pub const NOISE: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[REPEATS],
+    params: &[REPEATS.param],
     summary: "random noise of size ε: what an attack must be better than",
     about: "Every pixel is moved by +ε or −ε at random (L∞), or the picture is moved by ε in a random \
             direction (L2), so that the noise is as large as an attack's perturbation, up to what \
@@ -72,6 +72,13 @@ pub const GAUSSIAN_NOISE: AttackSpec = AttackSpec {
     ..NOISE
 };
 
+const SALT_PEPPER_REPEATS: IntParam = IntParam::new(
+    "repeats",
+    (1, 10_000),
+    100,
+    "number of random orders of the pixels; foolbox takes 1000 draws",
+);
+
 /// Black and white pixels.
 pub const SALT_PEPPER: AttackSpec = AttackSpec {
     id: "salt-pepper",
@@ -85,12 +92,7 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[Param::int(
-        "repeats",
-        (1, 10_000),
-        100,
-        "number of random orders of the pixels; foolbox takes 1000 draws",
-    )],
+    params: &[SALT_PEPPER_REPEATS.param],
     summary: "random pixels turn black or white, as few as will do",
     about: "It draws an order of the pixels, turns as many of them black or white as it takes to change \
             the answer, and then tries other orders with fewer pixels than the best so far. The count \
@@ -172,7 +174,7 @@ fn repeated(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    let repeats = settings.int("repeats", 20).max(1) as usize;
+    let repeats = REPEATS.count(settings);
     let epsilon = problem.budget.epsilon;
     for repeat in 0..repeats {
         let active = best.active(&context.all());
@@ -213,8 +215,8 @@ fn salt_pepper(
     settings: &Settings,
     observer: Watcher<'_>,
 ) -> Result<AttackOutput> {
-    let repeats = settings.int("repeats", 100).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, repeats - 1, observer);
+    let repeats = SALT_PEPPER_REPEATS.count(settings);
+    let mut search = BoundarySearch::new(oracle, problem, repeats - 1, None, observer);
     let [c, h, w] = search.context.x.shape();
     for i in search.context.all() {
         let x = search.clean(i);

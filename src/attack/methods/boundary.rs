@@ -12,16 +12,32 @@
 //! steps is more than a third shorter; `window` says how many.
 
 use crate::attack::image_batch::ImageBatch;
-use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch, SAMPLES, queries};
+use crate::attack::methods::boundary_search::{self, BoundaryPoint, BoundarySearch, SAMPLES};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
 use std::collections::VecDeque;
+
+const QUERIES: IntParam = boundary_search::QUERIES.with_default(5000);
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 100_000), 3000, "number of steps; the paper takes 25000");
+const SPHERE_STEP: FloatParam =
+    FloatParam::new("sphere-step", (1e-6, 1.0), 0.01, "first step around, a share of the distance");
+const SOURCE_STEP: FloatParam = FloatParam::new(
+    "source-step",
+    (1e-6, 1.0),
+    0.01,
+    "first step inwards, a share of the distance",
+);
+const ADAPTATION: FloatParam =
+    FloatParam::new("adaptation", (1.01, 10.0), 1.5, "by what the steps grow and shrink");
+const WINDOW: IntParam =
+    IntParam::new("window", (1, 1000), 10, "samples that a change of the steps is judged by");
 
 /// The random walk on the boundary.
 pub const BOUNDARY: AttackSpec = AttackSpec {
@@ -33,27 +49,17 @@ pub const BOUNDARY: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
-    training_images: None,
+    training_images: Some(SAMPLES),
     repetitions: &[],
     stages: None,
     params: &[
-        Param::int("steps", (1, 100_000), 3000, "number of steps; the paper takes 25000"),
-        queries(5000),
-        SAMPLES,
-        Param::float(
-            "sphere-step",
-            (1e-6, 1.0),
-            0.01,
-            "first step around, a share of the distance",
-        ),
-        Param::float(
-            "source-step",
-            (1e-6, 1.0),
-            0.01,
-            "first step inwards, a share of the distance",
-        ),
-        Param::float("adaptation", (1.01, 10.0), 1.5, "by what the steps grow and shrink"),
-        Param::int("window", (1, 1000), 10, "samples that a change of the steps is judged by"),
+        STEPS.param,
+        QUERIES.param,
+        SAMPLES.param,
+        SPHERE_STEP.param,
+        SOURCE_STEP.param,
+        ADAPTATION.param,
+        WINDOW.param,
     ],
     summary: "a random walk along the decision boundary, towards the picture",
     about: "It starts from a picture that is already misclassified, often plain noise, and walks: a \
@@ -168,16 +174,16 @@ fn boundary(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 3000).max(1) as usize;
-    let adaptation = settings.float("adaptation", 1.5);
-    let window = settings.int("window", 10).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
+    let steps = STEPS.count(settings);
+    let adaptation = ADAPTATION.get(settings);
+    let window = WINDOW.count(settings);
+    let mut search =
+        BoundarySearch::new(oracle, problem, steps, Some(QUERIES.count(settings)), observer);
     let mut walkers = Vec::new();
     for i in search.context.all() {
         let Some(point) = search.start(i, 1e-3)? else { continue };
         let x = search.clean(i);
-        let (sphere, source) =
-            (settings.float("sphere-step", 0.01), settings.float("source-step", 0.01));
+        let (sphere, source) = (SPHERE_STEP.get(settings), SOURCE_STEP.get(settings));
         let (turns, moves) = (SuccessRate::new(window), SuccessRate::new(window));
         walkers.push(BoundaryState { i, x, point, sphere, source, turns, moves });
     }

@@ -11,16 +11,15 @@ use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
 
-/// The limit on questions.
-pub(super) const fn queries(default: i64) -> Param {
-    Param::int("queries", (10, 1_000_000), default, "most queries a picture; never exceeded")
-}
+/// The largest number of queries of an image; each attack has a default of its own.
+pub(super) const QUERIES: IntParam =
+    IntParam::new("queries", (10, 1_000_000), 1000, "most queries a picture; never exceeded");
 
 /// How many pictures are at hand to start from.
-pub(super) const SAMPLES: Param = Param::int(
+pub(super) const SAMPLES: IntParam = IntParam::new(
     "samples",
     (1, 10_000),
     100,
@@ -58,12 +57,12 @@ pub(super) struct BoundarySearch<'a> {
 }
 
 impl<'a> BoundarySearch<'a> {
-    /// A search that has not queried anything yet; the parameter `queries` is its limit.
+    /// A search that has not queried anything yet and will query each image `limit` times at most.
     pub fn new(
         oracle: &'a mut dyn DecisionOracle,
         problem: &'a Problem,
-        settings: &Settings,
         iterations: usize,
+        limit: Option<usize>,
         observer: &'a mut dyn Observer,
     ) -> Self {
         Self {
@@ -71,7 +70,7 @@ impl<'a> BoundarySearch<'a> {
             draws: problem.draws(0),
             iterations,
             oracle,
-            limit: settings.int("queries", i64::MAX).max(1) as u64,
+            limit: limit.map_or(u64::MAX, |limit| limit.max(1) as u64),
             best: vec![None; problem.len()],
         }
     }

@@ -16,11 +16,32 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
 
-/// The changes, in the order in which they are made.
-const WHAT: [&str; 4] = ["hue", "saturation", "brightness", "contrast"];
+/// Which changes may be made: hue, saturation, brightness, contrast. They are made in this order.
+const WHAT: ChoiceParam<[bool; 4]> = ChoiceParam::new(
+    "what",
+    &["all", "hue", "saturation", "brightness", "contrast"],
+    &[
+        [true; 4],
+        [true, false, false, false],
+        [false, true, false, false],
+        [false, false, true, false],
+        [false, false, false, true],
+    ],
+    "which of them may change; grey pictures have no hue and no saturation",
+);
+const HUE: FloatParam =
+    FloatParam::new("hue", (0.0, 180.0), 180.0, "largest turn of the hue, in degrees");
+const SATURATION: FloatParam =
+    FloatParam::new("saturation", (0.0, 1.0), 0.3, "largest change of the saturation, as a share");
+const BRIGHTNESS: FloatParam =
+    FloatParam::new("brightness", (0.0, 1.0), 0.2, "largest amount added, in pixel units");
+const CONTRAST: FloatParam =
+    FloatParam::new("contrast", (0.0, 1.0), 0.3, "largest change of the contrast, as a share");
+const QUERIES: IntParam =
+    IntParam::new("queries", (1, 10_000), 500, "number of draws, each stronger than the last");
 
 /// Search through colour changes.
 pub const COLOUR: AttackSpec = AttackSpec {
@@ -36,16 +57,12 @@ pub const COLOUR: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        Param::choice(
-            "what",
-            &["all", "hue", "saturation", "brightness", "contrast"],
-            "which of them may change; grey pictures have no hue and no saturation",
-        ),
-        Param::float("hue", (0.0, 180.0), 180.0, "largest turn of the hue, in degrees"),
-        Param::float("saturation", (0.0, 1.0), 0.3, "largest change of the saturation, as a share"),
-        Param::float("brightness", (0.0, 1.0), 0.2, "largest amount added, in pixel units"),
-        Param::float("contrast", (0.0, 1.0), 0.3, "largest change of the contrast, as a share"),
-        Param::int("queries", (1, 10_000), 500, "number of draws, each stronger than the last"),
+        WHAT.param,
+        HUE.param,
+        SATURATION.param,
+        BRIGHTNESS.param,
+        CONTRAST.param,
+        QUERIES.param,
     ],
     summary: "the picture's colours or light change, its shapes stay",
     about: "A person who sees a blue apple sees an apple. Hue, saturation, brightness and contrast \
@@ -126,9 +143,9 @@ impl ColourShift {
         std::array::from_fn(|d| setting[d] * self.bounds[d])
     }
 
-    /// Which changes are asked for and possible.
-    fn free(&self, what: &str) -> [bool; 4] {
-        std::array::from_fn(|d| (what == "all" || what == WHAT[d]) && (self.coloured || d > 1))
+    /// Which changes may be made and are possible: a grey image has no hue and no saturation.
+    fn free(&self, what: [bool; 4]) -> [bool; 4] {
+        std::array::from_fn(|d| what[d] && (self.coloured || d > 1))
     }
 }
 
@@ -141,10 +158,10 @@ fn colour(
     let mut context = AttackContext::new(problem, observer);
     let tint = ColourShift {
         coloured: context.x.shape()[0] == 3,
-        bounds: WHAT.map(|id| settings.float(id, 0.0)),
+        bounds: [HUE, SATURATION, BRIGHTNESS, CONTRAST].map(|bound| bound.get(settings)),
     };
-    let free = tint.free(settings.choice("what"));
-    let n = if free.contains(&true) { settings.int("queries", 500).max(1) } else { 0 };
+    let free = tint.free(WHAT.get(settings));
+    let n = if free.contains(&true) { QUERIES.get(settings) } else { 0 };
     let list = |draws: &mut KeyedRng| -> Vec<TransformSetting<4>> {
         let mut point = |k: i64| {
             let share = k as f64 / n as f64;
@@ -157,7 +174,7 @@ fn colour(
     soften(&mut context, oracle, &tint, &mut found)?;
     let mut output = report(context, &tint, &found);
     if n == 0 {
-        let text = format!("a grey picture has no {}", settings.choice("what"));
+        let text = format!("a grey picture has no {}", settings.get(WHAT.param.id));
         output.notes.push(Note::line(text));
     }
     Ok(output)
@@ -244,9 +261,9 @@ mod tests {
     #[test]
     fn grey_pictures_have_no_hue() {
         let grey = tint(false);
-        assert_eq!(grey.free("all"), [false, false, true, true]);
-        assert_eq!(grey.free("hue"), [false; 4]);
-        assert_eq!(tint(true).free("hue"), [true, false, false, false]);
+        assert_eq!(grey.free([true; 4]), [false, false, true, true]);
+        assert_eq!(grey.free([true, false, false, false]), [false; 4]);
+        assert_eq!(tint(true).free([true, false, false, false]), [true, false, false, false]);
         assert_eq!(grey.apply(&RED_AND_OLIVE, &[1.0, 1.0, 0.0, 0.0]), RED_AND_OLIVE);
     }
 }

@@ -12,7 +12,7 @@ use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::adam::Adam;
 use crate::attack::methods::cw_penalty::{
-    CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, abort_early, mark,
+    ABORT_EARLY, CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, mark,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -20,7 +20,21 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, OpenParam, Settings};
+
+const STEPS: IntParam = IntParam::new(
+    "steps",
+    (1, 10_000),
+    200,
+    "steps of Adam for each constant; the paper takes 10000, with 9 searches",
+);
+const LEARNING_RATE: OpenParam = FloatParam::new(
+    "learning-rate",
+    (1e-4, 1.0),
+    0.01,
+    "Adam's learning rate in tanh space; the paper takes 0.01 and 10000 steps",
+)
+.by_the_method("0.05 up to 28×28 values, less for larger pictures");
 
 /// Carlini & Wagner, L2.
 pub const CW: AttackSpec = AttackSpec {
@@ -36,23 +50,12 @@ pub const CW: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        SEARCHES,
-        Param::int(
-            "steps",
-            (1, 10_000),
-            200,
-            "steps of Adam for each constant; the paper takes 10000, with 9 searches",
-        ),
-        Param::float(
-            "learning-rate",
-            (1e-4, 1.0),
-            0.01,
-            "Adam's learning rate in tanh space; the paper takes 0.01 and 10000 steps",
-        )
-        .automatic("0.05 up to 28×28 values, less for larger pictures", None),
-        INITIAL_C,
-        CONFIDENCE,
-        abort_early(true),
+        SEARCHES.param,
+        STEPS.param,
+        LEARNING_RATE.param,
+        INITIAL_C.param,
+        CONFIDENCE.param,
+        ABORT_EARLY.param,
     ],
     summary: "Adam on distance + c·margin in tanh space, with c by binary search",
     about: "The picture is written as (tanh w + 1)/2, which can never leave the box, and Adam \
@@ -76,7 +79,12 @@ fn cw(
     // A first step of Adam moves every value alike, so its length grows with the picture: by this
     // rule it does not, and a photograph is not thrown far beyond the boundary.
     let few = (784.0 / context.x.size() as f64).sqrt().min(1.0);
-    let penalty = PenaltySearch::read(settings, 0.05 * few);
+    let penalty = PenaltySearch::new(
+        settings,
+        STEPS.count(settings),
+        LEARNING_RATE.get(settings).unwrap_or(0.05 * few),
+        ABORT_EARLY.get(settings),
+    );
     let best = penalty.search(&mut context, |context, constants, best| {
         descend(context, oracle, &penalty, constants, best)
     })?;

@@ -7,14 +7,14 @@ use crate::attack::goal::Goal;
 use crate::attack::logits::margin;
 use crate::attack::objective::{Margin, Objective};
 use crate::error::Result;
-use crate::parameter::{Param, Settings, Value};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Settings, Value};
 
 /// The binary search's length.
-pub(super) const SEARCHES: Param =
-    Param::int("searches", (1, 20), 6, "constants tried for each picture, by binary search");
+pub(super) const SEARCHES: IntParam =
+    IntParam::new("searches", (1, 20), 6, "constants tried for each picture, by binary search");
 
 /// Where the binary search begins.
-pub(super) const INITIAL_C: Param = Param::float(
+pub(super) const INITIAL_C: FloatParam = FloatParam::new(
     "initial-c",
     (1e-6, 1e6),
     1e-3,
@@ -22,21 +22,19 @@ pub(super) const INITIAL_C: Param = Param::float(
 );
 
 /// How far beyond the goal to go.
-pub(super) const CONFIDENCE: Param = Param::float(
+pub(super) const CONFIDENCE: FloatParam = FloatParam::new(
     "confidence",
     (0.0, 100.0),
     0.0,
     "κ: by how much, in logits, the wanted answer must lead",
 );
 
-/// Whether to give up early.
-pub(super) const fn abort_early(default: bool) -> Param {
-    Param::flag(
-        "abort-early",
-        default,
-        "end a constant's descent where a tenth of the steps lowered the loss by less than 0.01 %",
-    )
-}
+/// Whether to end a constant early; EAD switches it off by default.
+pub(super) const ABORT_EARLY: FlagParam = FlagParam::new(
+    "abort-early",
+    true,
+    "end a constant's descent where a tenth of the steps lowered the loss by less than 0.01 %",
+);
 
 /// max(0, margin + κ), negated: what is climbed towards the goal until it is reached with
 /// confidence κ.
@@ -82,15 +80,15 @@ pub(super) struct PenaltySearch {
 }
 
 impl PenaltySearch {
-    /// Reads them; `rate` is the learning rate where it is left to the attack.
-    pub fn read(settings: &Settings, rate: f64) -> Self {
+    /// The search at these settings, with so many steps of this learning rate for each constant.
+    pub fn new(settings: &Settings, steps: usize, rate: f64, abort: bool) -> Self {
         Self {
-            searches: settings.int("searches", 1).max(1) as usize,
-            steps: settings.int("steps", 1).max(1) as usize,
-            rate: settings.float("learning-rate", rate),
-            hinge: Hinge { confidence: settings.float("confidence", 0.0) },
-            initial: settings.float("initial-c", 1e-3),
-            abort: settings.flag("abort-early"),
+            searches: SEARCHES.count(settings),
+            steps,
+            rate,
+            hinge: Hinge { confidence: CONFIDENCE.get(settings) },
+            initial: INITIAL_C.get(settings),
+            abort,
         }
     }
 

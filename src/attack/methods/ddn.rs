@@ -11,7 +11,23 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Settings};
+
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 100, "gradients; the paper takes 100, 300 and 1000");
+const INITIAL_EPSILON: FloatParam =
+    FloatParam::new("initial-epsilon", (1e-3, 100.0), 1.0, "radius of the first sphere");
+const GAMMA: FloatParam = FloatParam::new(
+    "gamma",
+    (1e-4, 0.9),
+    0.05,
+    "share by which the radius shrinks where the goal is reached, and grows where it is not",
+);
+const QUANTISE: FlagParam = FlagParam::new(
+    "quantise",
+    false,
+    "round every step to 256 levels, as the paper does, so that saving as 8 bits changes nothing",
+);
 
 /// DDN.
 pub const DDN: AttackSpec = AttackSpec {
@@ -26,21 +42,7 @@ pub const DDN: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 10_000), 100, "gradients; the paper takes 100, 300 and 1000"),
-        Param::float("initial-epsilon", (1e-3, 100.0), 1.0, "radius of the first sphere"),
-        Param::float(
-            "gamma",
-            (1e-4, 0.9),
-            0.05,
-            "share by which the radius shrinks where the goal is reached, and grows where it is not",
-        ),
-        Param::flag(
-            "quantise",
-            false,
-            "round every step to 256 levels, as the paper does, so that saving as 8 bits changes nothing",
-        ),
-    ],
+    params: &[STEPS.param, INITIAL_EPSILON.param, GAMMA.param, QUANTISE.param],
     summary: "steps on a sphere that shrinks when the answer is wrong and grows when it is right",
     about: "Instead of weighing distance against loss, DDN separates them: the direction follows the \
             gradient of cross-entropy, and the length is set by one rule. Where the goal is reached \
@@ -61,12 +63,12 @@ fn ddn(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let gamma = settings.float("gamma", 0.05);
-    let quantise = settings.flag("quantise");
+    let steps = STEPS.count(settings);
+    let gamma = GAMMA.get(settings);
+    let quantise = QUANTISE.get(settings);
     let active = context.all();
     let mut images = context.x.clone();
-    let mut radius = vec![settings.float("initial-epsilon", 1.0); active.len()];
+    let mut radius = vec![INITIAL_EPSILON.get(settings); active.len()];
     for step in 0..steps {
         let rate = 0.01 + 0.99 * cosine(step, steps);
         let gradients = context.gradients(oracle, &active, &images, &CrossEntropy)?;

@@ -14,7 +14,12 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 1000), 50, "linearisations at most; two or three are usual");
+const OVERSHOOT: FloatParam =
+    FloatParam::new("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share");
 
 /// The nearest linearised boundary, until it is crossed.
 pub const DEEPFOOL: AttackSpec = AttackSpec {
@@ -29,11 +34,7 @@ pub const DEEPFOOL: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 1000), 50, "linearisations at most; two or three are usual"),
-        CANDIDATES,
-        Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share"),
-    ],
+    params: &[STEPS.param, CANDIDATES.param, OVERSHOOT.param],
     summary: "steps to the nearest linearised boundary until the answer changes",
     about: "DeepFool takes the network for linear at the point where it is: then every other class's \
             boundary is a hyperplane, and the way to the nearest one has a closed form. It goes there, \
@@ -51,9 +52,9 @@ fn deepfool(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 50).max(1) as usize;
-    let candidates = settings.int("candidates", 10).max(2) as usize;
-    let overshoot = 1.0 + settings.float("overshoot", 0.02);
+    let steps = STEPS.count(settings);
+    let candidates = CANDIDATES.count(settings);
+    let overshoot = 1.0 + OVERSHOOT.get(settings);
     let norm = problem.budget.norm;
     let notes = note(oracle.classes(), candidates);
     let mut context = AttackContext::new(problem, observer);

@@ -17,7 +17,7 @@
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::cw_penalty::{
-    CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, abort_early, mark,
+    self, CONFIDENCE, EarlyAbort, INITIAL_C, PenaltySearch, SEARCHES, mark,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -25,7 +25,37 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FlagParam, FloatParam, IntParam, Rule, Settings};
+
+const RULE: ChoiceParam<bool> = ChoiceParam::new(
+    "rule",
+    &["l1", "en"],
+    &[true, false],
+    "which picture is best: least ‖δ‖₁, or least elastic net ‖δ‖² + β‖δ‖₁",
+);
+const BETA: Rule = FloatParam::new(
+    "beta",
+    (0.0, 1.0),
+    1e-3,
+    "β: weight of the L1 norm, and by how much every value shrinks at each step",
+)
+.by_rule("0.01 for the L1 rule, else the paper's 0.001", |given| {
+    if RULE.get(given.settings) { 1e-2 } else { 1e-3 }
+});
+const STEPS: IntParam = IntParam::new(
+    "steps",
+    (1, 10_000),
+    100,
+    "steps for each constant; the paper takes 1000 and 9 searches",
+);
+const LEARNING_RATE: FloatParam =
+    FloatParam::new("learning-rate", (1e-4, 1.0), 0.01, "the first step's; it decays to 0");
+const ABORT_EARLY: FlagParam = cw_penalty::ABORT_EARLY.with_default(false);
+const SHRINK_ONLY: FlagParam = FlagParam::new(
+    "shrink-only",
+    false,
+    "where the goal is reached, only shrink: ART's step, not the paper's",
+);
 
 /// The elastic net.
 pub const EAD: AttackSpec = AttackSpec {
@@ -41,37 +71,15 @@ pub const EAD: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        Param::choice(
-            "rule",
-            &["l1", "en"],
-            "which picture is best: least ‖δ‖₁, or least elastic net ‖δ‖² + β‖δ‖₁",
-        ),
-        Param::float(
-            "beta",
-            (0.0, 1.0),
-            1e-3,
-            "β: weight of the L1 norm, and by how much every value shrinks at each step",
-        )
-        .automatic(
-            "0.01 for the L1 rule, else the paper's 0.001",
-            Some(|given| if given.settings.choice("rule") == "l1" { 1e-2 } else { 1e-3 }),
-        ),
-        SEARCHES,
-        Param::int(
-            "steps",
-            (1, 10_000),
-            100,
-            "steps for each constant; the paper takes 1000 and 9 searches",
-        ),
-        Param::float("learning-rate", (1e-4, 1.0), 0.01, "the first step's; it decays to 0"),
-        INITIAL_C,
-        CONFIDENCE,
-        Param::flag(
-            "shrink-only",
-            false,
-            "where the goal is reached, only shrink: ART's step, not the paper's",
-        ),
-        abort_early(false),
+        RULE.param,
+        BETA.param,
+        SEARCHES.param,
+        STEPS.param,
+        LEARNING_RATE.param,
+        INITIAL_C.param,
+        CONFIDENCE.param,
+        SHRINK_ONLY.param,
+        ABORT_EARLY.param,
     ],
     summary: "C&W with an L1 term: shrinks every value, so that few pixels change",
     about: "The loss is C&W's plus β·‖δ‖₁. At each step the gradient moves the picture, then every \
@@ -99,10 +107,15 @@ fn ead(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let config = EadConfig {
-        penalty: PenaltySearch::read(settings, 0.01),
-        beta: settings.float("beta", 1e-3),
-        l1_rule: settings.choice("rule") != "en",
-        shrink_only: settings.flag("shrink-only"),
+        penalty: PenaltySearch::new(
+            settings,
+            STEPS.count(settings),
+            LEARNING_RATE.get(settings),
+            ABORT_EARLY.get(settings),
+        ),
+        beta: BETA.get(&problem.given(settings)),
+        l1_rule: RULE.get(settings),
+        shrink_only: SHRINK_ONLY.get(settings),
     };
     let best = config.penalty.search(&mut context, |context, constants, best| {
         descend(context, oracle, &config, constants, best)
@@ -230,7 +243,8 @@ mod tests {
     fn small_changes_go_back_exactly_and_large_ones_shrink_by_beta() {
         let x = [0.3, 0.3, 0.3, 0.99];
         let settings = Settings::defaults(EAD.params);
-        let mut state = EadState::new(0, &x, PenaltySearch::read(&settings, 0.01).patience());
+        let mut state =
+            EadState::new(0, &x, PenaltySearch::new(&settings, 1, 0.01, false).patience());
         let climb = [0.5, -0.5, 0.05, 9.0];
         state.step(&x, climb.into_iter(), [0.1, 2.0, 0.01, 0.25]);
         let wanted = [0.34, 0.26, 0.3, 1.0];

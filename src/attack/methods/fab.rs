@@ -16,31 +16,35 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Settings};
 
-const STEPS: Param = Param::int("steps", (1, 10_000), 100, "iterations of each start");
-const RESTARTS: Param = Param::int(
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 100, "iterations of each start");
+const RESTARTS: IntParam = IntParam::new(
     "restarts",
     (1, 100),
     1,
     "starts; the first at the clean picture, the others at random points half as far as the nearest \
      picture found so far, or ε/2 away",
 );
-const ALPHA_MAX: Param = Param::float(
+const ALPHA_MAX: FloatParam = FloatParam::new(
     "alpha-max",
     (0.0, 1.0),
     0.1,
     "the largest share of the step that goes towards the clean picture's own projection",
 );
-const ETA: Param =
-    Param::float("eta", (1.0, 2.0), 1.05, "how far a projection overshoots its hyperplane; 1: not");
-const BETA: Param = Param::float(
+const ETA: FloatParam = FloatParam::new(
+    "eta",
+    (1.0, 2.0),
+    1.05,
+    "how far a projection overshoots its hyperplane; 1: not",
+);
+const BETA: FloatParam = FloatParam::new(
     "beta",
     (0.0, 1.0),
     0.9,
     "after a success the walk goes back to this share of its distance",
 );
-const LEAVE: Param = Param::flag(
+const LEAVE: FlagParam = FlagParam::new(
     "leave-at-eps",
     false,
     "a picture found within ε is done after that start, as inside AutoAttack; else all are tried",
@@ -59,7 +63,15 @@ pub const FAB: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[STEPS, RESTARTS, ALPHA_MAX, ETA, BETA, CANDIDATES, LEAVE],
+    params: &[
+        STEPS.param,
+        RESTARTS.param,
+        ALPHA_MAX.param,
+        ETA.param,
+        BETA.param,
+        CANDIDATES.param,
+        LEAVE.param,
+    ],
     summary: "projects onto the nearest linearised boundary, again and again, and pulls back",
     about: "FAB looks for the least perturbation without any step size. At each point it takes the \
             network for linear, which turns every class's boundary into a hyperplane, and projects \
@@ -72,6 +84,9 @@ pub const FAB: AttackSpec = AttackSpec {
             Attack, ICML 2020",
     run: Algorithm::Gradient(fab),
 };
+
+const TARGETS: IntParam =
+    IntParam::new("targets", (1, 999), 9, "how many of the likeliest other classes are tried");
 
 /// One target class after the other.
 pub const FAB_T: AttackSpec = AttackSpec {
@@ -87,13 +102,13 @@ pub const FAB_T: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        STEPS,
-        RESTARTS,
-        ALPHA_MAX,
-        ETA,
-        BETA,
-        Param::int("targets", (1, 999), 9, "how many of the likeliest other classes are tried"),
-        LEAVE,
+        STEPS.param,
+        RESTARTS.param,
+        ALPHA_MAX.param,
+        ETA.param,
+        BETA.param,
+        TARGETS.param,
+        LEAVE.param,
     ],
     summary: "FAB towards one class after the other; a stage of AutoAttack",
     about: "FAB with a single hyperplane: that between the true class and one target, for the likeliest \
@@ -110,7 +125,7 @@ fn fab(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let candidates = settings.int("candidates", 10).max(2) as usize;
+    let candidates = CANDIDATES.count(settings);
     let notes = match problem.goals.iter().any(|goal| goal.sign() > 0.0) {
         true => note(oracle.classes(), candidates),
         false => Vec::new(),
@@ -127,7 +142,7 @@ fn fab_t(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let targets = settings.int("targets", 9).max(1) as usize;
+    let targets = TARGETS.count(settings);
     let mut walk = FabRun::new(problem, settings, observer)?;
     let rivals = walk.rivals(oracle, targets + 1)?;
     let few = rivals.iter().map(Vec::len).max().unwrap_or(0);
@@ -166,12 +181,12 @@ impl<'a> FabRun<'a> {
             context,
             norm: problem.budget.norm,
             epsilon: problem.budget.epsilon,
-            steps: settings.int("steps", 100).max(1) as usize,
-            restarts: settings.int("restarts", 1).max(1) as usize,
-            alpha_max: settings.float("alpha-max", 0.1),
-            eta: settings.float("eta", 1.05),
-            beta: settings.float("beta", 0.9),
-            leave: settings.flag("leave-at-eps"),
+            steps: STEPS.count(settings),
+            restarts: RESTARTS.count(settings),
+            alpha_max: ALPHA_MAX.get(settings),
+            eta: ETA.get(settings),
+            beta: BETA.get(settings),
+            leave: LEAVE.get(settings),
         })
     }
 

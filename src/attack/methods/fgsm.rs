@@ -10,7 +10,7 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, Rule, Settings};
 
 /// The one-step attack.
 pub const FGSM: AttackSpec = AttackSpec {
@@ -37,19 +37,17 @@ pub const FGSM: AttackSpec = AttackSpec {
     run: Algorithm::Gradient(fgsm),
 };
 
+const RANDOM_STEP: Rule =
+    FloatParam::new("random-step", (0.0, 1.0), 0.0, "length of the random step, in pixel units")
+        .by_rule("ε/2", |given| given.epsilon / 2.0);
+
 /// FGSM after a random step.
 pub const R_FGSM: AttackSpec = AttackSpec {
     id: "r-fgsm",
     name: "R+FGSM",
     norms: &[Norm::Linf],
     random: true,
-    params: &[Param::float(
-        "random-step",
-        (0.0, 1.0),
-        0.0,
-        "length of the random step, in pixel units",
-    )
-    .automatic("ε/2", Some(|given| given.epsilon / 2.0))],
+    params: &[RANDOM_STEP.param],
     summary: "a random step, then FGSM with what is left of ε",
     about: "Adversarial training on FGSM alone teaches a network to bend its loss right where the \
             gradient is taken: it points the wrong way there, and the network looks robust. Leaving the \
@@ -60,14 +58,17 @@ pub const R_FGSM: AttackSpec = AttackSpec {
     ..FGSM
 };
 
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length α of the step, in pixel units")
+        .by_rule("1.25·ε", |given| 1.25 * given.epsilon);
+
 /// One long step from a random start.
 pub const FAST: AttackSpec = AttackSpec {
     id: "fast",
     name: "Fast FGSM",
     norms: &[Norm::Linf],
     random: true,
-    params: &[Param::float("step-size", (0.0, 100.0), 0.0, "length α of the step, in pixel units")
-        .automatic("1.25·ε", Some(|given| 1.25 * given.epsilon))],
+    params: &[STEP_SIZE.param],
     summary: "one step of 1.25·ε from a random start: the attack of fast adversarial training",
     about: "FGSM from a point drawn uniformly from the ball, with a step a little longer than ε, clipped \
             back into the ball. Training on it costs hardly more than ordinary training and gives \
@@ -95,7 +96,7 @@ fn r_fgsm(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let epsilon = problem.budget.epsilon;
-    let random = (settings.float("random-step", 0.0) as f32).min(epsilon);
+    let random = (RANDOM_STEP.get(&problem.given(settings)) as f32).min(epsilon);
     let schedule = StepSchedule {
         start: InitialPoint::Signs(random),
         ..StepSchedule::new(1, epsilon - random)
@@ -109,7 +110,7 @@ fn fast(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let step = settings.float("step-size", 0.0) as f32;
+    let step = STEP_SIZE.get(&problem.given(settings)) as f32;
     let schedule = StepSchedule { start: InitialPoint::Ball, ..StepSchedule::new(1, step) };
     gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
 }

@@ -17,9 +17,21 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Rule, Settings};
 use crate::rng::KeyedRng;
 use std::collections::VecDeque;
+
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 100, "number of Adam steps");
+const SAMPLES: IntParam = IntParam::new(
+    "samples",
+    (1, 100_000),
+    128,
+    "random directions a step, two queries each; the paper's 8192 take minutes",
+);
+const DELTA: FloatParam =
+    FloatParam::new("delta", (1e-5, 0.5), 0.01, "how far the probes lie, in pixel units");
+const LEARNING_RATE: FloatParam =
+    FloatParam::new("learning-rate", (1e-5, 1.0), 0.01, "of Adam, in pixel units");
 
 /// Simultaneous perturbations and Adam.
 pub const SPSA: AttackSpec = AttackSpec {
@@ -34,17 +46,7 @@ pub const SPSA: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 10_000), 100, "number of Adam steps"),
-        Param::int(
-            "samples",
-            (1, 100_000),
-            128,
-            "random directions a step, two queries each; the paper's 8192 take minutes",
-        ),
-        Param::float("delta", (1e-5, 0.5), 0.01, "how far the probes lie, in pixel units"),
-        Param::float("learning-rate", (1e-5, 1.0), 0.01, "of Adam, in pixel units"),
-    ],
+    params: &[STEPS.param, SAMPLES.param, DELTA.param, LEARNING_RATE.param],
     summary: "estimates the gradient from random ±1 probes, climbs it with Adam",
     about: "All pixels are moved by +δ or −δ at random, and then the other way round: the difference of \
             the two margins, times the signs, is a noisy estimate of the gradient. Averaged over many \
@@ -55,6 +57,17 @@ pub const SPSA: AttackSpec = AttackSpec {
             Against Weak Attacks, ICML 2018",
     run: Algorithm::Score(spsa),
 };
+
+const QUERIES: IntParam = IntParam::new("queries", (1, 10_000_000), 10_000, "most queries");
+const NES_SAMPLES: IntParam =
+    IntParam::new("samples", (2, 100_000), 50, "queries a step, half of them on either side");
+const SIGMA: FloatParam =
+    FloatParam::new("sigma", (1e-5, 0.5), 0.001, "spread of the probes, in pixel units");
+const MOMENTUM: FloatParam =
+    FloatParam::new("momentum", (0.0, 0.999), 0.9, "share of the previous estimate kept");
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step at first, in pixel units")
+        .by_rule("ε/5, the paper's 0.01 at ε = 0.05", |given| given.epsilon / 5.0);
 
 /// Natural evolution strategies and sign steps.
 pub const NES: AttackSpec = AttackSpec {
@@ -69,14 +82,7 @@ pub const NES: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
-        Param::int("samples", (2, 100_000), 50, "queries a step, half of them on either side"),
-        Param::float("sigma", (1e-5, 0.5), 0.001, "spread of the probes, in pixel units"),
-        Param::float("momentum", (0.0, 0.999), 0.9, "share of the previous estimate kept"),
-        Param::float("step-size", (0.0, 100.0), 0.0, "length of one step at first, in pixel units")
-            .automatic("ε/5, the paper's 0.01 at ε = 0.05", Some(|given| given.epsilon / 5.0)),
-    ],
+    params: &[QUERIES.param, NES_SAMPLES.param, SIGMA.param, MOMENTUM.param, STEP_SIZE.param],
     summary: "estimates the gradient from Gaussian probes, climbs it by PGD's sign steps",
     about: "Pairs of opposite Gaussian probes around the picture tell how the loss changes on average: a \
             natural evolution strategy's search gradient. Momentum smooths it over the steps, and PGD \
@@ -95,10 +101,10 @@ fn spsa(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let pairs = settings.int("samples", 128).max(1) as usize;
-    let delta = settings.float("delta", 0.01) as f32;
-    let rate = settings.float("learning-rate", 0.01);
+    let steps = STEPS.count(settings);
+    let pairs = SAMPLES.count(settings);
+    let delta = DELTA.get(settings) as f32;
+    let rate = LEARNING_RATE.get(settings);
     let mut draws = problem.draws(0);
     let size = context.x.size();
     let mut adams: Vec<Adam> = problem.samples.iter().map(|_| Adam::new(size)).collect();
@@ -126,13 +132,13 @@ fn nes(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
-    let pairs = (settings.int("samples", 50) / 2).max(1) as usize;
-    let queries = settings.int("queries", 10_000).max(1) as usize;
+    let pairs = NES_SAMPLES.count(settings) / 2;
+    let queries = QUERIES.count(settings);
     // One query for the start, and after each estimate one for where it led.
     let steps = (queries - 1) / (2 * pairs + 1);
-    let sigma = settings.float("sigma", 0.001) as f32;
-    let momentum = settings.float("momentum", 0.9);
-    let longest = settings.float("step-size", 0.0);
+    let sigma = SIGMA.get(settings) as f32;
+    let momentum = MOMENTUM.get(settings);
+    let longest = STEP_SIZE.get(&problem.given(settings));
     let (n, d) = (problem.len(), context.x.size());
     let mut draws = problem.draws(0);
     let mut gradients = vec![vec![0.0; d]; n];

@@ -20,7 +20,25 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Rule, Settings};
+
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 100, "gradients");
+const STEP_SIZE: Rule = FloatParam::new(
+    "step-size",
+    (1e-3, 100.0),
+    1.0,
+    "α: L2 length of the first step, in pixel units; it falls to a hundredth along a cosine. \
+             10 suits robust networks on small pictures",
+)
+.by_rule("1, in L0 10: there few values change, and much", |given| {
+    if given.norm == "l0" { 10.0 } else { 1.0 }
+});
+const GAMMA: FloatParam = FloatParam::new(
+    "gamma",
+    (1e-3, 0.9),
+    0.05,
+    "share by which ε first shrinks or grows; it falls to 0.001 along a cosine",
+);
 
 /// FMN.
 pub const FMN: AttackSpec = AttackSpec {
@@ -35,25 +53,7 @@ pub const FMN: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 10_000), 100, "gradients"),
-        Param::float(
-            "step-size",
-            (1e-3, 100.0),
-            1.0,
-            "α: L2 length of the first step, in pixel units; it falls to a hundredth along a cosine. \
-             10 suits robust networks on small pictures",
-        )
-        .automatic("1, in L0 10: there few values change, and much", Some(|given| {
-            if given.norm == "l0" { 10.0 } else { 1.0 }
-        })),
-        Param::float(
-            "gamma",
-            (1e-3, 0.9),
-            0.05,
-            "share by which ε first shrinks or grows; it falls to 0.001 along a cosine",
-        ),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, GAMMA.param],
     summary: "gradient steps in a ball that shrinks while the answer is wrong, in any norm",
     about: "DDN's idea for every norm. A step along the gradient of the margin, a projection onto the \
             ε-ball, and then ε itself moves: it shrinks by γ where the goal is reached and grows where \
@@ -78,9 +78,8 @@ fn fmn(
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
     let norm = problem.budget.norm;
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let (first_rate, first_gamma) =
-        (settings.float("step-size", 1.0), settings.float("gamma", 0.05));
+    let steps = STEPS.count(settings);
+    let (first_rate, first_gamma) = (STEP_SIZE.get(&problem.given(settings)), GAMMA.get(settings));
     let active = context.all();
     let mut images = context.x.clone();
     let mut radii = Vec::with_capacity(active.len());

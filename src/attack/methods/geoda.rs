@@ -10,7 +10,7 @@
 //! the boundary and would otherwise bias the estimate.
 
 use crate::attack::methods::boundary_search::{
-    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+    self, BoundaryPoint, BoundarySearch, SAMPLES, moved, unit,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -19,8 +19,23 @@ use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
+
+const QUERIES: IntParam = boundary_search::QUERIES.with_default(4000);
+const SUBSPACE: IntParam = IntParam::new(
+    "subspace",
+    (0, 512),
+    0,
+    "cosine frequencies a side that directions are made of; 0 for a third of the side (75 of \
+             224 in the paper)",
+);
+const SIGMA: FloatParam =
+    FloatParam::new("sigma", (1e-6, 1.0), 2e-4, "size of each frequency in a probe, pixel units");
+const MU: FloatParam =
+    FloatParam::new("mu", (0.1, 1.0), 0.6, "how the questions grow from round to round: μ^(−2/3)");
+const TOLERANCE: FloatParam =
+    FloatParam::new("tolerance", (1e-6, 0.1), 1e-4, "how near the boundary is searched, L2");
 
 /// The attack along the normal from the clean picture.
 pub const GEODA: AttackSpec = AttackSpec {
@@ -32,23 +47,10 @@ pub const GEODA: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
-    training_images: None,
+    training_images: Some(SAMPLES),
     repetitions: &[],
     stages: None,
-    params: &[
-        queries(4000),
-        SAMPLES,
-        Param::int(
-            "subspace",
-            (0, 512),
-            0,
-            "cosine frequencies a side that directions are made of; 0 for a third of the side (75 of \
-             224 in the paper)",
-        ),
-        Param::float("sigma", (1e-6, 1.0), 2e-4, "size of each frequency in a probe, pixel units"),
-        Param::float("mu", (0.1, 1.0), 0.6, "how the questions grow from round to round: μ^(−2/3)"),
-        Param::float("tolerance", (1e-6, 0.1), 1e-4, "how near the boundary is searched, L2"),
-    ],
+    params: &[QUERIES.param, SAMPLES.param, SUBSPACE.param, SIGMA.param, MU.param, TOLERANCE.param],
     summary: "goes from the picture straight along the estimated normal of the boundary",
     about: "Decision boundaries are nearly flat near pictures, so the shortest way to one is along its \
             normal. GeoDA estimates the normal from the labels of smooth probes (smooth ones, because \
@@ -72,11 +74,11 @@ fn geoda(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let queries = settings.int("queries", 4000).max(1) as usize;
+    let queries = QUERIES.count(settings);
     let rounds = ((queries as f64 / ROUND as f64).round() as usize).max(1);
-    let mut search = BoundarySearch::new(oracle, problem, settings, rounds, observer);
-    let waves =
-        DctSubspace::new(search.context.x.shape(), settings.int("subspace", 0).max(0) as usize);
+    let mut search =
+        BoundarySearch::new(oracle, problem, rounds, Some(QUERIES.count(settings)), observer);
+    let waves = DctSubspace::new(search.context.x.shape(), SUBSPACE.count(settings));
     for i in search.context.all() {
         one(&mut search, i, settings, &waves)?;
     }
@@ -89,9 +91,9 @@ fn one(
     settings: &Settings,
     waves: &DctSubspace,
 ) -> Result<()> {
-    let tolerance = settings.float("tolerance", 1e-4);
-    let growth = settings.float("mu", 0.6).powf(-2.0 / 3.0);
-    let radius = settings.float("sigma", 2e-4) * (waves.count() as f64).sqrt();
+    let tolerance = TOLERANCE.get(settings);
+    let growth = MU.get(settings).powf(-2.0 / 3.0);
+    let radius = SIGMA.get(settings) * (waves.count() as f64).sqrt();
     let x = search.clean(i);
     let Some(mut point) = search.start(i, 1e-3)? else { return Ok(()) };
     let size = f64::from(Norm::L2.distance(&x, &point.image));

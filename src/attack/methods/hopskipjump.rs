@@ -10,7 +10,7 @@
 //! 28×28 grey pictures in L2), and the probing radius, which is derived from θ, follows.
 
 use crate::attack::methods::boundary_search::{
-    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+    self, BoundaryPoint, BoundarySearch, SAMPLES, moved, unit,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -18,8 +18,20 @@ use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
+
+const QUERIES: IntParam = boundary_search::QUERIES.with_default(7000);
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 1000), 20, "number of jumps; the paper takes 64");
+const DIRECTIONS: IntParam = IntParam::new(
+    "directions",
+    (4, 10_000),
+    100,
+    "questions for the first normal; the t-th takes √t times as many",
+);
+const GAMMA: FloatParam =
+    FloatParam::new("gamma", (1e-3, 1e4), 1.0, "how coarse the binary search is, and the probing");
 
 /// The attack along the estimated normal of the boundary.
 pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
@@ -31,21 +43,10 @@ pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
-    training_images: None,
+    training_images: Some(SAMPLES),
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 1000), 20, "number of jumps; the paper takes 64"),
-        queries(7000),
-        SAMPLES,
-        Param::int(
-            "directions",
-            (4, 10_000),
-            100,
-            "questions for the first normal; the t-th takes √t times as many",
-        ),
-        Param::float("gamma", (1e-3, 1e4), 1.0, "how coarse the binary search is, and the probing"),
-    ],
+    params: &[STEPS.param, QUERIES.param, SAMPLES.param, DIRECTIONS.param, GAMMA.param],
     summary: "feels for the boundary's slope with labels, jumps along it, searches back",
     about: "At a point on the decision boundary it asks about a hundred random neighbours: those that \
             fall on the wrong side show which way the boundary faces. It jumps that way (halving the \
@@ -72,8 +73,9 @@ fn hopskipjump(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 20).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
+    let steps = STEPS.count(settings);
+    let mut search =
+        BoundarySearch::new(oracle, problem, steps, Some(QUERIES.count(settings)), observer);
     for i in search.context.all() {
         one(&mut search, i, settings)?;
     }
@@ -81,11 +83,11 @@ fn hopskipjump(
 }
 
 fn one(search: &mut BoundarySearch<'_>, i: usize, settings: &Settings) -> Result<()> {
-    let first = settings.int("directions", 100) as f64;
+    let first = DIRECTIONS.get(settings) as f64;
     let (norm, d) = (search.norm(), search.context.x.size() as f64);
     // How far θ reaches in each norm, and how much wider the probing is.
     let (power, wider) = if norm == Norm::Linf { (2.0, d) } else { (1.5, d.sqrt()) };
-    let theta = (settings.float("gamma", 1.0) / d.powf(power)).clamp(FINEST, 1e-2);
+    let theta = (GAMMA.get(settings) / d.powf(power)).clamp(FINEST, 1e-2);
     let Some(point) = search.start(i, 1e-3)? else { return Ok(()) };
     let mut before = f64::from(point.distance);
     let mut point = search.approach(i, point, theta)?;

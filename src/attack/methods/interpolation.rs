@@ -3,18 +3,19 @@
 //! network bears.
 
 use crate::attack::image_batch::ImageBatch;
-use crate::attack::methods::boundary_search::{BoundarySearch, SAMPLES, between, queries};
+use crate::attack::methods::boundary_search::{self, BoundarySearch, SAMPLES, between};
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
 use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{IntParam, Settings};
 
-const STEPS: Param = Param::int("steps", (1, 1000), 50, "strengths tried, from weak to full");
-const SEARCHES: Param =
-    Param::int("searches", (0, 30), 10, "halvings of the last step once the answer has changed");
+const QUERIES: IntParam = boundary_search::QUERIES.with_default(1000);
+const STEPS: IntParam = IntParam::new("steps", (1, 1000), 50, "strengths tried, from weak to full");
+const SEARCHES: IntParam =
+    IntParam::new("searches", (0, 30), 10, "halvings of the last step once the answer has changed");
 
 /// The least Gaussian blur.
 pub const BLUR: AttackSpec = AttackSpec {
@@ -29,7 +30,7 @@ pub const BLUR: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[STEPS, SEARCHES],
+    params: &[STEPS.param, SEARCHES.param],
     summary: "the least Gaussian blur that changes the answer",
     about: "The picture is blurred more and more (up to half its side) until the answer changes, and \
             the least blur that does it is searched. No adversary is needed for it: an unsteady hand \
@@ -57,7 +58,8 @@ pub const BLEND: AttackSpec = AttackSpec {
     id: "blend",
     name: "blend",
     random: true,
-    params: &[STEPS, SEARCHES, queries(1000), SAMPLES],
+    training_images: Some(SAMPLES),
+    params: &[STEPS.param, SEARCHES.param, QUERIES.param, SAMPLES.param],
     summary: "a blend into another class's picture, or into noise, as little as will do",
     about: "The picture is blended into one that is answered differently (of the wanted class, where \
             one is at hand; else noise) until the answer changes. It is where the decision-based \
@@ -74,7 +76,7 @@ type Watcher<'a> = &'a mut dyn Observer;
 type Path<'a> = &'a dyn Fn(usize, &[f32], f64) -> Vec<f32>;
 
 fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
+    let mut search = BoundarySearch::new(o, p, STEPS.count(s), None, w);
     let shape @ [_, height, width] = search.context.x.shape();
     let most = height.max(width) as f64 / 2.0;
     let all = search.context.all();
@@ -83,14 +85,14 @@ fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Atta
 }
 
 fn contrast(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
+    let mut search = BoundarySearch::new(o, p, STEPS.count(s), None, w);
     let all = search.context.all();
     fade(&mut search, &all, s, &|_, x, t| between(Norm::L2, x, &vec![0.5; x.len()], t))?;
     search.finish()
 }
 
 fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
-    let mut search = BoundarySearch::new(o, p, s, steps(s), w);
+    let mut search = BoundarySearch::new(o, p, STEPS.count(s), Some(QUERIES.count(s)), w);
     let mut ends = search.context.x.clone();
     let mut active = Vec::new();
     for i in search.context.all() {
@@ -103,11 +105,6 @@ fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Att
     search.finish()
 }
 
-/// Iterations: the strengths, and the search after them.
-fn steps(settings: &Settings) -> usize {
-    settings.int("steps", 50).max(1) as usize
-}
-
 /// Follows `path`, which leads from picture `i` (0) to its end (1), until the goal is reached, and
 /// searches the place within the last step.
 fn fade(
@@ -116,8 +113,8 @@ fn fade(
     settings: &Settings,
     path: Path<'_>,
 ) -> Result<()> {
-    let steps = steps(settings);
-    let tolerance = 0.5_f64.powi(settings.int("searches", 10).max(0) as i32) / steps as f64;
+    let steps = STEPS.count(settings);
+    let tolerance = 0.5_f64.powi(SEARCHES.get(settings) as i32) / steps as f64;
     let mut active = among.to_vec();
     for step in 0..steps {
         active.retain(|i| search.queries_left(*i) > 0);

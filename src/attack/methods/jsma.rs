@@ -25,7 +25,27 @@ use crate::attack::oracle::{GradientOracle, LossGradient};
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, Settings};
+
+const RULE: ChoiceParam<bool> = ChoiceParam::new(
+    "rule",
+    &["pair", "gradient"],
+    &[true, false],
+    "pair: the paper's saliency map, values that together raise the target and lower all \
+             others; gradient: the two values that raise the target most",
+);
+const CHANGE: ChoiceParam<f64> = ChoiceParam::new(
+    "change",
+    &["increase", "decrease"],
+    &[1.0, -1.0],
+    "which way values are changed",
+);
+const THETA: FloatParam =
+    FloatParam::new("theta", (0.01, 1.0), 1.0, "change of a value in one iteration, pixel units");
+const GAMMA: FloatParam =
+    FloatParam::new("gamma", (0.0, 1.0), 0.1, "the largest share of the values to change");
+const OUTPUTS: ChoiceParam<bool> =
+    ChoiceParam::new("outputs", &["softmax", "logits"], &[true, false], "what is differentiated");
 
 /// Few values, changed as far as they go.
 pub const JSMA: AttackSpec = AttackSpec {
@@ -40,18 +60,7 @@ pub const JSMA: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::choice(
-            "rule",
-            &["pair", "gradient"],
-            "pair: the paper's saliency map, values that together raise the target and lower all \
-             others; gradient: the two values that raise the target most",
-        ),
-        Param::choice("change", &["increase", "decrease"], "which way values are changed"),
-        Param::float("theta", (0.01, 1.0), 1.0, "change of a value in one iteration, pixel units"),
-        Param::float("gamma", (0.0, 1.0), 0.1, "the largest share of the values to change"),
-        Param::choice("outputs", &["softmax", "logits"], "what is differentiated"),
-    ],
+    params: &[RULE.param, CHANGE.param, THETA.param, GAMMA.param, OUTPUTS.param],
     summary: "changes the two most salient values to the utmost, again and again",
     about: "The Jacobian-based saliency map attack asks which values, if changed, would raise the \
             target's output and lower all others, changes the best two of them as far as they go, \
@@ -78,13 +87,13 @@ fn jsma(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let rules = JsmaConfig {
-        pair: settings.choice("rule") == "pair",
-        softmax: settings.choice("outputs") == "softmax",
-        way: if settings.choice("change") == "decrease" { -1.0 } else { 1.0 },
-        theta: settings.float("theta", 1.0),
+        pair: RULE.get(settings),
+        softmax: OUTPUTS.get(settings),
+        way: CHANGE.get(settings),
+        theta: THETA.get(settings),
     };
     let mut context = AttackContext::new(problem, observer);
-    let steps = (settings.float("gamma", 0.1) * context.x.size() as f64 / 2.0).floor() as usize;
+    let steps = (GAMMA.get(settings) * context.x.size() as f64 / 2.0).floor() as usize;
     let mut best = BestSoFar::new(context.x);
     let mut images = context.x.clone();
     let mut targets = Vec::new();

@@ -10,11 +10,11 @@ use crate::attack::norm::{Norm, length};
 use crate::attack::note::Note;
 use crate::attack::oracle::GradientOracle;
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::IntParam;
 
 /// How many classes are looked at: with a thousand classes a gradient for each would take minutes,
 /// and the nearest boundary is nearly always that of a likely class.
-pub(super) const CANDIDATES: Param = Param::int(
+pub(super) const CANDIDATES: IntParam = IntParam::new(
     "candidates",
     (2, 1000),
     10,

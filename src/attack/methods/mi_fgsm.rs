@@ -10,24 +10,26 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Rule, Settings};
 
-const STEPS: Param = Param::int("steps", (1, 10_000), 10, "number of gradient steps");
-const STEP_SIZE: Param =
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
-        "ε/steps",
-        Some(|given| given.epsilon / given.settings.int("steps", 10).max(1) as f64),
-    );
-const DECAY: Param =
-    Param::float("decay", (0.0, 1.0), 1.0, "how much of the momentum stays from step to step, μ");
-const NEIGHBOURS: Param = Param::int(
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 10, "number of gradient steps");
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .by_rule("ε/steps", |given| given.epsilon / STEPS.get(given.settings) as f64);
+const DECAY: FloatParam = FloatParam::new(
+    "decay",
+    (0.0, 1.0),
+    1.0,
+    "how much of the momentum stays from step to step, μ",
+);
+const NEIGHBOURS: IntParam = IntParam::new(
     "neighbours",
     (1, 1000),
     20,
     "points around the picture whose gradients are averaged",
 );
-const REACH: Param =
-    Param::float("reach", (0.0, 10.0), 1.5, "how far away the neighbours are at most, in ε");
+const REACH: FloatParam =
+    FloatParam::new("reach", (0.0, 10.0), 1.5, "how far away the neighbours are at most, in ε");
 
 /// The iterated attack with momentum.
 pub const MI: AttackSpec = AttackSpec {
@@ -40,9 +42,9 @@ pub const MI: AttackSpec = AttackSpec {
     random: false,
     universal: false,
     training_images: None,
-    repetitions: &[],
+    repetitions: &[STEPS],
     stages: None,
-    params: &[STEPS, STEP_SIZE, DECAY],
+    params: &[STEPS.param, STEP_SIZE.param, DECAY.param],
     summary: "BIM with momentum: steps follow the running sum of the gradients",
     about: "Each gradient is brought to the same size and added to a momentum, and the step follows the \
             momentum's sign. That carries the picture over small bumps of the loss that belong to this \
@@ -68,16 +70,14 @@ pub const NI: AttackSpec = AttackSpec {
     ..MI
 };
 
+const SCALES: IntParam =
+    IntParam::new("scales", (1, 16), 5, "copies of the picture, divided by 1, 2, 4, 8, …");
+
 /// NI on darkened copies.
 pub const SI_NI: AttackSpec = AttackSpec {
     id: "si-ni-fgsm",
     name: "SI-NI-FGSM",
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        DECAY,
-        Param::int("scales", (1, 16), 5, "copies of the picture, divided by 1, 2, 4, 8, …"),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, DECAY.param, SCALES.param],
     summary: "NI-FGSM on the mean gradient over copies of the picture at several brightnesses",
     about: "Networks give nearly the same answer when all pixels are halved. Averaging the gradient over \
             copies divided by 1, 2, 4, 8 and 16 is therefore like attacking several networks at once, \
@@ -86,23 +86,21 @@ pub const SI_NI: AttackSpec = AttackSpec {
     ..NI
 };
 
+const PROBABILITY: FloatParam = FloatParam::new(
+    "probability",
+    (0.0, 1.0),
+    0.5,
+    "how often the picture is shrunk before a step",
+);
+const SHRINK: FloatParam =
+    FloatParam::new("shrink", (0.1, 1.0), 0.9, "the least size it is shrunk to, as a share");
+
 /// Momentum on pictures shrunk by chance.
 pub const DI: AttackSpec = AttackSpec {
     id: "di-fgsm",
     name: "DI-FGSM",
     random: true,
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        DECAY,
-        Param::float(
-            "probability",
-            (0.0, 1.0),
-            0.5,
-            "how often the picture is shrunk before a step",
-        ),
-        Param::float("shrink", (0.1, 1.0), 0.9, "the least size it is shrunk to, as a share"),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, DECAY.param, PROBABILITY.param, SHRINK.param],
     summary: "momentum on the picture shrunk and shifted by chance at every step",
     about: "At every step, with probability one half, the network sees the picture a little smaller and \
             somewhere else on black, and the gradient is led back through that. A perturbation that \
@@ -114,22 +112,19 @@ pub const DI: AttackSpec = AttackSpec {
     ..NI
 };
 
+const KERNEL: IntParam = IntParam::new(
+    "kernel",
+    (0, 31),
+    0,
+    "width of the Gaussian, odd; 0: by the picture's size (15 from 160 pixels on, 7 from 64, 5 \
+             from 24, else 3)",
+);
+
 /// Momentum on blurred gradients.
 pub const TI: AttackSpec = AttackSpec {
     id: "ti-fgsm",
     name: "TI-FGSM",
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        DECAY,
-        Param::int(
-            "kernel",
-            (0, 31),
-            0,
-            "width of the Gaussian, odd; 0: by the picture's size (15 from 160 pixels on, 7 from 64, 5 \
-             from 24, else 3)",
-        ),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, DECAY.param, KERNEL.param],
     summary: "momentum on a blurred gradient, as if the picture were shifted in all directions",
     about: "Averaging the gradients of many shifted copies of a picture is nearly the same as blurring \
             one gradient, and costs nothing. The perturbation comes out in smooth patches instead of \
@@ -146,7 +141,7 @@ pub const VMI: AttackSpec = AttackSpec {
     id: "vmi-fgsm",
     name: "VMI-FGSM",
     random: true,
-    params: &[STEPS, STEP_SIZE, DECAY, NEIGHBOURS, REACH],
+    params: &[STEPS.param, STEP_SIZE.param, DECAY.param, NEIGHBOURS.param, REACH.param],
     summary: "momentum corrected by how the gradient differs around the picture",
     about: "At each step it also looks at the gradients of twenty random neighbours. How their mean \
             differs from the gradient at the picture is added at the next step, which keeps the course \
@@ -179,30 +174,30 @@ fn run(
     observer: &mut dyn Observer,
     add: Addition,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 10).max(1) as usize;
-    let schedule = StepSchedule::new(steps, settings.float("step-size", 0.0) as f32);
-    let mut momentum = Momentum::new(settings.float("decay", 1.0));
+    let steps = STEPS.count(settings);
+    let schedule = StepSchedule::new(steps, STEP_SIZE.get(&problem.given(settings)) as f32);
+    let mut momentum = Momentum::new(DECAY.get(settings));
     add(&mut momentum, settings, problem);
     gradient_ascent(oracle, problem, &schedule, &mut momentum, observer)
 }
 
-fn look_ahead(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
-    momentum.ahead = (settings.float("step-size", 0.0) * momentum.decay) as f32;
+fn look_ahead(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
+    momentum.ahead = (STEP_SIZE.get(&problem.given(settings)) * momentum.decay) as f32;
 }
 
 fn scales(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
     look_ahead(momentum, settings, problem);
-    momentum.view = InputView::Scales(settings.int("scales", 5).max(1) as usize);
+    momentum.view = InputView::Scales(SCALES.count(settings));
 }
 
 fn shrunk(momentum: &mut Momentum, settings: &Settings, _: &Problem) {
-    let (probability, least) = (settings.float("probability", 0.5), settings.float("shrink", 0.9));
+    let (probability, least) = (PROBABILITY.get(settings), SHRINK.get(settings));
     momentum.view = InputView::ResizePad(probability, least);
 }
 
 fn blurred(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
     let [_, h, w] = problem.images.shape();
-    let width = match (settings.int("kernel", 0).max(0) as usize, h.min(w)) {
+    let width = match (KERNEL.count(settings), h.min(w)) {
         (0, 160..) => 15,
         (0, 64..) => 7,
         (0, 24..) => 5,
@@ -213,8 +208,8 @@ fn blurred(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
 }
 
 fn tuned(momentum: &mut Momentum, settings: &Settings, problem: &Problem) {
-    let count = settings.int("neighbours", 20).max(1) as usize;
-    let reach = settings.float("reach", 1.5) as f32 * problem.budget.epsilon;
+    let count = NEIGHBOURS.count(settings);
+    let reach = REACH.get(settings) as f32 * problem.budget.epsilon;
     momentum.neighbours = Some((count, reach));
 }
 

@@ -16,7 +16,16 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const STEPS: IntParam = IntParam::new(
+    "steps",
+    (1, 10_000),
+    1000,
+    "Newton steps at most; on a robust net many are short",
+);
+const ETA: FloatParam =
+    FloatParam::new("eta", (0.0, 1.0), 0.01, "a step's largest length, as a share of ‖x‖₂");
 
 /// Newton's method on the true class's probability.
 pub const NEWTONFOOL: AttackSpec = AttackSpec {
@@ -31,15 +40,7 @@ pub const NEWTONFOOL: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int(
-            "steps",
-            (1, 10_000),
-            1000,
-            "Newton steps at most; on a robust net many are short",
-        ),
-        Param::float("eta", (0.0, 1.0), 0.01, "a step's largest length, as a share of ‖x‖₂"),
-    ],
+    params: &[STEPS.param, ETA.param],
     summary: "Newton steps that bring the true class's probability down to chance",
     about: "NewtonFool solves p(true class) = 1/K by Newton's method: it takes the probability for \
             linear and steps to where it would be down to chance, but never farther than a hundredth \
@@ -58,8 +59,8 @@ fn newtonfool(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let eta = settings.float("eta", 0.01);
+    let steps = STEPS.count(settings);
+    let eta = ETA.get(settings);
     let chance = 1.0 / oracle.classes() as f64;
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);

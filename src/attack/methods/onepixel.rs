@@ -17,8 +17,19 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
+
+const POPULATION: IntParam = IntParam::new(
+    "population",
+    (4, 10_000),
+    100,
+    "members, each asked about once a generation; the paper's 400 take minutes",
+);
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 50, "number of generations; the paper's are 100");
+const FACTOR: FloatParam =
+    FloatParam::new("factor", (0.0, 2.0), 0.5, "weight of the difference of two members");
 
 /// Differential evolution over a few pixels.
 pub const ONE_PIXEL: AttackSpec = AttackSpec {
@@ -33,16 +44,7 @@ pub const ONE_PIXEL: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int(
-            "population",
-            (4, 10_000),
-            100,
-            "members, each asked about once a generation; the paper's 400 take minutes",
-        ),
-        Param::int("steps", (1, 10_000), 50, "number of generations; the paper's are 100"),
-        Param::float("factor", (0.0, 2.0), 0.5, "weight of the difference of two members"),
-    ],
+    params: &[POPULATION.param, STEPS.param, FACTOR.param],
     summary: "evolves the place and colour of one pixel, or of a few",
     about: "Each member of a population says which pixels to change and to what colour. A child is one \
             member plus half the difference of two others; it survives if it makes the true class less \
@@ -65,11 +67,11 @@ fn one_pixel(
     let species = Species::new(
         context.x.shape(),
         problem.budget.epsilon,
-        settings.int("population", 100).max(4) as usize,
-        settings.float("factor", 0.5) as f32,
+        POPULATION.count(settings),
+        FACTOR.get(settings) as f32,
     );
     // Where no pixel may change, one look at the picture is enough.
-    let steps = settings.int("steps", 50).max(1) as usize * species.pixels.min(1);
+    let steps = STEPS.count(settings) * species.pixels.min(1);
     let mut draws = problem.draws(0);
     let mut swarms: Vec<Swarm> = context.all().iter().map(|_| Swarm::default()).collect();
     let mut active = context.all();

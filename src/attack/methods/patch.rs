@@ -12,7 +12,7 @@
 use crate::attack::context::{AttackContext, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::adam::Adam;
-use crate::attack::methods::patch_placement::{CoveredPixel, PatchGeometry};
+use crate::attack::methods::patch_placement::{CoveredPixel, PatchGeometry, PatchPlace};
 use crate::attack::methods::universal::{GoalLogLikelihood, UniversalScore, UniversalTask};
 use crate::attack::norm::Norm;
 use crate::attack::note::Note;
@@ -22,7 +22,30 @@ use crate::attack::oracle::{GradientOracle, ScoreOracle};
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, IntParam, Settings};
+
+const AREA: FloatParam =
+    FloatParam::new("area", (0.001, 1.0), 0.1, "its share of the picture's area at full scale");
+const SHAPE: ChoiceParam<bool> =
+    ChoiceParam::new("shape", &["circle", "square"], &[true, false], "its outline");
+const PLACE: ChoiceParam<PatchPlace> = ChoiceParam::new(
+    "place",
+    &["random", "centre", "corner"],
+    &[PatchPlace::Random, PatchPlace::Centre, PatchPlace::Corner],
+    "where it may lie",
+);
+const ROTATION: FloatParam =
+    FloatParam::new("rotation", (0.0, 180.0), 22.5, "largest turn to either side, in degrees");
+const SCALE: FloatParam =
+    FloatParam::new("scale", (0.05, 1.0), 0.7, "smallest scale; the largest is 1");
+const SAMPLES: IntParam =
+    IntParam::new("samples", (1, 10_000), 50, "how many pictures it is trained on");
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 100, "number of gradient steps (500 in the paper)");
+const LEARNING_RATE: FloatParam =
+    FloatParam::new("learning-rate", (1e-4, 1.0), 0.05, "rate of Adam, in pixel units");
+const DRAWS: IntParam =
+    IntParam::new("draws", (1, 1000), 16, "pictures, each at a drawn placement, a step");
 
 /// A patch that wins wherever it lies.
 pub const PATCH: AttackSpec = AttackSpec {
@@ -34,19 +57,19 @@ pub const PATCH: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: true,
-    training_images: None,
+    training_images: Some(SAMPLES),
     repetitions: &[],
     stages: None,
     params: &[
-        Param::float("area", (0.001, 1.0), 0.1, "its share of the picture's area at full scale"),
-        Param::choice("shape", &["circle", "square"], "its outline"),
-        Param::choice("place", &["random", "centre", "corner"], "where it may lie"),
-        Param::float("rotation", (0.0, 180.0), 22.5, "largest turn to either side, in degrees"),
-        Param::float("scale", (0.05, 1.0), 0.7, "smallest scale; the largest is 1"),
-        Param::int("samples", (1, 10_000), 50, "how many pictures it is trained on"),
-        Param::int("steps", (1, 10_000), 100, "number of gradient steps (500 in the paper)"),
-        Param::float("learning-rate", (1e-4, 1.0), 0.05, "rate of Adam, in pixel units"),
-        Param::int("draws", (1, 1000), 16, "pictures, each at a drawn placement, a step"),
+        AREA.param,
+        SHAPE.param,
+        PLACE.param,
+        ROTATION.param,
+        SCALE.param,
+        SAMPLES.param,
+        STEPS.param,
+        LEARNING_RATE.param,
+        DRAWS.param,
     ],
     summary: "a small sticker that makes the model see what it wants, wherever it lies",
     about: "Instead of changing every pixel a little, a patch changes few pixels without any limit. \
@@ -76,16 +99,16 @@ fn patch(
     let mut task = UniversalTask::new(oracle, problem, observer)?;
     let joint = task.joint.clone();
     let mut context = AttackContext::new(&joint, observer);
-    let round = settings.choice("shape") != "square";
+    let round = SHAPE.get(settings);
     let geometry = PatchGeometry {
-        spot: settings.choice("place"),
-        turn: settings.float("rotation", 22.5),
-        smallest: settings.float("scale", 0.7),
-        ..PatchGeometry::new(context.x.shape(), settings.float("area", 0.1), round)
+        spot: PLACE.get(settings),
+        turn: ROTATION.get(settings),
+        smallest: SCALE.get(settings),
+        ..PatchGeometry::new(context.x.shape(), AREA.get(settings), round)
     };
     let fixed: Vec<_> = joint.draws(0).iter_mut().map(|draws| geometry.draw(draws)).collect();
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let rate = settings.float("learning-rate", 0.05);
+    let steps = STEPS.count(settings);
+    let rate = LEARNING_RATE.get(settings);
     let attacked = task.attacked();
     // With a crowd to judge by, a few of the attacked pictures are enough to look at.
     let most = if task.learns_from_attacked() { attacked.len() } else { SHOWN };
@@ -97,7 +120,7 @@ fn patch(
     for step in 0..=steps {
         if step > 0 {
             let mut some = Vec::new();
-            while some.len() < settings.int("draws", 16).max(1) as usize {
+            while some.len() < DRAWS.count(settings) {
                 if order.is_empty() {
                     order = task.shuffled();
                 }

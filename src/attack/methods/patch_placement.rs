@@ -4,6 +4,17 @@
 use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
 use crate::rng::KeyedRng;
 
+/// Which part of an image a patch may lie in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum PatchPlace {
+    /// Anywhere.
+    Random,
+    /// The middle.
+    Centre,
+    /// One of the four corners.
+    Corner,
+}
+
 /// A patch's form and the placements it must work under.
 #[derive(Clone, Debug)]
 pub(super) struct PatchGeometry {
@@ -14,7 +25,7 @@ pub(super) struct PatchGeometry {
     /// A circle, or else a square.
     pub round: bool,
     /// Which part of the picture it may lie in: `random`, `centre` or `corner`.
-    pub spot: &'static str,
+    pub spot: PatchPlace,
     /// Largest turn to either side, in degrees.
     pub turn: f64,
     /// Smallest scale; the largest is 1.
@@ -36,7 +47,7 @@ impl PatchGeometry {
     pub fn new(picture: [usize; 3], area: f64, round: bool) -> Self {
         let pixels = area * (picture[1] * picture[2]) as f64;
         let side = if round { (4.0 * pixels / std::f64::consts::PI).sqrt() } else { pixels.sqrt() };
-        Self { picture, side, round, spot: "random", turn: 0.0, smallest: 1.0 }
+        Self { picture, side, round, spot: PatchPlace::Random, turn: 0.0, smallest: 1.0 }
     }
 
     /// `[C, S, S]`: a patch has about one value for each pixel that it covers at full scale.
@@ -61,9 +72,9 @@ impl PatchGeometry {
         let along = |size: usize, draw: f64| {
             let (first, last) = (reach - 0.5, size as f64 - 0.5 - reach);
             let share = match self.spot {
-                "centre" => 0.5,
-                "corner" => draw.round(),
-                _ => draw,
+                PatchPlace::Centre => 0.5,
+                PatchPlace::Corner => draw.round(),
+                PatchPlace::Random => draw,
             };
             // One that is larger than the picture lies in the middle.
             if first > last { (first + last) / 2.0 } else { first + (last - first) * share }
@@ -128,7 +139,7 @@ impl PatchGeometry {
 mod tests {
     use super::*;
 
-    fn geometry(round: bool, spot: &'static str) -> PatchGeometry {
+    fn geometry(round: bool, spot: PatchPlace) -> PatchGeometry {
         PatchGeometry {
             spot,
             turn: 40.0,
@@ -140,7 +151,8 @@ mod tests {
     #[test]
     fn the_gradient_of_a_laid_patch_is_that_of_differences() {
         for round in [true, false] {
-            let (geometry, draws) = (geometry(round, "random"), &mut KeyedRng::new(0, 0, 0));
+            let (geometry, draws) =
+                (geometry(round, PatchPlace::Random), &mut KeyedRng::new(0, 0, 0));
             let covers = geometry.draw(draws);
             let n: usize = geometry.canvas().iter().product();
             let patch: Vec<f32> = (0..n).map(|_| draws.unit()).collect();
@@ -168,7 +180,7 @@ mod tests {
     #[test]
     fn a_patch_covers_its_share_of_the_area_and_nothing_else() {
         for round in [true, false] {
-            for spot in ["random", "centre", "corner"] {
+            for spot in [PatchPlace::Random, PatchPlace::Centre, PatchPlace::Corner] {
                 let geometry = PatchGeometry { smallest: 1.0, ..geometry(round, spot) };
                 let draws = &mut KeyedRng::new(3, 0, 0);
                 let patch = vec![1.0; geometry.canvas().iter().product()];
@@ -176,7 +188,7 @@ mod tests {
                     let mut picture = vec![0.0; 960];
                     geometry.apply(&patch, &geometry.draw(draws), &mut picture);
                     let area = picture.iter().sum::<f32>() / 960.0;
-                    assert!((area - 0.15).abs() < 0.01, "{round} {spot}: {area}");
+                    assert!((area - 0.15).abs() < 0.01, "{round} {spot:?}: {area}");
                 }
             }
         }
@@ -184,7 +196,7 @@ mod tests {
 
     #[test]
     fn corners_are_corners_and_the_middle_is_the_middle() {
-        let touched = |spot: &'static str| {
+        let touched = |spot: PatchPlace| {
             let geometry = PatchGeometry { turn: 0.0, smallest: 1.0, ..geometry(false, spot) };
             let draws = &mut KeyedRng::new(1, 0, 0);
             let corners = [0, 23, 480 - 24, 479];
@@ -194,15 +206,15 @@ mod tests {
                 let patch = vec![1.0; geometry.canvas().iter().product()];
                 geometry.apply(&patch, &geometry.draw(draws), &mut picture);
                 let now = corners.map(|c| picture[c] > 0.9);
-                if spot == "corner" {
+                if spot == PatchPlace::Corner {
                     assert_eq!(now.iter().filter(|c| **c).count(), 1);
                 }
                 (0..4).for_each(|c| seen[c] |= now[c]);
             }
             seen
         };
-        assert_eq!(touched("corner"), [true; 4]);
-        assert_eq!(touched("centre"), [false; 4]);
+        assert_eq!(touched(PatchPlace::Corner), [true; 4]);
+        assert_eq!(touched(PatchPlace::Centre), [false; 4]);
     }
 
     #[test]

@@ -10,23 +10,21 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Rule, Settings};
 
 /// Number of gradient steps.
-const STEPS: Param = Param::int("steps", (1, 10_000), 40, "number of gradient steps");
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 40, "number of gradient steps");
 
 /// The step size; `auto` is what Madry et al. recommend.
-const STEP_SIZE: Param =
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
-        "2.5·ε/steps",
-        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 40).max(1) as f64),
-    );
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
+        .by_rule("2.5·ε/steps", |given| 2.5 * given.epsilon / STEPS.get(given.settings) as f64);
 
-const RANDOM: Param =
-    Param::flag("random-start", true, "begin at a point drawn uniformly from the ball");
+const RANDOM: FlagParam =
+    FlagParam::new("random-start", true, "begin at a point drawn uniformly from the ball");
 
 /// Number of starts.
-const RESTARTS: Param = Param::int(
+const RESTARTS: IntParam = IntParam::new(
     "restarts",
     (1, 100),
     1,
@@ -44,35 +42,33 @@ pub const BIM: AttackSpec = AttackSpec {
     random: false,
     universal: false,
     training_images: None,
-    repetitions: &[],
+    repetitions: &[STEPS],
     stages: None,
-    params: &[STEPS, STEP_SIZE],
+    params: &[STEPS.param, STEP_SIZE.param],
     summary: "many small FGSM steps, each projected back into the ball",
     about: "The basic iterative method repeats small gradient steps and projects back into the ε-ball \
             and the pixel range after each, so that it can follow the loss surface where it bends. It \
             starts at the clean picture: the same every time.",
     paper: "Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017",
-    run: Algorithm::Gradient(run),
+    run: Algorithm::Gradient(bim),
 };
+
+const QUANTILE: FloatParam = FloatParam::new(
+    "quantile",
+    (0.0, 1.0),
+    0.99,
+    "L1 only: a step moves the pixels whose slope is in this quantile",
+);
 
 /// The iterated attack from random starts.
 pub const PGD: AttackSpec = AttackSpec {
     id: "pgd",
     name: "PGD",
+    repetitions: &[STEPS, RESTARTS],
+    run: Algorithm::Gradient(pgd),
     norms: &[Norm::Linf, Norm::L2, Norm::L1],
     random: true,
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        RANDOM,
-        RESTARTS,
-        Param::float(
-            "quantile",
-            (0.0, 1.0),
-            0.99,
-            "L1 only: a step moves the pixels whose slope is in this quantile",
-        ),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, RANDOM.param, RESTARTS.param, QUANTILE.param],
     summary: "BIM from random starts: the standard white-box attack",
     about: "Projected gradient descent is BIM begun at a random point of the ε-ball, repeated from new \
             points if asked to. It is the attack that adversarial training is usually trained and \
@@ -84,18 +80,16 @@ pub const PGD: AttackSpec = AttackSpec {
     ..BIM
 };
 
+const DRAWS: IntParam = IntParam::new("draws", (1, 1000), 20, "gradients averaged a step");
+
 /// PGD on the mean gradient of a random network.
 pub const EOT_PGD: AttackSpec = AttackSpec {
     id: "eot-pgd",
     name: "EOT-PGD",
+    repetitions: &[STEPS, RESTARTS],
+    run: Algorithm::Gradient(eot_pgd),
     random: true,
-    params: &[
-        STEPS,
-        STEP_SIZE,
-        RANDOM,
-        RESTARTS,
-        Param::int("draws", (1, 1000), 20, "gradients averaged a step"),
-    ],
+    params: &[STEPS.param, STEP_SIZE.param, RANDOM.param, RESTARTS.param, DRAWS.param],
     summary: "PGD on the gradient's mean over a random defence's draws",
     about: "A defence that answers at random gives a different gradient each time, and a single one says \
             little about the next answer. Expectation over transformation asks many times and follows \
@@ -105,25 +99,54 @@ pub const EOT_PGD: AttackSpec = AttackSpec {
     ..BIM
 };
 
-/// The course that the settings ask for.
-fn schedule(settings: &Settings) -> StepSchedule {
-    let steps = settings.int("steps", 40).max(1) as usize;
-    let random = settings.flag("random-start");
-    StepSchedule {
-        start: if random { InitialPoint::Ball } else { InitialPoint::Clean },
-        // Without a random start every restart would be the same.
-        restarts: if random { settings.int("restarts", 1).max(1) as usize } else { 1 },
-        draws: settings.int("draws", 1).max(1) as usize,
-        l1_step: L1Step::Quantile(settings.float("quantile", 0.99)),
-        ..StepSchedule::new(steps, settings.float("step-size", 0.0) as f32)
+/// The steps of BIM.
+fn schedule(problem: &Problem, settings: &Settings) -> StepSchedule {
+    let step = STEP_SIZE.get(&problem.given(settings)) as f32;
+    StepSchedule::new(STEPS.count(settings), step)
+}
+
+/// The steps of BIM, from random points of the ball unless that is switched off.
+fn restarted(problem: &Problem, settings: &Settings) -> StepSchedule {
+    let schedule = schedule(problem, settings);
+    match RANDOM.get(settings) {
+        true => StepSchedule {
+            start: InitialPoint::Ball,
+            restarts: RESTARTS.count(settings),
+            ..schedule
+        },
+        // Every restart would be the same.
+        false => schedule,
     }
 }
 
-fn run(
+fn bim(
     oracle: &mut dyn GradientOracle,
     problem: &Problem,
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    gradient_ascent(oracle, problem, &schedule(settings), &mut InputGradient, observer)
+    let schedule = schedule(problem, settings);
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
+}
+
+fn pgd(
+    oracle: &mut dyn GradientOracle,
+    problem: &Problem,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let l1_step = L1Step::Quantile(QUANTILE.get(settings));
+    let schedule = StepSchedule { l1_step, ..restarted(problem, settings) };
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
+}
+
+fn eot_pgd(
+    oracle: &mut dyn GradientOracle,
+    problem: &Problem,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+) -> Result<AttackOutput> {
+    let draws = DRAWS.count(settings);
+    let schedule = StepSchedule { draws, ..restarted(problem, settings) };
+    gradient_ascent(oracle, problem, &schedule, &mut InputGradient, observer)
 }

@@ -13,7 +13,26 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 300, "gradients; the paper takes 1000");
+const LEARNING_RATE: FloatParam =
+    FloatParam::new("learning-rate", (1e-3, 10.0), 1.0, "Adam's first; it falls to a tenth");
+const SIGMA: FloatParam = FloatParam::new(
+    "sigma",
+    (1e-8, 1.0),
+    1e-3,
+    "σ: a change d counts as d²/(d² + σ) of a pixel; smaller is sharper",
+);
+const THRESHOLD: FloatParam =
+    FloatParam::new("threshold", (0.0, 1.0), 0.3, "changes smaller than this are undone, at first");
+const THRESHOLD_STEP: FloatParam = FloatParam::new(
+    "threshold-step",
+    (0.0, 1.0),
+    0.01,
+    "how fast the threshold rises where the goal is reached and falls where it is not, \
+             times the learning rate",
+);
 
 /// σ-zero.
 pub const SIGMA_ZERO: AttackSpec = AttackSpec {
@@ -28,29 +47,7 @@ pub const SIGMA_ZERO: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 10_000), 300, "gradients; the paper takes 1000"),
-        Param::float("learning-rate", (1e-3, 10.0), 1.0, "Adam's first; it falls to a tenth"),
-        Param::float(
-            "sigma",
-            (1e-8, 1.0),
-            1e-3,
-            "σ: a change d counts as d²/(d² + σ) of a pixel; smaller is sharper",
-        ),
-        Param::float(
-            "threshold",
-            (0.0, 1.0),
-            0.3,
-            "changes smaller than this are undone, at first",
-        ),
-        Param::float(
-            "threshold-step",
-            (0.0, 1.0),
-            0.01,
-            "how fast the threshold rises where the goal is reached and falls where it is not, \
-             times the learning rate",
-        ),
-    ],
+    params: &[STEPS.param, LEARNING_RATE.param, SIGMA.param, THRESHOLD.param, THRESHOLD_STEP.param],
     summary: "few pixels: a smooth count of changes, and a threshold that undoes the small ones",
     about: "The number of changed pixels has no gradient. σ-zero counts a change d as d²/(d² + σ), \
             nearly 1 for any visible change and 0 for none, and descends that count together with \
@@ -70,13 +67,13 @@ fn sigma_zero(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    let steps = settings.int("steps", 300).max(1) as usize;
-    let first_rate = settings.float("learning-rate", 1.0);
-    let sigma = settings.float("sigma", 1e-3);
-    let pace = settings.float("threshold-step", 0.01);
+    let steps = STEPS.count(settings);
+    let first_rate = LEARNING_RATE.get(settings);
+    let sigma = SIGMA.get(settings);
+    let pace = THRESHOLD_STEP.get(settings);
     let (active, size) = (context.all(), context.x.size());
     let mut images = context.x.clone();
-    let mut thresholds = vec![settings.float("threshold", 0.3); active.len()];
+    let mut thresholds = vec![THRESHOLD.get(settings); active.len()];
     let mut courses: Vec<(Adam, Vec<f64>)> =
         active.iter().map(|_| (Adam::new(size), vec![0.0; size])).collect();
     let rate_at = |step: usize| first_rate * (0.1 + 0.9 * cosine(step, steps));

@@ -11,7 +11,7 @@
 
 use crate::attack::image_batch::ImageBatch;
 use crate::attack::methods::boundary_search::{
-    BoundaryPoint, BoundarySearch, SAMPLES, moved, queries, unit,
+    self, BoundaryPoint, BoundarySearch, SAMPLES, moved, unit,
 };
 use crate::attack::norm::Norm;
 use crate::attack::observer::Observer;
@@ -19,7 +19,18 @@ use crate::attack::oracle::DecisionOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const QUERIES: IntParam = boundary_search::QUERIES.with_default(5000);
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 1000, "number of descent steps, where queries last");
+const SEARCHES: IntParam =
+    IntParam::new("searches", (1, 10_000), 100, "random directions tried for the first one");
+const DIRECTIONS: IntParam =
+    IntParam::new("directions", (1, 10_000), 200, "probes K of one descent step");
+const ALPHA: FloatParam =
+    FloatParam::new("alpha", (1e-4, 10.0), 0.2, "first step of the direction");
+const BETA: FloatParam = FloatParam::new("beta", (1e-5, 0.1), 1e-3, "length of a probe");
 
 /// Descent of the distance, by signs.
 pub const SIGN_OPT: AttackSpec = AttackSpec {
@@ -31,17 +42,17 @@ pub const SIGN_OPT: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: false,
-    training_images: None,
+    training_images: Some(SAMPLES),
     repetitions: &[],
     stages: None,
     params: &[
-        Param::int("steps", (1, 10_000), 1000, "number of descent steps, where queries last"),
-        queries(5000),
-        SAMPLES,
-        Param::int("searches", (1, 10_000), 100, "random directions tried for the first one"),
-        Param::int("directions", (1, 10_000), 200, "probes K of one descent step"),
-        Param::float("alpha", (1e-4, 10.0), 0.2, "first step of the direction"),
-        Param::float("beta", (1e-5, 0.1), 1e-3, "length of a probe"),
+        STEPS.param,
+        QUERIES.param,
+        SAMPLES.param,
+        SEARCHES.param,
+        DIRECTIONS.param,
+        ALPHA.param,
+        BETA.param,
     ],
     summary: "turns the direction of the shortest way to the boundary, one label a probe",
     about: "It thinks of the attack as a choice of direction: how far must one go before the answer \
@@ -70,8 +81,9 @@ fn sign_opt(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 1000).max(1) as usize;
-    let mut search = BoundarySearch::new(oracle, problem, settings, steps, observer);
+    let steps = STEPS.count(settings);
+    let mut search =
+        BoundarySearch::new(oracle, problem, steps, Some(QUERIES.count(settings)), observer);
     for i in search.context.all() {
         one(&mut search, i, settings)?;
     }
@@ -80,9 +92,9 @@ fn sign_opt(
 
 fn one(search: &mut BoundarySearch<'_>, i: usize, settings: &Settings) -> Result<()> {
     let Some(mut way) = first(search, i, settings)? else { return Ok(()) };
-    let probes = settings.int("directions", 200).max(1) as usize;
-    let start = settings.float("alpha", 0.2);
-    let (mut alpha, mut beta) = (start, settings.float("beta", 1e-3));
+    let probes = DIRECTIONS.count(settings);
+    let start = ALPHA.get(settings);
+    let (mut alpha, mut beta) = (start, BETA.get(settings));
     for step in 1..=search.iterations {
         // A step needs its probes, a trial and a search.
         if search.queries_left(i) < 2 || way.point.distance == 0.0 {
@@ -132,7 +144,7 @@ fn first(
     let delta: Vec<f64> = point.image.iter().zip(&x).map(|(p, x)| f64::from(p - x)).collect();
     let length = delta.iter().map(|d| d * d).sum::<f64>().sqrt();
     let mut way = SearchDirection { direction: unit(delta), length, point };
-    let searches = settings.int("searches", 100).max(0) as usize;
+    let searches = SEARCHES.count(settings);
     // The first one is the start's; half of the questions are for the descent.
     for _ in 1..searches.min(search.queries_left(i) / 2) {
         let direction = (0..x.len()).map(|_| f64::from(search.draws[i].normal())).collect();

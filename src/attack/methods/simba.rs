@@ -14,8 +14,18 @@ use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::data::cosines;
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, IntParam, Settings};
 use crate::rng::KeyedRng;
+
+const QUERIES: IntParam = IntParam::new("queries", (1, 10_000_000), 10_000, "most queries");
+const STEP: FloatParam =
+    FloatParam::new("step", (1e-4, 10.0), 0.2, "length of one step in L2, in pixel units");
+const BASIS: ChoiceParam<bool> = ChoiceParam::new(
+    "basis",
+    &["pixel", "dct"],
+    &[false, true],
+    "directions: single values, or cosine waves over the picture, long waves first",
+);
 
 /// Coordinate-wise random search.
 pub const SIMBA: AttackSpec = AttackSpec {
@@ -30,15 +40,7 @@ pub const SIMBA: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("queries", (1, 10_000_000), 10_000, "most queries"),
-        Param::float("step", (1e-4, 10.0), 0.2, "length of one step in L2, in pixel units"),
-        Param::choice(
-            "basis",
-            &["pixel", "dct"],
-            "directions: single values, or cosine waves over the picture, long waves first",
-        ),
-    ],
+    params: &[QUERIES.param, STEP.param, BASIS.param],
     summary: "steps along one pixel or one cosine wave at a time, kept where they help",
     about: "The simplest black box attack there is: take a direction that was not tried yet, step back, \
             and if the true class did not get less probable step forth. Every query either helps or \
@@ -57,13 +59,13 @@ fn simba(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    let last = settings.int("queries", 10_000).max(1) as usize - 1;
-    let basis = OrthonormalBasis::new(context.x.shape(), settings.choice("basis") == "dct");
+    let last = QUERIES.count(settings) - 1;
+    let basis = OrthonormalBasis::new(context.x.shape(), BASIS.get(settings));
     let state = |mut draws: KeyedRng| SimbaState {
         order: basis.order(&mut draws),
         next: 0,
         spent: 0.0,
-        step: settings.float("step", 0.2),
+        step: STEP.get(settings),
         epsilon: f64::from(problem.budget.epsilon),
     };
     let mut walks: Vec<SimbaState> = problem.draws(0).into_iter().map(state).collect();

@@ -13,10 +13,21 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 
 /// Iterations of the DeepFool inside.
 const INNER: usize = 50;
+
+const STEPS: IntParam = IntParam::new("steps", (1, 1000), 20, "linearisations at most");
+const LAMBDA: FloatParam = FloatParam::new(
+    "lambda",
+    (1.0, 100.0),
+    3.0,
+    "how far beyond the boundary the plane is put: larger is faster, smaller sparser \
+             (1 is best on digits; large photographs need 10 to 30)",
+);
+const OVERSHOOT: FloatParam =
+    FloatParam::new("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share");
 
 /// Few values, onto the plane that DeepFool finds.
 pub const SPARSEFOOL: AttackSpec = AttackSpec {
@@ -31,18 +42,7 @@ pub const SPARSEFOOL: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 1000), 20, "linearisations at most"),
-        Param::float(
-            "lambda",
-            (1.0, 100.0),
-            3.0,
-            "how far beyond the boundary the plane is put: larger is faster, smaller sparser \
-             (1 is best on digits; large photographs need 10 to 30)",
-        ),
-        Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share"),
-        CANDIDATES,
-    ],
+    params: &[STEPS.param, LAMBDA.param, OVERSHOOT.param, CANDIDATES.param],
     summary: "changes the values that count most until DeepFool's boundary is crossed",
     about: "SparseFool lets DeepFool find a point of the boundary, takes the boundary for a plane \
             there, and walks onto the plane along as few values as it can: the one with the largest \
@@ -59,10 +59,10 @@ fn sparsefool(
     settings: &Settings,
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
-    let steps = settings.int("steps", 20).max(1) as usize;
-    let candidates = settings.int("candidates", 10).max(2) as usize;
-    let lambda = settings.float("lambda", 3.0);
-    let overshoot = 1.0 + settings.float("overshoot", 0.02);
+    let steps = STEPS.count(settings);
+    let candidates = CANDIDATES.count(settings);
+    let lambda = LAMBDA.get(settings);
+    let overshoot = 1.0 + OVERSHOOT.get(settings);
     let notes = note(oracle.classes(), candidates);
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);

@@ -20,19 +20,30 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, IntParam, Settings};
 
 /// Largest angle.
-pub(super) const ANGLE: Param =
-    Param::float("angle", (0.0, 180.0), 30.0, "largest turn to either side, in degrees");
+pub(super) const ANGLE: FloatParam =
+    FloatParam::new("angle", (0.0, 180.0), 30.0, "largest turn to either side, in degrees");
 
 /// Largest shift.
-pub(super) const SHIFT: Param = Param::float(
+pub(super) const SHIFT: FloatParam = FloatParam::new(
     "shift",
     (0.0, 1.0),
     0.1,
     "largest shift in each direction, as a share of the side",
 );
+
+const SEARCH: ChoiceParam<bool> = ChoiceParam::new(
+    "search",
+    &["grid", "random"],
+    &[false, true],
+    "every point of a grid, or a few drawn from the seed (the paper's worst of 10)",
+);
+const ANGLES: IntParam = IntParam::new("angles", (1, 361), 31, "angles of the grid");
+const SHIFTS: IntParam =
+    IntParam::new("shifts", (1, 101), 5, "shifts of the grid in each direction");
+const REPEATS: IntParam = IntParam::new("repeats", (1, 10_000), 10, "number of random draws");
 
 /// Search through rotations and translations.
 pub const ROTATE: AttackSpec = AttackSpec {
@@ -47,18 +58,7 @@ pub const ROTATE: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::choice(
-            "search",
-            &["grid", "random"],
-            "every point of a grid, or a few drawn from the seed (the paper's worst of 10)",
-        ),
-        ANGLE,
-        SHIFT,
-        Param::int("angles", (1, 361), 31, "angles of the grid"),
-        Param::int("shifts", (1, 101), 5, "shifts of the grid in each direction"),
-        Param::int("repeats", (1, 10_000), 10, "number of random draws"),
-    ],
+    params: &[SEARCH.param, ANGLE.param, SHIFT.param, ANGLES.param, SHIFTS.param, REPEATS.param],
     summary: "the picture is turned and moved a little, and nothing else",
     about: "A grid of 31 angles and 5 × 5 shifts is tried, from the mildest to the strongest, until \
             the answer is wrong. People see the same object; networks, trained on upright and \
@@ -83,7 +83,7 @@ pub(super) struct RotateTranslate {
 impl RotateTranslate {
     /// With the bounds of these settings.
     pub fn new(shape: [usize; 3], settings: &Settings) -> Self {
-        let (angle, shift) = (settings.float("angle", 30.0), settings.float("shift", 0.1));
+        let (angle, shift) = (ANGLE.get(settings), SHIFT.get(settings));
         Self { shape, angle, shift }
     }
 
@@ -174,16 +174,16 @@ fn search(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let turn = RotateTranslate::new(context.x.shape(), settings);
-    let lists = match settings.choice("search") {
-        "random" => {
-            let n = settings.int("repeats", 10).max(1) as usize;
+    let lists = match SEARCH.get(settings) {
+        true => {
+            let n = REPEATS.count(settings);
             let draw = |draws: &mut crate::rng::KeyedRng| {
                 let points = (0..n).map(|_| std::array::from_fn(|_| f64::from(draws.signed())));
                 mildest_first(points.collect())
             };
             problem.draws(0).iter_mut().map(draw).collect()
         }
-        _ => vec![grid(settings.int("angles", 31), settings.int("shifts", 5)); problem.len()],
+        false => vec![grid(ANGLES.get(settings), SHIFTS.get(settings)); problem.len()],
     };
     let found = grid_search(&mut context, oracle, &turn, &lists, 0)?;
     Ok(report(context, &turn, &found))

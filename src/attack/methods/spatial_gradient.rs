@@ -13,7 +13,18 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 50, "number of gradient steps (200 in the paper)");
+const STEP_SIZE: FloatParam =
+    FloatParam::new("step-size", (0.0, 2.0), 0.04, "one step, as a share of the bounds");
+const RESTARTS: IntParam = IntParam::new(
+    "restarts",
+    (1, 100),
+    1,
+    "number of random starts; a picture leaves as soon as one succeeds",
+);
 
 /// Descent on angle and shift.
 pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
@@ -28,18 +39,7 @@ pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        ANGLE,
-        SHIFT,
-        Param::int("steps", (1, 10_000), 50, "number of gradient steps (200 in the paper)"),
-        Param::float("step-size", (0.0, 2.0), 0.04, "one step, as a share of the bounds"),
-        Param::int(
-            "restarts",
-            (1, 100),
-            1,
-            "number of random starts; a picture leaves as soon as one succeeds",
-        ),
-    ],
+    params: &[ANGLE.param, SHIFT.param, STEPS.param, STEP_SIZE.param, RESTARTS.param],
     summary: "angle and shift follow the gradient through the interpolation",
     about: "The same turns and shifts as `rotate-translate`, found by signed gradient steps on three \
             numbers from a random start. It is told here because it is *weaker* than trying a grid: \
@@ -57,9 +57,9 @@ fn descend(
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
     let turn = RotateTranslate::new(context.x.shape(), settings);
-    let steps = settings.int("steps", 50).max(1) as usize;
-    let length = settings.float("step-size", 0.04);
-    let restarts = settings.int("restarts", 1).max(1) as usize;
+    let steps = STEPS.count(settings);
+    let length = STEP_SIZE.get(settings);
+    let restarts = RESTARTS.count(settings);
     let mut found = GridSearchResult::new(&context.x);
     for restart in 0..restarts {
         context.restart = (restart, restarts);

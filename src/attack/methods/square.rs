@@ -20,7 +20,23 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FlagParam, FloatParam, IntParam, Settings};
+
+const QUERIES: IntParam =
+    IntParam::new("queries", (1, 1_000_000), 5000, "most queries of one start");
+const P_INIT: FloatParam = FloatParam::new(
+    "p-init",
+    (0.0001, 1.0),
+    0.8,
+    "share of the pixels in the first windows; they shrink on a fixed schedule",
+);
+const RESTARTS: IntParam =
+    IntParam::new("restarts", (1, 100), 1, "number of starts, for pictures not broken yet");
+const RESCALE: FlagParam = FlagParam::new(
+    "rescale",
+    false,
+    "stretch the schedule of window sizes, made for 10000 queries, to the queries given",
+);
 
 /// Random search with squares.
 pub const SQUARE: AttackSpec = AttackSpec {
@@ -35,21 +51,7 @@ pub const SQUARE: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("queries", (1, 1_000_000), 5000, "most queries of one start"),
-        Param::float(
-            "p-init",
-            (0.0001, 1.0),
-            0.8,
-            "share of the pixels in the first windows; they shrink on a fixed schedule",
-        ),
-        Param::int("restarts", (1, 100), 1, "number of starts, for pictures not broken yet"),
-        Param::flag(
-            "rescale",
-            false,
-            "stretch the schedule of window sizes, made for 10000 queries, to the queries given",
-        ),
-    ],
+    params: &[QUERIES.param, P_INIT.param, RESTARTS.param, RESCALE.param],
     summary: "random squares, kept where they lower the margin: needs no gradient",
     about: "Every pixel starts at its limit of +ε or −ε, in vertical stripes. Then one square window \
             after the other is set to +ε or −ε, and kept if the margin of the true class shrinks; the \
@@ -72,11 +74,11 @@ pub(super) fn square(
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
     let plan = SizeSchedule {
-        p_init: settings.float("p-init", 0.8),
-        queries: settings.int("queries", 5000).max(1) as usize,
-        rescale: settings.flag("rescale"),
+        p_init: P_INIT.get(settings),
+        queries: QUERIES.count(settings),
+        rescale: RESCALE.get(settings),
     };
-    let restarts = settings.int("restarts", 1).max(1) as usize;
+    let restarts = RESTARTS.count(settings);
     for restart in 0..restarts {
         context.restart = (restart, restarts);
         if best.active(&context.all()).is_empty() {

@@ -25,7 +25,22 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
+
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)");
+const TAU: FloatParam = FloatParam::new(
+    "tau",
+    (0.0, 100.0),
+    0.05,
+    "weight τ of the flow's roughness, on pictures of 28 × 28 pixels",
+);
+const LEARNING_RATE: FloatParam = FloatParam::new(
+    "learning-rate",
+    (1e-4, 10.0),
+    0.5,
+    "first rate of Adam, in pixels of flow; it falls to zero",
+);
 
 /// Flow fields.
 pub const STADV: AttackSpec = AttackSpec {
@@ -40,21 +55,7 @@ pub const STADV: AttackSpec = AttackSpec {
     training_images: None,
     repetitions: &[],
     stages: None,
-    params: &[
-        Param::int("steps", (1, 10_000), 100, "number of steps of Adam (the paper uses L-BFGS)"),
-        Param::float(
-            "tau",
-            (0.0, 100.0),
-            0.05,
-            "weight τ of the flow's roughness, on pictures of 28 × 28 pixels",
-        ),
-        Param::float(
-            "learning-rate",
-            (1e-4, 10.0),
-            0.5,
-            "first rate of Adam, in pixels of flow; it falls to zero",
-        ),
-    ],
+    params: &[STEPS.param, TAU.param, LEARNING_RATE.param],
     summary: "the picture is bent by a smooth flow, no value is added",
     about: "Each pixel is taken from a place slightly beside its own, so that strokes bend and edges \
             wander while colours and textures stay. Neighbouring pixels are made to flow alike, \
@@ -86,9 +87,9 @@ fn stadv(
     let [_, height, width] = context.x.shape();
     let bend =
         FlowField { sampler: BilinearSampler { shape: context.x.shape(), border: Border::Edge } };
-    let steps = settings.int("steps", 100).max(1) as usize;
-    let tau = settings.float("tau", 0.05) * DIGIT / (height * width) as f64;
-    let rate = settings.float("learning-rate", 0.5);
+    let steps = STEPS.count(settings);
+    let tau = TAU.get(settings) * DIGIT / (height * width) as f64;
+    let rate = LEARNING_RATE.get(settings);
     let all = context.all();
     let mut flows = vec![vec![0.0; 2 * bend.pixels()]; all.len()];
     let mut adams: Vec<Adam> = flows.iter().map(|flow| Adam::new(flow.len())).collect();

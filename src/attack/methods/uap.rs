@@ -25,8 +25,25 @@ use crate::attack::oracle::GradientOracle;
 use crate::attack::problem::{AttackOutput, Problem};
 use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{ChoiceParam, FloatParam, IntParam, Rule, Settings};
 use crate::rng::KeyedRng;
+
+const INNER: ChoiceParam<bool> = ChoiceParam::new(
+    "inner",
+    &["sgd", "deepfool"],
+    &[true, false],
+    "minibatches of gradients, or the paper's DeepFool on one picture at a time (minutes)",
+);
+const SAMPLES: IntParam =
+    IntParam::new("samples", (1, 10_000), 50, "how many pictures v is learned from");
+const STEPS: IntParam =
+    IntParam::new("steps", (1, 1000), 20, "largest number of passes over these pictures");
+const RATE: FloatParam =
+    FloatParam::new("rate", (0.0, 1.0), 0.8, "the fooling rate 1 − δ at which learning ends");
+const BATCH: IntParam = IntParam::new("batch", (1, 1000), 25, "pictures a gradient step of `sgd`");
+const STEP_SIZE: Rule =
+    FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
+        .by_rule("ε/4", |given| given.epsilon / 4.0);
 
 /// One perturbation for all pictures.
 pub const UAP: AttackSpec = AttackSpec {
@@ -38,22 +55,10 @@ pub const UAP: AttackSpec = AttackSpec {
     targeted: true,
     random: true,
     universal: true,
-    training_images: None,
-    repetitions: &[],
+    training_images: Some(SAMPLES),
+    repetitions: &[STEPS],
     stages: None,
-    params: &[
-        Param::choice(
-            "inner",
-            &["sgd", "deepfool"],
-            "minibatches of gradients, or the paper's DeepFool on one picture at a time (minutes)",
-        ),
-        Param::int("samples", (1, 10_000), 50, "how many pictures v is learned from"),
-        Param::int("steps", (1, 1000), 20, "largest number of passes over these pictures"),
-        Param::float("rate", (0.0, 1.0), 0.8, "the fooling rate 1 − δ at which learning ends"),
-        Param::int("batch", (1, 1000), 25, "pictures a gradient step of `sgd`"),
-        Param::float("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
-            .automatic("ε/4", Some(|given| given.epsilon / 4.0)),
-    ],
+    params: &[INNER.param, SAMPLES.param, STEPS.param, RATE.param, BATCH.param, STEP_SIZE.param],
     summary: "one perturbation, learned from many pictures, that fools the model on most others",
     about: "A single pattern v is learned from a crowd of pictures and then added to every picture. \
             That it works at all on pictures it has never seen means that the boundaries around \
@@ -74,11 +79,11 @@ fn uap(
     let mut task = UniversalTask::new(oracle, problem, observer)?;
     let joint = task.joint.clone();
     let mut context = AttackContext::new(&joint, observer);
-    let passes = settings.int("steps", 20).max(1) as usize;
-    let alpha = settings.float("step-size", f64::from(problem.budget.epsilon) / 4.0);
-    let batch = settings.int("batch", 25).max(1) as usize;
+    let passes = STEPS.count(settings);
+    let alpha = STEP_SIZE.get(&problem.given(settings));
+    let batch = BATCH.count(settings);
     let attacked = task.attacked();
-    let sgd = settings.choice("inner") != "deepfool";
+    let sgd = INNER.get(settings);
     let mut v = match sgd {
         true => start(problem.budget, context.x.size(), &mut task.draws),
         false => vec![0.0; context.x.size()],
@@ -122,7 +127,7 @@ fn uap(
         if best.as_ref().is_none_or(|(record, _)| score.beats(*record)) {
             best = Some((score, v.clone()));
         }
-        if rate >= settings.float("rate", 0.8) {
+        if rate >= RATE.get(settings) {
             break;
         }
     }
