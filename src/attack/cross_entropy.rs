@@ -103,7 +103,7 @@ impl Objective for CrossEntropy {
     }
 }
 
-/// The probability of a class, which the function chooses by the picture's number in the batch and
+/// The probability of a class, which the function chooses by the image's number in the batch and
 /// its goal.
 pub(super) struct ClassProbability<F>(pub F);
 

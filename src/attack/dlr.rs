@@ -26,9 +26,9 @@ impl Objective for Dlr {
 }
 
 /// Targeted DLR, −(z_y − z_t) / (z₍₁₎ − (z₍₃₎ + z₍₄₎)/2): leaves the true class y by way of a class
-/// t of each picture's own. Where the goal is a class already, it is [`Dlr`] towards that one.
+/// t of each image's own. Where the goal is a class already, it is [`Dlr`] towards that one.
 pub struct DlrTowards(
-    /// The class t of each picture.
+    /// The class t of each image.
     pub Vec<usize>,
 );
 

@@ -1,12 +1,12 @@
-//! Climbing on the host, for attacks whose unknown is no picture (a patch, a flow), a picture in other
-//! coordinates, or whose gradient is an estimate: Adam (Kingma and Ba 2015), and how rates fall.
+//! Adam (Kingma and Ba 2015) and cosine annealing, in `f64`, for attacks that optimise a patch, a flow or
+//! an image in other coordinates, or whose gradient is an estimate.
 
 /// Cosine annealing (Loshchilov and Hutter 2017): from 1 at the first of `steps` towards 0.
 pub(super) fn cosine(step: usize, steps: usize) -> f64 {
     (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()) / 2.0
 }
 
-/// The moments of one unknown.
+/// Adam's moments for one vector.
 pub(super) struct Adam {
     mean: Vec<f64>,
     square: Vec<f64>,
@@ -14,7 +14,7 @@ pub(super) struct Adam {
 }
 
 impl Adam {
-    /// For `n` numbers.
+    /// For `n` values, before the first step.
     pub fn new(n: usize) -> Self {
         Self { mean: vec![0.0; n], square: vec![0.0; n], step: 0 }
     }

@@ -168,7 +168,7 @@ pub(in crate::attack) fn targets(
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
     let chosen = |goal: &Goal| matches!(goal, Goal::Targeted { .. });
-    // By picture: the classes to walk towards, likeliest first.
+    // By image: the classes to walk towards, likeliest first.
     let mut ways: Vec<Vec<usize>> = problem.goals.iter().map(|goal| vec![goal.class()]).collect();
     if !problem.goals.iter().all(chosen) {
         let all = context.all();
@@ -223,7 +223,7 @@ impl ApgdConfig {
         vec![(ball(3.0), wide), (ball(2.0), wide), (budget, self.steps - 2 * wide)]
     }
 
-    /// One walk of every picture that is not broken yet.
+    /// One walk of every image that is not broken yet.
     fn round(
         &self,
         context: &mut AttackContext,
@@ -336,9 +336,9 @@ impl ApgdConfig {
     }
 }
 
-/// A picture on its way.
+/// An image on its way.
 struct ActiveImage {
-    /// Which picture of the problem.
+    /// Which image of the problem.
     number: usize,
     state: ApgdState,
     /// The last iterate that reached the goal.

@@ -1,11 +1,11 @@
-//! One picture's way in Auto-PGD: the step with momentum, and the rules by which the step size
+//! One image's way in Auto-PGD: the step with momentum, and the rules by which the step size
 //! follows from the loss.
 
 use crate::attack::l1;
 use crate::attack::norm::{Budget, Norm, length, sign};
 use crate::parameter::Value;
 
-/// One picture's state.
+/// One image's state.
 pub(super) struct ApgdState {
     /// Where it is.
     pub at: Vec<f32>,

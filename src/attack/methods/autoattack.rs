@@ -1,12 +1,12 @@
 //! AutoAttack (Croce & Hein 2020): four attacks without a parameter to tune, one after the other, each
-//! from the original picture and only on those that still stand.
+//! from the original image and only on those that still stand.
 //!
 //! The stages, their order and their budgets are the published ones. Two things differ, and neither
-//! changes what is broken: inside a stage a picture leaves at its first success instead of being made
-//! worse, and every picture draws its own random numbers. The published code's warnings are notes
+//! changes what is broken: inside a stage an image leaves at its first success instead of being made
+//! worse, and every image draws its own random numbers. The published code's warnings are notes
 //! here, one line each, beginning with "flag:"; they count over all batches.
 //!
-//! A picture that stands is handed out as the first stage left it: inside the ball, at the largest
+//! An image that stands is handed out as the first stage left it: inside the ball, at the largest
 //! loss that was found.
 
 use crate::attack::context::AttackContext;
@@ -211,7 +211,7 @@ fn run(
 struct StageObserver<'a> {
     observer: &'a mut dyn Observer,
     active: &'a [usize],
-    /// Queries before this stage, by picture of the whole problem.
+    /// Queries before this stage, by image of the whole problem.
     queries: &'a [u64],
     stage: AttackStage,
 }
@@ -240,7 +240,7 @@ struct GradientFlags {
     queries: Vec<u64>,
 }
 
-/// How many pictures are looked at for warnings about the network itself, and how often.
+/// How many images are looked at for warnings about the network itself, and how often.
 const LOOKED_AT: usize = 16;
 const REPEATS: usize = 5;
 

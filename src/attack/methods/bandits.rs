@@ -119,7 +119,7 @@ fn bandits(
             for (k, i) in active.iter().enumerate() {
                 priors[*i].learn(&rules, &noises[k], losses[2 * k] - losses[2 * k + 1]);
                 let mut along = rules.spread(&priors[*i].values);
-                // On a confident picture the values are as small as the loss: their squares underflow.
+                // On a confident image the values are as small as the loss: their squares underflow.
                 let top = along.iter().fold(f64::MIN_POSITIVE, |top, a| top.max(a.abs()));
                 along.iter_mut().for_each(|a| *a /= top);
                 let size = length(&along).max(1e-30);

@@ -102,7 +102,7 @@ pub const SALT_PEPPER: AttackSpec = AttackSpec {
     run: Algorithm::Decision(salt_pepper),
 };
 
-/// Draws a perturbation of size ε for a picture of `x`.
+/// Draws a perturbation of size ε for an image of `x`.
 type Noise = fn(&mut KeyedRng, Norm, &[f32], f32) -> Vec<f32>;
 type Watcher<'a> = &'a mut dyn Observer;
 

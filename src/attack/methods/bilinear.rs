@@ -1,10 +1,10 @@
-//! Looking a picture up between its pixels: bilinear interpolation, its derivative with respect to
-//! the places looked at, and its adjoint, which carries a gradient back to the pixels.
+//! [`BilinearSampler`]: bilinear interpolation of an image at any positions, its derivative with respect
+//! to the positions, and its adjoint, which carries a gradient back to the pixels.
 
-/// A place in a picture: row and column, in pixels from the centre of the first one.
+/// A position in an image: row and column, in pixels from the centre of the first one.
 pub(super) type Position = [f64; 2];
 
-/// What a picture is taken to be outside its frame.
+/// The values outside an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Border {
     /// Black (zero padding).
@@ -13,12 +13,12 @@ pub(super) enum Border {
     Edge,
 }
 
-/// Looks up pictures of one shape.
+/// Interpolates images of one shape.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BilinearSampler {
-    /// `[C, H, W]` of the picture looked at.
+    /// `[C, H, W]` of the image.
     pub shape: [usize; 3],
-    /// What lies around it.
+    /// The values outside.
     pub border: Border,
 }
 
@@ -64,7 +64,7 @@ impl BilinearSampler {
         })
     }
 
-    /// The picture's values at P places, `[C, P]`.
+    /// The image's values at P positions, `[C, P]`.
     pub fn sample(&self, picture: &[f32], places: &[Position]) -> Vec<f32> {
         let plane = self.shape[1] * self.shape[2];
         let mut found = vec![0.0; self.shape[0] * places.len()];
@@ -101,7 +101,7 @@ impl BilinearSampler {
         places.iter().enumerate().map(at).collect()
     }
 
-    /// The gradient with respect to the picture's pixels, `[C, H, W]`, from that with respect to
+    /// The gradient with respect to the image's pixels, `[C, H, W]`, from that with respect to
     /// the values, `[C, P]`.
     pub fn pixel_gradient(&self, places: &[Position], gradient: &[f32]) -> Vec<f64> {
         let plane = self.shape[1] * self.shape[2];
@@ -124,7 +124,7 @@ mod tests {
 
     const SHAPE: [usize; 3] = [2, 4, 5];
 
-    /// Places inside and outside of a 4×5 picture, none of them on a pixel's centre line.
+    /// Places inside and outside of a 4×5 image, none of them on a pixel's centre line.
     fn places(draws: &mut KeyedRng) -> Vec<Position> {
         let mut off = |size: f32| loop {
             let at = f64::from(draws.signed() * size + 1.5);

@@ -1,8 +1,8 @@
 //! The Boundary Attack (Brendel et al. 2018): a random walk along the decision boundary.
 //!
-//! Each step turns around the clean picture by a share `sphere-step` of the distance (orthogonal to
+//! Each step turns around the clean image by a share `sphere-step` of the distance (orthogonal to
 //! the line between the two), then moves a share `source-step` of it inwards. Every tenth time the
-//! turned picture is asked about as well: where about half of those are adversarial the boundary
+//! turned image is queried as well: where about half of those are adversarial the boundary
 //! looks flat at that step size, so both steps grow with more than a half and shrink with less than
 //! a fifth; the inward step grows where more than a quarter of the moves succeed and shrinks with
 //! fewer than a tenth.
@@ -72,7 +72,7 @@ pub const BOUNDARY: AttackSpec = AttackSpec {
     run: Algorithm::Decision(boundary),
 };
 
-/// How often the turned picture is asked about.
+/// How often the turned image is queried.
 const EVERY: usize = 10;
 /// An inward step this small gains nothing any more.
 const CONVERGED: f64 = 1e-7;
@@ -108,7 +108,7 @@ impl SuccessRate {
     }
 }
 
-/// One picture on its way.
+/// One image on its way.
 struct BoundaryState {
     i: usize,
     x: Vec<f32>,
@@ -120,7 +120,7 @@ struct BoundaryState {
 }
 
 impl BoundaryState {
-    /// The picture turned around the clean one, and that one moved inwards.
+    /// The image turned around the clean one, and that one moved inwards.
     fn propose(&self, draws: &mut KeyedRng) -> [Vec<f32>; 2] {
         let out: Vec<f64> =
             self.point.image.iter().zip(&self.x).map(|(p, x)| f64::from(p - x)).collect();

@@ -1,8 +1,8 @@
-//! What attacks that see labels only share: questions within a limit, the nearest adversarial
-//! picture so far, bisection, and the estimate of the decision boundary's normal.
+//! [`BoundarySearch`]: what attacks that see labels only have in common. Queries within a limit, the
+//! nearest adversarial image so far, bisection, and the estimate of the boundary's normal.
 //!
-//! One picture is worked on at a time wherever the questions of a picture wait for each other, so
-//! that its answers cannot depend on its batch.
+//! Where the queries of an image depend on each other, one image is worked on at a time, so that its
+//! result cannot depend on its batch.
 
 use crate::attack::context::{AttackContext, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
@@ -18,7 +18,7 @@ use crate::rng::KeyedRng;
 pub(super) const QUERIES: IntParam =
     IntParam::new("queries", (10, 1_000_000), 1000, "most queries a picture; never exceeded");
 
-/// How many pictures are at hand to start from.
+/// The number of training images that a targeted attack may start from.
 pub(super) const SAMPLES: IntParam = IntParam::new(
     "samples",
     (1, 10_000),
@@ -26,30 +26,30 @@ pub(super) const SAMPLES: IntParam = IntParam::new(
     "pictures of the data set to look for a start in, where a class is aimed at",
 );
 
-/// By how much the answer is moved outwards, relative to its distance: a picture on the boundary
+/// By how much the answer is moved outwards, relative to its distance: an image on the boundary
 /// itself may be answered otherwise when it is asked again in another batch.
 const MARGIN: f64 = 1e-4;
 
-/// A picture that was asked about.
+/// A version of an image that was queried.
 #[derive(Clone, Debug)]
 pub(super) struct BoundaryPoint {
     /// Its pixels.
     pub image: Vec<f32>,
-    /// The answer.
+    /// The predicted label.
     pub label: usize,
-    /// Whether the goal is reached there.
+    /// Whether it reaches the goal.
     pub reached: bool,
-    /// How far it is from the clean picture, in the budget's norm.
+    /// The distance from the clean image, in the budget's norm.
     pub distance: f32,
 }
 
-/// An attack on decisions at work on one problem.
+/// A decision-based attack at work on one problem.
 pub(super) struct BoundarySearch<'a> {
-    /// The workbench.
+    /// Queries, goals and reports.
     pub context: AttackContext<'a>,
-    /// Random numbers of each picture.
+    /// The random numbers of each image.
     pub draws: Vec<KeyedRng>,
-    /// How many iterations there will be at most.
+    /// Number of iterations, at most.
     pub iterations: usize,
     oracle: &'a mut dyn DecisionOracle,
     limit: u64,
@@ -75,7 +75,7 @@ impl<'a> BoundarySearch<'a> {
         }
     }
 
-    /// The clean picture.
+    /// The clean image.
     pub fn clean(&self, i: usize) -> Vec<f32> {
         self.context.x.row(i).to_vec()
     }
@@ -85,13 +85,13 @@ impl<'a> BoundarySearch<'a> {
         self.context.problem.budget.norm
     }
 
-    /// How many questions about this picture are left. One is kept back for [`Self::finish`].
+    /// Number of queries of image `i` that are left. One is kept back for [`Self::finish`].
     pub fn queries_left(&self, i: usize) -> usize {
         (self.limit - 1).saturating_sub(self.context.queries[i]) as usize
     }
 
-    /// Asks about `images`, `images[k]` being a version of picture `active[k]`, and keeps those that
-    /// are nearer than any before.
+    /// Queries `images`, `images[k]` being a version of image `active[k]`, and keeps the nearest
+    /// adversarial one of each.
     ///
     /// # Errors
     /// Cancelled; device failures.
@@ -114,7 +114,7 @@ impl<'a> BoundarySearch<'a> {
         Ok(points)
     }
 
-    /// Asks about one picture; none where no question is left.
+    /// Queries one version of image `i`; `None` where no query is left.
     ///
     /// # Errors
     /// As [`Self::query`].
@@ -126,7 +126,7 @@ impl<'a> BoundarySearch<'a> {
     }
 
     /// Follows `path` back from `hi`, where the goal is reached at `point`, towards `lo`, where it
-    /// is not, until the two are `tolerance` apart or no question is left.
+    /// is not, until the two are `tolerance` apart or no query is left.
     ///
     /// # Errors
     /// As [`Self::query`].
@@ -149,7 +149,7 @@ impl<'a> BoundarySearch<'a> {
         Ok((hi, point))
     }
 
-    /// Walks from `point` straight towards the clean picture (L∞: by shrinking the largest changes)
+    /// Goes from `point` straight towards the clean image (L∞: by shrinking the largest changes)
     /// until the boundary is `tolerance` away, as a share of the distance.
     ///
     /// # Errors
@@ -164,9 +164,9 @@ impl<'a> BoundarySearch<'a> {
         Ok(self.bisect(i, (0.0, 1.0), point, tolerance, &|t| between(norm, &x, &far, t))?.1)
     }
 
-    /// Estimates the direction in which the answer turns to the goal, from `count` questions at
+    /// Estimates the normal of the boundary, towards the goal, from `count` queries at
     /// `radius` (L2) around the point `at` of the boundary: the mean of the directions weighed by
-    /// the answers ±1, less their mean, which takes out most of the variance (HopSkipJump, eq. 16).
+    /// the outcomes ±1, less their mean, which takes out most of the variance (HopSkipJump, eq. 16).
     /// What clipping to the box leaves of each direction is what counts.
     ///
     /// # Errors
@@ -203,12 +203,12 @@ impl<'a> BoundarySearch<'a> {
             todo -= part;
         }
         let n = count.max(1) as f64;
-        // Where all answers agree their mean would take everything out.
+        // Where all outcomes agree, their mean would cancel everything.
         let mean = if f64::abs(sum) < n { sum / n } else { 0.0 };
         Ok(weighed.iter().zip(&plain).map(|(w, u)| (w - mean * u) / n).collect())
     }
 
-    /// Shows one iteration of the pictures `active`, which are now at `points`.
+    /// Reports one iteration of the images in `active`, which are now at `points`.
     ///
     /// # Errors
     /// Cancelled, when the observer says so.
@@ -236,8 +236,8 @@ impl<'a> BoundarySearch<'a> {
         })
     }
 
-    /// Ends with the nearest adversarial pictures, a hair's breadth beyond the boundary, and with
-    /// the originals where there are none.
+    /// Ends with the nearest adversarial images, moved slightly beyond the boundary, and with the
+    /// originals where there are none.
     ///
     /// # Errors
     /// As [`Self::query`].

@@ -78,7 +78,7 @@ pub const COLOUR: AttackSpec = AttackSpec {
 /// Changes the colours: a setting is (hue, saturation, brightness, contrast) as shares of their
 /// bounds.
 struct ColourShift {
-    /// Whether the picture has colours (3 channels).
+    /// Whether the image has colours (3 channels).
     coloured: bool,
     /// The bounds: degrees, share, pixel units, share.
     bounds: [f64; 4],

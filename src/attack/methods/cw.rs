@@ -3,8 +3,8 @@
 //!
 //! As in the authors' code the distance in the loss is the one from the original squashed by
 //! 0.999999 (so that atanh is finite for pixels of 0 and 1), Adam starts afresh for every constant,
-//! and the best picture of all constants and steps is kept; which is best, and what is reported, is
-//! measured from the original itself. Giving up early is decided picture by picture, where the
+//! and the best image of all constants and steps is kept; which is best, and what is reported, is
+//! measured from the original itself. Giving up early is decided image by image, where the
 //! authors look at the sum over the batch. The margin is the true one: torchattacks' masks logits
 //! by multiplication, which makes every loss of all-negative logits zero.
 
@@ -76,7 +76,7 @@ fn cw(
     observer: &mut dyn Observer,
 ) -> Result<AttackOutput> {
     let mut context = AttackContext::new(problem, observer);
-    // A first step of Adam moves every value alike, so its length grows with the picture: by this
+    // A first step of Adam moves every value alike, so its length grows with the image: by this
     // rule it does not, and a photograph is not thrown far beyond the boundary.
     let few = (784.0 / context.x.size() as f64).sqrt().min(1.0);
     let penalty = PenaltySearch::new(
@@ -91,7 +91,7 @@ fn cw(
     Ok(context.finish(best.images))
 }
 
-/// All pictures, each with its constant; says which reached their goals on the way.
+/// All images, each with its constant; says which reached their goals on the way.
 fn descend(
     context: &mut AttackContext<'_>,
     oracle: &mut dyn GradientOracle,
@@ -142,7 +142,7 @@ fn descend(
     Ok(found)
 }
 
-/// One picture's way in tanh space.
+/// One image's way in tanh space.
 struct CwState {
     picture: usize,
     w: Vec<f64>,

@@ -1,6 +1,6 @@
-//! What C&W and EAD share: beside the distance they minimise c·max(0, margin + κ), and find the
-//! constant c of each picture by binary search: too small a c and the distance wins, too large a c
-//! and the picture goes farther than it must.
+//! The penalty of C&W and EAD. Both minimise the distance plus c·max(0, margin + κ) and find the
+//! constant c of each image by binary search: with too small a c the image stays, with too large a c it
+//! moves farther than it must.
 
 use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::goal::Goal;
@@ -9,11 +9,11 @@ use crate::attack::objective::{Margin, Objective};
 use crate::error::Result;
 use crate::parameter::{FlagParam, FloatParam, IntParam, Settings, Value};
 
-/// The binary search's length.
+/// Length of the binary search.
 pub(super) const SEARCHES: IntParam =
     IntParam::new("searches", (1, 20), 6, "constants tried for each picture, by binary search");
 
-/// Where the binary search begins.
+/// The first constant of the binary search.
 pub(super) const INITIAL_C: FloatParam = FloatParam::new(
     "initial-c",
     (1e-6, 1e6),
@@ -21,7 +21,7 @@ pub(super) const INITIAL_C: FloatParam = FloatParam::new(
     "the first constant c: it weighs the goal against the distance; ×10 until the goal is reached",
 );
 
-/// How far beyond the goal to go.
+/// κ, the margin by which the goal must be exceeded.
 pub(super) const CONFIDENCE: FloatParam = FloatParam::new(
     "confidence",
     (0.0, 100.0),
@@ -36,15 +36,14 @@ pub(super) const ABORT_EARLY: FlagParam = FlagParam::new(
     "end a constant's descent where a tenth of the steps lowered the loss by less than 0.01 %",
 );
 
-/// max(0, margin + κ), negated: what is climbed towards the goal until it is reached with
-/// confidence κ.
+/// The objective −max(0, margin + κ): increases until the goal is reached with confidence κ.
 pub(super) struct Hinge {
     /// κ, in logits.
     pub confidence: f64,
 }
 
 impl Hinge {
-    /// Whether an answer is far enough beyond its goal for the hinge to be slack.
+    /// Whether these logits exceed the goal by κ, so that the penalty is zero.
     pub fn slack(&self, row: &[f32], goal: Goal) -> bool {
         f64::from(margin(row, goal)) + self.confidence < 0.0
     }
@@ -65,15 +64,15 @@ impl Objective for Hinge {
     }
 }
 
-/// The settings of a search.
+/// A binary search for the constants.
 pub(super) struct PenaltySearch {
-    /// How many constants are tried.
+    /// Number of constants tried.
     pub searches: usize,
-    /// Steps for each.
+    /// Number of steps for each.
     pub steps: usize,
     /// The learning rate.
     pub rate: f64,
-    /// The goal.
+    /// The penalty, without c.
     pub hinge: Hinge,
     initial: f64,
     abort: bool,
@@ -92,8 +91,8 @@ impl PenaltySearch {
         }
     }
 
-    /// Runs `one` descent of all pictures after the other, each with every picture's next c; it
-    /// says which pictures reached their goals.
+    /// Runs `one` descent of all images after the other, each with every image's next c; it
+    /// says which images reached their goals.
     ///
     /// # Errors
     /// Those of `one`.
@@ -117,19 +116,19 @@ impl PenaltySearch {
         Ok(best)
     }
 
-    /// One picture's patience in one descent.
+    /// The rule that ends the descent of one image early.
     pub fn patience(&self) -> EarlyAbort {
         EarlyAbort { every: self.steps.div_ceil(10), last: f64::INFINITY, ends: self.abort }
     }
 }
 
-/// What a descent's start is marked with: the first picture's constant.
+/// What a descent's start is marked with: the first image's constant.
 pub(super) fn mark(step: usize, constants: &[f64], active: &[usize]) -> Option<String> {
     let first = active.first().filter(|_| step == 0)?;
     Some(format!("c = {}", Value::Float(constants[*first])))
 }
 
-/// The constant of one picture, and what is known of it.
+/// The constant of one image, and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
 struct PenaltyConstant {
     lower: f64,
@@ -158,7 +157,7 @@ impl PenaltyConstant {
     }
 }
 
-/// Watches the loss of one picture: where a tenth of the steps does not lower it, more will not.
+/// Watches the loss of one image: where a tenth of the steps does not lower it, more will not.
 pub(super) struct EarlyAbort {
     every: usize,
     last: f64,

@@ -76,7 +76,7 @@ fn ddn(
         for i in &active {
             let x = context.x.row(*i);
             radius[*i] *= if reached[*i] { 1.0 - gamma } else { 1.0 + gamma };
-            // No picture in the box is farther away.
+            // No image in the box is farther away.
             let farthest: Vec<f32> = x.iter().map(|x| x.max(1.0 - x)).collect();
             radius[*i] = radius[*i].min(length(&farthest));
         }

@@ -2,7 +2,7 @@
 //!
 //! As in foolbox, the steps are added up and the overshoot is applied to their sum, x₀ + 1.02 · Σr,
 //! which is clipped to the box before the next look. (Applying it to each step and clipping each, as
-//! torchattacks does, comes to rest in front of the boundary on pictures with many pixels at 0 or 1.)
+//! torchattacks does, comes to rest in front of the boundary on images with many pixels at 0 or 1.)
 
 use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::methods::linearised_boundary::{

@@ -2,11 +2,11 @@
 //! shrinkage and thresholding (FISTA).
 //!
 //! As in the authors' code, shrinking is by β itself, not by the step size times β, and whether the
-//! goal is reached is asked at the shrunk picture, not at the extrapolated one that the gradient is
+//! goal is reached is asked at the shrunk image, not at the extrapolated one that the gradient is
 //! taken at. It follows that the elastic net is not quite what is minimised: as the steps get
 //! smaller β weighs more, and the loss may rise while the L1 norm still falls. Giving up early, the
 //! authors' default, mistakes that for the end, so it is off here; where it is on, it is decided
-//! picture by picture.
+//! image by image.
 //!
 //! Median L1 norms on the reference network `mlp`, with 9 constants of 100 steps and the L1 rule:
 //! 7.8 when giving up early (foolbox 7.4, torchattacks 7.5), 6.6 otherwise, 5.4 with `shrink-only`,
@@ -123,7 +123,7 @@ fn ead(
     Ok(context.finish(best.images))
 }
 
-/// All pictures, each with its constant; says which reached their goals on the way.
+/// All images, each with its constant; says which reached their goals on the way.
 fn descend(
     context: &mut AttackContext<'_>,
     oracle: &mut dyn GradientOracle,
@@ -199,7 +199,7 @@ fn descend(
     Ok(found)
 }
 
-/// One picture's way.
+/// One image's way.
 struct EadState {
     picture: usize,
     at: Vec<f32>,
@@ -212,7 +212,7 @@ impl EadState {
         Self { picture, at: x.to_vec(), ahead: x.to_vec(), patience }
     }
 
-    /// A gradient step from the extrapolated picture, shrinkage towards the original `x`, and the
+    /// A gradient step from the extrapolated image, shrinkage towards the original `x`, and the
     /// next extrapolation. `climb` is the gradient of the weighted, negated hinge.
     fn step(
         &mut self,
@@ -252,7 +252,7 @@ mod tests {
             assert!((at - wanted).abs() < 1e-6, "{:?}", state.at);
         }
         assert_eq!(state.at[2], 0.3);
-        // The extrapolated picture runs ahead, here by a quarter of the step.
+        // The extrapolated image runs ahead, here by a quarter of the step.
         assert!((state.ahead[0] - 0.35).abs() < 1e-6 && state.ahead[3] > 1.0);
     }
 }

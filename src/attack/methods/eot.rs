@@ -1,5 +1,6 @@
-//! Asking the network about several versions of each picture and averaging: expectation over a random
-//! network's own draws (EOT, Athalye et al. 2018), and what transfer attacks average over.
+//! [`EotOracle`]: a gradient oracle that averages over several versions of each image. Over repeated
+//! queries of the same image it is expectation over transformation, for networks and defences that
+//! are random (EOT, Athalye et al. 2018); transfer attacks average over changed copies.
 
 use crate::attack::context::AttackContext;
 use crate::attack::image_batch::ImageBatch;
@@ -8,18 +9,19 @@ use crate::attack::objective::{Objective, Reindexed, times_power_of_two};
 use crate::attack::oracle::{GradientOracle, LossGradient};
 use crate::error::Result;
 
-/// How the network is asked.
+/// A gradient oracle whose logits, losses and gradients are means over `draws` queries of the same
+/// image; with one draw it is the oracle itself.
 pub(super) struct EotOracle<'a> {
-    /// The white box.
+    /// The oracle that is queried.
     pub oracle: &'a mut dyn GradientOracle,
-    /// The loss; asked by the picture's number in the problem.
+    /// The loss, indexed by the image's number in the problem.
     pub objective: &'a dyn Objective,
-    /// Over how many draws of a random network each answer is averaged.
+    /// Number of queries that each result is the mean of.
     pub draws: usize,
 }
 
 impl EotOracle<'_> {
-    /// What the network says about `images`, versions of the pictures `active`, with gradients.
+    /// Logits, losses and gradients at `images`, versions of the images in `active`.
     pub fn gradients(
         &mut self,
         context: &mut AttackContext<'_>,
@@ -39,7 +41,7 @@ impl EotOracle<'_> {
         }
     }
 
-    /// What the network says about `images` without gradients: its answers and the loss.
+    /// Logits and losses at `images`, without gradients.
     pub fn logits(
         &mut self,
         context: &mut AttackContext<'_>,
@@ -62,9 +64,9 @@ impl EotOracle<'_> {
         Ok((mean_scores(&logits, self.draws), mean(&loss, self.draws, 1)))
     }
 
-    /// What the network says about `copies` versions of each picture, averaged: `version(k, copy)`
-    /// makes them for the picture `active[k]`, and the gradient of each copy is multiplied by
-    /// `weight(copy)`. Works on a few pictures at a time, to bound its memory.
+    /// The means over `copies` versions of each image: `version(k, copy)` makes those of the image
+    /// `active[k]`, and the gradient of each is multiplied by `weight(copy)`. Works on a few images at
+    /// a time, to bound its memory.
     pub fn mean(
         &mut self,
         context: &mut AttackContext<'_>,
@@ -109,8 +111,8 @@ impl EotOracle<'_> {
     }
 }
 
-/// The mean gradient of one picture's copies, from the row `first` on, and log₂ of what it is
-/// multiplied by: the least of what kept a copy's gradient from underflowing.
+/// The mean gradient of one image's copies, from row `first` on, and the binary exponent it is scaled
+/// by: the smallest of its copies'.
 fn mean_gradient(
     found: &LossGradient,
     first: usize,
@@ -128,7 +130,7 @@ fn mean_gradient(
     (sum.iter().map(|s| (s / copies as f64) as f32).collect(), least)
 }
 
-/// The means of `copies` entries of `size` values each that follow one another.
+/// The means of each `copies` successive entries of `size` values.
 fn mean(values: &[f32], copies: usize, size: usize) -> Vec<f32> {
     if copies == 1 {
         return values.to_vec();

@@ -1,7 +1,7 @@
 //! The fast adaptive boundary attack, untargeted and targeted: Croce & Hein 2020.
 //!
 //! Steps, constants and order follow the authors' code (fra31/auto-attack, `fab_base.py`), with these
-//! differences: with several restarts or targets the nearest picture of all is kept, where their
+//! differences: with several restarts or targets the nearest image of all is kept, where their
 //! loop keeps the first one within ε; the random restart's radius is min(best, ε)/2 as in the paper,
 //! where their code starts each run with no best; and with more than `candidates` classes the
 //! hyperplanes of the likeliest ones only are looked at.
@@ -146,7 +146,7 @@ fn fab_t(
     let mut walk = FabRun::new(problem, settings, observer)?;
     let rivals = walk.rivals(oracle, targets + 1)?;
     let few = rivals.iter().map(Vec::len).max().unwrap_or(0);
-    // A list of one rival for each picture, target by target.
+    // A list of one rival for each image, target by target.
     let rank = |rank: usize| {
         let one = |all: &Vec<usize>| all.get(rank).or(all.last()).into_iter().copied().collect();
         rivals.iter().map(one).collect()
@@ -190,7 +190,7 @@ impl<'a> FabRun<'a> {
         })
     }
 
-    /// The classes whose boundaries are looked at, ranked on the clean pictures, which are shown.
+    /// The classes whose boundaries are looked at, ranked on the clean images, which are shown.
     fn rivals(
         &mut self,
         oracle: &mut dyn GradientOracle,
@@ -228,7 +228,7 @@ impl<'a> FabRun<'a> {
         Ok(())
     }
 
-    /// Moves each picture to a random point at half the best distance so far, but no more than ε/2.
+    /// Moves each image to a random point at half the best distance so far, but no more than ε/2.
     fn scatter(&self, active: &[usize], images: &mut ImageBatch, start: usize) {
         let draws = self.context.problem.draws(start);
         for (row, i) in active.iter().enumerate() {

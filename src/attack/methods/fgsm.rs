@@ -1,5 +1,6 @@
-//! Attacks of one gradient step. FGSM: Goodfellow et al. 2015. R+FGSM: Tramèr et al. 2018. Fast: Wong
-//! et al. 2020.
+//! Attacks of one gradient step, white box, within ε: x + ε·sign ∇ loss. FGSM (Goodfellow et al. 2015) steps
+//! from the image, R+FGSM (Tramèr et al. 2018) from a random point near it, Fast FGSM (Wong et al. 2020)
+//! from a random point of the ball with a step of 1.25·ε.
 
 use crate::attack::methods::gradient_steps::{
     InitialPoint, InputGradient, StepSchedule, gradient_ascent,
@@ -12,7 +13,7 @@ use crate::attack::spec::{Algorithm, AttackSpec, Bound};
 use crate::error::Result;
 use crate::parameter::{FloatParam, Rule, Settings};
 
-/// The one-step attack.
+/// FGSM: one step of length ε along the gradient (L∞: its sign).
 pub const FGSM: AttackSpec = AttackSpec {
     id: "fgsm",
     name: "FGSM",
@@ -41,7 +42,7 @@ const RANDOM_STEP: Rule =
     FloatParam::new("random-step", (0.0, 1.0), 0.0, "length of the random step, in pixel units")
         .by_rule("ε/2", |given| given.epsilon / 2.0);
 
-/// FGSM after a random step.
+/// R+FGSM: a random step, then FGSM with the rest of ε.
 pub const R_FGSM: AttackSpec = AttackSpec {
     id: "r-fgsm",
     name: "R+FGSM",
@@ -62,7 +63,7 @@ const STEP_SIZE: Rule =
     FloatParam::new("step-size", (0.0, 100.0), 0.0, "length α of the step, in pixel units")
         .by_rule("1.25·ε", |given| 1.25 * given.epsilon);
 
-/// One long step from a random start.
+/// Fast FGSM: one step of 1.25·ε from a random point of the ball, projected back.
 pub const FAST: AttackSpec = AttackSpec {
     id: "fast",
     name: "Fast FGSM",

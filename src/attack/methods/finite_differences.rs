@@ -3,7 +3,7 @@
 //! 2018).
 //!
 //! As in the papers' code the probes around an iterate may lie outside 0..1, by δ or a few σ; the
-//! iterates never do. Each iterate is asked about once more, so that an attack stops at its first
+//! iterates never do. Each iterate is queried once more, so that an attack stops at its first
 //! success; that query is counted too.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
@@ -177,11 +177,11 @@ fn nes(
     Ok(context.finish(best.images))
 }
 
-/// What one step tells: its length, and an event of the first picture.
+/// What one step tells: its length, and an event of the first image.
 type ShownStep = (f32, Option<String>);
 
-/// Asks about the pictures, shows them, and moves those that are not broken yet, `steps` times.
-/// `advance` moves the pictures `active` along its estimate; ball and box are kept here.
+/// Queries the images, shows them, and moves those that are not broken yet, `steps` times.
+/// `advance` moves the images `active` along its estimate; ball and box are kept here.
 pub(super) fn climb(
     oracle: &mut dyn ScoreOracle,
     context: &mut AttackContext<'_>,
@@ -237,13 +237,13 @@ pub(super) fn climb(
 
 /// Where a gradient is to be estimated.
 struct Sampling<'a> {
-    /// Which picture of the problem pays for the queries.
+    /// Which image of the problem pays for the queries.
     picture: usize,
     /// The point.
     image: &'a [f32],
     /// How far away the probes lie.
     reach: f32,
-    /// How many directions, each asked about on both sides.
+    /// How many directions, each queried on both sides.
     pairs: usize,
 }
 
@@ -257,7 +257,7 @@ struct Estimate {
 
 impl Sampling<'_> {
     /// The mean of v·(f(x + rv) − f(x − rv))/2r over random directions v. The probes go through the
-    /// network picture by picture, so that the answers do not depend on the batch.
+    /// network image by image, so that the answers do not depend on the batch.
     fn estimate(
         &self,
         oracle: &mut dyn ScoreOracle,

@@ -7,7 +7,7 @@
 //! perturbations and 66 % of the L1 ones. (foolbox's L2 attack succeeds because its projection does
 //! nothing, and so does not improve after its first hit; the authors' code because it estimates with
 //! the loss of the whole batch.) So in this phase ε never shrinks, and is enlarged by the share γ
-//! by which it grows later on; then every picture is found, at the same or a smaller distance. In L0,
+//! by which it grows later on; then every image is found, at the same or a smaller distance. In L0,
 //! where the paper adds a few values at a time, it grows by half: photographs need hundreds.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
@@ -130,11 +130,11 @@ fn fmn(
     Ok(context.finish(best.images))
 }
 
-/// The radius of one picture's ball.
+/// The radius of one image's ball.
 struct EpsilonState {
     norm: Norm,
     now: f64,
-    /// The distance that no picture in the box exceeds.
+    /// The distance that no image in the box exceeds.
     farthest: f64,
     /// The least distance at which the goal was reached so far.
     least: f64,

@@ -3,7 +3,7 @@
 //!
 //! Each round estimates the normal at the present boundary point from smooth random directions (the
 //! lowest frequencies of a cosine transform), adds it to what earlier rounds found, and goes out from
-//! the *clean* picture along the sum (L∞: along its signs) until the answer changes. The questions of
+//! the *clean* image along the sum (L∞: along its signs) until the answer changes. The queries of
 //! the T rounds grow as μ^{−2t/3}, as the paper derives.
 //!
 //! The answers' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
@@ -37,7 +37,7 @@ const MU: FloatParam =
 const TOLERANCE: FloatParam =
     FloatParam::new("tolerance", (1e-6, 0.1), 1e-4, "how near the boundary is searched, L2");
 
-/// The attack along the normal from the clean picture.
+/// The attack along the normal from the clean image.
 pub const GEODA: AttackSpec = AttackSpec {
     id: "geoda",
     name: "GeoDA",
@@ -61,9 +61,9 @@ pub const GEODA: AttackSpec = AttackSpec {
     run: Algorithm::Decision(geoda),
 };
 
-/// Questions for a round's search along the normal; the rest is for probes.
+/// Queries for a round's search along the normal; the rest is for probes.
 const SEARCH: usize = 25;
-/// One round for this many questions.
+/// One round for this many queries.
 const ROUND: usize = 500;
 /// Doublings of the way out before it is given up.
 const DOUBLINGS: usize = 12;
@@ -118,7 +118,7 @@ fn one(
     Ok(())
 }
 
-/// Goes out from the clean picture along the normal until the goal is reached, and searches the
+/// Goes out from the clean image along the normal until the goal is reached, and searches the
 /// boundary on that way. `guess` is where it may be.
 fn outwards(
     search: &mut BoundarySearch<'_>,
@@ -150,7 +150,7 @@ fn outwards(
     Ok(None)
 }
 
-/// The lowest frequencies of the cosine transform of a picture's rows and columns.
+/// The lowest frequencies of the cosine transform of an image's rows and columns.
 struct DctSubspace {
     shape: [usize; 3],
     /// `[K, H]` and `[K, W]`: orthonormal cosines along a column and along a row.

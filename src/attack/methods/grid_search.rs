@@ -1,6 +1,6 @@
-//! A search over the few parameters of a family of changes, mildest first, that needs nothing but
-//! scores: a fixed list of settings for each picture is tried in order, and the first that reaches
-//! the goal is kept. So what is found is the mildest of the list, not the one of the largest loss.
+//! Search over the few parameters of a [`Transformation`] (an angle, a shift, a hue), by logits only. A
+//! list of settings, mildest first, is tried in order, and the first that reaches the goal is kept: the
+//! mildest of the list, not the one of the largest loss.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
@@ -10,12 +10,12 @@ use crate::attack::oracle::ScoreOracle;
 use crate::attack::problem::AttackOutput;
 use crate::error::Result;
 
-/// How the parameters of a family are set, each in −1..1 with 0 for no change.
+/// The D parameters of a transformation, each in −1..1 with 0 for no change.
 pub(super) type TransformSetting<const D: usize> = [f64; D];
 
-/// A family of changes with D parameters.
+/// A transformation of images with D parameters.
 pub(super) trait Transformation<const D: usize> {
-    /// The picture changed; exactly the picture for the zero setting.
+    /// The image transformed; for the zero setting exactly the image.
     fn apply(&self, picture: &[f32], setting: &TransformSetting<D>) -> Vec<f32>;
 
     /// The setting in words and units: `12.0° left, 1.4 px down`.
@@ -28,39 +28,39 @@ pub(super) trait Transformation<const D: usize> {
     fn mean(&self) -> &'static str;
 }
 
-/// What a search found.
+/// The result of a search.
 pub(super) struct GridSearchResult<const D: usize> {
-    /// The pictures.
+    /// The transformed images.
     pub best: BestSoFar,
-    /// The setting of each.
+    /// The setting of each image.
     pub settings: Vec<TransformSetting<D>>,
     /// Iterations done.
     pub iteration: usize,
 }
 
 impl<const D: usize> GridSearchResult<D> {
-    /// Nothing yet: the clean pictures.
+    /// Nothing yet: the clean images.
     pub fn new(x: &ImageBatch) -> Self {
         Self { best: BestSoFar::new(x), settings: vec![[0.0; D]; x.len()], iteration: 0 }
     }
 }
 
-/// How strong a setting is: its length, the parameters' bounds being 1.
+/// The strength of a setting: its L2 length, the parameters' bounds being 1.
 pub(super) fn strength<const D: usize>(setting: &TransformSetting<D>) -> f64 {
     setting.iter().map(|s| s * s).sum::<f64>().sqrt()
 }
 
-/// How many settings are tried between two events.
+/// Number of settings tried between two reports.
 const CHUNK: usize = 25;
 
-/// How many events a search through `n` settings makes after the first.
+/// Number of reports of a search through `n` settings, after the first.
 fn rounds(n: usize) -> usize {
     n.saturating_sub(1).div_ceil(CHUNK)
 }
 
-/// Tries the settings of each picture in order. All lists are of one length and begin with zero, the
-/// clean picture, which is shown as the start. Pictures leave as soon as one works. A failed picture is left at
-/// the setting that came nearest. `after` is how many iterations will follow this search.
+/// Tries the settings of each image in order. All lists are of one length and begin with zero, the
+/// clean image, which is reported as the start. An image is done as soon as one works; where none works
+/// the setting of the smallest margin is kept. `after` is how many iterations will follow this search.
 pub(super) fn grid_search<const D: usize>(
     context: &mut AttackContext<'_>,
     oracle: &mut dyn ScoreOracle,
@@ -124,7 +124,7 @@ pub(super) const fn softening<const D: usize>() -> usize {
 }
 
 /// Makes what was found milder while it still works: leaves out one parameter after the other, then
-/// halves its way towards the clean picture.
+/// halves its way towards the clean image.
 pub(super) fn soften<const D: usize>(
     context: &mut AttackContext<'_>,
     oracle: &mut dyn ScoreOracle,
@@ -181,7 +181,7 @@ pub(super) fn soften<const D: usize>(
     Ok(())
 }
 
-/// Ends the attack, with what was found in words.
+/// Ends the attack, with a note that tells the sizes that were found.
 pub(super) fn report<const D: usize>(
     context: AttackContext<'_>,
     change: &impl Transformation<D>,

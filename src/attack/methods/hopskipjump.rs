@@ -1,13 +1,13 @@
 //! HopSkipJump (Chen, Jordan, Wainwright 2020): the boundary's normal from labels alone, then a jump
 //! along it and a binary search back, as in the authors' `hsja.py`.
 //!
-//! The estimate is normalised for each direction and each picture on its own (foolbox's norms run
-//! over the batch, so that there a picture's result depends on its neighbours). A picture that is
+//! The estimate is normalised for each direction and each image on its own (foolbox's norms run
+//! over the batch, so that there an image's result depends on its neighbours). An image that is
 //! adversarial at distance zero is left alone instead of dividing by it.
 //!
-//! The paper's θ = γ/d^{3/2} (L2) and γ/d² (L∞) make probes on large pictures so short that they come
+//! The paper's θ = γ/d^{3/2} (L2) and γ/d² (L∞) make probes on large images so short that they come
 //! down to the rounding of single-precision logits. θ is not taken below 3e-5 here (it is 4.6e-5 for
-//! 28×28 grey pictures in L2), and the probing radius, which is derived from θ, follows.
+//! 28×28 grey images in L2), and the probing radius, which is derived from θ, follows.
 
 use crate::attack::methods::boundary_search::{
     self, BoundaryPoint, BoundarySearch, SAMPLES, moved, unit,

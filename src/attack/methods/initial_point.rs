@@ -1,11 +1,10 @@
-//! Where attacks on decisions begin: an adversarial picture, however far, and the boundary between
-//! it and the clean one.
+//! The initial point of decision-based attacks: an adversarial image at any distance, and from there
+//! the boundary on the line to the clean image.
 //!
-//! Where the problem brings pictures of the target class, the nearest of them come first; otherwise
-//! uniform noise, both as in the papers. A network answers all uniform noise with the same few classes,
-//! so that most targets, and pictures of just those classes, need something else: after a few
-//! draws the picture is overlaid with smooth random patterns, which reach every class of the
-//! networks this was measured on.
+//! Training images of the target class are tried first, the nearest before the others, then uniform
+//! noise, both as in the papers. A network predicts the same few classes for all uniform noise, so most
+//! targets, and images of just those classes, need something else: after a few draws smooth random
+//! patterns are laid over the image, which reached every class of the networks this was measured on.
 
 use crate::attack::goal::Goal;
 use crate::attack::methods::boundary_search::{BoundaryPoint, BoundarySearch, between};
@@ -13,21 +12,21 @@ use crate::attack::norm::Norm;
 use crate::error::Result;
 use crate::rng::KeyedRng;
 
-/// How many of the nearest suitable pictures are tried.
+/// Number of suitable training images that are tried, the nearest first.
 const NEIGHBOURS: usize = 10;
-/// How many draws of uniform noise come before patterns.
+/// Number of draws of uniform noise before patterns are tried.
 const PLAIN: usize = 10;
-/// How many pictures are tried, at most, and no more than half of the questions.
+/// Largest number of images that are tried; no more than half of the queries are spent on it.
 const TRIES: usize = 1000;
-/// In how many parts the line to a start is looked at.
+/// Number of parts that the line to the initial point is divided into.
 const SCAN: usize = 16;
 /// Contrast of the patterns: mostly black and white.
 const GAIN: f32 = 4.0;
 
 impl BoundarySearch<'_> {
-    /// An adversarial picture on the boundary, found between the clean picture and one from
+    /// An adversarial image on the boundary, found between the clean image and one from
     /// [`Self::find_adversarial`], to `tolerance` of their distance; shows it as iteration 0. None where no
-    /// adversarial picture is found, or the clean one is adversarial itself.
+    /// adversarial image is found, or the clean one is adversarial itself.
     ///
     /// # Errors
     /// Cancelled; device failures.
@@ -36,7 +35,7 @@ impl BoundarySearch<'_> {
         let Some(far) = self.find_adversarial(i, targeted)? else { return Ok(None) };
         let (x, end) = (self.clean(i), far.image.clone());
         let line = |t: f64| between(Norm::L2, &x, &end, t);
-        // The line may cross the boundary many times: the crossing nearest to the picture counts.
+        // The line may cross the boundary many times: the crossing nearest to the image counts.
         let (mut range, mut point) = ((0.0, 1.0), far);
         for step in 1..SCAN {
             let t = step as f64 / SCAN as f64;
@@ -54,7 +53,7 @@ impl BoundarySearch<'_> {
         Ok((point.distance > 0.0).then_some(point))
     }
 
-    /// An adversarial picture at any distance, if wanted (`others`) one of those that the problem
+    /// An adversarial image at any distance, if wanted (`others`) one of those that the problem
     /// brings; where there is none, shows the last one that was tried.
     ///
     /// # Errors
@@ -82,7 +81,7 @@ impl BoundarySearch<'_> {
         }
     }
 
-    /// A random picture: uniform noise, or the clean picture under a smooth pattern.
+    /// A random image: uniform noise (`plain`), or the clean image under a smooth pattern.
     fn picture(&mut self, i: usize, plain: bool) -> Vec<f32> {
         let shape = self.context.x.shape();
         let draws = &mut self.draws[i];
@@ -97,7 +96,7 @@ impl BoundarySearch<'_> {
         }
     }
 
-    /// The nearest pictures that the problem brings of a class that would do.
+    /// The nearest training images of a class that reaches the goal.
     fn neighbours(&self, i: usize) -> Vec<Vec<f32>> {
         let Some(training) = &self.context.problem.training_images else {
             return Vec::new();

@@ -1,14 +1,14 @@
-//! How transfer attacks look at a picture: shrunk and shifted by chance (DI), and with the gradient
-//! blurred (TI). Both are linear in the pixels.
+//! Transformations of the input that transfer attacks take the gradient through: random shrinking and
+//! padding (DI, Xie et al. 2019), and blurring the gradient (TI, Dong et al. 2019). Both are linear.
 
 use crate::rng::KeyedRng;
 
-/// A picture made smaller by the nearest pixel and put somewhere on black: for each pixel of the result
-/// the one that it shows, if any.
+/// An image shrunk by the nearest pixel and placed somewhere on black: for each pixel of the result,
+/// the index of the source pixel, if any.
 pub(super) struct ResizePad(Vec<Option<usize>>);
 
 impl ResizePad {
-    /// A random one of pictures of `h` by `w` pixels: at least `rate` times as high as before.
+    /// A random shrinking of images of `h` by `w` pixels to at least `rate` of their height.
     pub fn draw(h: usize, w: usize, rate: f64, draws: &mut KeyedRng) -> Self {
         let least = ((rate * h as f64) as usize).clamp(1, h);
         let high = least + draws.below((h - least).max(1));
@@ -21,7 +21,7 @@ impl ResizePad {
         Self((0..h * w).map(|p| source(p / w, p % w)).collect())
     }
 
-    /// The picture, channel by channel.
+    /// The image transformed, channel by channel.
     pub fn apply(&self, image: &[f32]) -> Vec<f32> {
         let channel = |pixels: &[f32]| -> Vec<f32> {
             self.0.iter().map(|source| source.map_or(0.0, |p| pixels[p])).collect()
@@ -29,7 +29,7 @@ impl ResizePad {
         image.chunks(self.0.len()).flat_map(channel).collect()
     }
 
-    /// The gradient with respect to the picture, from that with respect to the shrunk one.
+    /// The gradient with respect to the image, from that with respect to the transformed one (adjoint).
     pub fn pull_back(&self, gradient: &[f32]) -> Vec<f32> {
         let channel = |gradients: &[f32]| {
             let mut back = vec![0.0; gradients.len()];
@@ -51,7 +51,7 @@ pub(super) fn gaussian(width: usize) -> Vec<f64> {
     raw.iter().map(|v| v / sum).collect()
 }
 
-/// Blurs every channel of a picture of `h` by `w` pixels with the product of two kernels, zero outside.
+/// Blurs every channel of an image of `h` by `w` pixels with the product of two kernels, zero outside.
 pub(super) fn blur(values: &mut [f64], h: usize, w: usize, kernel: &[f64]) {
     for channel in values.chunks_mut(h * w) {
         (0..h).for_each(|row| along(channel, row * w, 1, w, kernel));

@@ -1,5 +1,5 @@
-//! A picture that fades into something else until the answer changes: blurred, drained of contrast,
-//! or blended into another picture. No search at all: baselines that show how much plain change a
+//! An image that fades into something else until the answer changes: blurred, drained of contrast,
+//! or blended into another image. No search at all: baselines that show how much plain change a
 //! network bears.
 
 use crate::attack::image_batch::ImageBatch;
@@ -53,7 +53,7 @@ pub const CONTRAST: AttackSpec = AttackSpec {
     ..BLUR
 };
 
-/// The least share of another picture.
+/// The least share of another image.
 pub const BLEND: AttackSpec = AttackSpec {
     id: "blend",
     name: "blend",
@@ -72,7 +72,7 @@ pub const BLEND: AttackSpec = AttackSpec {
 
 type Oracle<'a> = &'a mut dyn DecisionOracle;
 type Watcher<'a> = &'a mut dyn Observer;
-/// From the number and the pixels of a picture and a strength to the changed pixels.
+/// From the number and the pixels of an image and a strength to the changed pixels.
 type Path<'a> = &'a dyn Fn(usize, &[f32], f64) -> Vec<f32>;
 
 fn blur(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<AttackOutput> {
@@ -105,7 +105,7 @@ fn blend(o: Oracle<'_>, p: &Problem, s: &Settings, w: Watcher<'_>) -> Result<Att
     search.finish()
 }
 
-/// Follows `path`, which leads from picture `i` (0) to its end (1), until the goal is reached, and
+/// Follows `path`, which leads from image `i` (0) to its end (1), until the goal is reached, and
 /// searches the place within the last step.
 fn fade(
     search: &mut BoundarySearch<'_>,
@@ -145,7 +145,7 @@ fn fade(
     Ok(())
 }
 
-/// A Gaussian blur of standard deviation `sigma` pixels, the picture mirrored at its edges.
+/// A Gaussian blur of standard deviation `sigma` pixels, the image mirrored at its edges.
 fn blurred(x: &[f32], [c, h, w]: [usize; 3], sigma: f64) -> Vec<f32> {
     if sigma <= 0.0 {
         return x.to_vec();
@@ -188,7 +188,7 @@ mod tests {
         // Two to the side of the centre: e^(−2²/2σ²) of it.
         let share = soft[10 * 21 + 12] / soft[10 * 21 + 10];
         assert!((share - (-4.0_f32 / 4.5).exp()).abs() < 1e-5, "{share}");
-        // Mirrored edges: a grey picture stays grey, however strong the blur.
+        // Mirrored edges: a grey image stays grey, however strong the blur.
         assert!(blurred(&[0.3; 441], shape, 30.0).iter().all(|p| (p - 0.3).abs() < 1e-6));
     }
 }

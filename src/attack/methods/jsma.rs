@@ -5,7 +5,7 @@
 //! to zero). The search over all pairs is exact; see [`best_pair`].
 //!
 //! **Which rule is the default.** In the references' setting (next class, a tenth of the values, 32
-//! pictures of three networks) the paper's pairs on softmax outputs reach the goal on 100, 100 and
+//! images of three networks) the paper's pairs on softmax outputs reach the goal on 100, 100 and
 //! 13 % with 12, 28 and 40 changed values in the median. On logits the same search does worse (88, 69,
 //! 6 %; 14, 36, 74 values), because the map there rules out values that raise the sum of the other
 //! logits, be the target's raised ever so much; torchattacks does that. The target's two steepest
@@ -143,7 +143,7 @@ fn jsma(
     Ok(context.finish(best.images))
 }
 
-/// The class to be raised for each picture: the target, or the most likely wrong one.
+/// The class to be raised for each image: the target, or the most likely wrong one.
 fn aims(goals: &[Goal], logits: &Logits) -> Vec<usize> {
     let aim = |(goal, row): (&Goal, &[f32])| match *goal {
         Goal::Targeted { target } => target,
@@ -153,7 +153,7 @@ fn aims(goals: &[Goal], logits: &Logits) -> Vec<usize> {
 }
 
 impl JsmaConfig {
-    /// How many backward passes a picture needs: the target's, and that of the sum of the others
+    /// How many backward passes an image needs: the target's, and that of the sum of the others
     /// where it is not simply the opposite.
     fn passes(&self) -> usize {
         if self.pair && !self.softmax { 2 } else { 1 }
@@ -183,7 +183,7 @@ impl JsmaConfig {
         context.gradients(oracle, &whose, &now.select(&rows), objective)
     }
 
-    /// The values of a picture to be changed next: two, or fewer where no others help.
+    /// The values of an image to be changed next: two, or fewer where no others help.
     fn choose(&self, image: &[f32], gradients: &LossGradient, row: usize) -> Vec<usize> {
         let passes = self.passes();
         let scaled = |at: usize, by: f64| -> Vec<f64> {

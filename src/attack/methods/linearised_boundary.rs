@@ -1,6 +1,5 @@
-//! Where the decision boundary would be if the network were linear: differences of logits, their
-//! gradients, and the nearest of the hyperplanes they describe. DeepFool, SparseFool and FAB walk on
-//! these.
+//! The decision boundary of the network linearised at a point: hyperplanes, one for each rival class,
+//! from differences of logits and their gradients. DeepFool, SparseFool and FAB step towards these.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::goal::Goal;
@@ -23,7 +22,7 @@ pub(super) const CANDIDATES: IntParam = IntParam::new(
 
 /// The hyperplane on which the network's linearisation at a point changes its answer.
 pub(super) struct Hyperplane {
-    /// What is missing at the point: z_k − z_own, 0 on the plane and positive beyond it.
+    /// z_k − z_own at the point: negative in front of the plane, 0 on it, positive beyond.
     pub gap: f64,
     /// The gradient of that difference with respect to the pixels.
     pub normal: Vec<f32>,
@@ -53,7 +52,7 @@ pub(super) fn dual_size(norm: Norm, gradient: &[f32]) -> f64 {
     }
 }
 
-/// For each picture the classes to be reached, the most likely first: the goal's target, or the
+/// For each image the classes to be reached, the most likely first: the goal's target, or the
 /// most likely `candidates` without the class to be left.
 pub(super) fn rivals(goals: &[Goal], logits: &Logits, candidates: usize) -> Vec<Vec<usize>> {
     let rivals = |(goal, row): (&Goal, &[f32])| match *goal {
@@ -68,8 +67,8 @@ pub(super) fn rivals(goals: &[Goal], logits: &Logits, candidates: usize) -> Vec<
     goals.iter().zip(logits.rows()).map(rivals).collect()
 }
 
-/// The nearest plane of each picture in `images`, which are versions of the pictures `active`;
-/// `rivals` has a list for each picture of the problem. One backward pass for each rival, all of
+/// The nearest plane of each image in `images`, which are versions of the images `active`;
+/// `rivals` has a list for each image of the problem. One backward pass for each rival, all of
 /// them in one batch. Gives the logits too.
 ///
 /// With a target the plane is that between it and the class that answers at the point.
@@ -86,7 +85,7 @@ pub(super) fn nearest(
 ) -> Result<(Logits, Vec<Hyperplane>)> {
     let mut logits = Logits::new(Vec::new(), oracle.classes());
     let mut planes = Vec::with_capacity(active.len());
-    // A picture is copied once for each rival: in parts, so that the copies stay few.
+    // An image is copied once for each rival: in parts, so that the copies stay few.
     let most = rivals.iter().map(Vec::len).max().unwrap_or(1).max(1);
     let rows: Vec<usize> = (0..active.len()).collect();
     for part in rows.chunks((128 / most).max(1)) {
@@ -123,7 +122,7 @@ pub(super) fn nearest(
     Ok((logits, planes))
 }
 
-/// Looks at where the pictures `active` of `images` have got to: keeps those that reached their goal,
+/// Looks at where the images `active` of `images` have got to: keeps those that reached their goal,
 /// and shows the iteration with its distances. Gives the logits.
 ///
 /// # Errors

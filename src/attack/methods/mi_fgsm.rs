@@ -1,6 +1,7 @@
-//! Attacks with momentum, and what was added to them so that pictures crafted on one network fool
-//! others: MI (Dong et al. 2018), NI and SI-NI (Lin et al. 2020), DI (Xie et al. 2019), TI (Dong et al.
-//! 2019), VMI and VNI (Wang & He 2021). On which network they are crafted is the caller's business.
+//! Transfer attacks: BIM with momentum (MI-FGSM, Dong et al. 2018), and what was added to it so that
+//! images crafted on one network fool others: NI and SI-NI (Lin et al. 2020), DI (Xie et al. 2019), TI
+//! (Dong et al. 2019), VMI and VNI (Wang & He 2021). White box on the network they are crafted on, within
+//! ε; which network that is the caller decides.
 
 use crate::attack::methods::gradient_steps::{StepSchedule, gradient_ascent};
 use crate::attack::methods::momentum::{InputView, Momentum};
@@ -31,7 +32,7 @@ const NEIGHBOURS: IntParam = IntParam::new(
 const REACH: FloatParam =
     FloatParam::new("reach", (0.0, 10.0), 1.5, "how far away the neighbours are at most, in ε");
 
-/// The iterated attack with momentum.
+/// MI-FGSM: BIM with momentum.
 pub const MI: AttackSpec = AttackSpec {
     id: "mi-fgsm",
     name: "MI-FGSM",
@@ -54,7 +55,7 @@ pub const MI: AttackSpec = AttackSpec {
     run: Algorithm::Gradient(|o, p, s, w| run(o, p, s, w, |_, _, _| ())),
 };
 
-/// Momentum with a look ahead.
+/// NI-FGSM: momentum with Nesterov's look-ahead.
 pub const NI: AttackSpec = AttackSpec {
     id: "ni-fgsm",
     name: "NI-FGSM",
@@ -73,7 +74,7 @@ pub const NI: AttackSpec = AttackSpec {
 const SCALES: IntParam =
     IntParam::new("scales", (1, 16), 5, "copies of the picture, divided by 1, 2, 4, 8, …");
 
-/// NI on darkened copies.
+/// SI-NI-FGSM: NI on the mean gradient of copies divided by 1, 2, 4, …
 pub const SI_NI: AttackSpec = AttackSpec {
     id: "si-ni-fgsm",
     name: "SI-NI-FGSM",
@@ -95,7 +96,7 @@ const PROBABILITY: FloatParam = FloatParam::new(
 const SHRINK: FloatParam =
     FloatParam::new("shrink", (0.1, 1.0), 0.9, "the least size it is shrunk to, as a share");
 
-/// Momentum on pictures shrunk by chance.
+/// DI-FGSM: momentum on randomly shrunk and padded images.
 pub const DI: AttackSpec = AttackSpec {
     id: "di-fgsm",
     name: "DI-FGSM",
@@ -120,7 +121,7 @@ const KERNEL: IntParam = IntParam::new(
              from 24, else 3)",
 );
 
-/// Momentum on blurred gradients.
+/// TI-FGSM: momentum on blurred gradients.
 pub const TI: AttackSpec = AttackSpec {
     id: "ti-fgsm",
     name: "TI-FGSM",
@@ -136,7 +137,7 @@ pub const TI: AttackSpec = AttackSpec {
     ..NI
 };
 
-/// Momentum with variance tuning.
+/// VMI-FGSM: momentum with variance tuning.
 pub const VMI: AttackSpec = AttackSpec {
     id: "vmi-fgsm",
     name: "VMI-FGSM",
@@ -153,7 +154,7 @@ pub const VMI: AttackSpec = AttackSpec {
     ..NI
 };
 
-/// NI with variance tuning.
+/// VNI-FGSM: NI with variance tuning.
 pub const VNI: AttackSpec = AttackSpec {
     id: "vni-fgsm",
     name: "VNI-FGSM",

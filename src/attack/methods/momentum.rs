@@ -1,5 +1,6 @@
-//! The directions of momentum attacks: the gradient, taken here or ahead, of the picture or of versions
-//! of it, blurred or corrected by its neighbourhood, goes into a momentum whose sign is the step.
+//! [`Momentum`]: the direction of the steps of MI-FGSM and the transfer attacks built on it. The
+//! gradient, taken at the image or ahead of it, of the image or of transformed copies, possibly
+//! blurred or corrected by the gradients around it, is added to a momentum.
 //!
 //! **The size of the momentum.** The papers divide each gradient by its L1 norm; their authors' code,
 //! and torchattacks, by the mean of its absolute values, which is d times less. For the sign of the
@@ -17,33 +18,33 @@ use crate::attack::oracle::LossGradient;
 use crate::error::Result;
 use crate::rng::KeyedRng;
 
-/// What a momentum attack does on the way from the picture to the step; all off is MI-FGSM.
+/// A momentum with what the transfer attacks add to it; with everything off it is that of MI-FGSM.
 #[derive(Default)]
 pub(super) struct Momentum {
-    /// How much of the momentum stays, μ.
+    /// μ, the share of the momentum that stays from step to step.
     pub decay: f64,
-    /// Nesterov: how far along the momentum the gradient is taken, α·μ.
+    /// Nesterov: α·μ, how far along the momentum the gradient is taken; 0 without.
     pub ahead: f32,
-    /// What the network is shown.
+    /// The input transformation.
     pub view: InputView,
-    /// Width of the kernel that blurs the gradient; none: not blurred.
+    /// Width in pixels of the Gaussian kernel that blurs the gradient; `None`: not blurred.
     pub blur: Option<usize>,
-    /// Variance tuning: how many neighbours, how far away at most (pixel units).
+    /// Variance tuning: number of neighbours, and their largest distance in pixel units of 0..1.
     pub neighbours: Option<(usize, f32)>,
     memory: Vec<Vec<f64>>,
     variance: Vec<Option<Scaled>>,
     draws: Vec<KeyedRng>,
 }
 
-/// What the network is shown of a picture.
+/// The input transformation that the gradient is taken through.
 #[derive(Clone, Copy, Default)]
 pub(super) enum InputView {
-    /// The picture.
+    /// None: the image itself.
     #[default]
     Plain,
-    /// The picture divided by 1, 2, 4, …: this many, the gradient averaged.
+    /// So many copies, divided by 1, 2, 4, …; their gradients are averaged.
     Scales(usize),
-    /// With this probability, the picture shrunk to no less than this share.
+    /// With this probability, the image shrunk to no less than this share of its side and padded.
     ResizePad(f64, f64),
 }
 
@@ -63,7 +64,7 @@ impl GradientEstimator for Momentum {
     ) -> Result<LossGradient> {
         let mut found = self.gradient(eot_oracle, context, active, at)?;
         if self.ahead != 0.0 || !matches!(self.view, InputView::Plain) {
-            // The gradient was taken elsewhere: what is said about the picture itself is asked for.
+            // The gradient was taken elsewhere: logits and loss of the image itself are queried.
             (found.logits, found.loss) = eot_oracle.logits(context, active, at)?;
         }
         let around = match self.neighbours {
@@ -101,7 +102,7 @@ impl GradientEstimator for Momentum {
     }
 }
 
-/// A vector times 2ᵉ, since its own length may be too little for any number.
+/// A vector times 2ᵉ, which would underflow without its exponent.
 #[derive(Clone)]
 struct Scaled {
     values: Vec<f64>,
@@ -109,13 +110,13 @@ struct Scaled {
 }
 
 impl Scaled {
-    /// Picture number `row`'s gradient.
+    /// The gradient of the image in row `row`.
     fn of(gradients: &LossGradient, row: usize) -> Self {
         let values = gradients.gradient.row(row).iter().map(|g| f64::from(*g)).collect();
         Self { values, exponent: gradients.log2_scale[row] }
     }
 
-    /// The sum with `share` times the other, on the scale of the longer one.
+    /// The sum with `share` times the other, at the exponent of the larger one.
     fn plus(&self, share: f64, other: &Self) -> Self {
         let exponent = self.exponent.min(other.exponent);
         let [own, others] = [self, other].map(|v| times_power_of_two(1.0, exponent - v.exponent));
@@ -126,12 +127,12 @@ impl Scaled {
 }
 
 impl Momentum {
-    /// Plain momentum, of which `decay` stays from step to step.
+    /// Plain momentum with μ = `decay`.
     pub fn new(decay: f64) -> Self {
         Self { decay, ..Self::default() }
     }
 
-    /// The gradient at the picture, or ahead of it, through the view.
+    /// The gradient at the image, or ahead of it, through the input transformation.
     fn gradient(
         &mut self,
         eot_oracle: &mut EotOracle<'_>,
@@ -149,7 +150,7 @@ impl Momentum {
         match self.view {
             InputView::Plain => eot_oracle.gradients(context, active, &points),
             InputView::Scales(scales) => {
-                // The picture is divided by 2ⁱ, and so by the chain rule is its gradient.
+                // The image is divided by 2ⁱ, and so by the chain rule is its gradient.
                 let scale = |copy: usize| 0.5_f64.powi(copy as i32);
                 let mut version = |k: usize, copy: usize| -> Vec<f32> {
                     points.row(k).iter().map(|p| p * scale(copy) as f32).collect()

@@ -3,7 +3,7 @@
 //! The step divides by the norm of the probability's gradient, which on a confident network
 //! underflows in `f32` (foolbox then gives NaN, ART stands still). Here the softmax gradient is in
 //! closed form and in `f64` up to the logits, and the backward pass starts from it scaled, so the
-//! quotient stays exact. As in foolbox a picture is done when its answer has changed; the paper goes
+//! quotient stays exact. As in foolbox an image is done when its answer has changed; the paper goes
 //! on for all iterations, which raises the probability again once it is below chance.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};

@@ -3,7 +3,7 @@
 //!
 //! As in the paper a child is one member plus half the difference of two others, without crossover,
 //! and replaces the member of its own number if it is fitter. The paper stops when the class is
-//! nearly certain (below 5 % for the true class, above 90 % for a target); here a picture is done as
+//! nearly certain (below 5 % for the true class, above 90 % for a target); here an image is done as
 //! soon as the answer is what is wanted. Fitness is the cross-entropy, which orders candidates as
 //! the probability does without rounding to 1.
 
@@ -70,7 +70,7 @@ fn one_pixel(
         POPULATION.count(settings),
         FACTOR.get(settings) as f32,
     );
-    // Where no pixel may change, one look at the picture is enough.
+    // Where no pixel may change, one look at the image is enough.
     let steps = STEPS.count(settings) * species.pixels.min(1);
     let mut draws = problem.draws(0);
     let mut swarms: Vec<Swarm> = context.all().iter().map(|_| Swarm::default()).collect();
@@ -149,7 +149,7 @@ impl Species {
         (0..self.pixels * self.stride()).map(gene).collect()
     }
 
-    /// Member a plus the weighted difference of members b and c. A place outside the picture is
+    /// Member a plus the weighted difference of members b and c. A place outside the image is
     /// drawn anew, so that members do not pile up at the edges; a colour is clipped.
     fn cross(&self, [a, b, c]: [&[f32]; 3], draws: &mut KeyedRng) -> Vec<f32> {
         let gene = |n: usize| {
@@ -175,7 +175,7 @@ impl Species {
         })
     }
 
-    /// The picture that a member makes.
+    /// The image that a member makes.
     fn picture(&self, x: &[f32], genes: &[f32]) -> Vec<f32> {
         let area = self.shape[1] * self.shape[2];
         let mut image = x.to_vec();
@@ -200,7 +200,7 @@ impl Species {
     }
 }
 
-/// The population of one picture.
+/// The population of one image.
 #[derive(Default)]
 struct Swarm {
     members: Vec<Vec<f32>>,
@@ -232,7 +232,7 @@ impl Swarm {
         (0..n).map(child).collect()
     }
 
-    /// Asks about the children and keeps those that are fitter than their parents.
+    /// Queries the children and keeps those that are fitter than their parents.
     fn compete(
         &mut self,
         species: &Species,

@@ -1,13 +1,13 @@
-//! Adversarial patches (Brown et al. 2017): a small picture that wins wherever it lies. It is
-//! trained by expectation over transformation: every step lays it on pictures at freshly drawn
+//! Adversarial patches (Brown et al. 2017): a small image that wins wherever it lies. It is
+//! trained by expectation over transformation: every step lays it on images at freshly drawn
 //! positions, turns and scales, and climbs the mean log-probability of the goal with Adam.
 //!
 //! Pixels are in 0..1, so the learning rate is too: 5.0 is a rate for pixels in 0..255, and on
-//! pictures in 0..1 it drives every value to black or white in one step.
+//! images in 0..1 it drives every value to black or white in one step.
 //!
-//! The attacked pictures get the patch at a placement of their own, drawn from the seed and not
+//! The attacked images get the patch at a placement of their own, drawn from the seed and not
 //! trained on; how it does at other placements is told besides. The patch kept is the one that wins
-//! most of the pictures it learns from, each at a fixed placement, not the last.
+//! most of the images it learns from, each at a fixed placement, not the last.
 
 use crate::attack::context::{AttackContext, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
@@ -82,12 +82,12 @@ pub const PATCH: AttackSpec = AttackSpec {
     run: Algorithm::Gradient(patch),
 };
 
-/// How many fresh placements an attacked picture is tried at, and how many pictures at most: a
+/// How many fresh placements an attacked image is tried at, and how many images at most: a
 /// thousand placements tell the rate well enough.
 const FRESH: (usize, usize) = (20, 50);
-/// How many attacked pictures are shown at most while a crowd is learned from.
+/// How many attacked images are shown at most while training images is learned from.
 const SHOWN: usize = 8;
-/// How often the patch is tried on a crowd during training.
+/// How often the patch is tried on training images during training.
 const CHECKS: usize = 10;
 
 fn patch(
@@ -110,7 +110,7 @@ fn patch(
     let steps = STEPS.count(settings);
     let rate = LEARNING_RATE.get(settings);
     let attacked = task.attacked();
-    // With a crowd to judge by, a few of the attacked pictures are enough to look at.
+    // With training images to judge by, a few of the attacked images are enough to look at.
     let most = if task.learns_from_attacked() { attacked.len() } else { SHOWN };
     let shown = &attacked[..most.min(attacked.len())];
     let mut values = vec![0.5_f64; geometry.canvas().iter().product()];
@@ -182,7 +182,7 @@ fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|v| *v as f32).collect()
 }
 
-/// These pictures with the patch laid on them.
+/// These images with the patch laid on them.
 fn laid<'a>(
     context: &AttackContext<'_>,
     geometry: &PatchGeometry,

@@ -1,4 +1,4 @@
-//! Where a patch lies in a picture: turned, scaled and moved, by bilinear interpolation, with the
+//! Where a patch lies in an image: turned, scaled and moved, by bilinear interpolation, with the
 //! exact adjoint for its gradient.
 
 use crate::attack::methods::bilinear::{BilinearSampler, Border, Position};
@@ -18,13 +18,13 @@ pub(super) enum PatchPlace {
 /// A patch's form and the placements it must work under.
 #[derive(Clone, Debug)]
 pub(super) struct PatchGeometry {
-    /// `[C, H, W]` of the pictures it is laid on.
+    /// `[C, H, W]` of the images it is laid on.
     pub picture: [usize; 3],
-    /// Its side or diameter at full scale, in pixels of the picture.
+    /// Its side or diameter at full scale, in pixels of the image.
     pub side: f64,
     /// A circle, or else a square.
     pub round: bool,
-    /// Which part of the picture it may lie in: `random`, `centre` or `corner`.
+    /// Which part of the image it may lie in: `random`, `centre` or `corner`.
     pub spot: PatchPlace,
     /// Largest turn to either side, in degrees.
     pub turn: f64,
@@ -34,7 +34,7 @@ pub(super) struct PatchGeometry {
 
 /// One pixel under a patch.
 pub(super) struct CoveredPixel {
-    /// Its number in a channel of the picture.
+    /// Its number in a channel of the image.
     pixel: usize,
     /// Where it looks in the patch.
     place: Position,
@@ -43,7 +43,7 @@ pub(super) struct CoveredPixel {
 }
 
 impl PatchGeometry {
-    /// A patch of this share of the picture's area at full scale.
+    /// A patch of this share of the image's area at full scale.
     pub fn new(picture: [usize; 3], area: f64, round: bool) -> Self {
         let pixels = area * (picture[1] * picture[2]) as f64;
         let side = if round { (4.0 * pixels / std::f64::consts::PI).sqrt() } else { pixels.sqrt() };
@@ -76,7 +76,7 @@ impl PatchGeometry {
                 PatchPlace::Corner => draw.round(),
                 PatchPlace::Random => draw,
             };
-            // One that is larger than the picture lies in the middle.
+            // One that is larger than the image lies in the middle.
             if first > last { (first + last) / 2.0 } else { first + (last - first) * share }
         };
         let [_, height, width] = self.picture;
@@ -108,7 +108,7 @@ impl PatchGeometry {
         covers
     }
 
-    /// Lays a patch on a picture.
+    /// Lays a patch on an image.
     pub fn apply(&self, patch: &[f32], covers: &[CoveredPixel], picture: &mut [f32]) {
         let places: Vec<Position> = covers.iter().map(|c| c.place).collect();
         let values = self.sampler().sample(patch, &places);
@@ -122,7 +122,7 @@ impl PatchGeometry {
         }
     }
 
-    /// The gradient with respect to the patch, from that with respect to the picture it lies on.
+    /// The gradient with respect to the patch, from that with respect to the image it lies on.
     pub fn patch_gradient(&self, covers: &[CoveredPixel], gradient: &[f32]) -> Vec<f64> {
         let places: Vec<Position> = covers.iter().map(|c| c.place).collect();
         let plane = self.picture[1] * self.picture[2];

@@ -1,5 +1,10 @@
-//! Attacks of many gradient steps. BIM: Kurakin et al. 2017. PGD: Madry et al. 2018; in L1 as SLIDE
-//! (Tramèr & Boneh 2019), with the exact projection onto ball and box. EOT: Athalye et al. 2018.
+//! Attacks of many gradient steps of length α, white box, within ε: after each step the image is projected
+//! back onto the ball and clipped to 0..1. BIM (Kurakin et al. 2017) starts at the image, PGD (Madry et
+//! al. 2018) at random points of the ball, with restarts; in L1 PGD is SLIDE (Tramèr & Boneh 2019).
+//! EOT-PGD (Athalye et al. 2018) averages each gradient over several queries of a randomised defence.
+//!
+//! The loop is [`gradient_ascent`]; it queries the model through
+//! [`AttackContext`](crate::attack::context::AttackContext).
 
 use crate::attack::methods::gradient_steps::{
     InitialPoint, InputGradient, L1Step, StepSchedule, gradient_ascent,
@@ -15,7 +20,7 @@ use crate::parameter::{FlagParam, FloatParam, IntParam, Rule, Settings};
 /// Number of gradient steps.
 const STEPS: IntParam = IntParam::new("steps", (1, 10_000), 40, "number of gradient steps");
 
-/// The step size; `auto` is what Madry et al. recommend.
+/// α; by default 2.5·ε/steps, as Madry et al. recommend.
 const STEP_SIZE: Rule =
     FloatParam::new("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units")
         .by_rule("2.5·ε/steps", |given| 2.5 * given.epsilon / STEPS.get(given.settings) as f64);
@@ -23,7 +28,7 @@ const STEP_SIZE: Rule =
 const RANDOM: FlagParam =
     FlagParam::new("random-start", true, "begin at a point drawn uniformly from the ball");
 
-/// Number of starts.
+/// Number of restarts.
 const RESTARTS: IntParam = IntParam::new(
     "restarts",
     (1, 100),
@@ -31,7 +36,7 @@ const RESTARTS: IntParam = IntParam::new(
     "number of starts; a picture leaves as soon as one succeeds",
 );
 
-/// The iterated attack without random start.
+/// BIM: PGD from the clean image.
 pub const BIM: AttackSpec = AttackSpec {
     id: "bim",
     name: "BIM",
@@ -60,7 +65,7 @@ const QUANTILE: FloatParam = FloatParam::new(
     "L1 only: a step moves the pixels whose slope is in this quantile",
 );
 
-/// The iterated attack from random starts.
+/// PGD: projected gradient descent from random points of the ball.
 pub const PGD: AttackSpec = AttackSpec {
     id: "pgd",
     name: "PGD",
@@ -82,7 +87,7 @@ pub const PGD: AttackSpec = AttackSpec {
 
 const DRAWS: IntParam = IntParam::new("draws", (1, 1000), 20, "gradients averaged a step");
 
-/// PGD on the mean gradient of a random network.
+/// EOT-PGD: PGD on gradients averaged over the draws of a randomised network.
 pub const EOT_PGD: AttackSpec = AttackSpec {
     id: "eot-pgd",
     name: "EOT-PGD",

@@ -1,5 +1,5 @@
-//! What random search holds: the best point so far of every picture that is still searched, and the
-//! questions about points beside it.
+//! [`RandomSearch`]: random search as Square, SimBA and the like do it. Of each image the best point so
+//! far is kept; a proposal beside it is queried and replaces it where its loss is larger.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
@@ -8,18 +8,18 @@ use crate::attack::objective::Objective;
 use crate::attack::oracle::ScoreOracle;
 use crate::error::Result;
 
-/// The best points so far; one entry for each open picture in every list.
+/// The best points so far of the images that are still searched; every list has one entry for each.
 pub(super) struct RandomSearch {
-    /// Which pictures of the problem.
+    /// The indices in the problem of these images.
     pub active: Vec<usize>,
-    /// The points.
+    /// The points, `[N, C, H, W]`.
     pub images: ImageBatch,
     logits: Logits,
     loss: Vec<f64>,
 }
 
 impl RandomSearch {
-    /// Asks about the starts.
+    /// Begins at these points, which are queried.
     pub fn new(
         oracle: &mut dyn ScoreOracle,
         context: &mut AttackContext<'_>,
@@ -32,7 +32,7 @@ impl RandomSearch {
         Ok(Self { active, images, logits, loss })
     }
 
-    /// Asks about one proposal for every picture, and moves to those with a larger `objective`, or with
+    /// Queries one proposal for every image, and moves to those with a larger `objective`, or with
     /// a margin that is good enough as it is. Says which.
     pub fn propose(
         &mut self,
@@ -55,13 +55,14 @@ impl RandomSearch {
         Ok(kept)
     }
 
-    /// Hands the pictures that have reached their goals over and goes on with the others.
+    /// Moves the images that have reached their goals to `best` and goes on with the others.
     pub fn retire_successes(&mut self, context: &AttackContext<'_>, best: &mut BestSoFar) {
         let reached = context.reached(&self.active, &self.logits.labels());
         self.retire(&reached, context, best);
     }
 
-    /// Hands the marked pictures over, however far they came, and goes on with the others.
+    /// Moves the marked images to `best`, whether they reached their goals or not, and goes on with the
+    /// others.
     pub fn retire(&mut self, marked: &[bool], context: &AttackContext<'_>, best: &mut BestSoFar) {
         if !marked.contains(&true) {
             return;
@@ -77,12 +78,12 @@ impl RandomSearch {
         self.logits = self.logits.select(&left);
     }
 
-    /// Hands all pictures over.
+    /// Moves all images to `best`.
     pub fn retire_all(&mut self, context: &AttackContext<'_>, best: &mut BestSoFar) {
         self.retire(&vec![true; self.active.len()], context, best);
     }
 
-    /// Shows the points, at this iteration of how many.
+    /// Reports the points, at this iteration of so many.
     pub fn report(
         &self,
         context: &mut AttackContext<'_>,

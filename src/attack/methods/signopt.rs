@@ -1,12 +1,12 @@
 //! Sign-OPT (Cheng et al. 2020): descends the distance to the boundary as a function of direction,
-//! with one question a random direction.
+//! with one query a random direction.
 //!
-//! g(θ) is the distance from the clean picture to the boundary along θ. Whether g grows along a
+//! g(θ) is the distance from the clean image to the boundary along θ. Whether g grows along a
 //! probe u is told by one label: that of the point at the present distance along θ + βu. The mean of
 //! ±u over K probes descends g; its step is found by doubling, or quartering where that fails.
 //!
-//! The authors' search along a trial direction goes outwards by 1 % a question until it meets the
-//! boundary, only to reject a direction that is longer than the best one. One question, at the best
+//! The authors' search along a trial direction goes outwards by 1 % a query until it meets the
+//! boundary, only to reject a direction that is longer than the best one. One query, at the best
 //! distance, tells that: here no direction that is longer is searched.
 
 use crate::attack::image_batch::ImageBatch;
@@ -145,7 +145,7 @@ fn first(
     let length = delta.iter().map(|d| d * d).sum::<f64>().sqrt();
     let mut way = SearchDirection { direction: unit(delta), length, point };
     let searches = SEARCHES.count(settings);
-    // The first one is the start's; half of the questions are for the descent.
+    // The first one is the start's; half of the queries are for the descent.
     for _ in 1..searches.min(search.queries_left(i) / 2) {
         let direction = (0..x.len()).map(|_| f64::from(search.draws[i].normal())).collect();
         if let Some(better) = shorter(search, i, unit(direction), way.length, 1e-3)? {
@@ -189,7 +189,7 @@ fn descent(
     Ok(sum)
 }
 
-/// The boundary along `direction` where it is nearer than `length`: one question where it is not.
+/// The boundary along `direction` where it is nearer than `length`: one query where it is not.
 fn shorter(
     search: &mut BoundarySearch<'_>,
     i: usize,

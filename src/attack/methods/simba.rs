@@ -107,7 +107,7 @@ fn simba(
 /// A search ends when so many steps one after the other do not fit in the ball.
 const PATIENCE: usize = 2000;
 
-/// The way of one picture.
+/// The way of one image.
 struct SimbaState {
     /// The directions, in the order in which they are tried.
     order: Vec<usize>,
@@ -119,7 +119,7 @@ struct SimbaState {
     epsilon: f64,
 }
 
-/// One step that is asked about.
+/// One step that is queried.
 struct Proposal {
     direction: usize,
     length: f64,
@@ -128,7 +128,7 @@ struct Proposal {
 }
 
 impl SimbaState {
-    /// Writes the next step that changes the picture and stays in the ball into `image`.
+    /// Writes the next step that changes the image and stays in the ball into `image`.
     fn propose(
         &mut self,
         basis: &OrthonormalBasis,
@@ -208,7 +208,7 @@ impl OrthonormalBasis {
         order
     }
 
-    /// The direction's values that are not zero, with their places in a picture.
+    /// The direction's values that are not zero, with their places in an image.
     fn wave(&self, direction: usize) -> Box<dyn Iterator<Item = (usize, f64)> + '_> {
         let Some([down, across]) = &self.waves else {
             return Box::new(std::iter::once((direction, 1.0)));

@@ -1,7 +1,7 @@
 //! SparseFool: Modas, Moosavi-Dezfooli, Frossard 2019, as in the authors' code: DeepFool's step sum is
 //! stretched by λ and linearised at the point before stretching, DeepFool itself is neither clipped
-//! nor started from the clean picture again (torchattacks linearises at the stretched point and does
-//! start again). L0 counts values, so a pixel of a colour picture may count three times.
+//! nor started from the clean image again (torchattacks linearises at the stretched point and does
+//! start again). L0 counts values, so a pixel of a colour image may count three times.
 
 use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::goal::Goal;
@@ -66,7 +66,7 @@ fn sparsefool(
     let notes = note(oracle.classes(), candidates);
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    // Where the walk is, and what is looked at: that a little farther from the clean picture.
+    // Where the search is, and what is looked at: that a little farther from the clean image.
     let mut points = context.x.clone();
     let mut images = context.x.clone();
     let mut targets = Vec::new();

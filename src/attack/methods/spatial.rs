@@ -1,4 +1,4 @@
-//! Rotations and translations (Engstrom et al. 2019): no pixel is made up, the picture is only
+//! Rotations and translations (Engstrom et al. 2019): no pixel is made up, the image is only
 //! turned and moved, with black coming in from outside and bilinear interpolation.
 //!
 //! By a search through a grid or a few random draws, which sees scores only; and by descent on angle
@@ -6,7 +6,7 @@
 //! numbers is so rugged that the search beats the gradient.
 //!
 //! The paper keeps the transformation of the largest loss among those that work; here the settings
-//! are tried mildest first and the first that works is kept. Which pictures are fooled is the same,
+//! are tried mildest first and the first that works is kept. Which images are fooled is the same,
 //! and what is shown is the least that it takes. Where none works it is the one of the largest loss.
 
 use crate::attack::context::AttackContext;
@@ -69,7 +69,7 @@ pub const ROTATE: AttackSpec = AttackSpec {
     run: Algorithm::Score(search),
 };
 
-/// Turns and moves pictures: a setting is (angle, down, right) as shares of their bounds.
+/// Turns and moves images: a setting is (angle, down, right) as shares of their bounds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RotateTranslate {
     /// `[C, H, W]`.
@@ -189,7 +189,7 @@ fn search(
     Ok(report(context, &turn, &found))
 }
 
-/// The clean picture, then these settings in order of their strength.
+/// The clean image, then these settings in order of their strength.
 fn mildest_first(mut settings: Vec<TransformSetting<3>>) -> Vec<TransformSetting<3>> {
     settings.retain(|s| strength(s) > 0.0);
     settings.sort_by(|a, b| strength(a).total_cmp(&strength(b)));
@@ -243,7 +243,7 @@ mod tests {
         for corner in [[-1.0, -1.0, 1.0], [1.0, 0.5, -0.5]] {
             assert!(all.contains(&corner));
         }
-        // An even grid has no middle: the clean picture comes on top.
+        // An even grid has no middle: the clean image comes on top.
         assert_eq!(grid(2, 1), [[0.0; 3], [-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]);
     }
 

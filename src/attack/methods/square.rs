@@ -1,12 +1,12 @@
 //! Square Attack (Andriushchenko et al. 2020): random search whose proposals are square windows.
 //!
 //! The start and the windows are those of the authors' code and of AutoAttack's, with what they
-//! leave out of the paper's algorithm: a window may touch the last row and column, every picture
+//! leave out of the paper's algorithm: a window may touch the last row and column, every image
 //! draws windows and signs of its own (AutoAttack's are shared by the whole batch), and, as in the
 //! authors' code, a window that would change nothing is drawn again instead of paid for. In L1,
 //! which AutoAttack added, a proposal is projected onto the ball and the box together.
 //!
-//! The start is one query. A picture leaves at its first success.
+//! The start is one query. An image leaves at its first success.
 
 use crate::attack::context::{AttackContext, BestSoFar};
 use crate::attack::cross_entropy::CrossEntropy;
@@ -132,7 +132,7 @@ impl Objective for SquareLoss {
     }
 }
 
-/// One start and its windows, for the pictures that are not broken yet.
+/// One start and its windows, for the images that are not broken yet.
 fn search(
     oracle: &mut dyn ScoreOracle,
     context: &mut AttackContext<'_>,

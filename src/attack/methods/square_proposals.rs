@@ -5,7 +5,7 @@ use crate::attack::norm::{Budget, Norm};
 use crate::rng::KeyedRng;
 use std::fmt;
 
-/// The shape of a picture.
+/// The shape of an image.
 #[derive(Clone, Copy)]
 pub(super) struct ImageShape {
     pub channels: usize,
@@ -34,13 +34,13 @@ impl fmt::Display for SquareWindow {
 }
 
 impl SquareWindow {
-    /// One anywhere in the picture.
+    /// One anywhere in the image.
     fn draw(side: usize, shape: ImageShape, draws: &mut KeyedRng) -> Self {
         let top = draws.below(shape.height - side + 1);
         Self { side, top, left: draws.below(shape.width - side + 1) }
     }
 
-    /// The places of its pixels in one channel of a picture's values, row by row.
+    /// The places of its pixels in one channel of an image's values, row by row.
     fn places(self, channel: usize, shape: ImageShape) -> impl Iterator<Item = usize> {
         let corner = (channel * shape.height + self.top) * shape.width + self.left;
         (0..self.side * self.side)
@@ -69,8 +69,8 @@ pub(super) fn stripes(image: &mut [f32], shape: ImageShape, epsilon: f32, draws:
     }
 }
 
-/// In L∞: sets a window to x ± ε, one sign a channel. Where the picture already is so, the signs
-/// are drawn again: asking about the same picture twice would waste a query.
+/// In L∞: sets a window to x ± ε, one sign a channel. Where the image already is so, the signs
+/// are drawn again: asking about the same image twice would waste a query.
 pub(super) fn repaint(
     x: &[f32],
     image: &mut [f32],

@@ -1,10 +1,10 @@
-//! Spatially transformed adversarial examples (Xiao et al. 2018): every pixel of the picture is
+//! Spatially transformed adversarial examples (Xiao et al. 2018): every pixel of the image is
 //! fetched from a place a little beside its own, by bilinear interpolation, along a smooth flow.
 //!
 //! What is minimised is max(margin, 0) + τ·Σ_p Σ_q √(‖f_p − f_q‖² + tiny) over the four neighbours q
 //! of each pixel p, f being the flow in pixels. Different from the paper: Adam with a falling rate
 //! instead of L-BFGS, whose line search would ask the model an unknown number of times a step; and
-//! the paper's τ = 0.05 is for digits of 28 × 28 pixels, on larger pictures it is less by as much as
+//! the paper's τ = 0.05 is for digits of 28 × 28 pixels, on larger images it is less by as much as
 //! they have more pixels, since the sum grows with them. At the frame the edge pixels are continued.
 //! Of the flows that work the smoothest is kept.
 //!
@@ -66,7 +66,7 @@ pub const STADV: AttackSpec = AttackSpec {
     run: Algorithm::Gradient(stadv),
 };
 
-/// How many pixels the pictures had for which the paper chose τ: roughness is a sum over all pixels.
+/// How many pixels the images had for which the paper chose τ: roughness is a sum over all pixels.
 const DIGIT: f64 = 784.0;
 
 /// Climbs until the goal is reached, and is flat there.
@@ -156,7 +156,7 @@ fn stadv(
     Ok(output)
 }
 
-/// Bends pictures: a flow has for each pixel how far down and how far right it looks, `[H, W, 2]`.
+/// Bends images: a flow has for each pixel how far down and how far right it looks, `[H, W, 2]`.
 struct FlowField {
     sampler: BilinearSampler,
 }

@@ -1,15 +1,15 @@
-//! Universal adversarial perturbations: one v that is added to every picture.
+//! Universal adversarial perturbations: one v that is added to every image.
 //!
-//! Moosavi-Dezfooli et al. 2017: the pictures that v does not fool yet are taken one after the
+//! Moosavi-Dezfooli et al. 2017: the images that v does not fool yet are taken one after the
 //! other; DeepFool (L2) finds the least change that carries this one over the boundary, which is
 //! added to v, and v is projected back into the ball. The `sgd` step is the cheaper minibatch one
 //! (Shafahi et al. 2020), here from a random start and on the log-probability of the goal, in which
-//! pictures that are fooled already push no further. It is the default: on the digits it fools more
+//! images that are fooled already push no further. It is the default: on the digits it fools more
 //! than DeepFool does, at a fifth of the queries.
 //!
-//! Different from the paper: the victim is asked about x + v *clipped to the box*, since that is
+//! Different from the paper: the model is queried x + v *clipped to the box*, since that is
 //! what is applied; DeepFool leaves out pixels that the box holds back; and with a target, its
-//! linear step goes towards that class. v is the one that fooled most of the pictures learned from,
+//! linear step goes towards that class. v is the one that fooled most of the images learned from,
 //! not the last: a later v can be worse.
 
 use crate::attack::context::{AttackContext, Predictions, StepReport};
@@ -45,7 +45,7 @@ const STEP_SIZE: Rule =
     FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
         .by_rule("ε/4", |given| given.epsilon / 4.0);
 
-/// One perturbation for all pictures.
+/// One perturbation for all images.
 pub const UAP: AttackSpec = AttackSpec {
     id: "uap",
     name: "universal perturbation",
@@ -153,14 +153,14 @@ fn add(x: &[f32], v: &[f32]) -> Vec<f32> {
     x.iter().zip(v).map(|(x, v)| (x + v).clamp(0.0, 1.0)).collect()
 }
 
-/// These pictures under v.
+/// These images under v.
 fn added(context: &AttackContext<'_>, which: &[usize], v: &[f32]) -> ImageBatch {
     let mut rows = ImageBatch::zeros(context.x.shape(), 0);
     which.iter().for_each(|i| rows.push(&add(context.x.row(*i), v)));
     rows
 }
 
-/// One step of length `alpha` up the mean gradient of some pictures, in the direction that is
+/// One step of length `alpha` up the mean gradient of some images, in the direction that is
 /// steepest in the norm.
 fn climb(
     context: &mut AttackContext<'_>,
@@ -206,7 +206,7 @@ const LINEAR_STEPS: usize = 10;
 /// How far beyond the boundary it goes.
 const OVERSHOOT: f64 = 1.02;
 
-/// Changes v by the least (in L2) that carries picture `i` over the boundary, where it is not yet;
+/// Changes v by the least (in L2) that carries image `i` over the boundary, where it is not yet;
 /// leaves v alone where DeepFool does not get there.
 fn push_over(
     context: &mut AttackContext<'_>,

@@ -1,5 +1,5 @@
-//! What attacks share that learn one thing from many pictures: a joint problem, in which the
-//! attacked pictures come first and those that are learned from follow.
+//! [`UniversalTask`]: what attacks have in common that train one perturbation on many images. The
+//! attacked images and the training images are put into one joint problem, the attacked ones first.
 
 use crate::attack::context::AttackContext;
 use crate::attack::goal::Goal;
@@ -13,26 +13,26 @@ use crate::attack::problem::{AttackOutput, Problem};
 use crate::error::{Error, Result};
 use crate::rng::KeyedRng;
 
-/// Attacked pictures and pictures to learn from.
+/// Attacked images and training images.
 pub(super) struct UniversalTask {
-    /// All of them, the attacked ones first.
+    /// The problem of all of them, the attacked images first.
     pub joint: Problem,
-    /// Which of them to learn from.
+    /// The indices of the images to train on.
     pub learn: Vec<usize>,
-    /// The random numbers of the learning, of the seed alone: with a crowd, what is learned does
-    /// not depend on which pictures are attacked.
+    /// The random numbers of the learning, of the seed alone: with training images, what is learned does
+    /// not depend on which images are attacked.
     pub draws: KeyedRng,
     attacked: usize,
     asked: u64,
 }
 
 impl UniversalTask {
-    /// Learns from `problem.training_images` against the victim's own answers to it (Moosavi-Dezfooli et al.
-    /// count as fooled what changes the *answer*), or from the attacked pictures where there is no
-    /// crowd. Where a class is aimed at, pictures that are taken for it already teach nothing.
+    /// Learns from `problem.training_images` against the model's own answers to it (Moosavi-Dezfooli et al.
+    /// count as fooled what changes the *answer*), or from the attacked images where there is no
+    /// training images. Where a class is aimed at, images that are taken for it already teach nothing.
     ///
     /// # Errors
-    /// Usage, when a crowd is to reach different targets; cancelled; device failures.
+    /// Usage, when training images is to reach different targets; cancelled; device failures.
     pub fn new(
         oracle: &mut dyn ScoreOracle,
         problem: &Problem,
@@ -84,24 +84,24 @@ impl UniversalTask {
         Ok(task)
     }
 
-    /// The attacked pictures.
+    /// The attacked images.
     pub fn attacked(&self) -> Vec<usize> {
         (0..self.attacked).collect()
     }
 
-    /// Whether it learns from the attacked pictures themselves.
+    /// Whether it learns from the attacked images themselves.
     pub fn learns_from_attacked(&self) -> bool {
         self.learn[0] < self.attacked
     }
 
-    /// The pictures to learn from in a random order.
+    /// The images to learn from in a random order.
     pub fn shuffled(&mut self) -> Vec<usize> {
         let mut order = self.learn.clone();
         shuffle(&mut order, &mut self.draws);
         order
     }
 
-    /// Ends with these attacked pictures. What was asked about the crowd is shared out among them,
+    /// Ends with these attacked images. What was queried the training images is shared out among them,
     /// so that their queries add up to all that were made.
     pub fn finish(
         &self,
@@ -129,17 +129,17 @@ fn shuffle(order: &mut [usize], draws: &mut KeyedRng) {
     }
 }
 
-/// How well something works that was learned.
+/// How well a universal perturbation works.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct UniversalScore {
-    /// On how many pictures the goal is reached.
+    /// Number of images whose goal is reached.
     pub reached: usize,
-    /// The mean margin: how far the goal is.
+    /// The mean margin, in logits.
     pub margin: f64,
 }
 
 impl UniversalScore {
-    /// Of these answers.
+    /// The score of these logits.
     pub fn new(logits: &Logits, goals: &[Goal]) -> Self {
         let predictions = goals.iter().zip(logits.labels());
         let margin: f64 = logits.margins(goals).iter().map(|m| f64::from(*m)).sum();
@@ -149,14 +149,14 @@ impl UniversalScore {
         }
     }
 
-    /// More pictures, or as many and nearer to the rest.
+    /// Whether it reaches more goals, or as many with a smaller mean margin.
     pub fn beats(self, other: Self) -> bool {
         (self.reached, -self.margin) > (other.reached, -other.margin)
     }
 }
 
-/// The log-probability that the goal is reached: log p(target), or log(1 − p(truth)). Pictures that
-/// are won already push no further, so that one step helps the others.
+/// The log-probability that the goal is reached: log p(target), or log(1 − p(truth)). Images that
+/// reach it already have a gradient of nearly zero, so that a step helps the others.
 pub(super) struct GoalLogLikelihood;
 
 impl Objective for GoalLogLikelihood {
