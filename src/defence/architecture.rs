@@ -4,21 +4,51 @@
 //! into the network after the fact.
 
 use crate::defence::aggregation::Aggregation;
+use crate::defence::branch::NetworkSource;
 use crate::defence::builder::PipelineBuilder;
-use crate::defence::pipeline::NetworkSource;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::BackwardRule;
 use crate::error::Result;
 use crate::model::{ActivationSwap, Model};
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam, Settings};
 use std::sync::Arc;
 
 /// Where it is put into a network after the fact.
-const LAYERS: Param = Param::int(
+const LAYERS: IntParam = IntParam::new(
     "layers",
     (1, 100),
     4,
     "in how many layers, the last ones, it is put into a network trained without it",
 );
+
+const LOW: FloatParam = FloatParam::new(
+    "low",
+    (-1.0, 1.0),
+    -0.3,
+    "least slope below zero, in a network trained without",
+);
+
+const HIGH: FloatParam =
+    FloatParam::new("high", (-1.0, 1.0), 0.3, "largest slope below zero, in such a network");
+
+const PRUNING_DRAWS: FloatParam = FloatParam::new(
+    "share",
+    (0.05, 10.0),
+    1.0,
+    "draws behind a layer, as a share of its values: the fewer, the more are pruned",
+);
+
+const KEPT: FloatParam = FloatParam::new(
+    "share",
+    (0.01, 1.0),
+    0.3,
+    "how many values of a layer stay, in a network trained without",
+);
+
+const DRAWS: IntParam = IntParam::new("draws", (1, 100), 10, "answers averaged to one");
+
+const DROPPED: FloatParam =
+    FloatParam::new("p", (0.01, 0.9), 0.3, "share dropped, in a network trained without dropout");
 
 /// Random slopes.
 pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
@@ -26,16 +56,7 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
     aliases: &["rrelu"],
     name: "random slopes",
     family: "architecture",
-    params: &[
-        Param::float(
-            "low",
-            (-1.0, 1.0),
-            -0.3,
-            "least slope below zero, in a network trained without",
-        ),
-        Param::float("high", (-1.0, 1.0), 0.3, "largest slope below zero, in such a network"),
-        LAYERS,
-    ],
+    params: &[LOW.param, HIGH.param, LAYERS.param],
     backward: BackwardRule::Exact,
     randomised: true,
     summary: "every ReLU lets negative values through by a slope drawn anew for each answer",
@@ -50,8 +71,8 @@ pub const RANDOM_SLOPE: DefenceSpec = DefenceSpec {
     paper: "Xu et al.: Empirical Evaluation of Rectified Activations, 2015; against randomness: Athalye, \
             Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018",
     build: |settings, builder| {
-        let low = settings.float("low", -0.3);
-        let high = settings.float("high", 0.3);
+        let low = LOW.get(settings);
+        let high = HIGH.get(settings);
         if low > high {
             return Err(builder.not_applicable(format!("low = {low} is above high = {high}")));
         }
@@ -64,15 +85,7 @@ pub const SAP: DefenceSpec = DefenceSpec {
     id: "sap",
     name: "activation pruning",
     aliases: &["stochastic-activation-pruning"],
-    params: &[
-        Param::float(
-            "share",
-            (0.05, 10.0),
-            1.0,
-            "draws behind a layer, as a share of its values: the fewer, the more are pruned",
-        ),
-        LAYERS,
-    ],
+    params: &[PRUNING_DRAWS.param, LAYERS.param],
     summary: "behind every ReLU small values are pruned at random, a new choice for each answer",
     about: "As many values as the layer has, times the share, are drawn with replacement, each in \
             proportion to its size; those never drawn become zero, and the others are scaled up to make \
@@ -83,7 +96,7 @@ pub const SAP: DefenceSpec = DefenceSpec {
     paper: "Dhillon et al.: Stochastic Activation Pruning for Robust Adversarial Defense, ICLR 2018; broken \
             by Athalye, Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        put(builder, ActivationSwap::Sap { share: settings.float("share", 1.0) }, settings)
+        put(builder, ActivationSwap::Sap { share: PRUNING_DRAWS.get(settings) }, settings)
     },
     ..RANDOM_SLOPE
 };
@@ -93,15 +106,7 @@ pub const KWTA: DefenceSpec = DefenceSpec {
     id: "kwta",
     name: "k-WTA",
     aliases: &["k-winners-take-all"],
-    params: &[
-        Param::float(
-            "share",
-            (0.01, 1.0),
-            0.3,
-            "how many values of a layer stay, in a network trained without",
-        ),
-        LAYERS,
-    ],
+    params: &[KEPT.param, LAYERS.param],
     randomised: false,
     summary: "every layer keeps its largest values only: who wins changes with the smallest step",
     about: "Instead of all positive values each layer keeps the k largest. Which they are changes from \
@@ -115,7 +120,7 @@ pub const KWTA: DefenceSpec = DefenceSpec {
     paper: "Xiao, Zhong, Zheng: Enhancing Adversarial Defense by k-Winners-Take-All, ICLR 2020; broken by \
             Tramèr, Carlini, Brendel, Mądry: On Adaptive Attacks, NeurIPS 2020",
     build: |settings, builder| {
-        put(builder, ActivationSwap::Kwta { share: settings.float("share", 0.3) }, settings)
+        put(builder, ActivationSwap::Kwta { share: KEPT.get(settings) }, settings)
     },
     ..RANDOM_SLOPE
 };
@@ -125,10 +130,7 @@ pub const MC_DROPOUT: DefenceSpec = DefenceSpec {
     id: "mc-dropout",
     name: "MC dropout",
     aliases: &["dropout"],
-    params: &[
-        Param::int("draws", (1, 100), 10, "answers averaged to one"),
-        Param::float("p", (0.01, 0.9), 0.3, "share dropped, in a network trained without dropout"),
-    ],
+    params: &[DRAWS.param, DROPPED.param],
     summary: "dropout stays on while the network answers; the mean of several answers counts",
     about: "A network with dropout left on is a cheap Bayesian one: each draw of what is dropped is a \
             sample from an approximate posterior, their mean is the answer, and their spread says how \
@@ -140,15 +142,15 @@ pub const MC_DROPOUT: DefenceSpec = DefenceSpec {
             Adversarial Samples from Artifacts, 2017; broken by Carlini, Wagner: Adversarial Examples Are \
             Not Easily Detected, AISec 2017",
     build: |settings, builder| {
-        builder.draw(settings.int("draws", 10) as usize, Aggregation::Mean);
-        put(builder, ActivationSwap::Dropout { p: settings.float("p", 0.3) }, settings)
+        builder.draw(DRAWS.count(settings), Aggregation::Mean);
+        put(builder, ActivationSwap::Dropout { p: DROPPED.get(settings) }, settings)
     },
     ..RANDOM_SLOPE
 };
 
 /// Puts a rule into the networks that were not trained with it.
 fn put(builder: &mut PipelineBuilder<'_>, rule: ActivationSwap, settings: &Settings) -> Result<()> {
-    let (id, last) = (builder.id(), settings.int("layers", 4) as usize);
+    let (id, last) = (builder.id(), LAYERS.count(settings));
     builder.prefer(id);
     builder.inside(move |model: &Arc<Model>| {
         let trained = model.card.defence.as_deref() == Some(id);

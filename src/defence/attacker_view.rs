@@ -2,77 +2,16 @@
 
 use crate::data::Image;
 use crate::defence::aggregation::{self, Aggregation};
+use crate::defence::branch::RngStream;
 use crate::defence::pipeline::{
-    BranchDraws, BranchLogits, Pipeline, RngStream, StageInputs, fingerprint, rng_keys,
+    BranchDraws, BranchLogits, Pipeline, StageInputs, fingerprint, rng_keys,
 };
+use crate::defence::stance::Stance;
 use crate::defence::transform::backward;
 use crate::error::{Error, Result};
 use crate::model::{Classifier, ModelOutput, argmax};
 use burn_tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// How much of a defence the attack knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stance {
-    /// Nothing: the attack is made on the bare network. That it fails then is not robustness.
-    #[default]
-    Naive,
-    /// All, but it takes gradients as they come: none through rounding, one draw of what is random,
-    /// and cross-entropy in single precision behind the softmax.
-    Gradient,
-    /// Straight through what has no gradient (BPDA), one draw of what is random.
-    Bpda,
-    /// The mean over draws (EOT), no way through what has no gradient.
-    Eot,
-    /// Whatever the defence calls for: BPDA, EOT, a loss on logits.
-    Adaptive,
-}
-
-impl Stance {
-    /// Every stance, from the least knowledge to the most.
-    pub const ALL: [Self; 5] = [Self::Naive, Self::Gradient, Self::Bpda, Self::Eot, Self::Adaptive];
-
-    /// The name used on the command line and in reports.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Naive => "naive",
-            Self::Gradient => "gradient",
-            Self::Bpda => "bpda",
-            Self::Eot => "eot",
-            Self::Adaptive => "adaptive",
-        }
-    }
-
-    /// Reads an identifier.
-    ///
-    /// # Errors
-    /// Usage, with the nearest known one.
-    pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|stance| stance.id() == text).ok_or_else(|| {
-            let known = Self::ALL.iter().map(|stance| stance.id());
-            Error::unknown("stance", text, "--stance", known, "`epsiloscope evaluate --help`")
-        })
-    }
-
-    /// Whether it goes straight through what has no gradient.
-    pub fn through(self) -> bool {
-        matches!(self, Self::Bpda | Self::Adaptive)
-    }
-
-    /// Whether it averages over draws.
-    pub fn averages(self) -> bool {
-        matches!(self, Self::Eot | Self::Adaptive)
-    }
-}
-
-impl fmt::Display for Stance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
 
 /// One answer: the logits, and whether the guard refuses to give it.
 pub type Prediction = (Vec<f32>, bool);

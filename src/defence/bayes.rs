@@ -1,22 +1,21 @@
 //! Networks that are drawn anew: Bayesian ones.
 
 use crate::defence::aggregation::Aggregation;
+use crate::defence::branch::{NetworkSource, Sampler};
 use crate::defence::builder::PipelineBuilder;
-use crate::defence::pipeline::{NetworkSource, RngStream};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::BackwardRule;
 use crate::error::Result;
-use crate::model::{Model, Network};
-use crate::parameter::{Param, Settings};
-use crate::rng::RngKey;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::model::Model;
+use crate::parameter::{FloatParam, IntParam, Settings};
+use std::sync::Arc;
 
 /// Answers averaged to one.
-pub(super) const DRAWS: Param =
-    Param::int("draws", (1, 20), 10, "drawn networks averaged to one answer");
+pub(super) const DRAWS: IntParam =
+    IntParam::new("draws", (1, 20), 10, "drawn networks averaged to one answer");
 
 /// How far weights are drawn where that was not learned.
-pub(super) const SPREAD: Param = Param::float(
+pub(super) const SPREAD: FloatParam = FloatParam::new(
     "spread",
     (0.0, 0.5),
     0.02,
@@ -29,7 +28,7 @@ pub const BAYES: DefenceSpec = DefenceSpec {
     aliases: &["bnn"],
     name: "Bayesian",
     family: "architecture",
-    params: &[DRAWS, SPREAD],
+    params: &[DRAWS.param, SPREAD.param],
     backward: BackwardRule::Exact,
     randomised: true,
     summary: "the weights are drawn anew; the mean answer of several networks counts",
@@ -54,66 +53,17 @@ pub const BAYES: DefenceSpec = DefenceSpec {
 /// Lets drawn networks answer by their mean.
 pub(super) fn draw(settings: &Settings, builder: &mut PipelineBuilder<'_>) {
     builder.prefer(BAYES.id);
-    builder.draw(settings.int("draws", 10) as usize, Aggregation::Mean);
+    builder.draw(DRAWS.count(settings), Aggregation::Mean);
 }
 
 /// What draws a model's networks.
 pub(super) fn sampled(
     settings: &Settings,
 ) -> impl Fn(&Arc<Model>) -> Result<NetworkSource> + 'static {
-    let spread = settings.float("spread", 0.02);
+    let spread = SPREAD.get(settings);
     move |model| {
         let of = model.clone();
         let make = move |rng_key| of.sample_network(rng_key, spread);
         Ok(NetworkSource::Sampled(Arc::new(Sampler::new(model.parameters(), make))))
-    }
-}
-
-/// Draws networks: an attacker meets [`Sampler::MANY`] of them, and the judge as many others. Those
-/// drawn last are kept.
-pub struct Sampler {
-    make: Box<dyn Fn(RngKey) -> Result<Network> + Send + Sync>,
-    /// So many are kept.
-    room: usize,
-    kept: Mutex<VecDeque<(RngKey, Arc<Network>)>>,
-}
-
-/// So many weights may be kept in all.
-const WEIGHTS: usize = 60_000_000;
-
-impl Sampler {
-    /// So many networks there are for the attacker, and as many others for the judge.
-    pub const MANY: u64 = 20;
-
-    /// A sampler of the networks of so many weights that `make` makes.
-    pub fn new(
-        weights: usize,
-        make: impl Fn(RngKey) -> Result<Network> + Send + Sync + 'static,
-    ) -> Self {
-        let room = (WEIGHTS / weights.max(1)).clamp(1, 2 * Self::MANY as usize);
-        Self { make: Box::new(make), room, kept: Mutex::default() }
-    }
-
-    /// Which of the networks a draw meets.
-    pub fn number(draw: u64) -> u64 {
-        draw % Self::MANY
-    }
-
-    /// A network by its number.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub fn network(&self, seed: u64, stream: RngStream, number: u64) -> Result<Arc<Network>> {
-        let rng_key = stream.rng_key(seed, number);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, ready)) = kept.iter().find(|(of, _)| *of == rng_key) {
-            return Ok(ready.clone());
-        }
-        let made = Arc::new((self.make)(rng_key)?);
-        if kept.len() == self.room {
-            kept.pop_front();
-        }
-        kept.push_back((rng_key, made.clone()));
-        Ok(made)
     }
 }

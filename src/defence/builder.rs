@@ -1,11 +1,9 @@
 //! A pipeline in the making.
 
 use crate::defence::aggregation::Aggregation;
-use crate::defence::detection::{self, DetectionScore, Detector};
-use crate::defence::pipeline::{Branch, NetworkSource, Pipeline};
-use crate::defence::registry::{DEFENCES, DefenceSpec};
-use crate::defence::stack::{DefenceConfig, DefenceStack};
-use crate::defence::transform::{PipelineStage, Transform};
+use crate::defence::branch::NetworkSource;
+use crate::defence::detector::{DetectionScore, RejectionThreshold};
+use crate::defence::transform::{BackwardRule, PipelineStage, Transform};
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use std::sync::Arc;
@@ -28,9 +26,17 @@ pub struct EnsembleMember {
 }
 
 /// What is made of every network that answers.
-type Inside = Box<dyn Fn(&Arc<Model>) -> Result<NetworkSource>>;
+pub(super) type Inside = Box<dyn Fn(&Arc<Model>) -> Result<NetworkSource>>;
 
-/// What the layers of a stack build on, one after the other.
+/// What of a row its stages need to know.
+#[derive(Clone, Copy)]
+struct Row {
+    id: &'static str,
+    backward: BackwardRule,
+    randomised: bool,
+}
+
+/// Collects the parts of a pipeline: each defence of a stack in turn adds its own.
 pub struct PipelineBuilder<'a> {
     /// The undefended model: what it takes in and its classes are the pipeline's.
     pub base: Arc<Model>,
@@ -41,26 +47,18 @@ pub struct PipelineBuilder<'a> {
     /// Who has been trained like this answers where no layer chooses a network.
     trained: Option<&'static str>,
     /// What a layer makes of the networks, and whether it yields to another layer that does.
-    inside: Option<(Inside, bool)>,
+    pub(super) inside: Option<(Inside, bool)>,
     /// What else looks at the picture beside those that answer: stages before the same networks.
-    views: Vec<Vec<Arc<PipelineStage>>>,
+    pub(super) views: Vec<Vec<Arc<PipelineStage>>>,
     /// Draws that make one answer together.
-    inner: usize,
+    pub(super) inner: usize,
     /// How the networks become one answer, and then the draws.
-    rules: [Aggregation; 2],
+    pub(super) rules: [Aggregation; 2],
     /// What refuses to answer, and when.
-    detector: Option<(DetectionScore, RejectionThreshold)>,
-    /// The row that is being built.
-    row: &'static DefenceSpec,
+    pub(super) detector: Option<(DetectionScore, RejectionThreshold)>,
+    /// The defence that is being added.
+    row: Row,
     provider: &'a mut dyn ModelProvider,
-}
-
-/// When a guard refuses.
-pub enum RejectionThreshold {
-    /// Above this suspicion it is not sure of its answer; why this number.
-    Unsure(f64, String),
-    /// Above the suspicion that this share of clean pictures exceeds, the picture counts as attacked.
-    Attacked(f64),
 }
 
 impl<'a> PipelineBuilder<'a> {
@@ -75,59 +73,22 @@ impl<'a> PipelineBuilder<'a> {
             inner: 1,
             rules: [Aggregation::Mean; 2],
             detector: None,
-            row: &DEFENCES[0],
+            row: Row { id: "", backward: BackwardRule::Exact, randomised: false },
             provider,
         }
     }
 
-    /// Lays one defence over what is there.
-    pub(super) fn push(&mut self, plan: &DefenceConfig) -> Result<()> {
-        self.row = plan.defence;
-        (plan.defence.build)(&plan.settings, self)
+    /// Begins the next defence: its identifier, how a gradient gets through its stages, and whether they
+    /// are random.
+    pub(super) fn begin(&mut self, id: &'static str, backward: BackwardRule, randomised: bool) {
+        self.row = Row { id, backward, randomised };
     }
 
-    pub(super) fn finish(mut self, stack: DefenceStack, seed: u64) -> Result<Pipeline> {
-        let members = self.members()?;
-        let fixed = |model: &Arc<Model>| Ok(NetworkSource::Fixed(Arc::new(model.network.clone())));
-        let source = |member: &EnsembleMember| match &self.inside {
-            Some((inside, _)) => inside(&member.model),
-            None => fixed(&member.model),
-        };
-        let sources = members.iter().map(source).collect::<Result<Vec<_>>>()?;
-        let mut branches = Vec::new();
-        self.views.insert(0, Vec::new());
-        for view in &self.views {
-            branches.extend(members.iter().zip(&sources).map(|(member, source)| Branch {
-                stages: view.iter().chain(&member.stages).cloned().collect(),
-                source: source.clone(),
-            }));
-        }
-        let mut pipeline = Pipeline {
-            stack,
-            base: self.base,
-            models: members.into_iter().map(|member| member.model).collect(),
-            stages: self.stages,
-            branches,
-            views: self.views.len(),
-            inner: self.inner,
-            rules: self.rules,
-            detector: None,
-            seed,
-        };
-        pipeline.detector = match self.detector {
-            None => None,
-            Some((score, RejectionThreshold::Unsure(threshold, basis))) => {
-                Some(Detector { detects: false, score, threshold, basis })
-            }
-            Some((score, RejectionThreshold::Attacked(rate))) => {
-                Some(detection::calibrated(&pipeline, score, rate)?)
-            }
-        };
-        Ok(pipeline)
-    }
-
-    /// The networks that answer.
-    fn members(&mut self) -> Result<Vec<EnsembleMember>> {
+    /// The networks that predict, each behind stages of its own.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub(super) fn members(&mut self) -> Result<Vec<EnsembleMember>> {
         if !self.chosen.is_empty() {
             return Ok(std::mem::take(&mut self.chosen));
         }
@@ -185,18 +146,6 @@ impl<'a> PipelineBuilder<'a> {
     /// Adds a view that guards the answer: the picture behind these stages.
     pub fn view(&mut self, stages: Vec<PipelineStage>) {
         self.views.push(stages.into_iter().map(Arc::new).collect());
-    }
-
-    /// The stages of these defences.
-    ///
-    /// # Errors
-    /// As [`DefenceStack::parse`]; those of the defences.
-    pub fn stages_of(&mut self, stack: &str) -> Result<Vec<PipelineStage>> {
-        let mut aside = PipelineBuilder::new(self.base.clone(), self.provider);
-        for plan in DefenceStack::parse(stack)?.defences() {
-            aside.push(plan)?;
-        }
-        Ok(std::mem::take(&mut aside.stages))
     }
 
     /// Loads a model, which must take and answer what the base does.

@@ -1,14 +1,13 @@
 //! Several networks, or several looks at a picture, that answer together.
 
-use crate::data::Image;
 use crate::defence::aggregation::Aggregation;
 use crate::defence::builder::{EnsembleMember, PipelineBuilder};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::{PipelineStage, Transform};
+use crate::defence::pixel_move::PixelMove;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, PipelineStage};
 use crate::error::Result;
 use crate::model::{Card, Model};
-use crate::parameter::{Param, Settings, TextParam};
-use crate::rng::KeyedRng;
+use crate::parameter::{ChoiceParam, TextParam};
 use std::sync::Arc;
 
 const MODELS: TextParam = TextParam::new(
@@ -17,16 +16,20 @@ const MODELS: TextParam = TextParam::new(
              there is only one, three looks of it",
 );
 
+const RULE: ChoiceParam<Aggregation> = ChoiceParam::new(
+    "rule",
+    &["mean", "vote"],
+    &[Aggregation::Mean, Aggregation::Vote],
+    "the mean of their probabilities, or a vote",
+);
+
 /// Networks that answer together.
 pub const ENSEMBLE: DefenceSpec = DefenceSpec {
     id: "ensemble",
     aliases: &[],
     name: "ensemble",
     family: "ensemble",
-    params: &[
-        Param::choice("rule", &["mean", "vote"], "the mean of their probabilities, or a vote"),
-        MODELS.param,
-    ],
+    params: &[RULE.param, MODELS.param],
     backward: BackwardRule::Exact,
     randomised: false,
     summary: "several networks answer together, by their mean or by vote",
@@ -40,7 +43,7 @@ pub const ENSEMBLE: DefenceSpec = DefenceSpec {
     paper: "Strauss et al.: Ensemble Methods as a Defense, 2017; broken by He, Wei, Chen, Carlini, Song: \
             Ensembles of Weak Defenses Are Not Strong, WOOT 2017",
     build: |settings, builder| {
-        let rule = rule(settings);
+        let rule = RULE.get(settings);
         let named = MODELS
             .get(settings)
             .unwrap_or_default()
@@ -84,13 +87,6 @@ pub const ADP: DefenceSpec = DefenceSpec {
     },
 };
 
-fn rule(settings: &Settings) -> Aggregation {
-    match settings.choice("rule") {
-        "vote" => Aggregation::Vote,
-        _ => Aggregation::Mean,
-    }
-}
-
 /// The undefended networks for the base's data, the base among them.
 fn ordinary(builder: &mut PipelineBuilder<'_>) -> Result<Vec<Arc<Model>>> {
     let base = builder.base.clone();
@@ -113,73 +109,4 @@ fn looks(builder: &PipelineBuilder<'_>) -> Vec<EnsembleMember> {
     };
     let member = |stages| EnsembleMember { model: builder.base.clone(), stages };
     vec![member(vec![]), member(vec![stage(second)]), member(vec![stage(PixelMove::shift(by, by))])]
-}
-
-/// Moves pixels about: the pixel at a place comes from another one.
-pub(super) struct PixelMove {
-    mirror: bool,
-    /// How far down and to the right; the border is repeated.
-    by: [isize; 2],
-}
-
-impl PixelMove {
-    /// Left and right exchanged.
-    pub fn mirror() -> Self {
-        Self { mirror: true, by: [0; 2] }
-    }
-
-    /// So far down and to the right.
-    pub fn shift(down: isize, right: isize) -> Self {
-        Self { mirror: false, by: [down, right] }
-    }
-
-    /// The moved picture.
-    pub fn of(&self, picture: &Image) -> Image {
-        let (shape, pixels) = (picture.shape(), picture.pixels());
-        let moved = (0..pixels.len()).map(|at| pixels[self.source(at, shape)]);
-        Image::new(shape, moved.collect::<Vec<_>>())
-    }
-
-    /// Where the pixel at `at` comes from.
-    fn source(&self, at: usize, [_, h, w]: [usize; 3]) -> usize {
-        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
-        let from = |i: usize, by: isize, n: usize| (i as isize - by).clamp(0, n as isize - 1);
-        let x = if self.mirror { w - 1 - x } else { x };
-        let (y, x) = (from(y, self.by[0], h) as usize, from(x, self.by[1], w) as usize);
-        (plane * h + y) * w + x
-    }
-}
-
-impl Transform for PixelMove {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        Ok(self.of(picture))
-    }
-
-    fn vjp(&self, picture: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
-        let mut out = vec![0.0; gradient.len()];
-        for (at, g) in gradient.iter().enumerate() {
-            out[self.source(at, picture.shape())] += g;
-        }
-        Ok(out)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moves_are_those_of_the_hand_and_the_way_back_is_their_transpose() {
-        let picture = Image::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let pixels = |by: &PixelMove| by.of(&picture).pixels().to_vec();
-        assert_eq!(pixels(&PixelMove::mirror()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
-        assert_eq!(pixels(&PixelMove::shift(1, 1)), [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]);
-        let g = vec![0.3_f32, -1.0, 0.5, 2.0, 0.1, -0.7];
-        for by in [PixelMove::mirror(), PixelMove::shift(1, 1), PixelMove::shift(0, -1)] {
-            let forth: f32 = pixels(&by).iter().zip(&g).map(|(p, g)| p * g).sum();
-            let pulled = by.vjp(&picture, g.clone(), &mut KeyedRng::new(0, 0, 0)).unwrap();
-            let back: f32 = picture.pixels().iter().zip(pulled).map(|(p, g)| p * g).sum();
-            assert!((forth - back).abs() < 1e-5, "{forth} {back}");
-        }
-    }
 }

@@ -3,12 +3,10 @@
 
 use crate::data::Image;
 use crate::defence::aggregation::Aggregation;
-use crate::defence::bayes::Sampler;
-use crate::defence::builder::{ModelProvider, PipelineBuilder};
-use crate::defence::detection::Detector;
-use crate::defence::registry::BackwardRule;
+use crate::defence::branch::{Branch, NetworkSource, RngStream, Sampler, mix};
+use crate::defence::detector::Detector;
 use crate::defence::stack::DefenceStack;
-use crate::defence::transform::{PipelineStage, forward};
+use crate::defence::transform::{BackwardRule, PipelineStage, forward};
 use crate::error::{Error, Result};
 use crate::model::{Classifier, Model, Network};
 use crate::rng::RngKey;
@@ -16,39 +14,6 @@ use burn_tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// A network of a pipeline, behind stages of its own.
-pub struct Branch {
-    /// What stands before this network alone.
-    pub stages: Vec<Arc<PipelineStage>>,
-    /// Where the network comes from.
-    pub source: NetworkSource,
-}
-
-/// Where a branch's network comes from.
-#[derive(Clone)]
-pub enum NetworkSource {
-    /// It is always the same.
-    Fixed(Arc<Network>),
-    /// It is drawn anew for each answer.
-    Sampled(Arc<Sampler>),
-}
-
-/// Who draws: what an attack drew is never what the judge draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RngStream {
-    /// The attacker, who tries the defence at home.
-    Attacker = 1,
-    /// The judge.
-    Judge = 2,
-}
-
-impl RngStream {
-    /// What a draw of this stream draws from.
-    pub fn rng_key(self, seed: u64, draw: u64) -> RngKey {
-        RngKey { seed: mix(seed, self as u64), draw }
-    }
-}
 
 /// A stack of defences round a model.
 pub struct Pipeline {
@@ -101,23 +66,6 @@ pub(super) type BranchLogits = Vec<Vec<Vec<f32>>>;
 const VALUES: usize = 4_000_000;
 
 impl Pipeline {
-    /// Builds the stack round `base`; all its randomness follows from `seed`.
-    ///
-    /// # Errors
-    /// Usage, where a layer does not apply, saying why; failures of loading; device failures.
-    pub fn build(
-        stack: &DefenceStack,
-        base: Arc<Model>,
-        seed: u64,
-        provider: &mut dyn ModelProvider,
-    ) -> Result<Self> {
-        let mut builder = PipelineBuilder::new(base, provider);
-        for plan in stack.defences() {
-            builder.push(plan)?;
-        }
-        builder.finish(stack.clone(), seed)
-    }
-
     /// Whether its answers are logarithms of the shares of a vote, not logits.
     pub fn answers_in_shares(&self) -> bool {
         self.is_random() || self.rules.contains(&Aggregation::Vote)
@@ -133,7 +81,7 @@ impl Pipeline {
     /// Whether a stage has no usable gradient, so that an attack has to go straight through.
     pub fn is_broken(&self) -> bool {
         let own = self.branches.iter().flat_map(|branch| branch.stages.iter().map(Arc::as_ref));
-        self.stages.iter().chain(own).any(|stage| stage.backward == BackwardRule::StraightThrough)
+        self.stages.iter().chain(own).any(|stage| stage.backward != BackwardRule::Exact)
     }
 
     /// How many passes through a network one answer takes.
@@ -313,27 +261,9 @@ impl Pipeline {
     }
 }
 
-impl Branch {
-    fn is_random(&self) -> bool {
-        let inside = match &self.source {
-            NetworkSource::Fixed(network) => network.is_random(),
-            NetworkSource::Sampled(_) => true,
-        };
-        inside || self.stages.iter().any(|stage| stage.randomised)
-    }
-}
-
 /// The random numbers of each row.
 pub(super) fn rng_keys(trails: &[StageInputs]) -> Vec<RngKey> {
     trails.iter().map(|trail| trail.entry.rng_key).collect()
-}
-
-/// Two numbers as one (splitmix64's finaliser).
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(b);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// A number that tells a picture from others: what a defence draws for a picture does not depend on

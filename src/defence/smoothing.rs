@@ -2,15 +2,27 @@
 
 use crate::data::Image;
 use crate::defence::aggregation::Aggregation;
-use crate::defence::builder::RejectionThreshold;
-use crate::defence::pipeline::{Pipeline, RngStream};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
-use crate::error::{Error, Result};
+use crate::defence::detector::RejectionThreshold;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
+use crate::error::Result;
 use crate::model::argmax;
-use crate::parameter::{Param, Value};
+use crate::parameter::{FloatParam, IntParam, Value};
 use crate::rng::KeyedRng;
-use std::ops::Range;
+
+/// Standard deviation of the noise.
+pub(super) const SIGMA: FloatParam =
+    FloatParam::new("sigma", (0.01, 2.0), 0.25, "σ of the noise, in pixel units of 0..1");
+
+const N: IntParam = IntParam::new("n", (10, 100_000), 100, "noisy copies that vote");
+
+const ALPHA: FloatParam = FloatParam::new(
+    "alpha",
+    (1e-6, 0.5),
+    0.001,
+    "how often a label that is not the smoothed network's own may be given: where the vote is \
+     too close for that it abstains",
+);
 
 /// Randomised smoothing.
 pub const SMOOTHING: DefenceSpec = DefenceSpec {
@@ -18,17 +30,7 @@ pub const SMOOTHING: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "smoothing",
     family: "certified",
-    params: &[
-        Param::float("sigma", (0.01, 2.0), 0.25, "σ of the noise, in pixel units of 0..1"),
-        Param::int("n", (10, 100_000), 100, "noisy copies that vote"),
-        Param::float(
-            "alpha",
-            (1e-6, 0.5),
-            0.001,
-            "how often a label that is not the smoothed network's own may be given: where the vote is \
-             too close for that it abstains",
-        ),
-    ],
+    params: &[SIGMA.param, N.param, ALPHA.param],
     backward: BackwardRule::Exact,
     randomised: true,
     summary: "a vote over copies with Gaussian noise: the only defence here whose radius is proven",
@@ -47,12 +49,12 @@ pub const SMOOTHING: DefenceSpec = DefenceSpec {
             let what = "it certifies the picture itself, so nothing may stand before it";
             return Err(builder.not_applicable(format!("{what}: write it first, smoothing+…")));
         }
-        let alpha = settings.float("alpha", 0.001);
+        let alpha = ALPHA.get(settings);
         let basis = format!("two-sided binomial test at {}", Value::Float(alpha));
         builder.prefer("gaussian");
-        builder.draw(settings.int("n", 100) as usize, Aggregation::Vote);
+        builder.draw(N.count(settings), Aggregation::Vote);
         builder.detector(doubt, RejectionThreshold::Unsure(alpha, basis))?;
-        builder.stage(Box::new(SmoothingNoise { sigma: settings.float("sigma", 0.25) as f32 }))
+        builder.stage(Box::new(SmoothingNoise { sigma: SIGMA.get(settings) as f32 }))
     },
 };
 
@@ -65,6 +67,10 @@ impl Transform for SmoothingNoise {
     fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
         let noisy = picture.pixels().iter().map(|p| p + self.sigma * draws.normal());
         Ok(Image::new(picture.shape(), noisy.collect::<Vec<_>>()))
+    }
+
+    fn vjp(&self, _: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(gradient)
     }
 }
 
@@ -90,40 +96,6 @@ fn two_sided(more: u64, less: u64) -> f64 {
         term *= (n - k as f64) / (k as f64 + 1.0);
     }
     (2.0 * sum).min(1.0)
-}
-
-impl Pipeline {
-    /// σ of its smoothing.
-    ///
-    /// # Errors
-    /// Usage, where it is not smoothed.
-    pub fn sigma(&self) -> Result<f64> {
-        let smoothing = self.stack.defences().iter().find(|plan| plan.defence.id == SMOOTHING.id);
-        smoothing.map(|plan| plan.settings.float("sigma", 0.25)).ok_or_else(|| {
-            Error::usage(
-                "only a smoothed network can be certified",
-                format!("defence {}", self.stack.text()),
-                "use smoothing, or a stack that begins with it",
-            )
-        })
-    }
-
-    /// How often each class is the label at these draws of the judge's.
-    ///
-    /// # Errors
-    /// Those of the stages; device failures.
-    pub fn class_counts(&self, picture: &Image, draws: Range<u64>) -> Result<Vec<usize>> {
-        let mut counts = vec![0; self.base.card.num_classes];
-        for first in draws.clone().step_by(1000) {
-            let part = first..(first + 1000).min(draws.end);
-            let n = (part.end - part.start) as usize;
-            let members =
-                self.members(std::slice::from_ref(picture), (RngStream::Judge, None), part)?;
-            let rows = &self.joined(&members[0], 0..n)[0];
-            rows.iter().filter_map(|row| argmax(row)).for_each(|class| counts[class] += 1);
-        }
-        Ok(counts)
-    }
 }
 
 #[cfg(test)]

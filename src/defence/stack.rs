@@ -1,6 +1,7 @@
 //! A defence with its settings, and several of them one behind the other.
 
-use crate::defence::registry::{DEFENCES, DefenceSpec};
+use crate::defence::registry::DEFENCES;
+use crate::defence::spec::DefenceSpec;
 use crate::error::{Error, Result};
 use crate::parameter::Settings;
 use std::fmt;

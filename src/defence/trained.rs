@@ -1,6 +1,7 @@
 //! Defences by training: another network answers.
 
-use crate::defence::registry::{BackwardRule, DefenceSpec};
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::BackwardRule;
 use crate::parameter::TextParam;
 
 const NAME: TextParam =

@@ -161,6 +161,10 @@ impl Transform for Noise {
         let noisy = picture.pixels().iter().map(|p| (p + 0.3 * draws.normal()).clamp(0.0, 1.0));
         Ok(Image::new(picture.shape(), noisy.collect::<Vec<_>>()))
     }
+
+    fn vjp(&self, _: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(gradient)
+    }
 }
 
 /// A defence that does nothing: what is left is the stance.

@@ -1,11 +1,13 @@
 //! Fewer levels a pixel.
 
 use crate::data::Image;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, PipelineStage, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
+
+const BITS: IntParam = IntParam::new("bits", (1, 8), 3, "bits left per value, 1..8");
 
 /// Reducing the bit depth.
 pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
@@ -13,7 +15,7 @@ pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
     aliases: &["bits"],
     name: "bit depth",
     family: "input",
-    params: &[Param::int("bits", (1, 8), 3, "bits left per value, 1..8")],
+    params: &[BITS.param],
     backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "rounds every pixel to few levels",
@@ -23,9 +25,15 @@ pub const BIT_DEPTH: DefenceSpec = DefenceSpec {
             white digits are a special case: with one bit, no ε below ½ turns black into white.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
     build: |settings, builder| {
-        builder.stage(Box::new(BitDepth { bits: settings.int("bits", 3) as u32 }))
+        builder.stage(Box::new(BitDepth { bits: BITS.get(settings) as u32 }))
     },
 };
+
+/// The same as a stage.
+pub fn bit_depth_stage(bits: u32) -> PipelineStage {
+    let transform = Box::new(BitDepth { bits });
+    PipelineStage { transform, backward: BackwardRule::StraightThrough, randomised: false }
+}
 
 struct BitDepth {
     bits: u32,

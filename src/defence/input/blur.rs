@@ -3,11 +3,14 @@
 use crate::data::Image;
 use crate::defence::input::separable::{Axis, Separable};
 use crate::defence::input::{clipped, reflect_index};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
+
+const SIGMA: FloatParam =
+    FloatParam::new("sigma", (0.1, 10.0), 1.0, "σ: standard deviation in pixels, 0.1..10");
 
 /// Gaussian blur.
 pub const BLUR: DefenceSpec = DefenceSpec {
@@ -15,7 +18,7 @@ pub const BLUR: DefenceSpec = DefenceSpec {
     aliases: &["gaussian-blur"],
     name: "blur",
     family: "input",
-    params: &[Param::float("sigma", (0.1, 10.0), 1.0, "σ: standard deviation in pixels, 0.1..10")],
+    params: &[SIGMA.param],
     backward: BackwardRule::Exact,
     randomised: false,
     summary: "blurs the picture by a Gaussian",
@@ -27,7 +30,7 @@ pub const BLUR: DefenceSpec = DefenceSpec {
             Statistics, ICCV 2017 (a mean filter); broken by Carlini, Wagner, AISec 2017",
     build: |settings, builder| {
         let [_, h, w] = builder.base.card.input.shape;
-        let sigma = settings.float("sigma", 1.0);
+        let sigma = SIGMA.get(settings);
         let map = Separable { down: gaussian(h, sigma), across: gaussian(w, sigma) };
         builder.stage(Box::new(Blur(map)))
     },

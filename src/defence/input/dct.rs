@@ -3,11 +3,18 @@
 use crate::data::{Image, cosines};
 use crate::defence::input::separable::{Axis, Separable};
 use crate::defence::input::{clip_vjp, clipped};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
+
+const SHARE: FloatParam = FloatParam::new(
+    "share",
+    (0.01, 1.0),
+    0.25,
+    "share of each channel's coefficients that is kept: √share of the frequencies each way",
+);
 
 /// The lowest frequencies of the cosine transform.
 pub const DCT: DefenceSpec = DefenceSpec {
@@ -15,12 +22,7 @@ pub const DCT: DefenceSpec = DefenceSpec {
     aliases: &["low-pass"],
     name: "DCT",
     family: "input",
-    params: &[Param::float(
-        "share",
-        (0.01, 1.0),
-        0.25,
-        "share of each channel's coefficients that is kept: √share of the frequencies each way",
-    )],
+    params: &[SHARE.param],
     backward: BackwardRule::Exact,
     randomised: false,
     summary: "keeps the lowest frequencies of the picture only",
@@ -34,7 +36,7 @@ pub const DCT: DefenceSpec = DefenceSpec {
             IJCAI 2019",
     build: |settings, builder| {
         let shape = builder.base.card.input.shape;
-        builder.stage(Box::new(Dct::new(shape, settings.float("share", 0.25))))
+        builder.stage(Box::new(Dct::new(shape, SHARE.get(settings))))
     },
 };
 

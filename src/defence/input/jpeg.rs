@@ -1,13 +1,15 @@
 //! JPEG compression.
 
 use crate::data::Image;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::{Error, Result};
-use crate::parameter::Param;
+use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat};
+
+const QUALITY: IntParam = IntParam::new("quality", (10, 95), 75, "JPEG quality, 10..95");
 
 /// JPEG compression.
 pub const JPEG: DefenceSpec = DefenceSpec {
@@ -15,7 +17,7 @@ pub const JPEG: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "JPEG",
     family: "input",
-    params: &[Param::int("quality", (10, 95), 75, "JPEG quality, 10..95")],
+    params: &[QUALITY.param],
     backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "saves the picture as JPEG and opens it again",
@@ -24,7 +26,7 @@ pub const JPEG: DefenceSpec = DefenceSpec {
             on the way back (BPDA) it falls to almost nothing.",
     paper: "Guo et al., ICLR 2018; broken by Athalye, Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        builder.stage(Box::new(Jpeg { quality: settings.int("quality", 75) as u8 }))
+        builder.stage(Box::new(Jpeg { quality: QUALITY.get(settings) as u8 }))
     },
 };
 

@@ -2,11 +2,13 @@
 
 use crate::data::Image;
 use crate::defence::input::reflect_index;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, PipelineStage, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
+
+const SIZE: IntParam = IntParam::new("size", (2, 7), 2, "side of the window in pixels, 2..7");
 
 /// The median filter.
 pub const MEDIAN: DefenceSpec = DefenceSpec {
@@ -14,7 +16,7 @@ pub const MEDIAN: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "median",
     family: "input",
-    params: &[Param::int("size", (2, 7), 2, "side of the window in pixels, 2..7")],
+    params: &[SIZE.param],
     backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "replaces every pixel by the median of its neighbourhood",
@@ -22,10 +24,14 @@ pub const MEDIAN: DefenceSpec = DefenceSpec {
             and leaves smooth ones alone. An adaptive attack simply makes its perturbation smooth enough \
             to survive. Fine strokes of the picture itself are lost too: watch the clean answer.",
     paper: "Xu, Evans, Qi: Feature Squeezing, NDSS 2018",
-    build: |settings, builder| {
-        builder.stage(Box::new(Median { size: settings.int("size", 2) as usize }))
-    },
+    build: |settings, builder| builder.stage(Box::new(Median { size: SIZE.count(settings) })),
 };
+
+/// The same as a stage.
+pub fn median_stage(size: usize) -> PipelineStage {
+    let transform = Box::new(Median { size });
+    PipelineStage { transform, backward: BackwardRule::StraightThrough, randomised: false }
+}
 
 struct Median {
     size: usize,

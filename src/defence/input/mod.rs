@@ -13,12 +13,12 @@ mod separable;
 mod thermometer;
 mod tv;
 
-pub use bit_depth::BIT_DEPTH;
+pub use bit_depth::{BIT_DEPTH, bit_depth_stage};
 pub use blur::BLUR;
 pub use dct::DCT;
 pub use jpeg::{JPEG, jpeg};
-pub use median::MEDIAN;
-pub use nlm::NLM;
+pub use median::{MEDIAN, median_stage};
+pub use nlm::{NLM, nlm_stage};
 pub use noise::NOISE;
 pub use pca::PCA;
 pub use resize_pad::RESIZE_PAD;

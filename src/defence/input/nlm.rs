@@ -2,12 +2,20 @@
 
 use crate::data::Image;
 use crate::defence::input::{clipped, reflect_index};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, PipelineStage, Transform};
 use crate::error::Result;
-use crate::parameter::{Param, Settings};
+use crate::parameter::{FloatParam, IntParam};
 use crate::rng::KeyedRng;
 use rayon::prelude::*;
+
+const SEARCH: IntParam =
+    IntParam::new("search", (3, 21), 11, "side of the window searched for like patches, 3..21");
+
+const PATCH: IntParam = IntParam::new("patch", (1, 7), 3, "side of the patches compared, 1..7");
+
+const STRENGTH: FloatParam =
+    FloatParam::new("strength", (0.5, 100.0), 4.0, "difference that counts as none, in 255ths");
 
 /// Non-local means.
 pub const NLM: DefenceSpec = DefenceSpec {
@@ -15,11 +23,7 @@ pub const NLM: DefenceSpec = DefenceSpec {
     aliases: &["non-local-means"],
     name: "non-local means",
     family: "input",
-    params: &[
-        Param::int("search", (3, 21), 11, "side of the window searched for like patches, 3..21"),
-        Param::int("patch", (1, 7), 3, "side of the patches compared, 1..7"),
-        Param::float("strength", (0.5, 100.0), 4.0, "difference that counts as none, in 255ths"),
-    ],
+    params: &[SEARCH.param, PATCH.param, STRENGTH.param],
     backward: BackwardRule::Exact,
     randomised: false,
     summary: "averages every pixel with those whose surroundings look alike",
@@ -30,8 +34,17 @@ pub const NLM: DefenceSpec = DefenceSpec {
             exact gradient, weights and all, leads an attack round it.",
     paper: "Buades, Coll, Morel: A Non-Local Algorithm for Image Denoising, CVPR 2005; as a defence Xu, \
             Evans, Qi: Feature Squeezing, NDSS 2018; broken by He et al., WOOT 2017",
-    build: |settings, builder| builder.stage(Box::new(NonLocal::new(settings))),
+    build: |settings, builder| {
+        let (search, patch) = (SEARCH.count(settings), PATCH.count(settings));
+        builder.stage(Box::new(NonLocal::new(search, patch, STRENGTH.get(settings))))
+    },
 };
+
+/// The same as a stage.
+pub fn nlm_stage(search: usize, patch: usize, strength: f64) -> PipelineStage {
+    let transform = Box::new(NonLocal::new(search, patch, strength));
+    PipelineStage { transform, backward: BackwardRule::Exact, randomised: false }
+}
 
 /// Weights are e^(−d²/h²), d² the mean square difference of two patches over their pixels and
 /// channels, h the strength; windows of even sides begin half of them before the pixel.
@@ -45,12 +58,9 @@ struct NonLocal {
 const BAND: usize = 16;
 
 impl NonLocal {
-    fn new(settings: &Settings) -> Self {
-        Self {
-            search: settings.int("search", 11) as usize,
-            patch: settings.int("patch", 3) as usize,
-            strength: settings.float("strength", 4.0) as f32 / 255.0,
-        }
+    /// With the strength in 255ths.
+    fn new(search: usize, patch: usize, strength: f64) -> Self {
+        Self { search, patch, strength: strength as f32 / 255.0 }
     }
 
     /// How far a window and a patch in it reach beyond their pixel.

@@ -2,11 +2,14 @@
 
 use crate::data::Image;
 use crate::defence::input::{clip_vjp, clipped};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
+
+const SIGMA: FloatParam =
+    FloatParam::new("sigma", (0.001, 1.0), 0.1, "σ: standard deviation in pixel units, 0.001..1");
 
 /// Gaussian noise on every pixel.
 pub const NOISE: DefenceSpec = DefenceSpec {
@@ -14,12 +17,7 @@ pub const NOISE: DefenceSpec = DefenceSpec {
     aliases: &["gaussian-noise"],
     name: "noise",
     family: "input",
-    params: &[Param::float(
-        "sigma",
-        (0.001, 1.0),
-        0.1,
-        "σ: standard deviation in pixel units, 0.001..1",
-    )],
+    params: &[SIGMA.param],
     backward: BackwardRule::Exact,
     randomised: true,
     summary: "adds Gaussian noise to every pixel, anew for each answer",
@@ -32,7 +30,7 @@ pub const NOISE: DefenceSpec = DefenceSpec {
     paper: "Liu, Cheng, Zhang, Hsieh: Towards Robust Neural Networks via Random Self-Ensemble, ECCV \
             2018; the attack by the mean over draws: Athalye, Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        builder.stage(Box::new(GaussianNoise { sigma: settings.float("sigma", 0.1) as f32 }))
+        builder.stage(Box::new(GaussianNoise { sigma: SIGMA.get(settings) as f32 }))
     },
 };
 

@@ -3,13 +3,16 @@
 use crate::data::{Dataset, Image};
 use crate::defence::builder::PipelineBuilder;
 use crate::defence::input::{clip_vjp, clipped};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
 use crate::model::InputSpec;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
 use std::sync::{Arc, Mutex, PoisonError};
+
+const SHARE: FloatParam =
+    FloatParam::new("share", (0.01, 1.0), 0.25, "share of the components that is kept");
 
 /// The leading principal components.
 pub const PCA: DefenceSpec = DefenceSpec {
@@ -17,7 +20,7 @@ pub const PCA: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "PCA",
     family: "input",
-    params: &[Param::float("share", (0.01, 1.0), 0.25, "share of the components that is kept")],
+    params: &[SHARE.param],
     backward: BackwardRule::Exact,
     randomised: false,
     summary: "keeps of every patch what patches of pictures usually have",
@@ -32,7 +35,7 @@ pub const PCA: DefenceSpec = DefenceSpec {
     build: |settings, builder| {
         let basis = learned(builder)?;
         let shape = builder.base.card.input.shape;
-        builder.stage(Box::new(Pca::new(&basis, shape, settings.float("share", 0.25))))
+        builder.stage(Box::new(Pca::new(&basis, shape, SHARE.get(settings))))
     },
 };
 

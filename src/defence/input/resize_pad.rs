@@ -3,11 +3,18 @@
 use crate::data::Image;
 use crate::defence::input::clipped;
 use crate::defence::input::separable::{Axis, Separable};
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
+
+const SHARE: FloatParam = FloatParam::new(
+    "share",
+    (0.3, 1.0),
+    0.9,
+    "the smallest size, as a share of the picture's own, 0.3..1",
+);
 
 /// Random resizing and padding.
 pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
@@ -15,12 +22,7 @@ pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
     aliases: &["random-resize"],
     name: "resize and pad",
     family: "input",
-    params: &[Param::float(
-        "share",
-        (0.3, 1.0),
-        0.9,
-        "the smallest size, as a share of the picture's own, 0.3..1",
-    )],
+    params: &[SHARE.param],
     backward: BackwardRule::Exact,
     randomised: true,
     summary: "shrinks the picture at random and puts it at random on black",
@@ -33,7 +35,7 @@ pub const RESIZE_PAD: DefenceSpec = DefenceSpec {
     paper: "Xie, Wang, Zhang, Ren, Yuille: Mitigating Adversarial Effects Through Randomization, ICLR \
             2018; broken by Athalye, Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        let share = settings.float("share", 0.9);
+        let share = SHARE.get(settings);
         builder.stage_if(Box::new(ResizePad { share }), share < 1.0)
     },
 };

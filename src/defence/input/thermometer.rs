@@ -1,11 +1,14 @@
 //! Thermometer coding.
 
 use crate::data::Image;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
+
+const LEVELS: IntParam =
+    IntParam::new("levels", (1, 255), 16, "thresholds that a pixel is compared with, 1..255");
 
 /// Thermometer coding.
 pub const THERMOMETER: DefenceSpec = DefenceSpec {
@@ -13,12 +16,7 @@ pub const THERMOMETER: DefenceSpec = DefenceSpec {
     aliases: &[],
     name: "thermometer",
     family: "input",
-    params: &[Param::int(
-        "levels",
-        (1, 255),
-        16,
-        "thresholds that a pixel is compared with, 1..255",
-    )],
+    params: &[LEVELS.param],
     backward: BackwardRule::StraightThrough,
     randomised: false,
     summary: "codes every pixel by the thresholds that it exceeds",
@@ -32,7 +30,7 @@ pub const THERMOMETER: DefenceSpec = DefenceSpec {
     paper: "Buckman, Roy, Raffel, Goodfellow: Thermometer Encoding, ICLR 2018; broken by Athalye, \
             Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        builder.stage(Box::new(Thermometer { levels: settings.int("levels", 16) as usize }))
+        builder.stage(Box::new(Thermometer { levels: LEVELS.count(settings) }))
     },
 };
 

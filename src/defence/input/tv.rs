@@ -2,12 +2,18 @@
 
 use crate::data::Image;
 use crate::defence::input::clipped;
-use crate::defence::registry::{BackwardRule, DefenceSpec};
-use crate::defence::transform::Transform;
+use crate::defence::spec::DefenceSpec;
+use crate::defence::transform::{BackwardRule, Transform};
 use crate::error::Result;
-use crate::parameter::Param;
+use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
 use rayon::prelude::*;
+
+const WEIGHT: FloatParam =
+    FloatParam::new("weight", (0.001, 1.0), 0.03, "λ: how much smoothness counts, 0.001..1");
+
+const DROP: FloatParam =
+    FloatParam::new("drop", (0.0, 0.9), 0.5, "share of the pixels forgotten at random, 0..0.9");
 
 /// Total-variation minimisation.
 pub const TV: DefenceSpec = DefenceSpec {
@@ -15,10 +21,7 @@ pub const TV: DefenceSpec = DefenceSpec {
     aliases: &["total-variation"],
     name: "total variation",
     family: "input",
-    params: &[
-        Param::float("weight", (0.001, 1.0), 0.03, "λ: how much smoothness counts, 0.001..1"),
-        Param::float("drop", (0.0, 0.9), 0.5, "share of the pixels forgotten at random, 0..0.9"),
-    ],
+    params: &[WEIGHT.param, DROP.param],
     backward: BackwardRule::StraightThrough,
     randomised: true,
     summary: "forgets pixels at random and paints the smoothest picture through the others",
@@ -32,8 +35,8 @@ pub const TV: DefenceSpec = DefenceSpec {
             Transformations, ICLR 2018; TV by Rudin, Osher, Fatemi 1992, minimised as in Chambolle, \
             Pock 2011; broken by Athalye, Carlini, Wagner, ICML 2018",
     build: |settings, builder| {
-        let weight = settings.float("weight", 0.03) as f32;
-        let drop = settings.float("drop", 0.5) as f32;
+        let weight = WEIGHT.get(settings) as f32;
+        let drop = DROP.get(settings) as f32;
         builder.stage_if(Box::new(TotalVariation { weight, drop, steps: STEPS }), drop > 0.0)
     },
 };
