@@ -7,7 +7,7 @@ use super::output::Style;
 use super::registry_rows::{attack_json, check_json, defence_json, key_json, lesson_json};
 use crate::attack::{self, ATTACKS, AttackSpec, Bound, Knowledge};
 use crate::dashboard::KeyRow;
-use crate::defence::{BackwardRule, DEFENCES, DefenceConfig, DefenceSpec};
+use crate::defence::{DEFENCES, DefenceConfig, DefenceSpec};
 use crate::error::Result;
 use crate::experiment::{LESSONS, LessonSpec, VERSION};
 use crate::metrics::checks::{CHECKS, Check};
@@ -238,7 +238,7 @@ pub fn defences(
         Some(id) => vec![DefenceConfig::parse(id)?.defence],
         None => DEFENCES.iter().collect(),
     };
-    let json = wanted.iter().map(|defence| defence_json(defence, gradient(defence))).collect();
+    let json = wanted.iter().map(|defence| defence_json(defence, defence.backward.text())).collect();
     let catalogue = Catalogue::defences(&wanted);
     print(("defences", json), &catalogue, list.format(), context, |context| {
         match (id, wanted.as_slice()) {
@@ -267,21 +267,13 @@ fn defences_by_family(defences: &[&DefenceSpec], context: &mut CommandContext) -
 fn explain_defence(defence: &DefenceSpec, context: &mut CommandContext) -> Result<()> {
     let facts = [
         ("family", defence.family.to_string()),
-        ("gradient", gradient(defence).to_string()),
+        ("gradient", defence.backward.text().to_string()),
         ("randomised", if defence.randomised { "yes" } else { "no" }.to_string()),
         ("networks", networks(defence)),
         ("paper", defence.paper.to_string()),
     ];
     explain((defence.id, defence.name, defence.summary, defence.about), &facts, context)?;
     explain_parameters(defence.params, "--defence ID:VALUE, or ID:NAME=VALUE", context)
-}
-
-/// How the attack's gradient passes the defence, in a word.
-fn gradient(defence: &DefenceSpec) -> &'static str {
-    match defence.backward {
-        BackwardRule::Exact => "exact",
-        BackwardRule::StraightThrough => "straight-through",
-    }
 }
 
 /// The built-in networks that were trained like this, and what is known of them.
