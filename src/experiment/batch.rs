@@ -6,8 +6,9 @@ use crate::experiment::batching::{
     AttackProgress, LabelledImages, ProgressObserver, batch_size_for, left_out,
 };
 use crate::experiment::hints;
-use crate::experiment::one_sample::{check_compatible, cost, run_attack};
-use crate::experiment::report::AttackCost;
+use crate::experiment::one_sample::{check_compatible, run_attack};
+use crate::experiment::prediction::cost;
+use crate::experiment::types::AttackCost;
 use crate::metrics::norms;
 use crate::model::Model;
 use std::sync::Arc;

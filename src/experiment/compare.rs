@@ -1,129 +1,25 @@
 //! Defences × attacks, naive and adaptive: what becomes of one sample, cell by cell, and how often
 //! each defence holds over many. Each cell is told as soon as it is known, the cheap ones first.
 
+mod build;
 mod export;
 mod findings;
 mod on_dataset;
 mod on_sample;
 mod report;
 mod sentences;
+mod task;
 mod time_left;
 
 pub use export::{Format, LEGEND, ROBUST_NOTE, TEST_NOTE};
-pub use findings::{CompareEvent, CompareFindings};
+pub use findings::{CompareEvent, CompareFindings, UNDEFENDED};
 pub use on_dataset::compare_many;
 pub use on_sample::compare_one;
 pub use report::{
     AttackColumn, CompareReport, CompareRow, DatasetTally, DefenceOrder, PairedTest,
     ReportSettings, attack_name,
 };
+pub use task::{
+    Comparison, OnEvent, ShouldContinue, default_attack, default_attacks, parse_attack,
+};
 pub use time_left::ComparisonTimeLeft;
-
-use crate::attack::{self, AttackConfig, AttackSpec, Flow, Norm, default_epsilon};
-use crate::data::{Dataset, Sample};
-use crate::defence::{Pipeline, Stance};
-use crate::error::{Error, Result};
-use crate::experiment::provenance::{DataIdentity, Sources};
-use crate::experiment::report::DeviceInfo;
-use crate::model::Model;
-use std::sync::Arc;
-
-/// Asked between pieces of work whether to go on.
-pub type ShouldContinue<'a> = &'a mut dyn FnMut() -> Flow;
-
-/// Told what was found, as soon as it is known.
-pub type OnEvent<'a> = &'a mut dyn FnMut(CompareEvent);
-
-/// What stands for the bare network, where others name their defence.
-pub const UNDEFENDED: &str = "";
-
-/// What is compared.
-pub struct Comparison {
-    /// The bare network.
-    pub model: Arc<Model>,
-    /// The defences round it.
-    pub pipelines: Vec<Arc<Pipeline>>,
-    /// The attacks.
-    pub plans: Vec<AttackConfig>,
-    /// How much the attacks know of the defences: naive, adaptive, or both.
-    pub stances: Vec<Stance>,
-    /// Draws that EOT averages over.
-    pub draws: u64,
-    /// Which device does the work, for the reports.
-    pub device: DeviceInfo,
-    /// What is known already, and left as it is.
-    pub done: CompareFindings,
-}
-
-impl Comparison {
-    /// What it is made of, on this sample and on samples of this data set.
-    ///
-    /// # Errors
-    /// Failure, when the sample's data set cannot be read.
-    pub fn sources(&self, sample: Option<&Sample>, dataset: Option<&Dataset>) -> Result<Sources> {
-        let mut origin = Sources::default();
-        origin.model(&self.model);
-        self.pipelines.iter().for_each(|pipeline| origin.pipeline(pipeline));
-        if let Some(sample) = sample {
-            origin.data(DataIdentity::of_sample(sample)?);
-        }
-        dataset.into_iter().for_each(|dataset| origin.data(DataIdentity::of(dataset)));
-        Ok(origin)
-    }
-
-    /// The stances beside the naive one.
-    fn knowing(&self) -> impl Iterator<Item = Stance> + '_ {
-        self.stances.iter().copied().filter(|stance| *stance != Stance::Naive)
-    }
-
-    fn naive(&self) -> bool {
-        self.stances.contains(&Stance::Naive)
-    }
-}
-
-/// The attacks to begin with: what was trained against the first two norms' worth of them shows
-/// how little that says of the others.
-const CUSTOMARY: [&str; 6] = [
-    "fgsm:linf",
-    "pgd:linf",
-    "pgd:l2",
-    "apgd-ce:l1:steps=40",
-    "rotate-translate:search=random",
-    "square:linf:queries=200",
-];
-
-/// The attacks to begin with, for pictures of this data set.
-pub fn default_attacks(dataset: &str, seed: u64) -> Vec<AttackConfig> {
-    CUSTOMARY.iter().filter_map(|text| parse_attack(text, dataset, seed).ok()).collect()
-}
-
-/// An attack in a norm at the ε that is usual for a data set.
-pub fn default_attack(
-    attack: &'static AttackSpec,
-    norm: Norm,
-    dataset: &str,
-    seed: u64,
-) -> AttackConfig {
-    AttackConfig { norm, seed, ..AttackConfig::new(attack, default_epsilon(dataset, norm)) }
-}
-
-/// Reads `id`, `id:NORM`, `id:NAME=VALUE`, such as `pgd:l2:steps=100`; ε is the usual one.
-///
-/// # Errors
-/// Usage, with the nearest known name or what is allowed.
-pub fn parse_attack(text: &str, dataset: &str, seed: u64) -> Result<AttackConfig> {
-    let mut words = text.trim().split(':');
-    let attack = attack::find(words.next().unwrap_or_default())?;
-    let mut plan = default_attack(attack, attack.norms[0], dataset, seed);
-    for word in words {
-        match word.contains('=') {
-            true => plan.settings.assign(attack.params, attack.id, word)?,
-            false => {
-                let norm = Norm::parse(word).map_err(|e| Error { place: text.into(), ..e })?;
-                (plan.norm, plan.epsilon) = (norm, default_epsilon(dataset, norm));
-            }
-        }
-    }
-    plan.check()?;
-    Ok(plan)
-}

@@ -3,9 +3,9 @@
 use crate::attack::{AttackConfig, JudgedOutput, Note};
 use crate::data::{FileLock, read_bounded, sha256, write_atomically};
 use crate::error::{Error, Result};
-use crate::experiment::evaluate::Evaluation;
+use crate::experiment::evaluation::Evaluation;
 use crate::experiment::provenance::Sources;
-use crate::experiment::report::{AttackCost, class, read_class};
+use crate::experiment::types::{AttackCost, class, read_class};
 use crate::model::ModelIdentity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

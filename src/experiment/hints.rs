@@ -2,7 +2,7 @@
 
 use crate::attack::{AttackConfig, Norm};
 use crate::data::{Dataset, DatasetSpec, Sample};
-use crate::experiment::report::distance_text;
+use crate::experiment::distance::distance_text;
 use crate::model::Card;
 
 /// How bright the edges of dark digits on white are at least, on average.

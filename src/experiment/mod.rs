@@ -8,15 +8,19 @@ mod certify;
 mod checks;
 pub mod compare;
 mod defended;
+mod distance;
 mod evaluate;
+mod evaluation;
 mod evaluation_report;
 mod evaluation_state;
+mod evaluation_summary;
 pub mod hints;
 mod lesson_registry;
 mod lessons;
 mod minimum_epsilon;
 mod one_sample;
 mod passes;
+mod prediction;
 mod provenance;
 mod report;
 mod roc;
@@ -24,6 +28,7 @@ mod samples;
 mod time_left;
 mod trace;
 mod transfer;
+mod types;
 
 pub use crate::metrics::Norms;
 pub use batch::{BatchReport, BatchTask, OnProgress, attack_batch};
@@ -34,8 +39,10 @@ pub use certify::{
 };
 pub use checks::{FinishedAttack, OnEvidence, probe_robust_samples, run_auto_checks, run_probes};
 pub use defended::{DefenceBaseline, DefendedAttack, defence_baseline, defend};
-pub use evaluate::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus, evaluate};
-pub use evaluation_report::{AttackRow, DefenceNote, EvaluationReport, SampleRow, Share, StageRow};
+pub use distance::{distance_text, epsilon_text, short_distance_text};
+pub use evaluate::evaluate;
+pub use evaluation::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus};
+pub use evaluation_report::{AttackRow, DefenceNote, EvaluationReport, SampleRow, StageRow};
 pub use evaluation_state::SampleOutcome;
 pub use lesson_registry::LESSONS;
 pub use lessons::{
@@ -48,12 +55,9 @@ pub use one_sample::{
 };
 pub use passes::Passes;
 pub use provenance::{DataIdentity, Provenance, Sources};
-pub use report::{
-    AttackCost, DefenceRow, DeviceInfo, Outcome, Prediction, Report, SampleRef, SavedImages,
-    Similarity, VERSION, distance_text, epsilon_text, is_within_epsilon, judge_outcome,
-    short_distance_text,
-};
+pub use report::{DefenceRow, Report, SavedImages, Similarity, is_within_epsilon, judge_outcome};
 pub use roc::{RocPoint, RocReport, roc, roc_curve};
 pub use time_left::{StageProgress, TimeEstimate};
 pub use trace::{TracePoint, TraceRecorder};
 pub use transfer::{Transfer, TransferReport, transfer};
+pub use types::{AttackCost, DeviceInfo, Outcome, Prediction, SampleRef, Share, VERSION};

@@ -1,21 +1,19 @@
 //! One sample, one attack.
 
 use crate::attack::{
-    AttackConfig, Budget, DecisionOracle, Goal, GradientStats, ImageBatch, JudgedOutput, Logits,
-    NON_FINITE, Note, Observer, Problem, ScoreOracle, TargetModel, generate, generate_and_judge,
-    judge,
+    AttackConfig, Budget, Goal, GradientStats, ImageBatch, JudgedOutput, NON_FINITE, Note,
+    Observer, Problem, TargetModel, generate, generate_and_judge, judge,
 };
 use crate::data::{Image, Sample};
 use crate::defence::jpeg;
 use crate::error::{Error, Result};
 use crate::experiment::checks::{LossHistory, first_gradient};
 use crate::experiment::hints;
+use crate::experiment::prediction::{answer, cost, prediction, truth};
 use crate::experiment::provenance::{DataIdentity, Sources};
-use crate::experiment::report::{
-    AttackCost, DeviceInfo, Prediction, Report, SampleRef, Similarity, VERSION,
-};
+use crate::experiment::report::{Report, Similarity};
 use crate::experiment::samples::training_images;
-use crate::experiment::trace::probabilities;
+use crate::experiment::types::{DeviceInfo, Prediction, SampleRef, VERSION};
 use crate::metrics::checks::{Evidence, logit_gap};
 use crate::metrics::{RoundedImages, norms, psnr, ssim};
 use crate::model::Model;
@@ -65,41 +63,6 @@ pub struct CleanPrediction {
     pub label_is_truth: bool,
     /// The logits behind the answer, from which targets are chosen.
     pub logits: Vec<f32>,
-}
-
-/// The class of `sample` in the model's own numbering, where the two agree on what classes are.
-pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
-    let card = &model.card;
-    let unnamed = card.data.is_empty() && card.input.shape == sample.image.shape();
-    let same = card.data == sample.dataset || unnamed;
-    sample.label.filter(|label| same && *label < card.num_classes)
-}
-
-/// The answer behind a row of logits.
-pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
-    let probabilities = probabilities(row);
-    let label = Logits::new(row.to_vec(), row.len()).labels()[0];
-    let unnamed = || match label {
-        NON_FINITE => "no number".to_string(),
-        label => label.to_string(),
-    };
-    Prediction {
-        label,
-        name: model.labels.get(label).cloned().unwrap_or_else(unnamed),
-        confidence: probabilities.get(label).copied().unwrap_or(f32::NAN),
-        probabilities,
-    }
-}
-
-/// The model's answer to a batch of one, and the logits behind it.
-pub(super) fn answer(
-    model: &Model,
-    victim: &mut TargetModel<'_>,
-    images: &ImageBatch,
-) -> Result<(Prediction, Vec<f32>)> {
-    let scores = victim.logits(images)?;
-    let row = scores.rows().next().unwrap_or_default().to_vec();
-    Ok((prediction(model, &row), row))
 }
 
 /// The model's answer to the clean picture.
@@ -342,16 +305,6 @@ impl AttackedImage {
             stage: None,
         }
     }
-}
-
-/// What these oracles were asked, since `begin`.
-pub(super) fn cost<'a>(
-    asked: impl IntoIterator<Item = &'a TargetModel<'a>>,
-    begin: Instant,
-) -> AttackCost {
-    let passes = asked.into_iter().map(DecisionOracle::passes);
-    let (forward, backward) = passes.fold((0, 0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
-    AttackCost { forward, backward, seconds: begin.elapsed().as_secs_f64() }
 }
 
 /// Whether the model's answer to a picture reaches the goal.

@@ -3,7 +3,7 @@
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::defence::Pipeline;
 use crate::error::Result;
-use crate::experiment::report::DeviceInfo;
+use crate::experiment::types::DeviceInfo;
 use crate::model::{Model, ModelIdentity};
 use crate::printable::printable;
 use serde::{Deserialize, Serialize};

@@ -3,56 +3,12 @@
 use crate::attack::{AttackConfig, Bound, Goal, NON_FINITE, Norm};
 use crate::data::Image;
 use crate::defence::Stance;
-use crate::experiment::evaluation_report::Share;
+use crate::experiment::distance::distance_text;
+use crate::experiment::types::{AttackCost, DeviceInfo, Outcome, Prediction, SampleRef, Share};
 use crate::metrics::checks::Evidence;
 use crate::metrics::{Norms, RoundedImages};
 use crate::parameter::Settings;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// Version of the JSON objects; raised when a field is added or changes its meaning.
-pub const VERSION: u32 = 2;
-
-/// A model's answer to one picture.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Prediction {
-    /// The class it answers with; [`NON_FINITE`] (`null` in JSON) where its logits are no numbers.
-    #[serde(serialize_with = "class")]
-    pub label: usize,
-    /// That class's name.
-    pub name: String,
-    /// The softmax probability of that class, 0..1; not a number (`null` in JSON) where there is no
-    /// class.
-    pub confidence: f32,
-    /// The softmax probabilities of every class.
-    #[serde(skip)]
-    pub probabilities: Vec<f32>,
-}
-
-impl Prediction {
-    /// The class's name and its share in per cent with so many decimals; the name alone where there
-    /// is no class.
-    pub fn text(&self, decimals: usize) -> String {
-        self.named(&self.name, decimals)
-    }
-
-    /// The same with a shorter name.
-    pub fn named(&self, name: &str, decimals: usize) -> String {
-        match self.confidence.is_nan() {
-            true => name.to_string(),
-            false => format!("{name} ({:.decimals$} %)", self.confidence * 100.0),
-        }
-    }
-}
-
-/// A class's number; null for an answer that is none.
-pub(super) fn class<S: Serializer>(label: &usize, to: S) -> Result<S::Ok, S::Error> {
-    Some(*label).filter(|label| *label != NON_FINITE).serialize(to)
-}
-
-/// Reads what [`class`] has written.
-pub(super) fn read_class<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or(NON_FINITE))
-}
+use serde::Serialize;
 
 /// How alike the two pictures are, and whether the effect survives being saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -68,82 +24,6 @@ pub struct Similarity {
     pub survives_8_bit: bool,
     /// Whether the goal is still reached after saving as JPEG at quality 90.
     pub survives_jpeg: bool,
-}
-
-/// What the work cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct AttackCost {
-    /// Forward passes, counted by picture.
-    pub forward: u64,
-    /// Backward passes, counted by picture.
-    pub backward: u64,
-    /// Wall time in seconds.
-    pub seconds: f64,
-}
-
-/// Which sample of which data set.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SampleRef {
-    /// The data set's identifier, or `file`.
-    pub dataset: String,
-    /// The index in it.
-    pub index: usize,
-    /// Its name: `mnist #0`, or the file's path.
-    pub name: String,
-}
-
-/// Which device did the work.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DeviceInfo {
-    /// `cpu` or `wgpu`.
-    pub kind: String,
-    /// The adapter, or the CPU backend's name.
-    pub name: String,
-}
-
-/// How a pipeline's answer ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The attack's goal was not reached: the answer holds.
-    Right,
-    /// The attack's goal was reached.
-    Fooled,
-    /// The pipeline is wrong on the clean picture already, or refuses it.
-    Wrong,
-    /// The attack is detected: the pipeline refuses to answer.
-    Detected,
-    /// The pipeline is not sure enough, and refuses to answer.
-    Abstained,
-}
-
-impl Outcome {
-    /// Whether the attack did not get what it wanted. What was wrong before does not hold.
-    pub fn holds(self) -> bool {
-        matches!(self, Self::Right | Self::Detected | Self::Abstained)
-    }
-
-    /// The outcome in a word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Right => "right",
-            Self::Fooled => "fooled",
-            Self::Wrong => "wrong before",
-            Self::Detected => "detected",
-            Self::Abstained => "abstained",
-        }
-    }
-
-    /// The outcome in a sign, the same in every pane, table and report.
-    pub fn glyph(self) -> &'static str {
-        match self {
-            Self::Right => "✓",
-            Self::Fooled => "✗",
-            Self::Wrong => "!",
-            Self::Detected => "⚑",
-            Self::Abstained => "?",
-        }
-    }
 }
 
 /// How an answer to an attacked picture ends that is no refusal: `right`, whether the clean picture
@@ -416,35 +296,4 @@ impl Report {
             (Bound::Own, _) => (String::new(), String::new()),
         }
     }
-}
-
-/// A size in a norm: values changed for L0, pixel units for the others, L∞ also in 255ths.
-pub fn distance_text(norm: Norm, size: f64) -> String {
-    match norm {
-        Norm::Linf => epsilon_text(size),
-        Norm::L0 => format!("{size:.0}"),
-        Norm::L1 | Norm::L2 => format!("{size:.3}"),
-    }
-}
-
-/// ε as decimal and, where it is a whole number of 8-bit steps or close to it, as n/255.
-pub fn epsilon_text(epsilon: f64) -> String {
-    let steps = epsilon * 255.0;
-    let text = match (steps - steps.round()).abs() < 1e-6 {
-        true => format!("{}/255", steps.round()),
-        false => format!("{steps:.1}/255"),
-    };
-    format!("{epsilon:.4} ({text})")
-}
-
-/// A size in few columns: "8/255" or "0.3".
-pub fn short_distance_text(norm: Norm, size: f64) -> String {
-    let steps = size * 255.0;
-    let halves = (steps * 2.0 - (steps * 2.0).round()).abs() < 1e-6;
-    let round = (size * 1e3 - (size * 1e3).round()).abs() < 1e-6;
-    if norm == Norm::Linf && size < 0.13 && halves && !round {
-        return format!("{}/255", (steps * 10.0).round() / 10.0);
-    }
-    let text = format!("{size:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

@@ -8,11 +8,11 @@ use crate::experiment::batching::{
     AttackProgress, AttackTimeLeft, LabelledImages, ProgressObserver, batch_size_for, left_out,
     read, universal_images,
 };
-use crate::experiment::evaluate::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus};
-use crate::experiment::evaluation_report::Share;
+use crate::experiment::evaluation::{EvaluatedDefence, Evaluation, EvaluationStatus, OnStatus};
 use crate::experiment::hints;
-use crate::experiment::one_sample::{cost, run_attack};
-use crate::experiment::report::{AttackCost, DeviceInfo, VERSION};
+use crate::experiment::one_sample::run_attack;
+use crate::experiment::prediction::cost;
+use crate::experiment::types::{AttackCost, DeviceInfo, Share, VERSION};
 use crate::metrics::Rate;
 use crate::model::argmax;
 use crate::parameter::Settings;

@@ -3,7 +3,7 @@
 use crate::attack::{AttackConfig, ImageBatch, TrainingImages};
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::error::Result;
-use crate::experiment::one_sample::truth;
+use crate::experiment::prediction::truth;
 use crate::model::Model;
 use std::sync::Arc;
 

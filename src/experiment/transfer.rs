@@ -8,11 +8,11 @@ use crate::experiment::batching::{
     AttackProgress, LabelledImages, ProgressObserver, batch_size_for, left_out, read,
     universal_images,
 };
-use crate::experiment::evaluation_report::Share;
 use crate::experiment::hints;
-use crate::experiment::one_sample::{check_compatible, cost};
+use crate::experiment::one_sample::check_compatible;
+use crate::experiment::prediction::cost;
 use crate::experiment::provenance::{DataIdentity, Sources};
-use crate::experiment::report::{AttackCost, DeviceInfo, VERSION};
+use crate::experiment::types::{AttackCost, DeviceInfo, Share, VERSION};
 use crate::metrics::Rate;
 use crate::model::Model;
 use crate::parameter::Settings;

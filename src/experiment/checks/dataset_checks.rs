@@ -4,7 +4,7 @@ use crate::attack::{AttackConfig, Flow, Knowledge, Logits, StopWhen};
 use crate::error::{Error, Result};
 use crate::experiment::checks::{FinishedAttack, run_probes};
 use crate::experiment::defended::{DefendedAttack, defence_baseline, defend};
-use crate::experiment::evaluate::Evaluation;
+use crate::experiment::evaluation::Evaluation;
 use crate::experiment::evaluation_report::{EvaluationReport, SampleRow};
 use crate::experiment::evaluation_state::{AttackState, SampleOutcome};
 use crate::experiment::one_sample::{Experiment, attack_sample};

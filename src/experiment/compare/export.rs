@@ -3,9 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};
-use crate::experiment::evaluation_report::Share;
+use crate::experiment::distance::{distance_text, short_distance_text};
 use crate::experiment::provenance::Provenance;
-use crate::experiment::report::{DefenceRow, Prediction, distance_text, short_distance_text};
+use crate::experiment::report::DefenceRow;
+use crate::experiment::types::{Prediction, Share};
 use crate::metrics::McNemar;
 use crate::printable::markdown_table;
 use std::path::Path;

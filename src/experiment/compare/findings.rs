@@ -3,12 +3,14 @@
 
 use crate::attack::AttackConfig;
 use crate::defence::Stance;
-use crate::experiment::compare::UNDEFENDED;
 use crate::experiment::defended::DefenceBaseline;
 use crate::experiment::provenance::Sources;
 use crate::experiment::report::DefenceRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// What stands for the bare network, where others name their defence.
+pub const UNDEFENDED: &str = "";
 
 /// One thing that was found. A defence is named as its stack's text, the bare network by [`UNDEFENDED`].
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use crate::experiment::batching::{CleanPredictions, LabelledImages, read, univer
 use crate::experiment::compare::on_sample::go_on;
 use crate::experiment::compare::{CompareEvent, Comparison, OnEvent, ShouldContinue, UNDEFENDED};
 use crate::experiment::defended::{bare_lap, lap};
-use crate::experiment::evaluate::{EvaluatedDefence, Evaluation, evaluate};
+use crate::experiment::evaluate::evaluate;
+use crate::experiment::evaluation::{EvaluatedDefence, Evaluation};
 use crate::model::all_finite;
 use std::ops::Range;
 use std::sync::Arc;

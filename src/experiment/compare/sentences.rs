@@ -4,8 +4,7 @@
 use crate::attack::Bound;
 use crate::defence::Stance;
 use crate::experiment::compare::report::{AttackColumn, CompareReport, CompareRow, PairedTest};
-use crate::experiment::evaluation_report::Share;
-use crate::experiment::report::Outcome;
+use crate::experiment::types::{Outcome, Share};
 use crate::metrics::McNemar;
 use crate::printable::percent;
 

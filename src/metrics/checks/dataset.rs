@@ -4,10 +4,7 @@ use crate::attack::{AttackConfig, Knowledge};
 use crate::defence::Stance;
 use crate::metrics::Rate;
 use crate::metrics::checks::comparison::{enough, knows};
-use crate::metrics::checks::{
-    Assessment, AttackedDefence, CHECKS, Check, CheckResult, CheckStatus, Remedy,
-};
-use serde::ser::{Serialize, Serializer};
+use crate::metrics::checks::{Assessment, AttackedDefence, CheckResult, Remedy};
 
 /// One attack of a survey.
 #[derive(Clone, Debug)]
@@ -51,45 +48,6 @@ pub struct DatasetEvidence {
     pub trials: Vec<DatasetAttack>,
     /// What the lamps for one picture show on some of the robust samples, by the sample's number.
     pub looked: Vec<(usize, Vec<CheckResult>)>,
-}
-
-/// What every lamp shows over many pictures: by its own rule, and by what it shows on the pictures
-/// that were looked at one by one.
-pub fn check_dataset(evidence: &DatasetEvidence) -> Vec<CheckResult> {
-    let look = |check: &'static Check| {
-        let whole = check.many.map(|rule| check.verdict(rule(evidence)));
-        let all = whole.into_iter().chain(gathered(evidence, check));
-        all.max_by_key(|verdict| verdict.status).unwrap_or_else(|| {
-            check.verdict(Assessment::unlit("looks at single pictures: none were"))
-        })
-    };
-    CHECKS.iter().map(look).collect()
-}
-
-/// The worst of what a lamp shows on single pictures, and on how many of them.
-fn gathered(evidence: &DatasetEvidence, check: &'static Check) -> Option<CheckResult> {
-    // What is free and has a rule for many was told by that.
-    if check.many.is_some() && check.probe.is_none() {
-        return None;
-    }
-    let of = |(sample, all): &(usize, Vec<CheckResult>)| {
-        let found = all.iter().find(|v| v.check == check && v.status > CheckStatus::Unlit)?;
-        Some((*sample, found.clone()))
-    };
-    let asked: Vec<(usize, CheckResult)> = evidence.looked.iter().filter_map(of).collect();
-    let (first, worst) = asked.iter().rev().max_by_key(|(_, verdict)| verdict.status)?;
-    let like = asked.iter().filter(|(_, v)| v.status == worst.status).count();
-    let reason = match worst.status.warns() {
-        true => format!("{like} of {} samples, as #{first}: {}", asked.len(), worst.reason),
-        false => format!("nothing on {} samples", asked.len()),
-    };
-    Some(CheckResult { reason, ..worst.clone() })
-}
-
-impl Serialize for DatasetEvidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(check_dataset(self))
-    }
 }
 
 impl DatasetAttack {

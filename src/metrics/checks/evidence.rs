@@ -3,8 +3,6 @@
 use crate::attack::{AttackConfig, Bound, GradientStats, Knowledge, find};
 use crate::defence::Stance;
 use crate::metrics::Rate;
-use crate::metrics::checks::run_checks;
-use serde::ser::{Serialize, Serializer};
 use std::f64::consts::LOG10_2;
 
 /// One attack on one picture. Serialised as the verdicts of all lamps on it.
@@ -271,12 +269,6 @@ impl Evidence {
     pub(super) fn nearest(&self) -> Option<&RestartHistory> {
         let near = |leg: &&RestartHistory| leg.lowest.unwrap_or(f32::INFINITY);
         self.histories.iter().rev().min_by(|a, b| near(a).total_cmp(&near(b)))
-    }
-}
-
-impl Serialize for Evidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(run_checks(self))
     }
 }
 

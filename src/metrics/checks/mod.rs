@@ -16,16 +16,17 @@ mod gradients;
 mod logits;
 mod registry;
 mod remedy;
+mod run;
 
-pub use dataset::{DatasetAttack, DatasetEvidence, check_dataset};
+pub use dataset::{DatasetAttack, DatasetEvidence};
 pub use evidence::{
     AttackedDefence, Evidence, FirstGradient, Gain, GradientTest, OtherAttack, Probes,
     RestartHistory, logit_gap,
 };
 pub use registry::CHECKS;
 pub use remedy::{LONGER, Remedy};
+pub use run::{check_dataset, run_checks};
 
-use crate::defence::Stance;
 use crate::error::{Error, Result};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
@@ -254,18 +255,4 @@ impl Serialize for CheckResult {
         row.serialize_field("cure", &self.remedy.as_ref().map(Remedy::flag))?;
         row.end()
     }
-}
-
-/// What every lamp for one picture shows.
-pub fn run_checks(evidence: &Evidence) -> Vec<CheckResult> {
-    let naive = evidence.defence.as_ref().is_some_and(|behind| behind.stance == Stance::Naive);
-    let look = |check: &'static Check| {
-        let rule = check.one?;
-        Some(check.verdict(match evidence.attacked {
-            false if !check.unattacked => Assessment::unlit("nothing was attacked"),
-            _ if naive && !check.naive => Assessment::unlit("made on the bare network: look there"),
-            _ => rule(evidence),
-        }))
-    };
-    CHECKS.iter().filter_map(look).collect()
 }
