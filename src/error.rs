@@ -1,4 +1,4 @@
-//! One error type for the whole program.
+//! One error type for the whole program: [`Error`], with an [`ErrorKind`] to match on.
 //!
 //! Wording rules: a message is **one line** that says *what* went wrong, *where* (file, flag, tensor,
 //! device) and *what to do*. Bad values stand in single quotes. No capital first letter, no full stop.
@@ -8,19 +8,39 @@ use crate::printable::printable;
 use std::fmt;
 use std::path::Path;
 
-/// What kind of failure it is; decides the exit status and whether the dashboard can go on.
+/// The kinds of failure, to match on. The exit status follows from the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The command line or the request was wrong (exit status 2).
     Usage,
-    /// Something went wrong with a file, a card, a picture … (exit status 1).
-    Failure,
-    /// The compute device is missing, lost or out of memory (exit status 1; the dashboard falls back).
+    /// A file cannot be read or written, or does not hold what it should (exit status 1).
+    File,
+    /// The file or the request is well formed, but asks for what is not implemented here (exit
+    /// status 1).
+    Unsupported,
+    /// The compute device is missing, lost or out of memory (exit status 1; the dashboard goes on
+    /// with the CPU).
     Device,
-    /// The work was cancelled on request: no message is owed (exit status 130).
+    /// Anything else that went wrong (exit status 1).
+    Failure,
+    /// The work was cancelled on request; no message is printed (exit status 130).
     Cancelled,
-    /// A signal of this number asked to end: no message is owed (exit status 128 and the number).
+    /// A signal of this number asked the program to end; no message is printed (exit status 128 and
+    /// the number).
     Signal(u8),
+}
+
+impl ErrorKind {
+    /// The process exit status that belongs to this kind.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::File | Self::Unsupported | Self::Device | Self::Failure => 1,
+            Self::Cancelled => 130,
+            Self::Signal(number) => 128_u8.saturating_add(number),
+        }
+    }
 }
 
 /// A failure, told in one line: what, where, what to do.
@@ -73,6 +93,24 @@ impl Error {
         Self::new(ErrorKind::Failure, what, place, remedy)
     }
 
+    /// A file that cannot be used: it is damaged, of another format, or says what cannot be.
+    pub fn file(
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        Self::new(ErrorKind::File, what, place, remedy)
+    }
+
+    /// What is well formed, but not implemented here.
+    pub fn unsupported(
+        what: impl fmt::Display,
+        place: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Self {
+        Self::new(ErrorKind::Unsupported, what, place, remedy)
+    }
+
     /// A compute device that is missing, lost or out of memory.
     pub fn device(
         what: impl fmt::Display,
@@ -116,7 +154,7 @@ impl Error {
             K::IsADirectory => "name a file, not a folder",
             _ => "check the file and try again",
         };
-        Self::failure(format!("cannot {doing}: {}", cause(error)), path.display(), remedy)
+        Self::file(format!("cannot {doing}: {}", cause(error)), path.display(), remedy)
     }
 
     /// An unknown name: suggests the nearest of `known`, and the command that lists them.
@@ -146,12 +184,7 @@ impl Error {
 
     /// The process exit status that belongs to this failure.
     pub fn exit_status(&self) -> u8 {
-        match self.kind {
-            ErrorKind::Usage => 2,
-            ErrorKind::Failure | ErrorKind::Device => 1,
-            ErrorKind::Cancelled => 130,
-            ErrorKind::Signal(number) => 128_u8.saturating_add(number),
-        }
+        self.kind.exit_status()
     }
 }
 
@@ -180,6 +213,23 @@ impl fmt::Display for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kind_can_be_matched_on_and_gives_the_exit_status() {
+        let missing = Error::io("read", "a.png".as_ref(), &std::io::ErrorKind::NotFound.into());
+        let statuses = [
+            (Error::usage("", "", ""), ErrorKind::Usage, 2),
+            (missing, ErrorKind::File, 1),
+            (Error::unsupported("", "", ""), ErrorKind::Unsupported, 1),
+            (Error::device("", "", ""), ErrorKind::Device, 1),
+            (Error::failure("", "", ""), ErrorKind::Failure, 1),
+            (Error::cancelled(), ErrorKind::Cancelled, 130),
+            (Error::signal(15), ErrorKind::Signal(15), 143),
+        ];
+        for (error, kind, status) in statuses {
+            assert_eq!((error.kind, error.exit_status()), (kind, status), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_message_is_one_line_with_what_where_and_what_to_do() {

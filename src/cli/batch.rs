@@ -81,10 +81,10 @@ impl Inputs {
             let found = tensors.iter().find(|(n, _)| n == name).map(|(_, view)| view);
             let remedy = "save x [N,C,H,W] as f32 in 0..1 and labels [N] as i64";
             match found {
-                None => Err(Error::failure(format!("tensor '{name}' is missing"), &place, remedy)),
+                None => Err(Error::file(format!("tensor '{name}' is missing"), &place, remedy)),
                 Some(view) if view.dtype() != kind => {
                     let what = format!("tensor '{name}' is {:?}, not {kind:?}", view.dtype());
-                    Err(Error::failure(what, &place, remedy))
+                    Err(Error::file(what, &place, remedy))
                 }
                 Some(view) => Ok(view),
             }
@@ -93,7 +93,7 @@ impl Inputs {
         let [c, h, w] = card.input.shape;
         let n = labels.shape().first().copied().unwrap_or(0);
         if n == 0 || labels.shape() != [n] || x.shape() != [n, c, h, w] {
-            return Err(Error::failure(
+            return Err(Error::file(
                 format!("x has shape {:?} and labels {:?}", x.shape(), labels.shape()),
                 &place,
                 format!("'{}' needs x [N, {c}, {h}, {w}] and labels [N], N at least 1", card.name),
@@ -105,7 +105,7 @@ impl Inputs {
                 let label = i64::from_le_bytes(word);
                 usize::try_from(label).map_err(|_| {
                     let what = format!("label {label} is below 0");
-                    Error::failure(what, &place, "number the classes from 0")
+                    Error::file(what, &place, "number the classes from 0")
                 })
             })
             .collect::<Result<_>>()?;

@@ -61,7 +61,7 @@ pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str>
             let place = format!("{place} '{}'", card.name);
             let listing = "give --dataset; `epsiloscope samples`";
             let error = Error::unknown("data set", &card.data, &place, known, listing);
-            Err(Error { kind: ErrorKind::Failure, ..error })
+            Err(Error { kind: ErrorKind::File, ..error })
         }
         None => Err(Error::usage(
             format!("the card of '{}' names no data set", card.name),

@@ -199,7 +199,7 @@ fn plain(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => {
             let what = "the state is not a plain file";
-            Err(Error::failure(what, path.display(), "name a file, or one that is not there yet"))
+            Err(Error::file(what, path.display(), "name a file, or one that is not there yet"))
         }
         _ => Ok(()),
     }
@@ -224,7 +224,7 @@ fn parse(text: &[u8], path: &Path) -> Result<StateFile> {
 
 /// A state that is of no use.
 fn damaged(what: impl std::fmt::Display, path: &Path) -> Error {
-    Error::failure(what, path.display(), "remove it to begin anew, or restore a copy of it")
+    Error::file(what, path.display(), "remove it to begin anew, or restore a copy of it")
 }
 
 /// Everything that the numbers depend on.
