@@ -9,6 +9,7 @@ use crate::experiment::report::DefenceRow;
 use crate::experiment::types::{Prediction, Share};
 use crate::metrics::McNemar;
 use crate::printable::markdown_table;
+use serde::Serialize;
 use std::path::Path;
 
 /// How a comparison is written.
@@ -41,33 +42,36 @@ impl Format {
     }
 }
 
-const HEAD: [&str; 25] = [
-    "model",
-    "dataset",
-    "sample",
-    "seed",
-    "defence",
-    "name",
-    "stance",
-    "attack",
-    "norm",
-    "epsilon",
-    "parameters",
-    "outcome",
-    "label",
-    "confidence",
-    "held",
-    "distance",
-    "share",
-    "low",
-    "high",
-    "n",
-    "ms",
-    "extra_ms",
-    "only_this",
-    "only_bare",
-    "p",
-];
+/// A line of the CSV: one number and everything it depends on. The fields' names are the heading.
+/// Numbers are written as Rust displays them; what does not apply stays empty.
+#[derive(Clone, Default, Serialize)]
+struct CsvLine {
+    model: String,
+    dataset: String,
+    sample: String,
+    seed: String,
+    defence: String,
+    name: String,
+    stance: String,
+    attack: String,
+    norm: String,
+    epsilon: String,
+    parameters: String,
+    outcome: String,
+    label: String,
+    confidence: String,
+    held: String,
+    distance: String,
+    share: String,
+    low: String,
+    high: String,
+    n: String,
+    ms: String,
+    extra_ms: String,
+    only_this: String,
+    only_bare: String,
+    p: String,
+}
 
 impl CompareReport {
     /// The whole comparison in a format.
@@ -76,7 +80,7 @@ impl CompareReport {
     /// Failure, where it cannot be put into JSON.
     pub fn text(&self, format: Format) -> Result<String> {
         match format {
-            Format::Csv => Ok(self.csv()),
+            Format::Csv => self.csv(),
             Format::Markdown => Ok(self.markdown()),
             Format::Json => {
                 let provenance = Provenance::new(self.origin.clone(), &self.device, self.seed);
@@ -111,75 +115,84 @@ impl CompareReport {
         out.join(" · ")
     }
 
-    fn csv(&self) -> String {
-        let mut lines = vec![HEAD.map(String::from).to_vec()];
+    fn csv(&self) -> Result<String> {
+        let mut lines = Vec::new();
         for row in &self.rows {
             if let Some(clean) = &row.clean {
-                let mut line = self.line(row, "clean", true);
-                line[12..14].clone_from_slice(&[clean.name.clone(), confidence(clean)]);
-                lines.push(line);
+                let line = self.line(row, "clean", true);
+                lines.push(CsvLine {
+                    label: clean.name.clone(),
+                    confidence: confidence(clean),
+                    ..line
+                });
             }
             for (at, cell) in row.cells.iter().enumerate() {
                 let Some(cell) = cell else { continue };
-                let mut line = self.line(row, self.attacks[at].attack, true);
-                self.size(&mut line, at);
-                line[11] = cell.outcome.word().into();
-                line[12] = cell.adversarial.name.clone();
-                line[13] = confidence(&cell.adversarial);
-                line[14] = cell.held.map_or(String::new(), |held| held.value.to_string());
-                line[15] = cell.distance.to_string();
-                lines.push(line);
+                lines.push(CsvLine {
+                    outcome: cell.outcome.word().into(),
+                    label: cell.adversarial.name.clone(),
+                    confidence: confidence(&cell.adversarial),
+                    held: text(cell.held.map(|held| held.value)),
+                    distance: cell.distance.to_string(),
+                    ..self.attacked_line(row, at, true)
+                });
             }
-            let Some(tally) = &row.many else { continue };
-            let mut share =
-                |attack: &str, at: Option<usize>, share: Option<Share>, paired: Option<McNemar>| {
-                    let Some(share) = share else { return };
-                    let mut line = self.line(row, attack, false);
-                    at.into_iter().for_each(|at| self.size(&mut line, at));
-                    line[16] = share.value.to_string();
-                    line[17] = share.interval[0].to_string();
-                    line[18] = share.interval[1].to_string();
-                    line[19] = share.n.to_string();
-                    if let Some(McNemar { only_first, only_second, p, .. }) = paired {
-                        (line[22], line[23]) = (only_first.to_string(), only_second.to_string());
-                        line[24] = p.to_string();
-                    }
-                    lines.push(line);
-                };
-            share("clean", None, Some(tally.clean), None);
-            for (at, one) in tally.attacks.iter().enumerate() {
-                share(self.attacks[at].attack, Some(at), *one, tally.against_bare[at]);
+            if let Some(tally) = &row.many {
+                lines.push(share_line(self.line(row, "clean", false), tally.clean, None));
+                for (at, (share, bare)) in tally.attacks.iter().zip(&tally.against_bare).enumerate()
+                {
+                    let line = || self.attacked_line(row, at, false);
+                    lines.extend(share.map(|share| share_line(line(), share, *bare)));
+                }
+                let line = || self.line(row, "worst", false);
+                let worst = tally.worst;
+                lines.extend(worst.map(|s| share_line(line(), s, tally.worst_against_bare)));
             }
-            share("worst", None, tally.worst, tally.worst_against_bare);
         }
-        let line = |line: &Vec<String>| {
-            line.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
-        };
-        lines.iter().map(line).collect()
+        let failed = |e: String| Error::failure(format!("cannot write CSV: {e}"), "export", "");
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        // The heading comes with the first line: where nothing is known yet, it stands alone.
+        let nothing = lines.is_empty().then(CsvLine::default);
+        let only_heading = nothing.is_some();
+        lines.extend(nothing);
+        for line in lines {
+            writer.serialize(line).map_err(|e| failed(e.to_string()))?;
+        }
+        let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
+        let mut text = String::from_utf8(bytes).map_err(|e| failed(e.to_string()))?;
+        if only_heading {
+            text.truncate(text.find('\n').map_or(0, |end| end + 1));
+        }
+        Ok(text)
     }
 
-    /// A line of the CSV before its numbers.
-    fn line(&self, row: &CompareRow, attack: &str, one: bool) -> Vec<String> {
-        let mut line = vec![String::new(); HEAD.len()];
+    /// A line without its numbers; about the one sample, or about many.
+    fn line(&self, row: &CompareRow, attack: &str, one: bool) -> CsvLine {
         let sample = self.sample.as_ref().filter(|_| one);
-        let stance = row.stance.map_or(String::new(), |stance| stance.to_string());
-        let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
-        line[0] = self.model.clone();
-        line[1] = sample.map_or(&self.dataset, |sample| &sample.dataset).clone();
-        line[2] = sample.map_or(String::new(), |sample| sample.index.to_string());
-        line[3] = self.seed.to_string();
-        (line[4], line[5], line[6]) = (row.defence.clone(), row.name.clone(), stance);
-        line[7] = attack.to_string();
-        (line[20], line[21]) = (number(row.ms), number(row.extra_ms));
-        line
+        CsvLine {
+            model: self.model.clone(),
+            dataset: sample.map_or(&self.dataset, |sample| &sample.dataset).clone(),
+            sample: text(sample.map(|sample| sample.index)),
+            seed: self.seed.to_string(),
+            defence: row.defence.clone(),
+            name: row.name.clone(),
+            stance: text(row.stance),
+            attack: attack.to_string(),
+            ms: text(row.ms),
+            extra_ms: text(row.extra_ms),
+            ..CsvLine::default()
+        }
     }
 
-    /// Writes into a line of the CSV what the attack is allowed to do.
-    fn size(&self, line: &mut [String], at: usize) {
+    /// The same for an attack, with what it is allowed to do.
+    fn attacked_line(&self, row: &CompareRow, at: usize, one: bool) -> CsvLine {
         let column = &self.attacks[at];
-        line[8] = column.norm.id().into();
-        line[9] = column.epsilon.map_or(String::new(), |epsilon| epsilon.to_string());
-        line[10] = column.parameters.to_string();
+        CsvLine {
+            norm: column.norm.id().into(),
+            epsilon: text(column.epsilon),
+            parameters: column.parameters.to_string(),
+            ..self.line(row, column.attack, one)
+        }
     }
 
     fn markdown(&self) -> String {
@@ -295,10 +308,22 @@ fn waiting() -> String {
     "–".into()
 }
 
-/// A field of CSV (RFC 4180).
-fn quoted(field: &str) -> String {
-    match field.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", field.replace('"', "\"\"")),
-        false => field.to_string(),
+/// As displayed; empty for none.
+fn text(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+/// A line with a share over many samples, and the paired test against the bare network.
+fn share_line(line: CsvLine, share: Share, paired: Option<McNemar>) -> CsvLine {
+    let [low, high] = share.interval.map(|end| end.to_string());
+    CsvLine {
+        share: share.value.to_string(),
+        low,
+        high,
+        n: share.n.to_string(),
+        only_this: text(paired.map(|paired| paired.only_first)),
+        only_bare: text(paired.map(|paired| paired.only_second)),
+        p: text(paired.map(|paired| paired.p)),
+        ..line
     }
 }
