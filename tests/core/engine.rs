@@ -208,9 +208,9 @@ fn a_race_stops_within_a_step_and_a_lane_that_cannot_run_does_not_stop_the_other
     let long = engine.request(race(10_000));
     until(&updates, |u| matches!(u, Update::LaneStep(..)));
     engine.request(Request::Cancel);
-    let begin = Instant::now();
     let seen = until(&updates, |u| matches!(u, Update::Cancelled(id) if *id == long));
-    assert!(begin.elapsed() < Duration::from_secs(1) && seen.len() < 2000);
+    // What was on its way, and far from the 10,000 steps of each lane.
+    assert!(seen.len() < 2000, "{} updates after the cancel", seen.len());
     let Request::Race(job) = race(5) else { panic!() };
     let mut job = RaceJob::clone(&job);
     job.plans[1].epsilon = 7.0;

@@ -64,14 +64,33 @@ mod tests {
     use super::*;
     use crate::defence::input::ramp;
 
+    /// Mean absolute change.
+    fn error(picture: &Image, quality: u8) -> f32 {
+        let out = jpeg(picture, quality).unwrap();
+        assert_eq!(out.shape(), picture.shape());
+        let pairs = out.pixels().iter().zip(picture.pixels());
+        pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / picture.pixels().len() as f32
+    }
+
     #[test]
-    fn high_quality_changes_little_and_low_quality_more() {
-        let picture = ramp([3, 32, 32]);
-        let error = |quality| {
-            let out = jpeg(&picture, quality).unwrap();
-            let pairs = out.pixels().iter().zip(picture.pixels());
-            pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / 3072.0
-        };
-        assert!(error(95) < 0.02 && error(10) > error(95), "{} {}", error(95), error(10));
+    fn the_lower_the_quality_the_larger_the_change() {
+        for shape in [[3, 32, 32], [1, 28, 28]] {
+            let picture = ramp(shape);
+            let errors = [95, 60, 30, 5].map(|quality| error(&picture, quality));
+            assert!(errors[0] < 0.02 && errors[3] > 0.01, "{shape:?}: {errors:?}");
+            assert!(errors.is_sorted() && errors[3] > 3.0 * errors[0], "{shape:?}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn fine_noise_is_lost_and_a_flat_image_is_kept() {
+        let flat = Image::new([1, 16, 16], vec![128.0 / 255.0; 256]);
+        assert!(error(&flat, 10) < 0.5 / 255.0);
+        // A checkerboard of single pixels around grey: the highest frequency of every block.
+        let sign = |i: usize| if (i / 16 + i) % 2 == 0 { 1.0 } else { -1.0 };
+        let fine = (0..256).map(|i| (128.0 + 8.0 * sign(i)) / 255.0).collect();
+        let fine = Image::new([1, 16, 16], fine);
+        assert!(error(&fine, 10) > 7.0 / 255.0, "{}", error(&fine, 10));
+        assert!(error(&fine, 100) < 2.0 / 255.0, "{}", error(&fine, 100));
     }
 }
