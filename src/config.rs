@@ -117,7 +117,7 @@ pub struct Config {
     pub seed: u64,
     /// Colours of the dashboard.
     pub theme: Theme,
-    /// How pictures are printed.
+    /// How images are printed.
     pub graphics: Graphics,
     /// When text is coloured.
     pub color: ColorChoice,
@@ -222,7 +222,7 @@ impl Config {
         .without_colour())
     }
 
-    /// `color = never` reaches the dashboard and the pictures too, unless they are told otherwise.
+    /// `color = never` reaches the dashboard and the images too, unless they are told otherwise.
     fn without_colour(mut self) -> Self {
         if self.color == ColorChoice::Never {
             if self.theme == Theme::Auto {

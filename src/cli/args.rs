@@ -20,7 +20,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "THEME")]
     #[arg(value_parser = PossibleValuesParser::new(names(THEMES)))]
     pub theme: Option<String>,
-    /// How pictures are printed; auto: what the terminal can, nothing where there is no terminal
+    /// How images are printed; auto: what the terminal can, nothing where there is no terminal
     #[arg(long, global = true, value_name = "HOW")]
     #[arg(value_parser = PossibleValuesParser::new(names(GRAPHICS)))]
     pub graphics: Option<String>,
@@ -58,7 +58,7 @@ impl GlobalArgs {
     }
 }
 
-/// Which picture.
+/// Which image.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SampleArgs {
     /// Data set [default: the model's own]
@@ -67,7 +67,7 @@ pub struct SampleArgs {
     /// Number of the sample in the data set [default: 0]
     #[arg(long, value_name = "N")]
     pub sample: Option<usize>,
-    /// Your own picture: PNG, JPEG, WebP, or .npy as --save writes it
+    /// Your own image: PNG, JPEG, WebP, or .npy as --save writes it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["dataset", "sample"])]
     pub image: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub struct SampleRangeArgs {
     /// The first sample's number in the data set
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub from: usize,
-    /// Pictures attacked at a time
+    /// Images attacked at a time
     #[arg(long, value_name = "N", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch_size: u32,
@@ -98,7 +98,7 @@ pub struct DashboardArgs {
     /// Model: a built-in name, or a folder or card of your own
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
-    /// The picture.
+    /// The image.
     #[command(flatten)]
     pub pick: SampleArgs,
     /// Attack

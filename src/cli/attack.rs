@@ -1,4 +1,4 @@
-//! `attack` on one sample or one picture file.
+//! `attack` on one sample or one image file.
 
 use super::CommandContext;
 use super::commands::AttackArgs;
@@ -108,7 +108,7 @@ fn format(path: &Path) -> Result<Format> {
     }
 }
 
-/// The attack, then each defence under every stance; beside each what the lamps want to know. The
+/// The attack, then each defence under every stance; beside each what the checks want to know. The
 /// defences' networks join the origin.
 fn attack(
     experiment: &Experiment,
@@ -160,7 +160,7 @@ fn attack(
     Ok(report)
 }
 
-/// Saves the attacked picture; gives what is in the file.
+/// Saves the adversarial image; gives what is in the file.
 fn store(report: &Report, path: &Path, format: Format) -> Result<SavedImages> {
     let (norms, reached) = match format {
         Format::Npy => {
@@ -181,7 +181,7 @@ fn store(report: &Report, path: &Path, format: Format) -> Result<SavedImages> {
     Ok(SavedImages { file: printable(&path.display().to_string()), norms, reached })
 }
 
-/// The perturbation as a picture: grey where nothing changed, scaled so that the largest change is
+/// The perturbation as a image: grey where nothing changed, scaled so that the largest change is
 /// black or white; and by how much it was amplified.
 fn perturbation(report: &Report) -> (Image, f32) {
     let pairs = report.original.pixels().iter().zip(report.picture.pixels());

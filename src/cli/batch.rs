@@ -14,14 +14,14 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use std::path::Path;
 
-/// The pictures and labels of a batch, checked.
+/// The images and labels of a batch, checked.
 #[derive(Debug, PartialEq)]
 pub struct Inputs {
     /// `[N, C, H, W]`.
     pub shape: [usize; 4],
-    /// The pixels, picture by picture.
+    /// The pixels, image by image.
     pub images: Vec<f32>,
-    /// The true class of each picture.
+    /// The true class of each image.
     pub labels: Vec<usize>,
 }
 

@@ -54,7 +54,7 @@ impl Catalogue {
     pub fn defences(of: &[&DefenceSpec]) -> Self {
         let row = |spec: &&DefenceSpec| {
             let random = if spec.randomised { "yes" } else { "" };
-            let gradient = gradient(spec);
+            let gradient = spec.backward.text();
             let row = [spec.name, spec.id, gradient, random, spec.summary, spec.paper];
             (spec.family, cells(row))
         };
@@ -256,7 +256,7 @@ fn defences_by_family(defences: &[&DefenceSpec], context: &mut CommandContext) -
         let mut rows = vec![cells(["defence", "gradient", "random", "what it does"])];
         let random = |d: &DefenceSpec| if d.randomised { "yes" } else { "" };
         let group = defences.iter().filter(|d| d.family == family);
-        rows.extend(group.map(|d| cells([d.id, gradient(d), random(d), d.summary])));
+        rows.extend(group.map(|d| cells([d.id, d.backward.text(), random(d), d.summary])));
         context.out.table(&rows)?;
     }
     context

@@ -1,4 +1,4 @@
-//! The evaluation lamps under a result.
+//! The evaluation checks under a result.
 
 use super::output::{Output, Style};
 use crate::attack::Observer;
@@ -24,7 +24,7 @@ pub fn ask(
     Ok(evidence)
 }
 
-/// The lamps of a report and of its defences: those that warn, or all of them.
+/// The checks of a report and of its defences: those that warn, or all of them.
 ///
 /// # Errors
 /// As [`Output::line`].
@@ -46,7 +46,7 @@ pub fn of_report(report: &Report, all: bool, out: &mut Output) -> Result<()> {
     print(&shown, all, &cure, out)
 }
 
-/// The lamps of an evaluation.
+/// The checks of an evaluation.
 ///
 /// # Errors
 /// As [`Output::line`].

@@ -36,19 +36,19 @@ from the flags; the last one counts. --print-config shows what holds.";
 /// The headless commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Attack one sample, one picture file, or a whole batch
+    /// Attack one sample, one image file, or a whole batch
     Attack(AttackArgs),
     /// Measure clean and robust accuracy over many samples, under one attack or several
     Evaluate(EvaluateArgs),
     /// Compare defences before attacks, naive and adaptive, on one sample or over many
     Compare(CompareArgs),
-    /// Draw the curve of a detector: how well it tells attacked pictures from clean ones
+    /// Draw the curve of a detector: how well it tells adversarial images from clean ones
     Roc(RocArgs),
-    /// Certify pictures by randomised smoothing: a radius that is proven, beside what an attack finds
+    /// Certify images by randomised smoothing: a radius that is proven, beside what an attack finds
     Certify(CertifyArgs),
     /// Craft an attack on each of several models and try it on all of them
     Transfer(TransferArgs),
-    /// Published lessons: the same pictures, attacked as published and as broken
+    /// Published lessons: the same images, attacked as published and as broken
     Lessons(LessonsArgs),
     /// Time an attack
     Bench(BenchArgs),

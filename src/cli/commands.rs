@@ -25,7 +25,7 @@ pub struct AttackArgs {
     /// Model: a built-in name, or a folder or card of your own [default: by data set]
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
-    /// Which picture.
+    /// Which image.
     #[command(flatten)]
     pub pick: SampleArgs,
     /// Which attack.
@@ -45,18 +45,18 @@ pub struct AttackArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "save")]
     #[arg(conflicts_with_all = ["dataset", "sample", "image", "defence"])]
     pub inputs: Option<PathBuf>,
-    /// Pictures attacked at a time, with --inputs
+    /// Images attacked at a time, with --inputs
     #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch_size: u32,
-    /// Save the attacked picture (.png rounds to 8 bits within ε, .npy keeps every bit), or with --inputs
+    /// Save the adversarial image (.png rounds to 8 bits within ε, .npy keeps every bit), or with --inputs
     /// the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
-    /// Save even onto the picture or the batch that is read
+    /// Save even onto the image or the batch that is read
     #[arg(long, requires = "save")]
     pub force: bool,
-    /// Ask the model whatever the evaluation lamps want to know, and show them all
+    /// Ask the model whatever the evaluation checks want to know, and show them all
     #[arg(long, conflicts_with = "inputs")]
     pub lamps: bool,
     /// How to print.
@@ -106,7 +106,7 @@ pub struct EvaluateArgs {
     /// Write down here after each batch what is done; the same command goes on from there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub state: Option<PathBuf>,
-    /// Ask the model whatever the evaluation lamps want to know, on the first ten robust samples, and
+    /// Ask the model whatever the evaluation checks want to know, on the first ten robust samples, and
     /// show them all
     #[arg(long)]
     pub lamps: bool,
@@ -131,7 +131,7 @@ pub struct CompareArgs {
     /// Model: a built-in name, or a folder or card of your own [default: by data set]
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
-    /// Which picture.
+    /// Which image.
     #[command(flatten)]
     pub pick: SampleArgs,
     /// Compare over so many samples, the first ones of the data set; with --sample, both
@@ -168,7 +168,7 @@ pub struct CompareArgs {
     /// Write it to a file too: .csv, .json or .md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
-    /// Save even onto the picture that is read
+    /// Save even onto the image that is read
     #[arg(long, requires = "save")]
     pub force: bool,
     /// How to print.
@@ -280,7 +280,7 @@ pub struct TransferArgs {
     /// Over how many samples, the first ones of the data set [default: 200, or all where fewer]
     #[arg(long, value_name = "N")]
     pub n: Option<usize>,
-    /// Pictures attacked at a time
+    /// Images attacked at a time
     #[arg(long, value_name = "N", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch_size: u32,
@@ -326,7 +326,7 @@ pub struct BenchArgs {
     /// A workload from the list below, or an attack at its defaults
     #[arg(long, value_name = "ID")]
     pub attack: String,
-    /// How many pictures at once: the first ones that the model answers rightly
+    /// How many images at once: the first ones that the model classifies correctly
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
     pub batch: u32,

@@ -112,7 +112,7 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     }
 }
 
-/// So many robust samples are looked at one by one where all lamps are asked.
+/// So many robust samples are looked at one by one where all checks are asked.
 const LOOKED: usize = 10;
 
 /// So many notes of an attack are printed.

@@ -44,7 +44,7 @@ pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
         let sides = lesson.sides.len() as f64;
         let watch = &mut |side: usize, status: &experiment::EvaluationStatus| {
             let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
-            // What a side takes that has not begun, nobody can tell.
+            // What a side takes that has not begun, it is unknown.
             let left = status.left.filter(|_| side + 1 == lesson.sides.len());
             bar.set(side as f64 + share, sides, left);
             bar.message(format!("{}: {}", lesson.id, lesson.sides[side].label));

@@ -25,7 +25,7 @@ pub enum Style {
     Faint,
     /// The attack reached its goal (orange).
     Fooled,
-    /// The answer holds (blue).
+    /// The prediction holds (blue).
     Holds,
     /// Something to look at again (yellow).
     Warns,

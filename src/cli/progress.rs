@@ -65,7 +65,7 @@ impl TimedBar {
     }
 }
 
-/// "12 s left", or that nobody knows.
+/// "12 s left", or that it is unknown.
 fn time_left(seconds: Option<f64>) -> String {
     match seconds {
         Some(seconds) => match Duration::try_from_secs_f64(seconds.max(0.0)) {
@@ -79,7 +79,7 @@ fn time_left(seconds: Option<f64>) -> String {
 /// A bar of equal steps.
 fn styled(length: u64, template: &str) -> ProgressBar {
     drawn(length, template, |state: &ProgressState, out: &mut dyn Write| {
-        // Before the first step is done nobody knows how long the rest takes.
+        // Before the first step is done it is unknown how long the rest takes.
         let (done, all) = (state.pos() as f64, state.len().unwrap_or(0) as f64);
         let each = state.elapsed().as_secs_f64() / done;
         let left = (done > 0.0).then_some(each * (all - done));

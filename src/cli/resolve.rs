@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The name of the model: as given, else the configured one where it fits the picture, else the
+/// The name of the model: as given, else the configured one where it fits the image, else the
 /// first built-in one that does.
 pub fn model_name(given: Option<&str>, pick: &SampleArgs, config: &Config) -> String {
     if let Some(name) = given {
@@ -71,7 +71,7 @@ pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str>
     }
 }
 
-/// The picture to attack. What does not fit the model is told.
+/// The image to attack. What does not fit the model is told.
 pub fn sample(pick: &SampleArgs, card: &Card) -> Result<Sample> {
     match &pick.image {
         Some(path) => Sample::from_file(path),
@@ -218,7 +218,7 @@ impl ModelProvider for ModelLoader {
     }
 }
 
-/// The model that an attack is crafted on; none where it is the victim itself.
+/// The model that an attack is crafted on; none where it is the target model itself.
 pub fn surrogate(
     name: Option<&str>,
     victim: &Model,

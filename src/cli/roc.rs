@@ -1,4 +1,4 @@
-//! `roc`: how well a detector tells attacked pictures from clean ones.
+//! `roc`: how well a detector tells adversarial images from clean ones.
 
 use super::CommandContext;
 use super::args::SampleRangeArgs;

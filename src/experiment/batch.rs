@@ -1,4 +1,4 @@
-//! A batch of pictures of the user's own.
+//! A batch of images of the user's own.
 
 use crate::attack::{AttackConfig, Flow, Note, TargetModel};
 use crate::error::{Error, Result};
@@ -14,10 +14,10 @@ use crate::model::Model;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Told how many samples are done, of how many; may stop the work (within one attack step).
+/// Called with the number of samples done and the total; may stop the work (within one attack step).
 pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize) -> Flow;
 
-/// A batch of pictures to attack.
+/// A batch attack to run: images `[N, C, H, W]` with their labels, a model, an attack.
 pub struct BatchTask {
     /// The model.
     pub model: Arc<Model>,
@@ -27,35 +27,35 @@ pub struct BatchTask {
     pub images: Vec<f32>,
     /// N, C, H, W.
     pub shape: [usize; 4],
-    /// The true class of each picture.
+    /// The true class of each image.
     pub labels: Vec<usize>,
     /// Which attack, how.
     pub plan: AttackConfig,
-    /// How many pictures go through the network at once.
+    /// How many images go through the network at once.
     pub batch_size: usize,
 }
 
-/// What came of a batch.
+/// The adversarial images of a batch, with successes, distances and queries per image.
 pub struct BatchReport {
-    /// The attacked pictures (the strongest attempt inside the ball), `[N, C, H, W]`.
+    /// The adversarial images (the strongest attempt inside the ball), `[N, C, H, W]`.
     pub adversarial: Vec<f32>,
-    /// Which pictures are left out, since they are of the target class already.
+    /// Which images are left out, since they are of the target class already.
     pub left_out: Vec<bool>,
-    /// Whether the clean picture was answered rightly; the others are not attacked.
+    /// Whether the clean image was classified correctly; the others are not attacked.
     pub correct: Vec<bool>,
     /// Whether the goal was reached within what bounds the attack, and within ε.
     pub success: Vec<bool>,
     /// Whether the goal was reached, however far away.
     pub reached: Vec<bool>,
-    /// How far each picture went, in the plan's norm.
+    /// How far each image went, in the plan's norm.
     pub distance: Vec<f32>,
     /// ‖δ‖₂ of each.
     pub l2: Vec<f32>,
     /// ‖δ‖∞ of each.
     pub linf: Vec<f32>,
-    /// How often the attack asked about each.
+    /// How many queries the attack made about each.
     pub queries: Vec<u64>,
-    /// What else the attack tells.
+    /// Notes of the attack.
     pub notes: Vec<String>,
     /// What is hardly meant so, one line each.
     pub hints: Vec<String>,
@@ -63,7 +63,7 @@ pub struct BatchReport {
     pub cost: AttackCost,
 }
 
-/// Attacks every picture of a batch that the model answers rightly and that is not of the target class
+/// Attacks every image of a batch that the model classifies correctly and that is not of the target class
 /// already.
 ///
 /// # Errors

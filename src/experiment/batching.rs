@@ -1,4 +1,4 @@
-//! Many pictures before one model: what batches, evaluations and transfers share.
+//! Many labelled images and one model: what batches, evaluations and transfers share.
 
 use crate::attack::{
     AttackConfig, Bound, Budget, Flow, Goal, ImageBatch, Logits, Observer, Problem, TrainingImages,
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Pictures with their classes, as a model sees them.
+/// Labelled images as a model sees them: pixels `[N, C, H, W]` in 0..1, flattened.
 pub(super) struct LabelledImages<'a> {
     /// The model.
     pub model: &'a Model,
@@ -28,7 +28,7 @@ pub(super) struct LabelledImages<'a> {
     pub first: usize,
 }
 
-/// The time that is left of attacks, with a clock.
+/// A [`TimeEstimate`] with a clock.
 pub(super) struct AttackTimeLeft {
     time: TimeEstimate,
     begin: Instant,
@@ -49,7 +49,7 @@ impl AttackTimeLeft {
         Self { time: TimeEstimate::new(attacks, images, every), begin: Instant::now(), searches }
     }
 
-    /// The estimate, for what it can be told beside events.
+    /// The estimate, for reports beside the attack's events.
     pub fn time(&mut self) -> &mut TimeEstimate {
         &mut self.time
     }
@@ -59,7 +59,7 @@ impl AttackTimeLeft {
         self.begin.elapsed().as_secs_f64()
     }
 
-    /// Follows an attack on a batch, and answers with the seconds that are left.
+    /// Takes in the progress of an attack on a batch; the seconds that are left.
     pub fn follow(&mut self, told: &AttackProgress) -> Option<f64> {
         let now = self.now();
         if let Some(mut reach) = told.reach {
@@ -73,18 +73,18 @@ impl AttackTimeLeft {
     }
 }
 
-/// The model's answers to the clean pictures.
+/// The model's predictions for the clean images.
 pub(super) struct CleanPredictions {
     /// The logits.
     pub scores: Logits,
     /// The labels.
     pub labels: Vec<usize>,
-    /// Which pictures are answered rightly, by their numbers here.
+    /// Which images are classified correctly, by their numbers here.
     pub right: Vec<usize>,
 }
 
 impl LabelledImages<'_> {
-    /// Values of one picture.
+    /// Values of one image.
     pub fn size(&self) -> usize {
         self.model.card.input.shape.iter().product()
     }
@@ -96,7 +96,7 @@ impl LabelledImages<'_> {
         images
     }
 
-    /// How many seconds the scores of pictures take (after a lap that warms up, over a third of a
+    /// How many seconds the scores of images take (after a lap that warms up, over a third of a
     /// second, so that other work on the machine slows it as it will slow the rest), and of how many.
     ///
     /// # Errors
@@ -113,12 +113,12 @@ impl LabelledImages<'_> {
         Ok((laps * few.len(), begin.elapsed().as_secs_f64()))
     }
 
-    /// One picture.
+    /// One image.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.images[i * self.size()..(i + 1) * self.size()]
     }
 
-    /// Asks the model about all of them, `batch` at a time.
+    /// The model's predictions for all of them, `batch` at a time.
     ///
     /// # Errors
     /// Cancelled; device failures.
@@ -177,7 +177,7 @@ impl LabelledImages<'_> {
     }
 }
 
-/// Which pictures of these classes nothing can be attacked on, since every plan aims at the class
+/// Which images of these classes nothing can be attacked on, since every plan aims at the class
 /// that they are of: they are left out, and count neither as broken nor as robust. What the model
 /// merely takes for the target is misclassified, and counts as that.
 ///
@@ -196,7 +196,7 @@ pub(super) fn left_out(plans: &[AttackConfig], labels: &[usize]) -> Result<Vec<b
     }
 }
 
-/// The pictures and classes of a data set, as the model sees them.
+/// The images and classes of a data set, as the model sees them.
 ///
 /// # Errors
 /// Usage, where the data set's classes are not the model's.
@@ -225,8 +225,8 @@ pub(super) fn read(
     Ok((images, labels))
 }
 
-/// What the plan's attack learns from: the pictures after `range`, round the end of the data set,
-/// so that what was learned is tried on pictures that were not learned from. None where the attack
+/// What the plan's attack learns from: the images after `range`, round the end of the data set,
+/// so that what was learned is tried on images that were not learned from. None where the attack
 /// needs none, or where there are no others.
 ///
 /// # Errors
@@ -241,12 +241,12 @@ pub(super) fn universal_images(
     needs_training_images(plan).then(|| first_images(model, plan, dataset, order)).flatten()
 }
 
-/// How many pictures to attack at a time: one perturbation for all needs all of them.
+/// How many images to attack at a time: one perturbation for all needs all of them.
 pub(super) fn batch_size_for(plan: &AttackConfig, batch: usize) -> usize {
     if plan.attack.universal { usize::MAX } else { batch.max(1) }
 }
 
-/// How far an attack on a batch is.
+/// The progress of an attack on a batch.
 #[derive(Clone, Copy, Default)]
 pub(super) struct AttackProgress {
     /// The share of all of it that is done, 0..1.
@@ -257,7 +257,7 @@ pub(super) struct AttackProgress {
     pub reach: Option<StageProgress>,
 }
 
-/// Passes on how far an attack is, and stops it when asked to.
+/// An [`Observer`] that reports the progress of an attack and can stop it.
 pub(super) struct ProgressObserver<'a> {
     told: AttackProgress,
     /// The names of the attack's stages, where it has any.
@@ -266,7 +266,7 @@ pub(super) struct ProgressObserver<'a> {
 }
 
 impl<'a> ProgressObserver<'a> {
-    /// Tells `tell` how far the attack is.
+    /// Calls `tell` with the progress of the attack.
     pub fn new(tell: &'a mut dyn FnMut(&AttackProgress) -> Flow) -> Self {
         Self { told: AttackProgress::default(), stages: &[], tell }
     }

@@ -1,4 +1,4 @@
-//! How long an attack takes, without anything around it.
+//! Timing of attacks, and of forward and backward passes to compare with.
 
 use crate::attack::{
     self, AttackConfig, AttackOutput, CrossEntropy, Goal, GradientOracle, NoObserver, Problem,
@@ -13,11 +13,11 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A piece of work that is timed in other tools, too: the same numbers everywhere.
+/// A named workload that other tools are timed with, too, with the same parameters.
 pub struct Workload {
     /// Its name.
     pub id: &'static str,
-    /// The attack, and its parameters as on the command line; empty for the bare network.
+    /// The attack, and its parameters as on the command line; empty for the undefended network.
     attack: (&'static str, &'static [&'static str]),
     /// The size allowed, in L∞ for all that need one.
     epsilon: f64,
@@ -59,15 +59,15 @@ pub static WORKLOADS: &[Workload] = &[
     },
 ];
 
-/// What is to be timed.
+/// A timing to run.
 pub struct BenchTask {
     /// The model.
     pub model: Arc<Model>,
-    /// The pictures are the first ones of it that the model answers rightly.
+    /// The images are the first ones of it that the model classifies correctly.
     pub dataset: Arc<Dataset>,
     /// A workload's name, or an attack's: that at its defaults.
     pub work: String,
-    /// How many pictures at once.
+    /// How many images at once.
     pub batch: usize,
     /// How often it is timed.
     pub repeats: usize,
@@ -76,7 +76,7 @@ pub struct BenchTask {
 }
 
 impl BenchTask {
-    /// What it is made of.
+    /// The networks and data it was computed from.
     pub fn sources(&self) -> Sources {
         let mut origin = Sources::default();
         origin.model(&self.model);
@@ -85,14 +85,14 @@ impl BenchTask {
     }
 }
 
-/// What was timed.
+/// The times of the repetitions, in seconds, and the passes of one.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
     /// Wall time of each repetition, in seconds.
     pub seconds: Vec<f64>,
-    /// Forward passes of one repetition, counted by picture.
+    /// Forward passes of one repetition, counted by image.
     pub forward: u64,
-    /// Backward passes of one repetition, counted by picture.
+    /// Backward passes of one repetition, counted by image.
     pub backward: u64,
 }
 
@@ -106,7 +106,7 @@ enum Task {
 /// Times the work, warmed up. The check that follows an attack is not timed.
 ///
 /// # Errors
-/// Usage, for an unknown work or too few pictures; device failures.
+/// Usage, for an unknown work or too few images; device failures.
 pub fn bench(bench: &BenchTask) -> Result<BenchReport> {
     let model = &bench.model;
     let task = task(bench)?;
@@ -167,7 +167,7 @@ fn task(bench: &BenchTask) -> Result<Task> {
     }
 }
 
-/// The first pictures that the model answers rightly.
+/// The first images that the model classifies correctly.
 fn right(bench: &BenchTask) -> Result<(Vec<f32>, Vec<usize>)> {
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     for first in (0..bench.dataset.len()).step_by(100) {

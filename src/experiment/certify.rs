@@ -1,4 +1,4 @@
-//! What randomised smoothing proves about a picture, and beside it what an attack finds.
+//! Certification by randomised smoothing (Cohen et al. 2019), beside an attack in L2.
 
 use crate::attack::{AttackConfig, Flow, Goal, Norm, TargetModel};
 use crate::data::{Dataset, Image};
@@ -18,13 +18,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A proof about one picture (Cohen et al. 2019): with a chance of at least 1 − α no change of it
+/// A proof about one image (Cohen et al. 2019): with a chance of at least 1 − α no change of it
 /// shorter than the radius, in L2, changes the smoothed network's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Certificate {
-    /// The answer; none where the network abstains.
+    /// The prediction; none where the network abstains.
     pub label: Option<usize>,
-    /// How many of the copies got that answer.
+    /// How many of the noisy copies were predicted as that class.
     pub hits: usize,
     /// Of how many.
     pub n: usize,
@@ -34,7 +34,7 @@ pub struct Certificate {
     pub radius: f64,
 }
 
-/// Copies between two looks at whether to go on.
+/// Noisy copies predicted between two checks for a stop.
 const AT_ONCE: usize = 100;
 
 /// The bound of a probability after `hits` of `n`, and the radius σ·Φ⁻¹ of it; none where it is not
@@ -44,7 +44,7 @@ pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64
     (least, (least > 0.5).then(|| sigma * normal_quantile(least)))
 }
 
-/// Certifies one picture: the class that most of `n0` copies are taken for, and how many of `n`
+/// Certifies one image: the class that most of `n0` copies are taken for, and how many of `n`
 /// others are.
 ///
 /// `told` hears how many copies are answered, and may end it.
@@ -77,16 +77,16 @@ pub fn certify(
     Ok(Certificate { label, hits, n: n as usize, least, radius: radius.unwrap_or(0.0) })
 }
 
-/// Copies that choose the class, unless told otherwise.
+/// Default number of noisy copies that choose the class (n₀).
 pub const SELECTION_DRAWS: u64 = 100;
-/// How often a certificate may be wrong, unless told otherwise.
+/// Default probability α that a certificate is wrong.
 pub const DEFAULT_ALPHA: f64 = 0.001;
-/// The attack beside a certificate, unless told otherwise.
+/// Default attack beside a certificate.
 pub const CERTIFY_ATTACK: &str = "pgd:steps=20";
-/// Draws that it averages over, unless told otherwise.
+/// Default number of EOT draws of that attack.
 pub const CERTIFY_ATTACK_DRAWS: u64 = 20;
 
-/// What is to be certified.
+/// A certification to run over samples of a data set.
 pub struct Certification {
     /// The undefended model.
     pub model: Arc<Model>,
@@ -113,7 +113,7 @@ pub struct Certification {
 }
 
 impl Certification {
-    /// What it is made of.
+    /// The networks and data it was computed from.
     pub fn sources(&self) -> Sources {
         let mut origin = Sources::default();
         origin.model(&self.model);
@@ -123,7 +123,7 @@ impl Certification {
     }
 }
 
-/// One picture.
+/// One certified image.
 #[derive(Clone, Debug, Serialize)]
 pub struct CertifiedRow {
     /// Its number in the data set.
@@ -133,12 +133,12 @@ pub struct CertifiedRow {
     /// What is proven.
     #[serde(flatten)]
     pub certificate: Certificate,
-    /// The least L2 ε that was tried and at which the attack changed the answer to a wrong one; none
+    /// The least L2 ε that was tried and at which the attack changed the prediction for a wrong one; none
     /// where none did, or where the answer is not the true one and nothing was attacked.
     pub broken_at: Option<f64>,
 }
 
-/// The share of pictures that is answered rightly within a radius.
+/// The share of images that is classified correctly within a radius.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CertifiedAccuracy {
     /// The radius in L2.
@@ -149,14 +149,14 @@ pub struct CertifiedAccuracy {
     pub empirical: Share,
 }
 
-/// What was certified.
+/// The certificates of many images, and the accuracy certified at each radius.
 #[derive(Clone, Debug, Serialize)]
 pub struct CertifyReport {
     /// [`VERSION`].
     pub version: u32,
     /// The model's name.
     pub model: String,
-    /// The network that answers.
+    /// The network that predicts.
     pub network: String,
     /// The stack, as the command line takes it.
     pub defence: String,
@@ -180,9 +180,9 @@ pub struct CertifyReport {
     pub draws: u64,
     /// Every ε that was tried.
     pub tried: Vec<f64>,
-    /// One row a picture.
+    /// One row an image.
     pub rows: Vec<CertifiedRow>,
-    /// The share that is answered rightly and not abstained from.
+    /// The share that is classified correctly and not abstained from.
     pub clean: Share,
     /// The share that is abstained from.
     pub abstained: Share,
@@ -200,7 +200,7 @@ const RADII: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 /// The ε that the attack tries, in order.
 const TRIED: [f64; 10] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
 
-/// Certifies pictures, and attacks those that are answered rightly at one ε after the other.
+/// Certifies images, and attacks those that are classified correctly at one ε after the other.
 ///
 /// # Errors
 /// Usage, where the pipeline is not smoothed, or the data set not the model's; cancelled; device

@@ -1,4 +1,5 @@
-//! Defences against an attack on one sample: attacked without knowing of them, and through them.
+//! One sample attacked behind a defence: without the attack knowing of it (naive), or through it
+//! (adaptive).
 
 use crate::attack::{Goal, GradientStats, ImageBatch, Observer, REJECTED, TargetModel};
 use crate::data::Image;
@@ -14,13 +15,13 @@ use crate::metrics::{Rate, median};
 use crate::model::Model;
 use std::time::Instant;
 
-/// How a defence is attacked.
+/// A defence and how it is attacked: the pipeline, the attacker's knowledge, EOT draws.
 #[derive(Clone, Copy)]
 pub struct DefendedAttack<'a> {
     /// The defence.
     pub pipeline: &'a Pipeline,
-    /// The same defence round the surrogate, where the attack is crafted on one: who knows the
-    /// defence puts it there, too.
+    /// The same defence around the surrogate, where the attack is crafted on one: an attacker who
+    /// knows the defence adds it there, too.
     pub surrogate: Option<&'a Pipeline>,
     /// How much of it the attack knows.
     pub stance: Stance,
@@ -28,33 +29,32 @@ pub struct DefendedAttack<'a> {
     pub draws: u64,
 }
 
-/// What a defence answers to one picture.
+/// A defended network's predictions for one image.
 pub(super) struct PipelinePrediction {
     prediction: Prediction,
     refused: bool,
-    /// The labels of the judge's answers.
+    /// The labels of the judge's predictions.
     labels: Vec<usize>,
 }
 
 impl PipelinePrediction {
-    /// How many of the judge's answers the attack did not turn.
+    /// How many of the judge's predictions the attack did not change.
     pub fn held(&self, goal: Goal) -> Rate {
         let hits = self.labels.iter().filter(|label| !goal.reached(**label)).count();
         Rate { hits, n: self.labels.len() }
     }
 }
 
-/// What is known of a defence before it is attacked: its answer to the clean picture, and what it
-/// costs.
+/// A defence before it is attacked: its prediction for the clean image, and what a prediction costs.
 #[derive(Clone, Debug)]
 pub struct DefenceBaseline {
-    /// The answer to the clean picture.
+    /// The prediction for the clean image.
     pub clean: Prediction,
-    /// Whether it refuses to answer that.
+    /// Whether it refuses to classify it.
     pub refused: bool,
-    /// How long one answer takes, in milliseconds (median of five).
+    /// How long one prediction takes, in milliseconds (median of five).
     pub ms: f64,
-    /// How much longer than one of the bare network.
+    /// How much longer than one of the undefended network.
     pub extra_ms: f64,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn predict_through(pipeline: &Pipeline, picture: &Image) -> Result<Pi
     Ok(PipelinePrediction { prediction, refused: decided.1, labels })
 }
 
-/// Asks a defence about the clean picture, and how long it takes.
+/// The prediction of a defence for the clean image, and how long it takes.
 ///
 /// # Errors
 /// Device failures; those of the stages.
@@ -80,17 +80,17 @@ pub fn defence_baseline(pipeline: &Pipeline, original: &Image) -> Result<Defence
     Ok(DefenceBaseline { clean: prediction, refused, ms, extra_ms })
 }
 
-/// What one answer takes longer than one of the bare network, in ms.
+/// What one prediction takes longer than one of the undefended network, in ms.
 pub(super) fn extra_ms(pipeline: &Pipeline, picture: &Image) -> Result<f64> {
     Ok(laps(pipeline, picture)?.1)
 }
 
-/// How long one answer of the bare network takes, in milliseconds (median of five).
+/// How long one prediction of the undefended network takes, in milliseconds (median of five).
 pub(super) fn bare_ms(model: &Model, picture: &Image) -> Result<f64> {
     five(|| bare_lap(model, picture))
 }
 
-/// How long one answer takes and what it takes longer than one of the bare network, in ms: medians
+/// How long one prediction takes and what it takes longer than one of the undefended network, in ms: medians
 /// of five. The two are timed in turns, so that other work on the machine slows both alike.
 fn laps(pipeline: &Pipeline, picture: &Image) -> Result<(f64, f64)> {
     let pair = |_| Ok((lap(pipeline, picture)?, bare_lap(&pipeline.base, picture)?));
@@ -101,14 +101,14 @@ fn laps(pipeline: &Pipeline, picture: &Image) -> Result<(f64, f64)> {
     Ok((of(|(ms, _)| *ms), of(|(ms, bare)| ms - bare)))
 }
 
-/// How long one answer takes, in milliseconds.
+/// How long one prediction takes, in milliseconds.
 pub(super) fn lap(pipeline: &Pipeline, picture: &Image) -> Result<f64> {
     let begin = Instant::now();
     pipeline.predict_once(picture)?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
-/// How long one answer of the bare network takes, in milliseconds.
+/// How long one prediction of the undefended network takes, in milliseconds.
 pub(super) fn bare_lap(model: &Model, picture: &Image) -> Result<f64> {
     let begin = Instant::now();
     answer(model, &mut TargetModel::new(&model.network), &ImageBatch::of(picture))?;
@@ -121,8 +121,8 @@ fn five(lap: impl Fn() -> Result<f64>) -> Result<f64> {
     Ok(median(laps).unwrap_or_default())
 }
 
-/// The row of a defence that is attacked under a stance: the same attack, made on the bare network
-/// (naive) or through the defence. `report` is that of the bare network.
+/// Attacks one sample behind a defence under a stance: the same attack, made on the undefended network
+/// (naive) or through the defence. `report` is that of the undefended network.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; device failures; those of the stages.
@@ -183,7 +183,7 @@ pub fn defend(
     })
 }
 
-/// How an attack went.
+/// An attack through a defence that is over.
 #[derive(Default)]
 struct DefendedRun {
     cost: AttackCost,

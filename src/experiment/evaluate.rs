@@ -16,7 +16,7 @@ use crate::experiment::one_sample::run_attack;
 use crate::experiment::prediction::cost;
 use std::time::Instant;
 
-/// Measures clean and robust accuracy. A sample counts as robust when it is answered rightly *and*
+/// Measures clean and robust accuracy. A sample counts as robust when it is classified correctly *and*
 /// no attack breaks it; misclassified samples are not attacked, and those of the target class are
 /// left out. A broken-off evaluation with a state goes on where it stopped, and ends as if it had
 /// never been broken off.
@@ -57,7 +57,7 @@ pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationRepo
     };
     let mut forecast = AttackTimeLeft::new(&task.plans, answers.right.len(), task.every);
     if forecast.time().asks_for_forward() && !labels.is_empty() {
-        // Who does not know the defence asks the bare network.
+        // A naive attack queries the undefended network.
         let mut asked = match task.is_naive() {
             true => TargetModel::new(&model.network),
             false => TargetModel::new(task.victim(&seen)),
@@ -118,7 +118,7 @@ fn work(
         let begin = Instant::now();
         let seen = task.seen();
         let mut victim = TargetModel::new(task.victim(&seen));
-        // Who does not know the defence makes the attack on the bare network.
+        // A naive attack is crafted on the undefended network.
         let mut bare = task.is_naive().then(|| TargetModel::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
         let verdict = run_attack(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;

@@ -1,4 +1,4 @@
-//! What an evaluation over many samples is asked for, and how far it is.
+//! The task of an evaluation over many samples, and its progress.
 
 use crate::attack::{AttackConfig, Flow};
 use crate::data::Dataset;
@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What is to be evaluated.
+/// An evaluation to run: clean and robust accuracy of a model over samples of a data set, under one
+/// attack or several.
 pub struct Evaluation {
     /// The model.
     pub model: Arc<Model>,
@@ -24,10 +25,10 @@ pub struct Evaluation {
     pub defence: Option<EvaluatedDefence>,
     /// Which attacks, how, in this order.
     pub plans: Vec<AttackConfig>,
-    /// Whether every attack is tried on every sample that is answered rightly; if not, only on
+    /// Whether every attack is tried on every sample that is classified correctly; if not, only on
     /// those that no attack before it has broken.
     pub every: bool,
-    /// How many pictures go through the network at once.
+    /// How many images go through the network at once.
     pub batch_size: usize,
     /// Which device does the work, for the report.
     pub device: DeviceInfo,
@@ -35,7 +36,7 @@ pub struct Evaluation {
     pub state: Option<PathBuf>,
 }
 
-/// A defence round the evaluated model, and how it is attacked.
+/// The defence around an evaluated model, and how it is attacked.
 #[derive(Clone)]
 pub struct EvaluatedDefence {
     /// The defence.
@@ -46,23 +47,23 @@ pub struct EvaluatedDefence {
     pub draws: u64,
 }
 
-/// How far an evaluation is.
+/// The progress of an evaluation.
 pub struct EvaluationStatus {
     /// Samples done, summed over the attacks; a fraction of a sample counts.
     pub done: f64,
     /// Of how many.
     pub total: f64,
-    /// The attack at work; none while the clean pictures are looked at.
+    /// The attack at work; none while the clean images are predicted.
     pub attack: Option<&'static str>,
     /// Its stage, if it has any.
     pub stage: Option<&'static str>,
     /// How many samples no attack has broken so far.
     pub robust: usize,
-    /// The seconds that are left; none where nobody can tell yet.
+    /// The seconds that are left; none where it is unknown yet.
     pub left: Option<f64>,
 }
 
-/// Told how far the evaluation is; may stop it (within one attack step).
+/// Called with the progress of the evaluation; may stop it (within one attack step).
 pub type OnStatus<'a> = &'a mut dyn FnMut(&EvaluationStatus) -> Flow;
 
 impl Evaluation {
@@ -84,7 +85,7 @@ impl Evaluation {
         self.defence.as_ref().map(|d| d.pipeline.attacker_view(d.stance, d.draws))
     }
 
-    /// Who is attacked.
+    /// The classifier that is attacked.
     pub(super) fn victim<'a>(&'a self, seen: &'a Option<AttackerView<'_>>) -> &'a dyn Classifier {
         match seen {
             Some(seen) => seen,
@@ -97,12 +98,12 @@ impl Evaluation {
         self.defence.as_ref().is_some_and(|d| d.stance == Stance::Naive)
     }
 
-    /// Whether the same picture can be answered differently.
+    /// Whether predictions for the same image can differ.
     pub(super) fn is_random(&self) -> bool {
         self.defence.as_ref().is_some_and(|d| d.pipeline.is_random())
     }
 
-    /// What it is made of: the model, those of the defence, the data.
+    /// The model, those of the defence and the data, for the provenance.
     pub fn sources(&self) -> Sources {
         let mut origin = Sources::default();
         origin.model(&self.model);

@@ -1,4 +1,4 @@
-//! What an evaluation found: serialised as it stands for `--json`.
+//! The report of an evaluation, serialised for `--json`.
 
 use crate::attack::{Bound, Norm, TargetChoice};
 use crate::defence::Stance;
@@ -44,7 +44,7 @@ pub struct AttackRow {
     /// Median distance of the samples it was tried on (those it did not reach count as infinitely
     /// far) for an attack that searches for the least; else of those where it reached its goal.
     pub median_distance: Option<f64>,
-    /// Of a randomised defence: the mean share of right answers to the samples it was tried on.
+    /// Of a randomised defence: the mean share of correct predictions for the samples it was tried on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<f64>,
     /// Median number of queries of the samples it was tried on.
@@ -52,7 +52,7 @@ pub struct AttackRow {
     /// Its stages, if it has any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageRow>,
-    /// What else it tells.
+    /// Notes of the attack.
     pub notes: Vec<String>,
     /// What it cost.
     pub cost: AttackCost,
@@ -65,14 +65,14 @@ pub struct SampleRow {
     pub index: usize,
     /// Its true class.
     pub label: usize,
-    /// The answer without an attack; `null` where the network gives no number.
+    /// The prediction without an attack; `null` where the network gives no number.
     #[serde(serialize_with = "class")]
     pub clean: usize,
     /// Whether that is right; if not, nothing was attacked.
     pub correct: bool,
-    /// Whether it is answered rightly and no attack broke it.
+    /// Whether it is classified correctly and no attack broke it.
     pub robust: bool,
-    /// What came of each attack; none where it was not tried.
+    /// The result of each attack; none where it was not tried.
     pub attacks: Vec<Option<SampleOutcome>>,
 }
 
@@ -85,14 +85,14 @@ pub struct DefenceNote {
     pub stance: Stance,
     /// Draws that EOT averaged over; none where it did not.
     pub draws: Option<u64>,
-    /// Answers that the judge asked for a picture; a picture counts as robust where more than half
+    /// Predictions that the judge drew for each image; it counts as robust where more than half
     /// of them are right.
     pub votes: u64,
-    /// What the defence adds to one answer, in milliseconds (median of five).
+    /// What the defence adds to one prediction, in milliseconds (median of five).
     pub extra_ms: f64,
 }
 
-/// Robust accuracy and all it depends on.
+/// Clean and robust accuracy over many samples, with everything they depend on.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluationReport {
     /// [`VERSION`](crate::experiment::VERSION).
@@ -116,16 +116,16 @@ pub struct EvaluationReport {
     pub device: DeviceInfo,
     /// Whether every attack was tried on every sample, broken before or not.
     pub every: bool,
-    /// Share answered rightly without an attack.
+    /// Share classified correctly without an attack.
     pub clean_accuracy: f64,
     /// Its 95 % Wilson interval.
     pub clean_interval: [f64; 2],
-    /// Share answered rightly and broken by none of the attacks: an upper bound of the true
+    /// Share classified correctly and broken by none of the attacks: an upper bound of the true
     /// robustness.
     pub robust_accuracy: f64,
     /// Its 95 % Wilson interval.
     pub interval: [f64; 2],
-    /// What the robust accuracy is not.
+    /// The limits of the robust accuracy, in words.
     pub caveat: String,
     /// The attacks, in the order in which they were tried.
     pub attacks: Vec<AttackRow>,
@@ -133,7 +133,7 @@ pub struct EvaluationReport {
     pub samples: Vec<SampleRow>,
     /// What it cost.
     pub cost: AttackCost,
-    /// What the evaluation lamps look at; in JSON, what they show.
+    /// The evidence of the evaluation checks; in JSON, their results under `lamps`.
     #[serde(rename = "lamps")]
     pub checks: DatasetEvidence,
 }

@@ -1,4 +1,5 @@
-//! What an evaluation has done so far, in memory and in its state file.
+//! The state of an evaluation: the outcome of each attack on each sample so far, in memory and in the
+//! file of `--state`, from which an interrupted evaluation goes on.
 
 use crate::attack::{AttackConfig, JudgedOutput, Note};
 use crate::data::{FileLock, read_bounded, sha256, write_atomically};
@@ -12,27 +13,27 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What came of one attack on one sample.
+/// The outcome of one attack on one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleOutcome {
-    /// The answer to the attacked picture; `null` where the network gives no number.
+    /// The prediction for the adversarial image; `null` where the network gives no number.
     #[serde(serialize_with = "class", deserialize_with = "read_class")]
     pub label: usize,
     /// Whether the goal was reached within what bounds the attack, and within ε.
     pub success: bool,
     /// Whether the goal was reached, however far away.
     pub reached: bool,
-    /// How far the picture went, in the attack's norm.
+    /// How far the image went, in the attack's norm.
     pub distance: f32,
-    /// How often the attack asked about it.
+    /// How many queries $1 made about it.
     pub queries: u64,
     /// For an attack of several stages: the one that reached the goal.
     pub stage: Option<String>,
-    /// Of a randomised defence's answers to the attacked picture, the share that is right.
+    /// Of a randomised defence's predictions to the adversarial image, the share that is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<f32>,
     /// Whether the goal was not reached, and at least every other gradient that the attack saw was
-    /// zero or not a number, so that the picture stood still.
+    /// zero or not a number, so that the image stood still.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stood: bool,
     /// Whether the goal was not reached, and nearly all values of the gradients that the attack saw
@@ -41,16 +42,16 @@ pub struct SampleOutcome {
     pub faint: bool,
 }
 
-/// What one attack has done so far.
+/// The outcomes of one attack so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct AttackState {
     /// By the sample's number in the data set.
     pub fates: BTreeMap<usize, SampleOutcome>,
     /// The names of its stages, if it has any.
     pub stages: Vec<String>,
-    /// What else it tells, counted over the samples so far.
+    /// Notes of the attack, counted over the samples so far.
     pub notes: Vec<Note>,
-    /// How many answers on its way had a logit that is infinite or not a number.
+    /// How many predictions during the attack had a logit that is infinite or not a number.
     #[serde(default)]
     pub non_finite: u64,
     /// What it has cost.
@@ -58,7 +59,7 @@ pub(super) struct AttackState {
 }
 
 impl AttackState {
-    /// Adds what came of the samples with these numbers; `truths`, where the answers are shares of a
+    /// Adds the result of the samples with these numbers; `truths`, where the answers are shares of a
     /// vote.
     pub fn add(
         &mut self,
@@ -94,7 +95,7 @@ impl AttackState {
 }
 
 impl AttackState {
-    /// A note where pictures stood still.
+    /// A note where gradients of zero or not a number left images unchanged.
     pub fn standstill(&self) -> Option<String> {
         let stood = self.fates.values().filter(|fate| fate.stood).count();
         let n = self.fates.len();
@@ -120,7 +121,7 @@ const FORMAT: u32 = 2;
 /// No state is larger than this.
 const MOST: u64 = 256 << 20;
 
-/// What every attack of an evaluation has done so far.
+/// The outcomes of all attacks of an evaluation so far.
 pub(super) struct EvaluationState {
     /// One for each plan.
     pub entries: Vec<AttackState>,
@@ -175,7 +176,7 @@ impl EvaluationState {
 
 /// What a sealed object begins with; the checksum and the rest of the object follow.
 const SEAL: &[u8] = b"{\"sha256\":\"";
-/// What stands between the checksum and the rest.
+/// The bytes between the checksum and the rest.
 const SEAM: &[u8] = b"\",";
 /// Digits of the checksum.
 const DIGITS: usize = 64;
@@ -292,7 +293,7 @@ fn changed(found: &Value, wanted: &Value) -> Option<String> {
     Some(format!("the {what} of '{}' changed since", wanted.name))
 }
 
-/// The first place where two values differ, and what stands there.
+/// The first place where two values differ, and both values there.
 fn difference(place: &str, a: &Value, b: &Value) -> Option<(String, Value, Value)> {
     let nothing = &Value::Null;
     match (a, b) {

@@ -1,4 +1,4 @@
-//! An evaluation's report, made from what was done so far.
+//! The report of an evaluation, made from its state.
 
 use crate::attack::{AttackConfig, Bound, Note};
 use crate::defence::Stance;
@@ -14,7 +14,7 @@ use crate::metrics::checks::DatasetEvidence;
 use crate::metrics::{Rate, median};
 
 /// Makes the report from what was done; `out` says which samples are left out, `clean` is what the
-/// clean pictures cost, `extra_ms` what the defence adds to an answer.
+/// clean images cost, `extra_ms` what the defence adds to an answer.
 pub(super) fn summarise(
     task: &Evaluation,
     (labels, out): (&[usize], &[bool]),
@@ -128,10 +128,10 @@ fn attack_row(
     }
 }
 
-/// What a naive evaluation is worth.
+/// The caveat of a naive evaluation.
 const NAIVE: &str = "not robustness: the attack does not know the defence";
 
-/// What the robust accuracy is not: the fewer and the weaker the attacks, the less it says.
+/// The limits of the robust accuracy in words: the fewer and the weaker the attacks, the less it says.
 fn caveat(checks: &DatasetEvidence) -> String {
     let bound = "an upper bound: a stronger attack may lower it";
     let all = crate::metrics::checks::check_dataset(checks);

@@ -1,4 +1,5 @@
-//! Hints: what is allowed, and yet is hardly meant. One line each, none of them an error.
+//! Hints about input that is valid but probably not intended, such as an ε of 0.5 in L∞. One line
+//! each, none of them an error.
 
 use crate::attack::{AttackConfig, Norm};
 use crate::data::{Dataset, DatasetSpec, Sample};
@@ -8,7 +9,7 @@ use crate::model::Card;
 /// How bright the edges of dark digits on white are at least, on average.
 const BRIGHT: f64 = 0.6;
 
-/// An L∞ perturbation of this size turns every picture into grey.
+/// An L∞ perturbation of this size turns every image into grey.
 const GREY: f64 = 0.5;
 
 /// Steps of 8 bits a value, on average, below which an L2 perturbation is rather a number of L∞.
@@ -22,7 +23,7 @@ fn on_black(card: &Card) -> bool {
     DatasetSpec::find(&card.data).is_some_and(|row| row.black_background)
 }
 
-/// About an ε that makes no sense in its norm, for pictures of this many values.
+/// About an ε that makes no sense in its norm, for images of this many values.
 pub fn of_epsilon(plan: &AttackConfig, values: usize) -> Option<String> {
     let epsilon = plan.threshold(values)?;
     let size = distance_text(plan.norm, epsilon);
@@ -66,7 +67,7 @@ pub fn of_dataset(card: &Card, dataset: &Dataset) -> Option<String> {
     })
 }
 
-/// About clean pictures for which `who` gives no finite number, `lost` of `n`.
+/// About clean images for which `who` gives no finite number, `lost` of `n`.
 pub fn of_logits(who: &str, lost: usize, n: usize) -> Option<String> {
     (lost > 0).then(|| {
         format!(
@@ -76,7 +77,7 @@ pub fn of_logits(who: &str, lost: usize, n: usize) -> Option<String> {
     })
 }
 
-/// About pictures as the model sees them that are dark on white where it knows bright on black.
+/// About images as the model sees them that are dark on white where it knows bright on black.
 pub fn of_background<'a>(
     card: &Card,
     pictures: impl IntoIterator<Item = &'a [f32]>,
@@ -104,8 +105,8 @@ pub fn of_background<'a>(
     })
 }
 
-/// About a user's own picture: what the model does not see of it, and what it hardly knows. Nothing
-/// about a picture of a data set.
+/// About a user's own image: what the model does not see of it, and what it hardly knows. Nothing
+/// about an image of a data set.
 pub fn of_picture(card: &Card, sample: &Sample) -> Vec<String> {
     if !sample.is_file() {
         return Vec::new();

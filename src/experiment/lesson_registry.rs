@@ -1,4 +1,4 @@
-//! The lessons: one row each.
+//! The registry of lessons: one row each.
 
 use crate::attack::{Norm, TargetChoice};
 use crate::defence::Stance;
@@ -17,11 +17,11 @@ const DIGITS: LessonSide = LessonSide {
     aim: TargetChoice::Untargeted,
 };
 
-/// The same against a network on small colour pictures, where a shifted pixel matters more.
+/// The same against a network on small colour images, where a shifted pixel matters more.
 const PICTURES: LessonSide =
     LessonSide { model: "cifar-resnet", attack: "pgd:steps=20", epsilon: 8.0 / 255.0, ..DIGITS };
 
-/// An attack with a direction: all of the squeezed pictures have to end in the same class.
+/// An attack with a direction: all of the squeezed images have to end in the same class.
 const AGREEING: LessonSide = LessonSide {
     attack: "pgd:steps=100",
     norm: Norm::L2,

@@ -1,5 +1,5 @@
-//! Published lessons as scenarios: the same network and the same pictures, evaluated the way it was
-//! published and the way that broke it, side by side.
+//! Lessons: published defences evaluated side by side as they were published and as they were broken,
+//! on the same network and the same images.
 
 use crate::attack::{self, AttackConfig, Bound, Flow, Norm, TargetChoice};
 use crate::data::Dataset;
@@ -15,10 +15,10 @@ use crate::metrics::{McNemar, Rate, RateContrast};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// One side of a lesson: an evaluation.
+/// One side of a lesson: a model, a defence, an attack.
 #[derive(Clone, Copy, Debug)]
 pub struct LessonSide {
-    /// What it stands for, in a few words.
+    /// What it shows, in a few words.
     pub label: &'static str,
     /// The undefended model.
     pub model: &'static str,
@@ -36,7 +36,7 @@ pub struct LessonSide {
     pub aim: TargetChoice,
 }
 
-/// What the numbers have to show.
+/// The difference between the sides that a lesson claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LessonClaim {
@@ -46,14 +46,14 @@ pub enum LessonClaim {
     Gains,
 }
 
-/// A lesson's row.
+/// A lesson: a row of the registry.
 #[derive(Debug)]
 pub struct LessonSpec {
     /// The name used on the command line.
     pub id: &'static str,
     /// What it teaches, as a sentence.
     pub title: &'static str,
-    /// What to look at, and why it is so.
+    /// What to see in it, and the reason.
     pub about: &'static str,
     /// Where it was published.
     pub paper: &'static str,
@@ -69,15 +69,15 @@ impl PartialEq for LessonSpec {
     }
 }
 
-/// Pictures a lesson is measured on, unless told otherwise.
+/// Default number of images a lesson is measured on.
 pub const LESSON_N: usize = 50;
 
-/// One side with its numbers.
+/// One side of a lesson with its numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct LessonSideReport {
-    /// What it stands for.
+    /// What it shows, in a few words.
     pub label: &'static str,
-    /// The defence as it was built; none for the bare network.
+    /// The defence as it was built; none for the undefended network.
     pub defence: Option<String>,
     /// How much of it the attack knew.
     pub stance: Stance,
@@ -89,19 +89,19 @@ pub struct LessonSideReport {
     pub evaluation: EvaluationReport,
 }
 
-/// Two sides of which the first has to have the larger robust accuracy.
+/// Two sides of a lesson of which the first has to have the larger robust accuracy.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LessonContrast {
-    /// The side that has to hold more often.
+    /// The side that has to be more robust.
     pub more: &'static str,
-    /// The side that has to hold less often.
+    /// The side that has to be less robust.
     pub less: &'static str,
     /// The two compared, sample by sample where the samples are the same.
     #[serde(flatten)]
     pub contrast: RateContrast,
 }
 
-/// A lesson with its numbers.
+/// The result of a lesson: both sides' numbers, and whether they show its claim.
 #[derive(Clone, Debug, Serialize)]
 pub struct LessonReport {
     /// [`VERSION`].
@@ -122,12 +122,12 @@ pub struct LessonReport {
     pub seed: u64,
     /// The sides.
     pub sides: Vec<LessonSideReport>,
-    /// What it is made of.
+    /// The networks and data it was computed from.
     #[serde(skip)]
     pub origin: Sources,
 }
 
-/// What a lesson is run with.
+/// A lesson to run.
 pub struct LessonTask<'a> {
     /// Which lesson.
     pub lesson: &'static LessonSpec,
@@ -141,7 +141,7 @@ pub struct LessonTask<'a> {
     pub device: DeviceInfo,
 }
 
-/// Told which side is at work, how far it is, and the side before it when that is done.
+/// Called with the number of the side at work and its progress; may stop it.
 pub type OnLessonStatus<'a> = &'a mut dyn FnMut(usize, &EvaluationStatus) -> Flow;
 
 impl LessonSide {
@@ -168,7 +168,7 @@ impl LessonSide {
         }
     }
 
-    /// The defence; none for the bare network.
+    /// The defence; none for the undefended network.
     ///
     /// # Errors
     /// Usage, for a row that names none that there is.
@@ -177,7 +177,7 @@ impl LessonSide {
     }
 }
 
-/// Runs a lesson, side after side; `done` is told of each.
+/// Runs a lesson, side after side; `done` is called with each finished one.
 ///
 /// # Errors
 /// Usage, where a model is missing; cancelled; device failures.

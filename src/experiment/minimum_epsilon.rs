@@ -1,4 +1,4 @@
-//! The least ε at which an attack works on one sample.
+//! The smallest ε at which an attack succeeds on one sample, by bisection.
 
 use crate::attack::{AttackConfig, Bound, Norm, Observer};
 use crate::error::{Error, Result};
@@ -9,10 +9,10 @@ use serde::Serialize;
 /// The bisection ends when failure and success are this close: 1 %.
 const CLOSE: f64 = 1.01;
 
-/// Of the ε to begin with: below this share of it nobody looks.
+/// The search stops below this share of the ε it began with.
 const TINY: f64 = 1e-5;
 
-/// What the search found.
+/// The smallest ε at which the attack succeeded, every ε tried, and the report at the smallest.
 #[derive(Clone, Debug, Serialize)]
 pub struct MinimumEpsilon {
     /// The least ε at which the attack reached its goal, in pixel units; none where it never did.
@@ -95,7 +95,7 @@ pub fn minimum_epsilon_watched(
     }
 }
 
-/// Which ε to try next.
+/// The state of the bisection.
 struct Tries {
     norm: Norm,
     begin: f64,
@@ -107,13 +107,13 @@ struct Tries {
 }
 
 impl Tries {
-    /// None where the answer is known closely enough.
+    /// The next ε; none where the smallest is known closely enough.
     fn next(&self) -> Option<f64> {
         let next = match self.works {
             None if self.fails == 0.0 => self.begin,
             None => (2.0 * self.fails).min(self.widest),
             Some(works) if self.fails == 0.0 => works / 2.0,
-            // Halfway in ratio, since the answer is to be known to a ratio.
+            // Halfway in ratio, since the result is to be known to a ratio.
             Some(works) if works > CLOSE * self.fails => (works * self.fails).sqrt(),
             Some(_) => return None,
         };

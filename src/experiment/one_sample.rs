@@ -20,13 +20,13 @@ use crate::model::Model;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is to be tried.
+/// An attack on one sample to run.
 #[derive(Clone)]
 pub struct Experiment {
     /// The model to attack.
     pub model: Arc<Model>,
     /// The model that the attack is crafted on, if it is not `model`; on the same device. `model`
-    /// alone judges what came of it.
+    /// alone judges the result of it.
     pub surrogate: Option<Arc<Model>>,
     /// The sample.
     pub sample: Sample,
@@ -37,7 +37,7 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// What it is made of: the model, the surrogate, the data; not yet its defences.
+    /// The model, the surrogate and the data, for the provenance; not yet its defences.
     ///
     /// # Errors
     /// Failure, when the data set cannot be read.
@@ -50,22 +50,22 @@ impl Experiment {
     }
 }
 
-/// The model's answer to the clean picture.
+/// The model's prediction to the clean image.
 #[derive(Clone, Debug)]
 pub struct CleanPrediction {
-    /// The picture as the model sees it.
+    /// The image as the model sees it.
     pub picture: Image,
-    /// The answer.
+    /// The prediction.
     pub prediction: Prediction,
-    /// The class attacked away from: the truth where it is known, else the model's own answer.
+    /// The class attacked away from: the truth where it is known, else the model's own prediction.
     pub label: usize,
     /// Whether `label` is the truth.
     pub label_is_truth: bool,
-    /// The logits behind the answer, from which targets are chosen.
+    /// Its logits, from which targets are chosen.
     pub logits: Vec<f32>,
 }
 
-/// The model's answer to the clean picture.
+/// The model's prediction to the clean image.
 ///
 /// # Errors
 /// Device failures; failure, where the truth is not known and the network gives no number.
@@ -87,7 +87,7 @@ pub fn predict_clean(experiment: &Experiment) -> Result<CleanPrediction> {
     Ok(CleanPrediction { picture, prediction, label, label_is_truth: known.is_some(), logits })
 }
 
-/// The problem of attacking this picture.
+/// The problem that the attack is given: the image, its goal, the budget, the seed.
 pub(super) fn problem(experiment: &Experiment, images: ImageBatch, goal: Goal) -> Result<Problem> {
     let AttackConfig { norm, epsilon, seed, .. } = experiment.plan;
     Ok(Problem {
@@ -120,7 +120,7 @@ pub fn check_compatible(surrogate: &Model, victim: &Model) -> Result<()> {
     }
 }
 
-/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the victim judge.
+/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the target model judge.
 pub(super) fn run_attack(
     plan: &AttackConfig,
     victim: &mut TargetModel<'_>,
@@ -138,9 +138,9 @@ pub(super) fn run_attack(
     }
 }
 
-/// Attacks the sample and measures what came of it.
+/// Attacks the sample and measures the result of it.
 ///
-/// A picture that the model gets wrong already is not attacked: the report says so.
+/// An image that the model gets wrong already is not attacked: the report says so.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; usage, for an ε, a norm, a target or a surrogate that
@@ -149,10 +149,10 @@ pub fn attack_sample(experiment: &Experiment, observer: &mut dyn Observer) -> Re
     attack_sample_from(experiment, predict_clean(experiment)?, observer)
 }
 
-/// As [`run`], for who has asked for the [`clean`] answer already.
+/// As [`attack_sample`], where the [clean prediction](predict_clean) is known already.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`attack_sample`].
 pub fn attack_sample_from(
     experiment: &Experiment,
     clean: CleanPrediction,
@@ -252,13 +252,13 @@ pub fn attack_sample_from(
     })
 }
 
-/// What there is to tell of the user's own picture, before what else there is.
+/// Hints about the user's own image, before the attack's notes.
 fn told_first(experiment: &Experiment, notes: Vec<String>) -> Vec<String> {
     let hints = hints::of_picture(&experiment.model.card, &experiment.sample);
     hints.into_iter().chain(notes).collect()
 }
 
-/// What came of the one picture.
+/// The adversarial image with the attack's outcome.
 struct AttackedImage {
     picture: Image,
     answer: Prediction,
@@ -307,7 +307,7 @@ impl AttackedImage {
     }
 }
 
-/// Whether the model's answer to a picture reaches the goal.
+/// Whether the model's prediction to an image reaches the goal.
 fn reached(model: &Model, picture: &Image, goal: Goal) -> Result<bool> {
     let mut victim = TargetModel::new(&model.network);
     Ok(goal.reached(answer(model, &mut victim, &ImageBatch::of(picture))?.0.label))

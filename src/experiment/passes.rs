@@ -1,4 +1,4 @@
-//! How many passes through the network the parts of an attack make, as far as its parameters tell.
+//! How many network passes the stages of an attack make, as far as its parameters determine them.
 
 use crate::attack::{AttackConfig, Knowledge};
 
@@ -16,7 +16,7 @@ pub fn parts(plan: &AttackConfig) -> Vec<Option<Passes>> {
     plan.stages().iter().map(passes).collect()
 }
 
-/// The passes of an attack without stages, where its parameters tell.
+/// The passes of an attack without stages, where its parameters determine them.
 fn passes(plan: &AttackConfig) -> Option<Passes> {
     let settings = plan.resolved();
     let of = |id: &str| settings.int(id, 1).max(1) as f64;
@@ -36,7 +36,7 @@ fn passes(plan: &AttackConfig) -> Option<Passes> {
             let steps = of("draws") * of("targets") * of("steps");
             both(steps, steps)
         }
-        // Beside the gradient it looks at where it has come to.
+        // Beside the gradient, one forward pass for the new image.
         ("fab-t", _) => {
             let steps = of("restarts") * of("targets") * of("steps");
             both(2.0 * steps, steps)

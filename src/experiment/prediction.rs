@@ -16,7 +16,7 @@ pub(super) fn truth(model: &Model, sample: &Sample) -> Option<usize> {
     sample.label.filter(|label| same && *label < card.num_classes)
 }
 
-/// The answer behind a row of logits.
+/// The prediction behind a row of logits.
 pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
     let probabilities = probabilities(row);
     let label = Logits::new(row.to_vec(), row.len()).labels()[0];
@@ -32,7 +32,7 @@ pub(super) fn prediction(model: &Model, row: &[f32]) -> Prediction {
     }
 }
 
-/// The model's answer to a batch of one, and the logits behind it.
+/// The model's prediction to a batch of one, and the logits behind it.
 pub(super) fn answer(
     model: &Model,
     victim: &mut TargetModel<'_>,
@@ -43,7 +43,7 @@ pub(super) fn answer(
     Ok((prediction(model, &row), row))
 }
 
-/// What these oracles were asked, since `begin`.
+/// The passes of these models and the time since `begin`.
 pub(super) fn cost<'a>(
     asked: impl IntoIterator<Item = &'a TargetModel<'a>>,
     begin: Instant,

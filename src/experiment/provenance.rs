@@ -1,4 +1,4 @@
-//! What a result was made of, by what, when: what tells it from every other.
+//! The provenance of a result: program version, models, data, command, date, device, seed.
 
 use crate::data::{DATASETS, Dataset, Sample};
 use crate::defence::Pipeline;
@@ -9,12 +9,12 @@ use crate::printable::printable;
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Which data.
+/// A data set's identity: its name and the SHA-256 of what the model sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataIdentity {
     /// The data set's identifier, or `file`.
     pub id: String,
-    /// SHA-256 of all of its pictures and classes ([`Dataset::sha256`]); of a single picture from a
+    /// SHA-256 of all of its images and classes ([`Dataset::sha256`]); of a single image from a
     /// file, that of its pixels; of a batch from a file, that of the file.
     pub sha256: String,
 }
@@ -25,7 +25,7 @@ impl DataIdentity {
         Self { id: dataset.id.clone(), sha256: dataset.sha256().to_string() }
     }
 
-    /// That of the data set that a sample is from; of a picture from a file, its own.
+    /// That of the data set that a sample is from; of an image from a file, its own.
     ///
     /// # Errors
     /// Failure, when the data set cannot be read.
@@ -37,7 +37,7 @@ impl DataIdentity {
     }
 }
 
-/// What a result was made of, each network and each data set once.
+/// The networks and data sets that a result was computed from, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// The networks that took part: the attacked one, then surrogates and those of defences.

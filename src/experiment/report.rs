@@ -1,4 +1,5 @@
-//! What an experiment found: serialised as it stands for `--json`, shown piece by piece on the screen.
+//! The report of an attack on one sample, with its defences: serialised for `--json`, shown on the
+//! screen.
 
 use crate::attack::{AttackConfig, Bound, Goal, NON_FINITE, Norm};
 use crate::data::Image;
@@ -10,12 +11,12 @@ use crate::metrics::{Norms, RoundedImages};
 use crate::parameter::Settings;
 use serde::Serialize;
 
-/// How alike the two pictures are, and whether the effect survives being saved.
+/// How alike the two images are, and whether the effect survives being saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Similarity {
-    /// Peak signal-to-noise ratio in dB; infinite for equal pictures (`null` in JSON).
+    /// Peak signal-to-noise ratio in dB; infinite for equal images (`null` in JSON).
     pub psnr: f32,
-    /// Structural similarity (Wang et al. 2004), −1..1; 1 for equal pictures.
+    /// Structural similarity (Wang et al. 2004), −1..1; 1 for equal images.
     pub ssim: f32,
     /// Share of values that changed by more than 1e-6, 0..1.
     pub changed: f32,
@@ -26,8 +27,8 @@ pub struct Similarity {
     pub survives_jpeg: bool,
 }
 
-/// How an answer to an attacked picture ends that is no refusal: `right`, whether the clean picture
-/// was predicted rightly; `reached`, whether the goal was reached; `near`, whether within ε.
+/// The outcome of an attack whose image was not refused: `right`, whether the clean image was
+/// classified correctly; `reached`, whether the attack's goal was reached; `near`, whether within ε.
 pub fn judge_outcome(right: bool, reached: bool, near: bool) -> Outcome {
     match (right, reached && near) {
         (false, _) => Outcome::Wrong,
@@ -55,24 +56,24 @@ pub struct DefenceRow {
     pub stance: Stance,
     /// Draws that EOT averaged over; none where it did not.
     pub draws: Option<u64>,
-    /// Answer on the clean picture.
+    /// Prediction for the clean image.
     pub clean: Prediction,
-    /// Answer on the attacked picture; of a randomised defence, the most frequent one.
+    /// Prediction for the adversarial image; of a randomised defence, the most frequent one.
     pub adversarial: Prediction,
     /// How it ended.
     pub outcome: Outcome,
-    /// Of the judge's answers to the attacked picture, the share that the attack did not turn; not of fixed ones.
+    /// Of the judge's predictions to the adversarial image, the share that the attack did not turn; not of fixed ones.
     pub held: Option<Share>,
-    /// How far the attacked picture is from the original, in the plan's norm.
+    /// How far the adversarial image is from the original, in the plan's norm.
     pub distance: f32,
-    /// What the defence adds to one answer, in milliseconds (median of five).
+    /// What the defence adds to one prediction, in milliseconds (median of five).
     pub extra_ms: f64,
-    /// What the attack on it cost (for `naive`: nothing beyond the attack on the bare network).
+    /// What the attack on it cost (for `naive`: nothing beyond the attack on the undefended network).
     pub cost: AttackCost,
-    /// What the evaluation lamps look at; in JSON, what they show.
+    /// The evidence of the evaluation checks; in JSON, their results under `lamps`.
     #[serde(rename = "lamps")]
     pub checks: Evidence,
-    /// The attacked picture.
+    /// The adversarial image.
     #[serde(skip)]
     pub picture: Image,
 }
@@ -84,14 +85,14 @@ impl DefenceRow {
     }
 }
 
-/// The attacked picture as it was saved.
+/// The adversarial image as it was saved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SavedImages {
     /// The file.
     pub file: String,
     /// How large the perturbation in it is; of a PNG, from the original in 8 bits.
     pub norms: Norms,
-    /// Whether the picture in the file still reaches the goal.
+    /// Whether the image in the file still reaches the goal.
     pub reached: bool,
 }
 
@@ -104,11 +105,11 @@ pub struct Report {
     pub model: String,
     /// Which sample.
     pub sample: SampleRef,
-    /// The class attacked away from: the true class where it is known, else the model's own answer.
+    /// The class attacked away from: the true class where it is known, else the model's own prediction.
     pub label: usize,
     /// That class's name.
     pub label_name: String,
-    /// Whether `label` is the truth, or only the model's own answer.
+    /// Whether `label` is the truth, or only the model's own prediction.
     pub label_is_truth: bool,
     /// The attack's identifier.
     pub attack: &'static str,
@@ -128,32 +129,32 @@ pub struct Report {
     pub seed: u64,
     /// Which device did the work.
     pub device: DeviceInfo,
-    /// Answer on the clean picture.
+    /// Prediction for the clean image.
     pub clean: Prediction,
-    /// Answer on the attacked picture.
+    /// Prediction for the adversarial image.
     pub adversarial: Prediction,
     /// Whether the goal was reached within what bounds the attack (and within ε, where it searches
-    /// for the least perturbation), judged afterwards by the victim itself.
+    /// for the least perturbation), judged afterwards by the target model itself.
     pub success: bool,
     /// Whether the goal was reached, however far away.
     pub reached: bool,
-    /// How far the attacked picture is from the original, in `norm`.
+    /// How far the adversarial image is from the original, in `norm`.
     pub distance: f32,
-    /// How often the attack asked about this picture: the surrogate, where there is one.
+    /// How many queries the attack made about this image (to the surrogate, where there is one).
     pub queries: u64,
-    /// What else the attack tells, one line each.
+    /// Notes of the attack, one line each.
     pub notes: Vec<String>,
     /// For an attack of several stages: the one that reached the goal.
     pub stage: Option<&'static str>,
-    /// False when the clean picture was misclassified already, so that nothing was attacked.
+    /// False when the clean image was misclassified already, so that nothing was attacked.
     pub attacked: bool,
     /// How large the perturbation is.
     pub norms: Norms,
-    /// How alike the pictures are.
+    /// How alike the images are.
     pub similarity: Similarity,
     /// What it cost.
     pub cost: AttackCost,
-    /// What the evaluation lamps look at; in JSON, what they show.
+    /// The evidence of the evaluation checks; in JSON, their results under `lamps`.
     #[serde(rename = "lamps")]
     pub checks: Evidence,
     /// The defences, if any were asked for.
@@ -162,13 +163,13 @@ pub struct Report {
     /// What was saved, if anything was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved: Option<SavedImages>,
-    /// The attacked picture (the strongest attempt inside the ball, successful or not).
+    /// The adversarial image (the strongest attempt inside the ball, successful or not).
     #[serde(skip)]
     pub picture: Image,
-    /// The clean picture, as the model sees it.
+    /// The clean image, as the model sees it.
     #[serde(skip)]
     pub original: Image,
-    /// What was asked for.
+    /// The attack as it was configured.
     #[serde(skip)]
     pub plan: AttackConfig,
 }
@@ -185,7 +186,7 @@ impl Report {
         report
     }
 
-    /// The same with what was found out since, judged at this report's ε.
+    /// The same with new evidence, judged at this report's ε.
     pub fn knowing(&self, found: &Evidence) -> Self {
         let (success, epsilon) = (self.success, self.epsilon);
         let checks = Evidence { success, epsilon, ..found.clone() };
@@ -203,7 +204,7 @@ impl Report {
         row
     }
 
-    /// How the attack on the bare network ended.
+    /// How the attack on the undefended network ended.
     pub fn outcome(&self) -> Outcome {
         judge_outcome(self.attacked, self.success, true)
     }
@@ -213,12 +214,12 @@ impl Report {
         self.outcome() == Outcome::Right && self.reached
     }
 
-    /// How an answer to the clean picture and one to an attacked picture so far away end.
+    /// The outcome, from the classes of the clean and the adversarial image and their distance.
     pub fn judge_outcome(&self, clean: usize, attacked: usize, distance: f32) -> Outcome {
         judge_outcome(clean == self.label, self.goal().reached(attacked), self.near(distance))
     }
 
-    /// The attacked picture and its original as PNG files hold them.
+    /// The adversarial image and its original as PNG files hold them.
     pub fn in_8_bits(&self) -> RoundedImages {
         RoundedImages::new(&self.original, &self.picture, self.norm, self.epsilon)
     }
@@ -242,7 +243,7 @@ impl Report {
         self.words(&format!("{middle}{end}"))
     }
 
-    /// The result without ε, for where ε stands beside it.
+    /// The result without ε, for where ε is shown beside it.
     pub fn brief(&self) -> String {
         self.words(&self.bound().0)
     }

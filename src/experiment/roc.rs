@@ -1,4 +1,4 @@
-//! How well a detector tells attacked pictures from clean ones.
+//! The ROC curve of a detector: adversarial against clean images.
 
 use crate::attack::{Bound, Budget, Flow, NON_FINITE, Norm, TargetModel};
 use crate::data::Image;
@@ -24,7 +24,7 @@ use std::time::Instant;
 pub struct RocPoint {
     /// What is more suspicious than this is refused; none: everything is.
     pub threshold: Option<f64>,
-    /// The share of clean pictures that is refused.
+    /// The share of clean images that is refused.
     pub fpr: f64,
     /// The share of attacked ones.
     pub tpr: f64,
@@ -66,18 +66,18 @@ pub struct RocReport {
     pub threshold: f64,
     /// How it came about.
     pub basis: String,
-    /// Of the clean pictures that the threshold was not set on, the share that is refused.
+    /// Of the clean images that the threshold was not set on, the share that is refused.
     pub false_positives: Share,
-    /// Of the pictures that are answered rightly while clean, the share whose answer the attack
+    /// Of the images that are classified correctly while clean, the share whose answer the attack
     /// turned, refused or not.
     pub turned: Share,
     /// Of the turned ones, the share that is refused.
     pub detected: Share,
-    /// Of the pictures answered rightly while clean, the share that was turned and is not refused.
+    /// Of the images classified correctly while clean, the share that was turned and is not refused.
     pub evaded: Share,
-    /// The area under the curve: how often a turned picture is more suspicious than a clean one.
+    /// The area under the curve: how often a turned image is more suspicious than a clean one.
     pub auc: f64,
-    /// The curve of the turned pictures against the clean ones.
+    /// The curve of the turned images against the clean ones.
     pub points: Vec<RocPoint>,
     /// Which device did the work.
     pub device: DeviceInfo,
@@ -87,7 +87,7 @@ pub struct RocReport {
     pub hints: Vec<String>,
 }
 
-/// The curve of a score, and the area under it: the chance that an attacked picture's score is
+/// The curve of a score, and the area under it: the chance that an adversarial image's score is
 /// larger than a clean one's, equal ones counting half.
 pub fn roc_curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
     let mut scores: Vec<(f64, bool)> = clean.iter().map(|score| (*score, false)).collect();
@@ -107,8 +107,8 @@ pub fn roc_curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
     (points, area / (clean.len() * attacked.len()) as f64)
 }
 
-/// Attacks a detector with the task's only plan and draws its curve: clean pictures against those
-/// whose answer the attack turned. Who does not know the detector attacks the bare network.
+/// Attacks a detector with the task's only plan and draws its curve: clean images against those
+/// whose answer the attack turned. Who does not know the detector attacks the undefended network.
 ///
 /// # Errors
 /// Usage, where the task's defence detects nothing, or as [`super::evaluate`]; cancelled; device

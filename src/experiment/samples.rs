@@ -1,4 +1,4 @@
-//! The pictures that an attack on everything at once learns from.
+//! The training images of universal attacks.
 
 use crate::attack::{AttackConfig, ImageBatch, TrainingImages};
 use crate::data::{DATASETS, Dataset, Sample};
@@ -7,13 +7,13 @@ use crate::experiment::prediction::truth;
 use crate::model::Model;
 use std::sync::Arc;
 
-/// Whether the plan's attack looks at other pictures than the one it attacks.
+/// Whether the attack learns from other images than those it attacks.
 pub(super) fn needs_training_images(plan: &AttackConfig) -> bool {
     plan.attack.training_images.is_some()
 }
 
-/// The first pictures of the model's data set, as many as the plan's parameter `samples` says,
-/// without `sample` itself. None where the attack needs none, and where no picture's class is known.
+/// The first images of the model's data set, as many as the plan's parameter `samples` says,
+/// without `sample` itself. None where the attack needs none, and where no image's class is known.
 ///
 /// # Errors
 /// Failure, when the data set cannot be read.
@@ -34,7 +34,7 @@ pub(super) fn training_images(
     Ok(first_images(model, plan, &dataset, others))
 }
 
-/// The first of these pictures, as many as the plan's parameter `samples` says.
+/// The first of these images, as many as the plan's parameter `samples` says.
 pub(super) fn first_images(
     model: &Model,
     plan: &AttackConfig,

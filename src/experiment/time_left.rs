@@ -1,12 +1,12 @@
-//! How long planned work still takes: from what its parts have taken so far, and for parts that have
-//! not begun, from the passes that they make through the network, at the price of a measured pass.
+//! An estimate of the time that attacks still take: from what their stages have taken so far, and for
+//! stages that have not begun, from the passes they make through the network times the time of a pass.
 
 use crate::experiment::passes::Passes;
 
-/// A part of an attack: a stage, or all of it where it has none. All images cost the same in it.
+/// The time of one stage of an attack, or of the whole attack where it has no stages.
 #[derive(Clone, Debug, Default)]
 pub struct StageTime {
-    /// The passes of an image that stays to the end; none where nobody knows.
+    /// The passes of an image that stays to the end; none where it is unknown.
     pub passes: Option<Passes>,
     seconds: f64,
     /// Images, each counted by the share of the part that it has been through.
@@ -19,7 +19,7 @@ pub struct StageTime {
     through: f64,
 }
 
-/// How far a batch of images is in a part.
+/// How far a batch of images is in a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StageProgress {
     /// The number of the part.
@@ -32,10 +32,10 @@ pub struct StageProgress {
     pub standing: usize,
 }
 
-/// The time that is left of several attacks, one after the other, each on batches of images and each
+/// An estimate of the time left for several attacks, one after the other, each on batches of images and each
 /// part on what the part before it has left.
 ///
-/// It is told how far the work is and after how many seconds, and reads no clock itself.
+/// The caller reports how far the work is and after how many seconds; it reads no clock itself.
 #[derive(Clone, Debug)]
 pub struct TimeEstimate {
     attacks: Vec<Vec<StageTime>>,
@@ -49,7 +49,7 @@ pub struct TimeEstimate {
     after: f64,
     /// The attack at work.
     attack: usize,
-    /// Images of it in batches to come, and those of finished batches that stand.
+    /// Images of it in batches to come, and those of finished batches that no attack has broken.
     waiting: f64,
     stood: f64,
     /// The batch at work: where it is, and how many images began its part.
@@ -57,7 +57,7 @@ pub struct TimeEstimate {
     entered: f64,
     /// All of its images.
     size: f64,
-    /// When it was told last, in seconds since the work began.
+    /// When the last report came, in seconds since the work began.
     seconds: f64,
 }
 
@@ -114,7 +114,7 @@ impl TimeEstimate {
         (self.reach, self.entered, self.size) = (StageProgress::default(), 0.0, 0.0);
     }
 
-    /// The next batch of the attack begins.
+    /// Reports that the next batch of the attack begins.
     pub fn batch(&mut self, images: usize, seconds: f64) {
         self.charge(seconds);
         self.waiting = (self.waiting - images as f64).max(0.0);
@@ -122,7 +122,7 @@ impl TimeEstimate {
         (self.entered, self.size) = (images as f64, images as f64);
     }
 
-    /// The batch is so far.
+    /// Reports how far the batch is.
     pub fn step(&mut self, reach: StageProgress, seconds: f64) {
         if reach.part != self.reach.part {
             self.leave(reach.open);
@@ -138,7 +138,7 @@ impl TimeEstimate {
         }
     }
 
-    /// The batch is over; so many of its images stand.
+    /// Reports that the batch is over and how many of its images are unbroken.
     pub fn end(&mut self, standing: usize, seconds: f64) {
         self.charge(seconds);
         self.leave(standing);
@@ -146,7 +146,7 @@ impl TimeEstimate {
         (self.reach, self.entered, self.size) = (StageProgress::default(), 0.0, 0.0);
     }
 
-    /// The seconds that are left; none where nobody can tell.
+    /// The seconds that are left; none where it is unknown.
     pub fn left(&self) -> Option<f64> {
         let (mut sum, mut stand) = (self.after * (self.size + self.waiting), self.stood);
         if self.entered > 0.0 {

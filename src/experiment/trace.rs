@@ -1,4 +1,4 @@
-//! The recorded course of one attack on one picture: what the trajectory view plays back.
+//! The iterations of one attack on one image, recorded for the screen to play back.
 
 use crate::attack::{
     AttackStage, Flow, ImageBatch, Norm, Observer, ScoreOracle, StepEvent, TargetModel, margin,
@@ -8,7 +8,7 @@ use crate::data::Image;
 use crate::metrics::norms;
 use crate::model::Classifier;
 
-/// One iteration.
+/// One iteration of an attack: the image, its loss, margin and predictions.
 #[derive(Clone, Debug)]
 pub struct TracePoint {
     /// Which restart, from 0.
@@ -22,19 +22,19 @@ pub struct TracePoint {
     pub margin: f32,
     /// Size of the perturbation in the budget's norm.
     pub size: f32,
-    /// The model's answer.
+    /// The model's prediction.
     pub label: usize,
     /// The softmax probabilities of every class.
     pub probabilities: Vec<f32>,
     /// The step size in use, in pixel units; 0 where there is none.
     pub step_size: f32,
-    /// How often the attack has asked the model so far.
+    /// How many queries the attack has made so far.
     pub queries: u64,
     /// Which part is running, for an attack of several.
     pub stage: Option<AttackStage>,
     /// An event of the attack's own: a halved step, a new constant, a window.
     pub mark: Option<String>,
-    /// The picture; none where it was thinned out to save memory.
+    /// The image; none where it was thinned out to save memory.
     pub picture: Option<Image>,
 }
 
@@ -43,10 +43,10 @@ pub(super) fn probabilities(row: &[f32]) -> Vec<f32> {
     softmax(row).into_iter().map(|p| p as f32).collect()
 }
 
-/// The most memory a trace's pictures may take, in bytes.
+/// The most memory a trace's images may take, in bytes.
 const PICTURE_BUDGET: usize = 48 << 20;
 
-/// An [`Observer`] of a batch of one that records, and passes each point on.
+/// An [`Observer`] of an attack on one image that hands each iteration on as a [`TracePoint`].
 pub struct TraceRecorder<'a> {
     original: Image,
     norm: Norm,

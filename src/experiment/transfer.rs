@@ -1,4 +1,4 @@
-//! Transfer: what is crafted on one model, tried on others.
+//! Transferability: attacks crafted on one model and tried on others.
 
 use crate::attack::{AttackConfig, Flow, Norm, TargetChoice, TargetModel, generate, judge};
 use crate::data::Dataset;
@@ -20,9 +20,9 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is to be crafted, and on which models it is to be tried.
+/// A transfer matrix to compute: an attack and the models to craft and try it on.
 pub struct Transfer {
-    /// Each is a surrogate once, and a victim of all; on one device.
+    /// Each is a surrogate once, and a target model of all; on one device.
     pub models: Vec<Arc<Model>>,
     /// The samples are the first n of it.
     pub dataset: Arc<Dataset>,
@@ -30,14 +30,14 @@ pub struct Transfer {
     pub n: usize,
     /// Which attack, how.
     pub plan: AttackConfig,
-    /// How many pictures go through the network at once.
+    /// How many images go through the network at once.
     pub batch_size: usize,
     /// Which device does the work, for the report.
     pub device: DeviceInfo,
 }
 
 impl Transfer {
-    /// What it is made of.
+    /// The networks and data it was computed from.
     pub fn sources(&self) -> Sources {
         let mut origin = Sources::default();
         self.models.iter().for_each(|model| origin.model(model));
@@ -46,7 +46,7 @@ impl Transfer {
     }
 }
 
-/// Success rates by surrogate and victim, and all they depend on.
+/// Success rates by surrogate (rows) and target model (columns), and all they depend on.
 #[derive(Clone, Debug, Serialize)]
 pub struct TransferReport {
     /// [`VERSION`].
@@ -76,7 +76,7 @@ pub struct TransferReport {
     /// Clean accuracy of each model.
     pub clean: Vec<Share>,
     /// The success rate of what was crafted on the row's model against the column's, on the samples
-    /// that both answer rightly without an attack. On the diagonal the attack knows its victim.
+    /// that both answer correctly without an attack. On the diagonal the attack knows its target model.
     pub success: Vec<Vec<Share>>,
     /// What it cost.
     pub cost: AttackCost,

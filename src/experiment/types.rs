@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Version of the JSON objects; raised when a field is added or changes its meaning.
 pub const VERSION: u32 = 2;
 
-/// A model's answer to one picture.
+/// A model's prediction for one image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The class it answers with; [`NON_FINITE`] (`null` in JSON) where its logits are no numbers.
+    /// The predicted class; [`NON_FINITE`] (`null` in JSON) where its logits are no numbers.
     #[serde(serialize_with = "class")]
     pub label: usize,
     /// That class's name.
@@ -39,7 +39,7 @@ impl Prediction {
     }
 }
 
-/// A class's number; null for an answer that is none.
+/// A class's number; null for a prediction without a class.
 pub(super) fn class<S: Serializer>(label: &usize, to: S) -> Result<S::Ok, S::Error> {
     Some(*label).filter(|label| *label != NON_FINITE).serialize(to)
 }
@@ -49,7 +49,7 @@ pub(super) fn read_class<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D:
     Ok(Option::deserialize(from)?.unwrap_or(NON_FINITE))
 }
 
-/// A share with its uncertainty.
+/// A share with its 95 % Wilson interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Share {
     /// 0..1; not a number (`null` in JSON) of none.
@@ -69,18 +69,18 @@ impl From<Rate> for Share {
     }
 }
 
-/// What the work cost.
+/// The cost of a piece of work: network passes and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AttackCost {
-    /// Forward passes, counted by picture.
+    /// Forward passes, counted by image.
     pub forward: u64,
-    /// Backward passes, counted by picture.
+    /// Backward passes, counted by image.
     pub backward: u64,
     /// Wall time in seconds.
     pub seconds: f64,
 }
 
-/// Which sample of which data set.
+/// A reference to a sample of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleRef {
     /// The data set's identifier, or `file`.
@@ -91,7 +91,7 @@ pub struct SampleRef {
     pub name: String,
 }
 
-/// Which device did the work.
+/// The compute device that did the work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceInfo {
     /// `cpu` or `wgpu`.
@@ -100,24 +100,24 @@ pub struct DeviceInfo {
     pub name: String,
 }
 
-/// How a pipeline's answer ends.
+/// The outcome of an attack on one image, defended or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The attack's goal was not reached: the answer holds.
+    /// The attack failed: the prediction is still right.
     Right,
-    /// The attack's goal was reached.
+    /// The attack succeeded.
     Fooled,
-    /// The pipeline is wrong on the clean picture already, or refuses it.
+    /// The clean image is misclassified or refused already: nothing was attacked.
     Wrong,
-    /// The attack is detected: the pipeline refuses to answer.
+    /// A detector refused the adversarial image.
     Detected,
-    /// The pipeline is not sure enough, and refuses to answer.
+    /// The smoothed network abstained: no class has enough votes.
     Abstained,
 }
 
 impl Outcome {
-    /// Whether the attack did not get what it wanted. What was wrong before does not hold.
+    /// Whether the attack failed. False where the clean image was misclassified already.
     pub fn holds(self) -> bool {
         matches!(self, Self::Right | Self::Detected | Self::Abstained)
     }

@@ -1,4 +1,4 @@
-//! An attacked picture in 8 bits, as a PNG holds it.
+//! An adversarial image rounded to 8 bits, as a PNG file holds it.
 
 use crate::attack::Norm;
 use crate::data::Image;
@@ -7,12 +7,12 @@ use crate::metrics::{Norms, norms};
 /// Steps of 8 bits that a perturbation may fall short of a whole number of them: what `f32` loses.
 const LOST: f32 = 1e-4;
 
-/// A picture and its original, both in 8 bits.
+/// An adversarial image and its original, both rounded to 8 bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundedImages {
     /// The original, each value rounded to the nearest.
     pub original: Image,
-    /// The attacked picture.
+    /// The adversarial image.
     pub picture: Image,
 }
 

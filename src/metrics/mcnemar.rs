@@ -1,4 +1,4 @@
-//! Two rates over the same samples, compared by an exact paired test.
+//! McNemar's exact test: two rates over the same samples, compared pair by pair.
 
 use crate::metrics::binomial::tail;
 use crate::metrics::rate::Rate;

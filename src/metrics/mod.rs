@@ -1,4 +1,4 @@
-//! Metrics: sizes of perturbations, likeness of pictures, rates with intervals, evaluation lamps.
+//! Metrics: norms of perturbations, similarity of images, rates with intervals, evaluation checks.
 
 mod binomial;
 pub mod checks;
@@ -16,7 +16,7 @@ pub use similarity::{psnr, ssim};
 use crate::attack::Norm;
 use serde::Serialize;
 
-/// How large a perturbation is, in every norm; pixel units of 0..1.
+/// The norms of a perturbation, in pixel units of 0..1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Norms {
     /// Number of values that changed by more than 1e-6.
@@ -41,7 +41,7 @@ impl Norms {
     }
 }
 
-/// Measures the difference of two pictures, summing in `f64`.
+/// Measures the difference of two images, summing in `f64`.
 pub fn norms(a: &[f32], b: &[f32]) -> Norms {
     let (mut l0, mut l1, mut l2, mut linf) = (0, 0.0, 0.0, 0.0_f64);
     for (a, b) in a.iter().zip(b) {

@@ -1,8 +1,8 @@
-//! How alike two pictures look.
+//! Similarity of two images: PSNR and SSIM.
 
 use crate::data::Image;
 
-/// Peak signal-to-noise ratio in dB for pixels in 0..1; infinite for equal pictures.
+/// Peak signal-to-noise ratio in dB for pixels in 0..1; infinite for equal images.
 pub fn psnr(a: &Image, b: &Image) -> f32 {
     let pairs = a.pixels().iter().zip(b.pixels());
     let sum: f64 = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
@@ -12,7 +12,7 @@ pub fn psnr(a: &Image, b: &Image) -> f32 {
 
 /// Structural similarity (Wang et al. 2004): Gaussian window of 11 pixels with σ = 1.5, K₁ = 0.01,
 /// K₂ = 0.03, mean over the positions where the whole window fits and over the channels. For
-/// pictures smaller than the window, the largest odd window that fits.
+/// images smaller than the window, the largest odd window that fits.
 pub fn ssim(a: &Image, b: &Image) -> f32 {
     let [c, h, w] = a.shape();
     let side = 11.min(h).min(w);

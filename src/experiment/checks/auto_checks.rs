@@ -1,4 +1,4 @@
-//! Which probes are asked by themselves, and which on demand.
+//! Which probes run by themselves after an attack, and which on demand.
 
 use crate::attack::Observer;
 use crate::error::Result;
@@ -6,13 +6,13 @@ use crate::experiment::checks::FinishedAttack;
 use crate::experiment::checks::probes::Prober;
 use crate::metrics::checks::{Evidence, Probe, run_checks};
 
-/// What is asked by itself costs at most this share of the attack's passes.
+/// Probes that run by themselves take at most one pass in so many of the attack's passes.
 const SHARE: u64 = 10;
 
-/// Told the evidence after each probe.
+/// Called with the evidence after each probe.
 pub type OnEvidence<'a> = &'a mut dyn FnMut(&Evidence);
 
-/// The probes that an unlit lamp waits for, and what each would take; the cheapest first.
+/// The probes that an unlit check waits for, and what each would take; the cheapest first.
 fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64, Probe)> {
     let asked = run_checks(evidence).into_iter().filter_map(|verdict| verdict.ask);
     let mut open: Vec<(u64, Probe)> =
@@ -21,8 +21,8 @@ fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64,
     open
 }
 
-/// Asks the model beside the attack, the cheapest probe first, as long as all of it takes no more
-/// than a tenth of the attack's own passes. Answers with how many passes it took.
+/// Runs the probes that the checks need, the cheapest first, as long as all of them take no more than a
+/// tenth of the attack's own passes. Returns how many passes they took.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; device failures; those of a defence's stages.
@@ -43,7 +43,8 @@ pub fn run_auto_checks(
     Ok(prober.spent)
 }
 
-/// Asks these probes, whatever they take; all that an unlit lamp waits for, where none are named.
+/// Runs these probes, whatever they take; where none are named, all that a check without a result
+/// needs.
 ///
 /// # Errors
 /// As [`watch`].

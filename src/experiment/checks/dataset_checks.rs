@@ -1,4 +1,4 @@
-//! Lamps over many pictures: what an evaluation tells them, and the same probes on some of its samples.
+//! Checks of a whole evaluation: its evidence, and the probes of single images on some of its samples.
 
 use crate::attack::{AttackConfig, Flow, Knowledge, Logits, StopWhen};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::metrics::checks::{
     AttackedDefence, CheckResult, DatasetAttack, DatasetEvidence, Evidence, logit_gap, run_checks,
 };
 
-/// What an evaluation tells.
+/// The evidence that an evaluation holds for the checks.
 pub(in crate::experiment) fn dataset_evidence(
     task: &Evaluation,
     (clean, robust): (Rate, Rate),
@@ -88,7 +88,7 @@ pub fn probe_robust_samples(
     Ok(())
 }
 
-/// What the lamps for one picture show on this sample, everything asked.
+/// The results of all checks of single images on this sample, with every probe run.
 fn one(
     task: &Evaluation,
     plan: &AttackConfig,

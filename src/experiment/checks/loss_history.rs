@@ -1,9 +1,10 @@
-//! The course of an attack on one picture, as far as lamps look at it.
+//! The history of the loss and the margin during an attack on one image, for the checks.
 
 use crate::attack::{Flow, Observer, StepEvent};
 use crate::metrics::checks::{RestartHistory, logit_gap};
 
-/// An [`Observer`] of a batch of one that keeps the course, and passes everything on.
+/// An [`Observer`] of an attack on one image that keeps losses and margins of each restart, and passes
+/// every event on to another observer.
 pub struct LossHistory<'a> {
     inner: &'a mut dyn Observer,
     histories: Vec<RestartHistory>,
@@ -17,7 +18,7 @@ pub struct LossHistory<'a> {
 }
 
 impl<'a> LossHistory<'a> {
-    /// Nothing written yet.
+    /// An empty history.
     pub fn new(inner: &'a mut dyn Observer) -> Self {
         Self {
             inner,
@@ -45,7 +46,7 @@ impl<'a> LossHistory<'a> {
         self.hit = false;
     }
 
-    /// The legs, in order.
+    /// The history of each restart of each stage, in order.
     pub fn finish(mut self) -> Vec<RestartHistory> {
         self.turn();
         self.histories

@@ -1,4 +1,4 @@
-//! What the evaluation lamps look at: the course of an attack, and what is asked beside it.
+//! Collects the evidence of the evaluation checks: the history of an attack, and probes beside it.
 
 mod auto_checks;
 mod dataset_checks;
@@ -14,7 +14,7 @@ pub use probes::FinishedAttack;
 use crate::attack::TargetModel;
 use crate::metrics::checks::FirstGradient;
 
-/// What the first gradient of whoever was attacked looks like.
+/// The first gradient that the attack saw, summarised; none where it used none.
 pub(super) fn first_gradient(victim: &TargetModel<'_>) -> Option<FirstGradient> {
     victim.first_gradient().map(|(gradient, log2_scale)| FirstGradient::new(gradient, log2_scale))
 }

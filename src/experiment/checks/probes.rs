@@ -1,4 +1,5 @@
-//! What is asked beside an attack: of the same victim, under the same stance, from the same picture.
+//! Extra queries beside an attack that checks need: to the same target model, under the same stance,
+//! from the same image.
 
 use crate::attack::{
     AttackConfig, DecisionOracle, Flow, Goal, GradientOracle, ImageBatch, Margin, Norm, Observer,
@@ -20,15 +21,15 @@ use crate::rng::KeyedRng;
 /// Differences along so many directions at most, and at least.
 const DIRECTIONS: (u64, u64) = (16, 3);
 
-/// How far the picture moves for a difference, in L2: far enough to be felt through rounding, near
+/// How far the image moves for a difference, in L2: far enough to be felt through rounding, near
 /// enough for a photograph's many pixels together to stay where the network is straight.
 const STRIDE: f32 = 0.04;
 
-/// The neighbourhood in which the loss is called noisy, and how often it is looked at there (Pintor et
+/// Radius of the neighbourhood for the noise of the loss, and the number of points in it (Pintor et
 /// al. 2022).
 const NEAR: (f32, usize) = (8.0 / 255.0, 100);
 
-/// So many pictures are asked about at once.
+/// Images predicted at once.
 const AT_ONCE: usize = 20;
 
 /// Steps of the attack that has no ε to keep to.
@@ -43,14 +44,14 @@ const STARTS: u64 = 4;
 /// Other numbers of draws.
 const DRAWS: [u64; 3] = [1, 5, 20];
 
-/// An attack that is over, and whom it was made on.
+/// An attack on one sample that is over, with its target: what checks can probe.
 #[derive(Clone, Copy)]
 pub struct FinishedAttack<'a> {
     /// What was tried.
     pub experiment: &'a Experiment,
-    /// What came of it on the bare network.
+    /// The result of it on the undefended network.
     pub report: &'a Report,
-    /// The defence, and what came of the attack on it; none for the bare network.
+    /// The defence, and the result of the attack on it; none for the undefended network.
     pub row: Option<(DefendedAttack<'a>, &'a DefenceRow)>,
 }
 
@@ -60,7 +61,7 @@ impl FinishedAttack<'_> {
         self.row.map_or(&self.report.checks, |(_, row)| &row.checks)
     }
 
-    /// What the attack took, forwards and backwards, counted by picture.
+    /// What the attack took, forwards and backwards, counted by image.
     pub fn passes(&self) -> u64 {
         let cost = self.row.map_or(self.report.cost, |(_, row)| row.cost);
         cost.forward + cost.backward
@@ -70,8 +71,8 @@ impl FinishedAttack<'_> {
         self.row.map_or(&self.report.picture, |(_, row)| &row.picture)
     }
 
-    /// Lets `ask` ask the victim, and whom the attack was crafted on; where `still`, with their luck
-    /// frozen. Answers with the passes that took, too.
+    /// Calls `ask` with the target model and with the model that the attack was crafted on; where
+    /// `still`, with their random draws fixed. Returns the passes that this took, too.
     fn with<T>(
         &self,
         still: bool,
@@ -100,14 +101,14 @@ impl FinishedAttack<'_> {
         }
     }
 
-    /// Passes through a network that one answer takes, to the eyes of whom the attack asks.
+    /// Network passes of one prediction of the model that the attack queries.
     fn look(&self) -> u64 {
         self.row.map_or(1, |(a, _)| {
             a.surrogate.unwrap_or(a.pipeline).attacker_view(a.stance, a.draws).passes()
         })
     }
 
-    /// Passes through a network that the judge's answer takes.
+    /// Network passes of one prediction of the judge.
     fn judge(&self) -> u64 {
         self.row.map_or(1, |(a, _)| a.pipeline.votes() * a.pipeline.passes())
     }
@@ -135,22 +136,22 @@ impl FinishedAttack<'_> {
     }
 }
 
-/// Who asks beside an attack.
+/// Runs probes: the extra queries beside one finished attack.
 pub(super) struct Prober<'a> {
     scene: FinishedAttack<'a>,
-    /// Whether luck is frozen.
+    /// Whether random draws are fixed.
     still: bool,
     /// Passes so far, forwards and backwards.
     pub spent: u64,
 }
 
 impl<'a> Prober<'a> {
-    /// Who has asked nothing yet.
+    /// A prober that has made no queries yet.
     pub fn new(scene: FinishedAttack<'a>) -> Self {
         Self { scene, still: false, spent: 0 }
     }
 
-    /// Asks, and adds what came of it to `evidence`; takes no more than `most` passes.
+    /// Runs a probe and adds its result to `evidence`; takes no more than `most` passes.
     ///
     /// # Errors
     /// Cancelled, when the observer stops it; device failures; those of the stages.
@@ -237,7 +238,7 @@ impl<'a> Prober<'a> {
         answer
     }
 
-    /// A judge's answer counts as one pass, and takes more.
+    /// A prediction of the judge counts as one pass but takes more.
     fn judged(&mut self) {
         self.spent += self.scene.judge() - 1;
     }
@@ -279,7 +280,7 @@ impl<'a> Prober<'a> {
         self.run(self.with_attack(id, settings)?, observer)
     }
 
-    /// Another attack on the same victim.
+    /// Another attack on the same target model.
     fn run(&mut self, plan: AttackConfig, observer: &mut dyn Observer) -> Result<OtherAttack> {
         let experiment = Experiment { plan, ..self.scene.experiment.clone() };
         let problem = problem(&experiment, self.images(), self.scene.report.goal())?;
@@ -292,7 +293,7 @@ impl<'a> Prober<'a> {
         Ok(OtherAttack { success: verdict.success[0], lowest })
     }
 
-    /// Whether the victim's answer to a picture reaches the goal.
+    /// Whether the target model's prediction to an image reaches the goal.
     fn reached(&mut self, picture: &Image) -> Result<bool> {
         let images = ImageBatch::of(picture);
         let scores = self.with(|victim, _| victim.predict(&images))?;
@@ -309,7 +310,7 @@ impl<'a> Prober<'a> {
         std::iter::repeat_with(move || 1.0_f32.copysign(draws.signed()))
     }
 
-    /// The margins of pictures, to the eyes of whom the attack asks.
+    /// The margins of images, as the model sees them that the attack queries.
     fn margins(&mut self, rows: &ImageBatch, observer: &mut dyn Observer) -> Result<Vec<f64>> {
         let goal = self.scene.report.goal();
         let mut out = Vec::with_capacity(rows.len());
@@ -344,7 +345,8 @@ impl<'a> Prober<'a> {
         let gradient = slope.gradient;
         let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
         if dead {
-            // On a stair there is no slope to compare; whether the margin moves is seen one stair on.
+            // A piecewise constant margin has no slope to compare: whether it changes at all shows only
+            // a whole step further on.
             stride = NEAR.0;
             x = inside(stride);
         }
@@ -378,7 +380,7 @@ impl<'a> Prober<'a> {
         Ok(changes / others.len().max(1) as f64 / own.abs().max(1e-12))
     }
 
-    /// The same attack averaging over so many draws: of the judge's answers, those that hold.
+    /// The same attack averaging over so many draws: of the judge's predictions, those that hold.
     fn drawn(&mut self, draws: u64, observer: &mut dyn Observer) -> Result<Option<Rate>> {
         let Some((against, row)) = self.scene.row else { return Ok(None) };
         let stance = match against.stance {
@@ -399,7 +401,7 @@ impl<'a> Prober<'a> {
     }
 }
 
-/// How many directions `most` passes allow, at so many a look.
+/// How many directions `most` passes allow, at `look` passes for each prediction.
 fn directions(most: u64, look: u64) -> Option<u64> {
     let (many, few) = DIRECTIONS;
     let room = (most / look.max(1)).saturating_sub(2) / 2;

@@ -1,4 +1,4 @@
-//! A comparison's report, made from what was found so far.
+//! The report of a comparison, made from the findings so far.
 
 use crate::attack::AttackConfig;
 use crate::defence::{DefenceStack, Stance};

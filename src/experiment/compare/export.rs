@@ -1,4 +1,4 @@
-//! A comparison on paper: CSV (one line a number), JSON, Markdown, and the tables that the command
+//! A comparison as CSV (one line for each number), JSON and Markdown, and as the tables that the command
 //! line prints.
 
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::printable::markdown_table;
 use serde::Serialize;
 use std::path::Path;
 
-/// How a comparison is written.
+/// The format of an exported comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One line a number, with everything it depends on.
@@ -313,7 +313,7 @@ fn text(value: Option<impl std::fmt::Display>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
-/// A line with a share over many samples, and the paired test against the bare network.
+/// A line with a share over many samples, and the paired test against the undefended network.
 fn share_line(line: CsvLine, share: Share, paired: Option<McNemar>) -> CsvLine {
     let [low, high] = share.interval.map(|end| end.to_string());
     CsvLine {

@@ -1,4 +1,4 @@
-//! What a comparison has found so far, by defence, attack and stance: cells come in any order, many
+//! The findings of a comparison so far, by defence, attack and stance: cells come in any order, many
 //! samples in batches.
 
 use crate::attack::AttackConfig;
@@ -9,29 +9,30 @@ use crate::experiment::report::DefenceRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What stands for the bare network, where others name their defence.
+/// The name of the undefended network, where others have that of their defence: empty.
 pub const UNDEFENDED: &str = "";
 
-/// One thing that was found. A defence is named as its stack's text, the bare network by [`UNDEFENDED`].
+/// One finding of a comparison, reported as soon as it is known. A defence is named by its stack's
+/// text, the undefended network by [`UNDEFENDED`].
 #[derive(Clone, Debug)]
 pub enum CompareEvent {
-    /// What it is made of.
+    /// The networks and data it was computed from.
     Origin(Sources),
     /// What a defence makes of the clean sample.
     Clean(String, DefenceBaseline),
-    /// What came of an attack on the sample.
+    /// The result of an attack on the sample.
     Cell(AttackConfig, Arc<DefenceRow>),
-    /// More samples in order, clean: which of them a defence answers rightly, and how many
-    /// milliseconds single answers took.
+    /// More samples in order, clean: which of them a defence classifies correctly, and how many
+    /// milliseconds single predictions took.
     Right(String, Vec<bool>, Vec<f64>),
     /// Clean samples, by number, for which a defence gives no finite number.
     Lost(String, Vec<usize>),
-    /// More samples in order, attacked: which of them are answered rightly, clean and attacked.
+    /// More samples in order, attacked: which of them are classified correctly, clean and attacked.
     Held(String, AttackConfig, Stance, Vec<bool>),
 }
 
 impl CompareEvent {
-    /// What it is about, where it is what came of an attack: "jpeg × pgd L∞, adaptive".
+    /// What it is about, where it is the result of an attack: "jpeg × pgd L∞, adaptive".
     pub fn words(&self) -> Option<String> {
         let (defence, plan, stance) = match self {
             Self::Cell(plan, row) => (&row.defence, plan, row.stance),
@@ -45,7 +46,7 @@ impl CompareEvent {
     }
 }
 
-/// Everything found so far.
+/// All findings of a comparison so far.
 #[derive(Clone, Debug, Default)]
 pub struct CompareFindings {
     rows: Vec<DefenceFindings>,
@@ -109,7 +110,7 @@ impl CompareFindings {
         self.row(defence)?.known.as_ref()
     }
 
-    /// What came of an attack on the sample. Nobody can know more of the bare network than naive
+    /// The result of an attack on the sample. Nobody can know more of the undefended network than naive
     /// attacks do.
     pub fn cell(
         &self,
@@ -120,17 +121,17 @@ impl CompareFindings {
         self.find(defence, plan, stance)?.one.as_ref()
     }
 
-    /// Which of the samples, from the first, a defence answers rightly.
+    /// Which of the samples, from the first, a defence classifies correctly.
     pub fn right(&self, defence: &str) -> &[bool] {
         self.row(defence).map_or(&[], |row| &row.right)
     }
 
-    /// How many milliseconds single answers of a defence took.
+    /// How many milliseconds single predictions of a defence took.
     pub fn laps(&self, defence: &str) -> &[f64] {
         self.row(defence).map_or(&[], |row| &row.laps)
     }
 
-    /// Which of the samples, from the first, hold against an attack.
+    /// Which of the samples, from the first, withstand an attack.
     pub fn held(&self, defence: &str, plan: &AttackConfig, stance: Stance) -> &[bool] {
         self.find(defence, plan, stance).map_or(&[], |cell| &cell.held)
     }
@@ -176,7 +177,7 @@ impl CompareFindings {
     }
 }
 
-/// The stance that a cell is kept under: against the bare network all are the same.
+/// The stance that a cell is kept under: against the undefended network all are the same.
 fn kept(defence: &str, stance: Stance) -> Stance {
     if defence == UNDEFENDED { Stance::Naive } else { stance }
 }

@@ -14,14 +14,14 @@ use crate::model::all_finite;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// So many samples are enough to tell how long an answer takes.
+/// Samples that are enough to time a prediction.
 const LAPS: usize = 20;
 
-/// So many samples are attacked at a time.
+/// Samples attacked at a time.
 const BATCH: usize = 20;
 
 /// Attacks the first `n` samples before every defence, twenty at a time. All naive cells come
-/// first: the attacks on the bare network are made once for them. Then, batch by batch, those of
+/// first: the attacks on the undefended network are made once for them. Then, batch by batch, those of
 /// attacks that know the defence, which are [`evaluate`]'s. What is misclassified is not attacked
 /// and counts as broken.
 ///
@@ -59,23 +59,23 @@ struct SampleBatch<'a> {
 }
 
 impl SampleBatch<'_> {
-    /// Of one answer a sample, those to the samples that come after the first `known`.
+    /// Of one prediction a sample, those to the samples that come after the first `known`.
     fn news(&self, known: usize, all: Vec<bool>) -> Vec<bool> {
         all.into_iter().skip(known.saturating_sub(self.range.start)).collect()
     }
 
-    /// Whether something of the samples has not been looked at.
+    /// Whether something about these samples is not known yet.
     fn open(&self, known: usize) -> bool {
         known < self.range.end
     }
 
-    /// The clean pictures, and what comes of attacks on the bare network.
+    /// The clean images, and what comes of attacks on the undefended network.
     fn naive(&self, ask: ShouldContinue<'_>, tell: OnEvent<'_>) -> Result<()> {
         let Comparison { model, pipelines, done, .. } = self.task;
         let names: Vec<String> = std::iter::once(UNDEFENDED.to_string())
             .chain(pipelines.iter().map(|pipeline| pipeline.stack.text()))
             .collect();
-        // Naive attacks say nothing of defences that only attacks are asked about that know them.
+        // Where only adaptive stances are wanted, naive attacks on the defences are not needed.
         let tried = if self.task.naive() { names.len() } else { 1 };
         let open = |at: usize, plan| self.open(done.held(&names[at], plan, Stance::Naive).len());
         let plans: Vec<&AttackConfig> =
@@ -134,7 +134,7 @@ impl SampleBatch<'_> {
         Ok(())
     }
 
-    /// How long single answers take of whoever stands in row `at`, where few are timed so far.
+    /// The times of single predictions of the defence in row `at`, where too few are known so far.
     fn laps(&self, at: usize, many: &LabelledImages<'_>, timed: usize) -> Result<Vec<f64>> {
         let shape = many.model.card.input.shape;
         let pictures = (0..many.labels.len()).map(|i| Image::new(shape, many.row(i)));
@@ -182,12 +182,12 @@ impl SampleBatch<'_> {
     }
 }
 
-/// Which of `n` samples are answered rightly.
+/// Which of `n` samples are classified correctly.
 fn right(answers: &CleanPredictions, n: usize) -> Vec<bool> {
     (0..n).map(|i| answers.right.contains(&i)).collect()
 }
 
-/// Which of `n` samples are answered rightly, and are so still after an attack with these goals.
+/// Which of `n` samples are classified correctly, and are so still after an attack with these goals.
 fn held(
     answers: &CleanPredictions,
     n: usize,

@@ -110,7 +110,7 @@ pub(super) fn go_on(ask: ShouldContinue<'_>) -> Result<()> {
     }
 }
 
-/// What came of an attack on the bare network, as a row among those of the defences.
+/// The result of an attack on the undefended network, as a row among those of the defences.
 fn bare(report: &Report) -> DefenceRow {
     DefenceRow {
         defence: UNDEFENDED.into(),

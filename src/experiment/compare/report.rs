@@ -1,4 +1,4 @@
-//! A comparison as it stands: what was found, in rows and columns.
+//! The report of a comparison: rows of defences, columns of attacks.
 
 use crate::attack::{AttackConfig, AttackSpec, Bound, Norm, TargetChoice};
 use crate::defence::{DefenceStack, Stance};
@@ -11,12 +11,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a report is to show, and what its numbers depend on.
+/// What a report is to show, and everything its numbers depend on.
 #[derive(Clone, Debug)]
 pub struct ReportSettings {
-    /// The bare network's name.
+    /// The undefended network's name.
     pub model: String,
-    /// How many values a picture has.
+    /// How many values an image has.
     pub values: usize,
     /// The data set that the many samples are from.
     pub dataset: String,
@@ -31,7 +31,7 @@ pub struct ReportSettings {
     pub draws: u64,
     /// Which device does the work.
     pub device: DeviceInfo,
-    /// The defences; the bare network stands above them.
+    /// The defences; the undefended network stands above them.
     pub stacks: Vec<DefenceStack>,
     /// The attacks.
     pub plans: Vec<AttackConfig>,
@@ -41,12 +41,12 @@ pub struct ReportSettings {
     pub unfit: BTreeMap<String, String>,
 }
 
-/// Defences × attacks.
+/// The report of a comparison: defences × attacks, on one sample and over many.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompareReport {
     /// [`VERSION`](crate::experiment::VERSION).
     pub version: u32,
-    /// The bare network's name.
+    /// The undefended network's name.
     pub model: String,
     /// The data set that the many samples are from.
     pub dataset: String,
@@ -64,13 +64,13 @@ pub struct CompareReport {
     pub device: DeviceInfo,
     /// The attacks.
     pub attacks: Vec<AttackColumn>,
-    /// The bare network, then each defence under each stance.
+    /// The undefended network, then each defence under each stance.
     pub rows: Vec<CompareRow>,
     /// What can be read off, one sentence each, the most telling first.
     pub words: Vec<String>,
     /// What the sentences compare, sample by sample.
     pub tests: Vec<PairedTest>,
-    /// What it is made of.
+    /// The networks and data it was computed from.
     #[serde(skip)]
     pub origin: Sources,
 }
@@ -109,29 +109,29 @@ pub struct AttackColumn {
 /// A defence under a stance.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompareRow {
-    /// The stack, as the command line takes it; empty for the bare network.
+    /// The stack, as the command line takes it; empty for the undefended network.
     pub defence: String,
     /// Its name with settings.
     pub name: String,
-    /// How much the attacks know of it; none for the bare network.
+    /// How much the attacks know of it; none for the undefended network.
     pub stance: Option<Stance>,
     /// Why it does not apply, where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfit: Option<String>,
-    /// The answer to the clean sample.
+    /// The prediction for the clean sample.
     pub clean: Option<Prediction>,
-    /// How long one answer takes, in milliseconds (median).
+    /// How long one prediction takes, in milliseconds (median).
     pub ms: Option<f64>,
-    /// How much longer than one of the bare network.
+    /// How much longer than one of the undefended network.
     pub extra_ms: Option<f64>,
-    /// What came of each attack on the sample.
+    /// The result of each attack on the sample.
     pub cells: Vec<Option<Arc<DefenceRow>>>,
     /// The same over many samples.
     pub many: Option<DatasetTally>,
     /// How many layers it has.
     #[serde(skip)]
     pub layers: usize,
-    /// Whether a network of a training of its own answers.
+    /// Whether the defence is a network trained for it.
     #[serde(skip)]
     pub trained: bool,
 }
@@ -139,32 +139,32 @@ pub struct CompareRow {
 /// A defence under a stance over many samples.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetTally {
-    /// Share answered rightly without an attack.
+    /// Share classified correctly without an attack.
     pub clean: Share,
-    /// Share answered rightly without an attack and with it, for each attack.
+    /// Share classified correctly without an attack and with it, for each attack.
     pub attacks: Vec<Option<Share>>,
     /// Share that holds against all of the attacks.
     pub worst: Option<Share>,
-    /// For each attack, what holds here (first) against what holds of the bare network (second);
-    /// none for the bare network itself.
+    /// For each attack, what holds here (first) against what holds of the undefended network (second);
+    /// none for the undefended network itself.
     pub against_bare: Vec<Option<McNemar>>,
     /// The same where all of the attacks count.
     pub worst_against_bare: Option<McNemar>,
-    /// For each attack, which samples hold, from the first.
+    /// For each attack, which samples withstand it, from the first.
     #[serde(skip)]
     pub held: Vec<Vec<bool>>,
-    /// Which samples hold against all of the attacks.
+    /// Which samples withstand all of the attacks.
     #[serde(skip)]
     pub held_all: Vec<bool>,
 }
 
-/// In which order the defences stand; the bare network stays on top.
+/// The order of the defences; the undefended network is always first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DefenceOrder {
     /// As they were named.
     #[default]
     Registry,
-    /// The most accurate on clean pictures first.
+    /// The most accurate on clean images first.
     Clean,
     /// The best worst case first.
     Worst,
@@ -200,13 +200,13 @@ impl DefenceOrder {
 }
 
 impl CompareReport {
-    /// The class of the one sample, or what the bare network takes it for.
+    /// The class of the one sample, or what the undefended network takes it for.
     pub fn sample_name(&self) -> Option<&str> {
         let answer = self.rows.first().and_then(|row| row.clean.as_ref());
         self.label_name.as_deref().or(answer.map(|answer| answer.name.as_str()))
     }
 
-    /// Brings the defences into an order; those of which nothing is known stand last.
+    /// Sorts the defences; those of which nothing is known come last.
     pub fn sort(&mut self, sort: DefenceOrder) {
         let keys: Vec<f64> = self.rows.iter().map(|row| self.key(row, sort)).collect();
         let keys: BTreeMap<&str, f64> = {
@@ -247,7 +247,7 @@ impl CompareReport {
         value.map_or(last, |value| -value)
     }
 
-    /// Keeps the bare network and the defences in whose name or definition the text stands.
+    /// Keeps the undefended network and the defences whose name or definition contains the text.
     pub fn filter(&mut self, text: &str) {
         let text = text.trim().to_lowercase();
         let has = |row: &CompareRow| {

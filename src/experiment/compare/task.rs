@@ -10,15 +10,15 @@ use crate::experiment::types::DeviceInfo;
 use crate::model::Model;
 use std::sync::Arc;
 
-/// Asked between pieces of work whether to go on.
+/// Called between pieces of work; may stop them.
 pub type ShouldContinue<'a> = &'a mut dyn FnMut() -> Flow;
 
-/// Told what was found, as soon as it is known.
+/// Called with each finding as soon as it is known.
 pub type OnEvent<'a> = &'a mut dyn FnMut(CompareEvent);
 
-/// What is compared.
+/// A comparison to run: defences × attacks on one model.
 pub struct Comparison {
-    /// The bare network.
+    /// The undefended network.
     pub model: Arc<Model>,
     /// The defences round it.
     pub pipelines: Vec<Arc<Pipeline>>,
@@ -71,7 +71,7 @@ const CUSTOMARY: [&str; 6] = [
     "square:linf:queries=200",
 ];
 
-/// The attacks to begin with, for pictures of this data set.
+/// The attacks to begin with, for images of this data set.
 pub fn default_attacks(dataset: &str, seed: u64) -> Vec<AttackConfig> {
     CUSTOMARY.iter().filter_map(|text| parse_attack(text, dataset, seed).ok()).collect()
 }

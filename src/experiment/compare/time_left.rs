@@ -1,5 +1,5 @@
 //! How long a comparison still takes, from what its cells have taken so far. A cell that was never
-//! measured is expected to take what its attack took on the bare network, and what the defence adds
+//! measured is expected to take what its attack took on the undefended network, and what the defence adds
 //! to each of its passes.
 
 use crate::attack::AttackConfig;
@@ -7,12 +7,12 @@ use crate::defence::Stance;
 use crate::experiment::compare::{CompareEvent, Comparison, UNDEFENDED};
 use crate::experiment::passes::parts;
 
-/// One cell of a table, or the clean answers of a row.
+/// One cell of a table, or the clean predictions of a row.
 #[derive(Clone, Debug)]
 struct CellTimes {
-    /// The row: 0 for the bare network.
+    /// The row: 0 for the undefended network.
     row: usize,
-    /// The column; none for the clean answers.
+    /// The column; none for the clean predictions.
     column: Option<usize>,
     stance: Stance,
     /// Whether it counts over many samples.
@@ -29,12 +29,12 @@ struct DefenceTimes {
     defence: String,
     /// For each stance, the draws that an attack averages over.
     draws: Vec<(Stance, f64)>,
-    /// How long single answers took, in seconds.
+    /// How long single predictions took, in seconds.
     laps: Vec<f64>,
 }
 
-/// The time that is left of a comparison. It is told of every finding and after how many seconds, and
-/// reads no clock itself.
+/// An estimate of the time left for a comparison. The caller reports every event with the seconds since
+/// the work began; it reads no clock itself.
 #[derive(Clone, Debug)]
 pub struct ComparisonTimeLeft {
     rows: Vec<DefenceTimes>,
@@ -131,7 +131,7 @@ impl ComparisonTimeLeft {
         (sum(|cell| cell.done), sum(|cell| cell.samples))
     }
 
-    /// The seconds that are left; none where nobody can tell.
+    /// The seconds that are left; none where it is unknown.
     pub fn left(&self) -> Option<f64> {
         let left = |cell: &CellTimes| (cell.samples - cell.done).max(0.0);
         let open = self.cells.iter().filter(|cell| left(cell) > 0.0);
@@ -144,7 +144,7 @@ impl ComparisonTimeLeft {
             return Some(cell.seconds / cell.done);
         }
         match (cell.row, cell.column, cell.stance) {
-            // What asks without attacking takes next to nothing beside the attacks.
+            // Predicting without attacking takes next to nothing beside the attacks.
             (_, None, _) => Some(0.0),
             (0, Some(_), _) => None,
             (row, Some(_), Stance::Naive) => {

@@ -1,4 +1,4 @@
-//! Lamps that compare the attack with others, and those that look at how it was made.
+//! Checks that compare the attack with other attacks, and checks of its settings.
 
 use crate::attack::Norm;
 use crate::defence::{EOT_DRAWS, Stance};
@@ -143,7 +143,7 @@ impl AttackedDefence {
     }
 }
 
-/// Carlini et al. 2019, Tramèr et al. 2020: a defence is judged by who knows it.
+/// Carlini et al. 2019, Tramèr et al. 2020: a defence is evaluated by attacks that know it.
 pub(super) fn stance(e: &Evidence) -> Assessment {
     match &e.defence {
         None => Assessment::unlit("nothing defends the network"),
@@ -152,7 +152,7 @@ pub(super) fn stance(e: &Evidence) -> Assessment {
     }
 }
 
-/// The same for one picture and for many.
+/// The same for one image and for many.
 pub(super) fn knows(behind: &AttackedDefence) -> Assessment {
     let remedy = Remedy::Stance(Stance::Adaptive);
     match behind {
@@ -199,7 +199,7 @@ pub(super) fn draws(e: &Evidence) -> Assessment {
     enough(behind, &e.probes.draws)
 }
 
-/// The same for one picture and for many.
+/// The same for one image and for many.
 pub(super) fn enough(behind: &AttackedDefence, asked: &[(u64, Rate)]) -> Assessment {
     let remedy = match behind.stance.averages() {
         true => Remedy::Draws(2 * EOT_DRAWS),
@@ -228,7 +228,8 @@ pub(super) fn eight_bit(e: &Evidence) -> Assessment {
     }
 }
 
-/// Of one picture behind a randomised defence: which side of half the answers are on.
+/// Of one image behind a randomised defence: on which side of one half the share of correct
+/// predictions is.
 pub(super) fn sample_size(e: &Evidence) -> Assessment {
     let Some(held) = e.defence.as_ref().and_then(|behind| behind.held) else {
         return Assessment::unlit("one picture: no rate is claimed");

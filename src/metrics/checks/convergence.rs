@@ -1,4 +1,4 @@
-//! Lamps that look at the attack's own course.
+//! Checks of convergence: the history of loss and margin during the attack.
 
 use crate::defence::Stance;
 use crate::metrics::checks::{Assessment, Evidence, LONGER, OtherAttack, Remedy, RestartHistory};
@@ -14,10 +14,10 @@ const STRAIGHT: f32 = 0.075;
 /// A larger share of steps after which the loss is lower says that they are too long.
 const FALLS: f32 = 0.4;
 
-/// A margin left that is a smaller share of what the start gained may be luck.
+/// A margin left that is a smaller share than this of what the start gained may be chance.
 const NEARLY: f32 = 0.1;
 
-/// A gain of other starts that is a larger share of what one start gains says that luck decides.
+/// A gain of other starts that is a larger share than this of what one start gains is due to chance.
 const LUCK: f32 = 0.05;
 
 /// The leg to judge a walk by; or why there is none.
@@ -123,7 +123,7 @@ pub(super) fn step_size(e: &Evidence) -> Assessment {
     Assessment::amber(told, remedy)
 }
 
-/// A single start that came so near is a matter of luck.
+/// A single start that came so near failed by chance.
 fn nearly(e: &Evidence) -> Option<Assessment> {
     let [leg] = e.histories.as_slice() else { return None };
     let (left, fall) = (leg.lowest?, leg.fall?.whole);
@@ -163,7 +163,7 @@ pub(super) fn restarts(e: &Evidence) -> Assessment {
     }
 }
 
-/// Pintor et al. 2022: an iterate was adversarial, the answer is not.
+/// Pintor et al. 2022: an iterate was adversarial, the returned image is not.
 pub(super) fn silent(e: &Evidence) -> Assessment {
     let hit = e.histories.iter().any(|leg| leg.hit);
     // Beyond ε is no silent success.

@@ -1,4 +1,4 @@
-//! Lamps over many pictures.
+//! Evidence and rules of checks over a whole evaluation.
 
 use crate::attack::{AttackConfig, Knowledge};
 use crate::defence::Stance;
@@ -6,7 +6,7 @@ use crate::metrics::Rate;
 use crate::metrics::checks::comparison::{enough, knows};
 use crate::metrics::checks::{Assessment, AttackedDefence, CheckResult, Remedy};
 
-/// One attack of a survey.
+/// One attack of an evaluation, with its outcome on each sample.
 #[derive(Clone, Debug)]
 pub struct DatasetAttack {
     /// The attack.
@@ -26,19 +26,20 @@ pub struct DatasetAttack {
     pub faint: Vec<bool>,
 }
 
-/// Attacks on many pictures. Serialised as the verdicts of all lamps on it.
+/// The evidence of an evaluation: several attacks on many images. Serialised as the results of all
+/// checks on it.
 #[derive(Clone, Debug)]
 pub struct DatasetEvidence {
     /// The samples' numbers in the data set.
     pub samples: Vec<usize>,
     /// How many classes there are.
     pub classes: usize,
-    /// For each sample, how far the largest logit of the clean answer is above the second; not a
+    /// For each sample, how far the largest logit of the clean prediction is above the second; not a
     /// number where a logit is none.
     pub gaps: Vec<f32>,
-    /// How many answers on the attacks' way had a logit that is infinite or not a number.
+    /// How many predictions during the attacks had a logit that is infinite or not a number.
     pub non_finite: u64,
-    /// Of all samples, those answered rightly.
+    /// Of all samples, those classified correctly.
     pub clean: Rate,
     /// Of all samples, those that no attack broke either.
     pub robust: Rate,
@@ -46,7 +47,7 @@ pub struct DatasetEvidence {
     pub defence: Option<AttackedDefence>,
     /// The attacks.
     pub trials: Vec<DatasetAttack>,
-    /// What the lamps for one picture show on some of the robust samples, by the sample's number.
+    /// What the checks for one image show on some of the robust samples, by the sample's number.
     pub looked: Vec<(usize, Vec<CheckResult>)>,
 }
 

@@ -1,18 +1,18 @@
-//! What lamps look at: one attack on one picture, as far as it is known.
+//! The evidence that checks of a single image use.
 
 use crate::attack::{AttackConfig, Bound, GradientStats, Knowledge, find};
 use crate::defence::Stance;
 use crate::metrics::Rate;
 use std::f64::consts::LOG10_2;
 
-/// One attack on one picture. Serialised as the verdicts of all lamps on it.
+/// The evidence of one attack on one image. Serialised as the results of all checks on it.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// The attack.
     pub plan: AttackConfig,
     /// The ε that decides about success, in pixel units; none where it decides nothing.
     pub epsilon: Option<f64>,
-    /// Whether there was anything to attack: not where the clean picture is misclassified.
+    /// Whether there was anything to attack: not where the clean image is misclassified.
     pub attacked: bool,
     /// Whether the goal was reached, however far away.
     pub reached: bool,
@@ -24,36 +24,36 @@ pub struct Evidence {
     pub defence: Option<AttackedDefence>,
     /// Whether the goal is still reached after rounding to 8 bits.
     pub survives_8_bit: Option<bool>,
-    /// The attack's course, one leg for each start of each stage.
+    /// The history of each restart of each stage.
     pub histories: Vec<RestartHistory>,
-    /// The first gradient that it saw; none where it asks for none.
+    /// The first gradient that it saw; none where it uses none.
     pub first: Option<FirstGradient>,
     /// All gradients that it saw, counted.
     pub gradients: GradientStats,
-    /// How far the largest logit of the clean picture (of the attack's start, behind a defence) is
+    /// How far the largest logit of the clean image (of the attack's start, behind a defence) is
     /// above the second: see [`logit_gap`]; none where nobody saw logits.
     pub gap: Option<f32>,
-    /// How many of the answers that the attack and its judge saw had a logit that is infinite or not
-    /// a number.
+    /// How many of the predictions of the attack and its judge had a logit that is infinite or not a
+    /// number.
     pub non_finite: u64,
-    /// What was asked beside the attack.
+    /// The results of probes beside the attack.
     pub probes: Probes,
 }
 
-/// A defence, as the attack met it.
+/// The defence in front of the attack, and how much of it the attack knew.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttackedDefence {
     /// How much of it the attack knew.
     pub stance: Stance,
     /// Whether a stage has no usable gradient.
     pub broken: bool,
-    /// Whether it answers differently from one time to the next.
+    /// Whether its predictions for the same image can differ.
     pub random: bool,
     /// Draws that the attack averaged over; none where it did not.
     pub draws: Option<u64>,
-    /// Of the judge's answers, those that the attack did not turn; none where all are the same.
+    /// Of the judge's predictions, those that the attack did not turn; none where all are the same.
     pub held: Option<Rate>,
-    /// Whether the defence refuses to answer the attacked picture.
+    /// Whether the defence refuses the adversarial image.
     pub refused: bool,
 }
 
@@ -71,7 +71,7 @@ pub fn logit_gap(row: &[f32]) -> f32 {
     top[0] - top[1]
 }
 
-/// One start of one stage of an attack.
+/// The history of one restart of one stage of an attack, summarised.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RestartHistory {
     /// Iterations, the start included.
@@ -88,7 +88,7 @@ pub struct RestartHistory {
     pub hit: bool,
 }
 
-/// How far something grew on the way.
+/// How much a value grew during an attack.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Gain {
     /// Over the whole way: its largest value, above the first.
@@ -139,7 +139,7 @@ impl RestartHistory {
     }
 }
 
-/// What the first gradient of an attack looks like.
+/// A summary of the first gradient of an attack.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FirstGradient {
     /// Share of the pixels where it is exactly zero, or not a number.
@@ -158,7 +158,7 @@ impl FirstGradient {
     }
 }
 
-/// What was asked beside the attack; what was not is none, or empty.
+/// The results of probes beside an attack; none or empty where a probe was not run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Probes {
     /// The gradient against differences.
@@ -177,12 +177,11 @@ pub struct Probes {
     pub restarts: Vec<OtherAttack>,
     /// The black-box attacks, and what they did.
     pub black_box: Vec<(&'static str, OtherAttack)>,
-    /// With so many draws: of the judge's answers, those that the attack did not turn.
+    /// With so many draws: of the judge's predictions, those that the attack did not turn.
     pub draws: Vec<(u64, Rate)>,
 }
 
-/// The margin's gradient at the clean picture, against antithetic differences along random
-/// directions.
+/// The margin's gradient at the clean image compared with finite differences along random directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GradientTest {
     /// The cosine between what the gradient foretells along each direction and what is found there;
@@ -207,7 +206,7 @@ impl GradientTest {
     }
 }
 
-/// What another attack did on the same picture.
+/// The result of another attack on the same image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OtherAttack {
     /// Whether it reached the goal within ε.
@@ -237,7 +236,7 @@ impl Evidence {
         }
     }
 
-    /// Whether the attack asks for gradients.
+    /// Whether the attack uses gradients.
     pub(super) fn asks_gradients(&self) -> bool {
         self.plan.attack.knowledge() == Knowledge::Gradient
     }

@@ -1,4 +1,4 @@
-//! Lamps that look at the gradients: whether they are there, and whether they lead anywhere.
+//! Checks of the gradients: whether they are zero, and whether they predict the change of the margin.
 
 use crate::attack::GradientStats;
 use crate::defence::Stance;
@@ -79,7 +79,7 @@ pub(super) fn vanishing(e: &Evidence) -> Assessment {
         () if first.zeros >= 1.0 => {
             Assessment::weighed(e, "the first gradient is zero everywhere".into(), remedy)
         }
-        // A search for the least perturbation asks for no gradient of what it has found.
+        // A minimum-norm attack computes no gradient of what it has found.
         () if e.gradients.mostly_dead() && !e.reached => Assessment::red(none, remedy),
         () if idle >= NEARLY_ALL => Assessment::red(few, remedy),
         () if e.gradients.mostly_zero() && !e.reached => Assessment::amber(few, remedy),

@@ -1,5 +1,5 @@
-//! Lamps that look at the logits themselves: whether they are numbers, and whether a softmax in single
-//! precision can tell them apart.
+//! Checks of the logits: whether they are finite, and whether a softmax in single precision can tell
+//! them apart.
 
 use crate::metrics::checks::{Assessment, DatasetEvidence, Evidence, Remedy};
 
@@ -31,7 +31,7 @@ pub(super) fn overconfidence(e: &Evidence) -> Assessment {
     }
 }
 
-/// The same over many pictures: of their clean answers.
+/// The same over many images: of their clean predictions.
 pub(super) fn overconfident(s: &DatasetEvidence) -> Assessment {
     let gaps: Vec<f32> = s.gaps.iter().copied().filter(|gap| gap.is_finite()).collect();
     let beyond = |bound: f32| gaps.iter().filter(|gap| **gap >= bound).count();
@@ -65,7 +65,7 @@ pub(super) fn non_finite(e: &Evidence) -> Assessment {
     }
 }
 
-/// The same over many pictures.
+/// The same over many images.
 pub(super) fn none_finite(s: &DatasetEvidence) -> Assessment {
     let clean = s.gaps.iter().filter(|gap| gap.is_nan()).count();
     match (clean, s.non_finite) {

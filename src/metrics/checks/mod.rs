@@ -1,11 +1,11 @@
-//! Evaluation lamps: what can be wrong with an evaluation, looked at beside every result.
+//! Evaluation checks (Carlini et al. 2019, Athalye et al. 2018, Pintor et al. 2022): signs that an attack
+//! or an evaluation was too weak for its result to mean robustness.
 //!
-//! [`CHECKS`] is the one place where each is declared. A lamp is a rule over [`Evidence`] (one picture)
+//! [`CHECKS`] is the one place where each is declared. A check is a rule over [`Evidence`] (one image)
 //! or a [`DatasetEvidence`] (many), and no more: what is not known leaves it unlit, which is not green. Free
-//! lamps look at what the attack saw anyway; probing ones have to ask the model, and say what they
-//! would ask as a [`Probe`].
+//! checks use what the attack saw anyway; the others need extra queries to the model, each a [`Probe`].
 //!
-//! An attack that reached its goal has proved its point, so most lamps warn of failures only: of
+//! An attack that reached its goal has proved its point, so most checks warn of failures only: of
 //! robustness that may be nothing but a weak attack.
 
 mod comparison;
@@ -31,16 +31,16 @@ use crate::error::{Error, Result};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 
-/// What a lamp shows, from nothing to the worst.
+/// The status of a check, shown as a check: from not run to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckStatus {
-    /// It was not asked, or has nothing to say here.
+    /// It was not run, or does not apply.
     Unlit,
-    /// Asked, and nothing is wrong.
+    /// It ran and found nothing wrong.
     Green,
     /// A weakness.
     Amber,
-    /// The result is not what it seems.
+    /// The result does not mean what it seems to.
     Red,
 }
 
@@ -58,7 +58,7 @@ impl CheckStatus {
         }
     }
 
-    /// What tells it from the others without any colour.
+    /// A glyph that distinguishes it without colour.
     pub fn glyph(self) -> &'static str {
         match self {
             Self::Unlit => "○",
@@ -80,16 +80,16 @@ impl Serialize for CheckStatus {
     }
 }
 
-/// What has to be asked of the model before a lamp can tell.
+/// A probe: extra queries to the model that a check needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
-    /// The answer to the attacked picture, rounded to 8 bits.
+    /// The prediction for the adversarial image, rounded to 8 bits.
     EightBit,
-    /// FGSM on the same picture.
+    /// FGSM on the same image.
     SingleStep,
     /// The gradient, and differences along random directions.
     Path,
-    /// The answers around the clean picture.
+    /// The predictions around the clean image.
     Noise,
     /// BIM with the whole box to itself.
     Unbounded,
@@ -121,16 +121,16 @@ impl Probe {
     ];
 }
 
-/// What a rule makes of the evidence.
+/// What a check's rule concludes from the evidence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assessment {
-    /// What the lamp shows.
+    /// What the check shows.
     pub status: CheckStatus,
     /// Why, in one line.
     pub reason: String,
     /// What would settle it, where something would.
     pub remedy: Option<Remedy>,
-    /// Whether the lamp's probe would tell.
+    /// Whether running the check's probe would settle it.
     pub open: bool,
 }
 
@@ -139,12 +139,12 @@ impl Assessment {
         Self { status, reason: reason.into(), remedy: None, open: false }
     }
 
-    /// The lamp has nothing to say.
+    /// The check does not apply.
     fn unlit(reason: impl Into<String>) -> Self {
         Self::new(CheckStatus::Unlit, reason)
     }
 
-    /// The lamp's probe was not asked, which does that.
+    /// The check's probe was not run; `probe` says what it does.
     fn unasked(probe: &str) -> Self {
         Self { open: true, ..Self::unlit(format!("not asked: {probe}")) }
     }
@@ -161,7 +161,7 @@ impl Assessment {
         Self { remedy: remedy.into(), ..Self::new(CheckStatus::Red, reason) }
     }
 
-    /// The same, where the lamp's probe would tell more.
+    /// The same, where running the check's probe would say more.
     fn open(self) -> Self {
         Self { open: true, ..self }
     }
@@ -175,29 +175,29 @@ impl Assessment {
     }
 }
 
-/// A lamp's row.
+/// An evaluation check: a row of the registry.
 pub struct Check {
     /// The name used in reports.
     pub id: &'static str,
     /// The name used where there is little room.
     pub name: &'static str,
-    /// What it watches for, in a few words.
+    /// What it looks for, in a few words.
     pub watches: &'static str,
-    /// When it lights, in words.
+    /// Its rule, in words.
     pub rule: &'static str,
     /// What usually helps, in words.
     pub remedy: &'static str,
     /// Where the check comes from.
     pub source: &'static str,
-    /// What has to be asked of the model; none where the attack has seen enough.
+    /// The probe it needs; none where the attack has seen enough.
     pub probe: Option<Probe>,
-    /// Whether it has something to say of an attack that does not know the defence.
+    /// Whether it applies to an attack that does not know the defence.
     pub naive: bool,
-    /// Whether it has something to say where nothing was attacked.
+    /// Whether it applies where nothing was attacked.
     pub unattacked: bool,
-    /// The rule for one picture, where there is one.
+    /// The rule for one image, where there is one.
     pub one: Option<fn(&Evidence) -> Assessment>,
-    /// The rule for many pictures, where there is one.
+    /// The rule for many images, where there is one.
     pub many: Option<fn(&DatasetEvidence) -> Assessment>,
 }
 
@@ -231,10 +231,10 @@ impl Check {
     }
 }
 
-/// What a lamp shows, and why.
+/// The result of a check: its status, the reason, a remedy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckResult {
-    /// Which lamp.
+    /// Which check.
     pub check: &'static Check,
     /// What it shows.
     pub status: CheckStatus,
@@ -242,7 +242,7 @@ pub struct CheckResult {
     pub reason: String,
     /// What would settle it, where something would.
     pub remedy: Option<Remedy>,
-    /// What to ask the model to know more, where it is unlit because nobody has.
+    /// The probe to run for a result, where it has none yet.
     pub ask: Option<Probe>,
 }
 

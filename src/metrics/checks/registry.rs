@@ -1,4 +1,4 @@
-//! The one place where every lamp is declared.
+//! The registry of evaluation checks: the one place where each is declared.
 
 use crate::metrics::checks::{Check, Probe, comparison, convergence, dataset, gradients, logits};
 
@@ -7,7 +7,7 @@ const PINTOR: &str = "Pintor et al.: Indicators of Attack Failure, NeurIPS 2022"
 const ATHALYE: &str = "Athalye, Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, \
                        ICML 2018";
 
-/// Every lamp, in the order of the screen.
+/// Every check, in the order of the screen.
 pub static CHECKS: &[Check] = &[
     Check {
         id: "stance",

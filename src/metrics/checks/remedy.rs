@@ -1,4 +1,4 @@
-//! What settles a lamp: one change of what was asked for.
+//! Remedies: one change of the attack or the evaluation that settles a check.
 
 use crate::attack::{AttackConfig, find};
 use crate::defence::Stance;
@@ -7,7 +7,7 @@ use crate::parameter::{Kind, Settings, Value};
 /// So many times the steps show whether an attack has converged.
 pub const LONGER: i64 = 4;
 
-/// One change, which the screen makes and the command line names.
+/// One change of the attack or the evaluation; the screen applies it, the command line names its flag.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Remedy {
     /// Another attack.
@@ -20,7 +20,7 @@ pub enum Remedy {
     Stance(Stance),
     /// To average over so many draws.
     Draws(u64),
-    /// To look at so many pictures.
+    /// Evaluate so many images.
     Samples(usize),
 }
 

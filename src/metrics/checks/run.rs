@@ -7,7 +7,7 @@ use crate::metrics::checks::registry::CHECKS;
 use crate::metrics::checks::{Assessment, Check, CheckResult, CheckStatus};
 use serde::{Serialize, Serializer};
 
-/// What every lamp for one picture shows.
+/// What every check for one image shows.
 pub fn run_checks(evidence: &Evidence) -> Vec<CheckResult> {
     let naive = evidence.defence.as_ref().is_some_and(|behind| behind.stance == Stance::Naive);
     let look = |check: &'static Check| {
@@ -21,7 +21,7 @@ pub fn run_checks(evidence: &Evidence) -> Vec<CheckResult> {
     CHECKS.iter().filter_map(look).collect()
 }
 
-/// What every lamp shows over many pictures: by its own rule, and by what it shows on the pictures
+/// What every check shows over many images: by its own rule, and by what it shows on the images
 /// that were looked at one by one.
 pub fn check_dataset(evidence: &DatasetEvidence) -> Vec<CheckResult> {
     let look = |check: &'static Check| {
@@ -34,7 +34,7 @@ pub fn check_dataset(evidence: &DatasetEvidence) -> Vec<CheckResult> {
     CHECKS.iter().map(look).collect()
 }
 
-/// The worst of what a lamp shows on single pictures, and on how many of them.
+/// The worst of what a check shows on single images, and on how many of them.
 fn gathered(evidence: &DatasetEvidence, check: &'static Check) -> Option<CheckResult> {
     // What is free and has a rule for many was told by that.
     if check.many.is_some() && check.probe.is_none() {
