@@ -134,7 +134,7 @@ pub struct Config {
     pub hybrids: Vec<DefenceStack>,
     /// Where the dashboard saves them; none for a user without a home.
     pub hybrids_file: Option<PathBuf>,
-    /// What there is to tell of the files that were read.
+    /// A note on the files that were read.
     pub note: Option<String>,
     entries: Vec<ConfigEntry>,
 }
@@ -222,7 +222,7 @@ impl Config {
         .without_colour())
     }
 
-    /// `color = never` reaches the dashboard and the images too, unless they are told otherwise.
+    /// `color = never` reaches the dashboard and the images too, unless they are set otherwise.
     fn without_colour(mut self) -> Self {
         if self.color == ColorChoice::Never {
             if self.theme == Theme::Auto {

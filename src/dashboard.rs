@@ -1,5 +1,5 @@
-//! What the command line and the dashboard share, so that neither names the other: how the dashboard
-//! starts, and its list of keys. `main` joins the two.
+//! What the command line and the dashboard share, so that neither names the other: how the
+//! dashboard starts, and its list of keys. `main` joins the two.
 
 use crate::attack::AttackConfig;
 use crate::config::Config;

@@ -1,8 +1,8 @@
 //! One error type for the whole program: [`Error`], with an [`ErrorKind`] to match on.
 //!
-//! Wording rules: a message is **one line** that says *what* went wrong, *where* (file, flag, tensor,
-//! device) and *what to do*. Bad values stand in single quotes. No capital first letter, no full stop.
-//! Whatever text comes into a message, no character of it works on the terminal.
+//! Wording rules: a message is **one line** that says *what* went wrong, *where* (file, flag,
+//! tensor, device) and *what to do*. Bad values stand in single quotes. No capital first letter, no
+//! full stop. Whatever text comes into a message, no character of it works on the terminal.
 
 use crate::printable::printable;
 use std::fmt;

@@ -71,6 +71,8 @@ pub mod defence;
 pub mod engine;
 pub mod error;
 pub mod experiment;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod logging;
 pub mod metrics;
 pub mod model;

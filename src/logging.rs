@@ -24,7 +24,8 @@ struct FileLog {
 
 static LOG: OnceLock<FileLog> = OnceLock::new();
 
-/// Sends every record, and the text of every panic, to the file at `path`. Only the first call counts.
+/// Sends every record, and the text of every panic, to the file at `path`. Only the first call
+/// counts.
 ///
 /// # Errors
 /// With `demanded` (the user named the file): failure, when it cannot be written.
@@ -38,7 +39,7 @@ pub fn start(path: &Path, demanded: bool) -> Result<()> {
     let log = LOG.get_or_init(|| FileLog { path: path.into(), file: Mutex::new(None) });
     if log::set_logger(log).is_ok() {
         log::set_max_level(LevelFilter::Info);
-        // A panic is told by whoever catches it, in one line; where it happened stands in the log.
+        // A panic is reported by the code that catches it, in one line; its place is written to the log.
         std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     }
     Ok(())
@@ -49,8 +50,8 @@ fn is_nowhere(path: &Path) -> bool {
     path == Path::new("/dev/null")
 }
 
-/// Opens the log for appending, with its folder. A pipe would wait for its reader: only a plain file
-/// is opened.
+/// Opens the log for appending, with its folder. A pipe would wait for its reader: only a plain
+/// file is opened.
 fn open(path: &Path) -> std::io::Result<File> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) && !is_nowhere(path) {
         return Err(ErrorKind::InvalidInput.into());

@@ -1,5 +1,6 @@
 //! Text as it may be printed: what comes from outside (labels, names of files, fields of cards,
-//! messages of libraries) reaches the terminal as text only, never as a command; percentages, tables.
+//! messages of libraries) reaches the terminal as text only, never as a command; percentages,
+//! tables.
 
 /// The text with every character that does not show itself written out, such as `\u{1b}`: control
 /// characters (ESC, newline, the C1 set) and those that turn the direction of writing.
@@ -23,7 +24,8 @@ fn hidden(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A share of 0..1 in per cent with so many decimals, such as "12.5 %"; a dash where it is no number.
+/// A share of 0..1 in per cent with so many decimals, such as "12.5 %"; a dash where it is no
+/// number.
 pub fn percent(share: f64, decimals: usize) -> String {
     match share.is_finite() {
         true => format!("{:.decimals$} %", share * 100.0),

@@ -177,12 +177,12 @@ pub struct CatalogueArgs {
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
-    /// A table for people.
+    // A table for people. (No doc comments here: they would become help, and spread out all of it.)
     #[default]
     Text,
-    /// A table in Markdown.
+    // A table in Markdown.
     Md,
-    /// One JSON object.
+    // One JSON object.
     Json,
 }
 

@@ -28,7 +28,7 @@ enum Format {
 
 /// Runs the command.
 pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
-    // Whatever can be wrong with the flags is told before anything is computed.
+    // Mistakes in the flags are reported before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, format(path)?))).transpose()?;
     if let Some((path, _)) = save {
         resolve::target(path, args.pick.image.as_deref(), args.force)?;
@@ -48,7 +48,7 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     let surrogate = resolve::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
     let mut shelf = ModelLoader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
-    // The networks of the defences that are built; the rest is asked for where it is printed.
+    // The networks of the defences; the other sources are added where the result is printed.
     let mut origin = Sources::default();
     let (mut report, mut least) = match args.least {
         true => {
@@ -59,7 +59,9 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     };
     if let Some((path, format)) = save {
         report.saved = Some(store(&report, path, format)?);
-        least.iter_mut().for_each(|least| least.report.saved = report.saved.clone());
+        if let Some(least) = &mut least {
+            least.report.saved.clone_from(&report.saved);
+        }
     }
     if !args.list.json {
         return print(&report, least.as_ref(), args.lamps, context);

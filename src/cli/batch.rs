@@ -40,7 +40,8 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     let model = load(&name, &chosen.device)?;
     let plan = resolve::command(&args.method, &model.card.data, &model, context.config.seed)?;
     let surrogate = resolve::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    // Its numbers are held as they lie in the file, as images, as attacked ones, and twice when saved.
+    // Its numbers are held as they lie in the file, as images, as attacked ones, and twice when
+    // saved.
     let bytes = read_bounded(from, "read the batch", memory::budget() / 5)?;
     let inputs = Inputs::parse(&bytes, from, &model.card)?;
     let sum = args.list.json.then(|| sha256(&bytes));
@@ -73,7 +74,8 @@ impl Inputs {
     /// Reads the bytes of a safetensors file for the model of this card; `path` is named in errors.
     ///
     /// # Errors
-    /// Failure, when it is not such a file, or its tensors `x` and `labels` are missing or do not fit.
+    /// Failure, when it is not such a file, or its tensors `x` and `labels` are missing or do not
+    /// fit.
     pub fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self> {
         let place = path.display().to_string();
         let tensors = read_tensors(bytes, &place)?;

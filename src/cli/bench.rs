@@ -2,7 +2,7 @@
 
 use super::commands::BenchArgs;
 use super::resolve;
-use super::{CommandContext, load};
+use super::{CommandContext, load, start_threads};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::{self, BenchTask, Provenance};
@@ -10,7 +10,7 @@ use crate::experiment::{self, BenchTask, Provenance};
 /// Runs the command.
 pub fn run(args: &BenchArgs, context: &mut CommandContext) -> Result<()> {
     // Before the first computation: afterwards the pool is there, and keeps its size.
-    context.threads(args.threads.map(usize::from))?;
+    start_threads(args.threads.map(usize::from))?;
     let chosen = context.device();
     let model = load(&args.model, &chosen.device)?;
     let dataset = Dataset::load(resolve::dataset_id(args.dataset.as_deref(), &model.card)?)?;

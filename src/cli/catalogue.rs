@@ -114,7 +114,7 @@ impl Catalogue {
 
     /// The list as one Markdown table; headings are rows of their own.
     pub fn markdown(&self) -> String {
-        let mut rows = vec![self.columns.iter().map(|name| name.to_string()).collect()];
+        let mut rows = vec![self.columns.iter().map(ToString::to_string).collect()];
         for (heading, cells) in self.groups() {
             if !heading.is_empty() {
                 let mut row = vec![String::new(); self.columns.len()];

@@ -19,7 +19,7 @@ pub fn run(args: &CertifyArgs, context: &mut CommandContext) -> Result<()> {
         let what = format!("bad value '{}'", args.alpha);
         return Err(Error::usage(what, "--alpha", "give a number between 0 and 0.5"));
     }
-    // So many votes decide whether the attack has changed the answer.
+    // So many votes decide whether the attack has changed the prediction.
     let stack =
         DefenceStack::parse(&format!("smoothing:sigma={}:alpha={}", args.sigma, args.alpha))
             .map_err(|error| Error { place: "--sigma".into(), ..error })?;

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::experiment::{self, FinishedAttack, Report};
 use crate::metrics::checks::{CheckResult, CheckStatus, Evidence, Remedy, run_checks};
 
-/// Asks beside an attack: what costs little, or everything.
+/// Runs the probes of a finished attack: the cheap ones, or all.
 ///
 /// # Errors
 /// Device failures; those of a defence's stages.

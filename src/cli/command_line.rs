@@ -42,7 +42,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Compare defences before attacks, naive and adaptive, on one sample or over many
     Compare(CompareArgs),
-    /// Draw the curve of a detector: how well it tells adversarial images from clean ones
+    /// Draw the curve of a detector: how well it separates adversarial images from clean ones
     Roc(RocArgs),
     /// Certify images by randomised smoothing: a radius that is proven, beside what an attack finds
     Certify(CertifyArgs),

@@ -49,14 +49,14 @@ pub struct AttackArgs {
     #[arg(long, value_name = "N", default_value_t = 64, requires = "inputs")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch_size: u32,
-    /// Save the adversarial image (.png rounds to 8 bits within ε, .npy keeps every bit), or with --inputs
-    /// the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
+    /// Save the adversarial image (.png rounds to 8 bits within ε, .npy keeps every bit), or with
+    /// --inputs the batch: adv, success, reached, distance, l2, linf, queries (.safetensors)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub save: Option<PathBuf>,
     /// Save even onto the image or the batch that is read
     #[arg(long, requires = "save")]
     pub force: bool,
-    /// Ask the model whatever the evaluation checks want to know, and show them all
+    /// Run every probe of the evaluation checks, and show all checks
     #[arg(long, conflicts_with = "inputs")]
     pub lamps: bool,
     /// How to print.
@@ -100,14 +100,14 @@ pub struct EvaluateArgs {
     /// How.
     #[command(flatten)]
     pub manner: AttackSettingsArgs,
-    /// Try every attack on every sample, broken or not: slower, tells each attack's own share
+    /// Try every attack on every sample, broken or not: slower, gives each attack's own share
     #[arg(long)]
     pub every: bool,
     /// Write down here after each batch what is done; the same command goes on from there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub state: Option<PathBuf>,
-    /// Ask the model whatever the evaluation checks want to know, on the first ten robust samples, and
-    /// show them all
+    /// Ask the model whatever the evaluation checks want to know, on the first ten robust samples,
+    /// and show them all
     #[arg(long)]
     pub lamps: bool,
     /// How to print.
@@ -222,7 +222,7 @@ Examples:
   epsiloscope certify --model mnist-cnn --sigma 0.5 --n 10000 --n-samples 50 --json")]
 pub struct CertifyArgs {
     /// Model: a built-in name, or a folder or card of your own. For an ordinary one the network of
-    /// its data set answers that was trained with Gaussian noise [default: by data set]
+    /// its data set is used that was trained with Gaussian noise [default: by data set]
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: Option<String>,
     /// Data set [default: the model's own]
@@ -237,8 +237,8 @@ pub struct CertifyArgs {
     /// σ of the noise, in pixel units of 0..1
     #[arg(long, value_name = "SIGMA", default_value_t = 0.25)]
     pub sigma: f64,
-    /// Noisy copies that the radius is computed from: at most 1.50 σ for 100, 2.46 σ for 1000, 3.81 σ
-    /// for 100000
+    /// Noisy copies that the radius is computed from: at most 1.50 σ for 100, 2.46 σ for 1000, 3.81
+    /// σ for 100000
     #[arg(long, value_name = "N", default_value_t = 1000)]
     #[arg(value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub n: u32,

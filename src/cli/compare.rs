@@ -23,7 +23,7 @@ use std::time::Instant;
 
 /// Runs the command.
 pub fn run(args: &CompareArgs, context: &mut CommandContext) -> Result<()> {
-    // Whatever can be wrong with the flags is told before anything is computed.
+    // Mistakes in the flags are reported before anything is computed.
     let save = args.save.as_deref().map(|path| Ok((path, Format::of(path, "--save")?)));
     let save = save.transpose()?;
     if let Some((path, _)) = save {

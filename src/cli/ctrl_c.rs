@@ -26,7 +26,7 @@ impl CtrlC {
         Self { signal: number }
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether Ctrl-C was pressed or `kill` was received.
     pub fn asked(&self) -> bool {
         self.signal.load(Ordering::Relaxed) != 0
     }

@@ -81,7 +81,7 @@ pub fn run(args: &EvaluateArgs, context: &mut CommandContext) -> Result<()> {
     }
 }
 
-/// The evaluation with its bar; an interrupt is told where the work can be taken up again.
+/// Runs the evaluation with its bar; with a state file, Ctrl-C saves the state and ends it.
 fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     let bar = progress::TimedBar::new();
     // Without a state nothing is worth waiting for: an interrupt ends the program as ever.
@@ -112,7 +112,7 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     }
 }
 
-/// So many robust samples are looked at one by one where all checks are asked.
+/// Robust samples that are probed one by one with `--lamps`.
 const LOOKED: usize = 10;
 
 /// So many notes of an attack are printed.

@@ -58,7 +58,7 @@ struct CommandContext {
 }
 
 impl CommandContext {
-    /// The device that the configuration asks for; a fallback is told on standard error, once per
+    /// The device that the configuration asks for; a fallback is noted on standard error, once per
     /// machine where it only says what the machine has.
     fn device(&mut self) -> ChosenDevice {
         let chosen = self.quietly(|| engine::choose(self.config.device));
@@ -71,22 +71,22 @@ impl CommandContext {
         chosen
     }
 
-    /// Starts the threads that compute; that there are fewer than were asked for is told on standard
-    /// error.
-    fn threads(&self, wanted: Option<usize>) -> Result<()> {
-        if let Some(text) = engine::start_threads(wanted)? {
-            note(&text);
-        }
-        Ok(())
-    }
-
     /// Does what may wake a graphics driver, whose own words go to the log.
     fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
         logging::quietly(&self.config.log, work)
     }
 }
 
-/// Loads a model; what is worth knowing about it is told on standard error.
+/// Starts the threads that compute; where there are fewer than were asked for, a note on standard error
+/// says so.
+fn start_threads(wanted: Option<usize>) -> Result<()> {
+    if let Some(text) = engine::start_threads(wanted)? {
+        note(&text);
+    }
+    Ok(())
+}
+
+/// Loads a model; prints its notes on standard error.
 fn load(name: &str, device: &Device) -> Result<Arc<Model>> {
     let model = Model::load(name, device)?;
     model.notes.iter().for_each(|text| note(&format!("{name}: {text}")));
@@ -99,14 +99,14 @@ pub fn main(
     keys: fn() -> Vec<KeyRow>,
     dashboard: impl FnOnce(StartOptions) -> Result<()>,
 ) -> ExitCode {
-    // A file that would grow too large is an error to be told, not the end.
+    // A file that would grow too large is an error to report, not a signal that ends the program.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(libc::SIGXFSZ, Arc::default());
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            // The message quotes what was given: told again of what can be printed.
+            // The message quotes the arguments: parsed again with only what can be printed.
             let shown: Vec<OsString> =
                 args.iter().map(|arg| printable(&arg.to_string_lossy()).into()).collect();
             let error = parse(&shown).err().unwrap_or(error);
@@ -141,7 +141,7 @@ fn compute(
     context: &mut CommandContext,
     work: impl Fn(&mut CommandContext) -> Result<()>,
 ) -> Result<()> {
-    context.threads(None)?;
+    start_threads(None)?;
     let done = catch_unwind(AssertUnwindSafe(|| work(context)));
     let failure = match &done {
         Err(_) => Some("the device failed"),
@@ -200,7 +200,7 @@ fn run(
     config.memory.into_iter().for_each(memory::set_budget);
     let mut context = CommandContext { config, out, keys, on_adapter: false };
     let Some(command) = cli.command else {
-        context.threads(None)?;
+        start_threads(None)?;
         return dashboard(dashboard::checked_options(cli.dashboard, context.config)?);
     };
     match command {

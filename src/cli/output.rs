@@ -141,7 +141,7 @@ impl Output {
         self.text(&text)
     }
 
-    /// True when nobody reads any more.
+    /// Whether the reader of standard output has left.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
@@ -152,7 +152,7 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {}", printable(text));
 }
 
-/// A note that stays true: it is told where it was not told before to this user. What was told
+/// A note about something lasting: printed only once for each user. What was printed
 /// stands in a file in the folder of state, a note a line.
 pub fn note_once(text: &str) {
     let file = folder(Folder::State).map(|state| state.join("notes-told"));
@@ -174,7 +174,7 @@ pub fn note_once(text: &str) {
     }
 }
 
-/// Tells a failure in one line, to standard error; one that was only stopped is not told.
+/// Prints an error in one line to standard error; nothing for work that was cancelled.
 pub fn print_error(error: &Error) {
     if !error.is_cancelled() {
         let _ = writeln!(std::io::stderr(), "error: {error}");

@@ -20,7 +20,7 @@ pub fn with_lines(unit: &str) -> ProgressBar {
     )
 }
 
-/// A bar for work whose parts take their own time: it is told how long the rest takes.
+/// A progress bar that is given the seconds left, for work whose parts take different times.
 pub struct TimedBar {
     bar: ProgressBar,
     /// The seconds that are left, and when that was said.
@@ -40,7 +40,7 @@ impl TimedBar {
         Self { bar: drawn(0, "{wide_bar} {percent} % {msg}  {elapsed}{left}", key), left }
     }
 
-    /// Moves it to `done` of `total`, with the seconds that are left, where anybody can tell.
+    /// Moves it to `done` of `total`, with the seconds that are left, where they are known.
     pub fn set(&self, done: f64, total: f64, left: Option<f64>) {
         const PARTS: f64 = 10_000.0;
         let left = left.map(|left| (left, Instant::now()));

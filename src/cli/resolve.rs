@@ -35,7 +35,7 @@ pub fn model_name(given: Option<&str>, pick: &SampleArgs, config: &Config) -> St
     first.map_or_else(|| config.model.clone(), |card| card.name)
 }
 
-/// The name of a model, and the data set it is asked about: as given, else each other's.
+/// The name of a model, and the data set it is evaluated on: as given, else each other's.
 ///
 /// # Errors
 /// Usage, for names that there are not.
@@ -71,7 +71,7 @@ pub fn dataset_id<'a>(given: Option<&'a str>, card: &'a Card) -> Result<&'a str>
     }
 }
 
-/// The image to attack. What does not fit the model is told.
+/// The image to attack; prints notes on what does not fit the model.
 pub fn sample(pick: &SampleArgs, card: &Card) -> Result<Sample> {
     match &pick.image {
         Some(path) => Sample::from_file(path),
@@ -83,7 +83,7 @@ pub fn sample(pick: &SampleArgs, card: &Card) -> Result<Sample> {
     }
 }
 
-/// Tells what is hardly meant so, one line each.
+/// Prints hints, one line each.
 pub fn doubt(hints: impl IntoIterator<Item = String>) {
     hints.into_iter().for_each(|hint| note(&hint));
 }

@@ -1,4 +1,4 @@
-//! `roc`: how well a detector tells adversarial images from clean ones.
+//! `roc`: the ROC curve of a detector.
 
 use super::CommandContext;
 use super::args::SampleRangeArgs;

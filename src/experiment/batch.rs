@@ -14,7 +14,8 @@ use crate::model::Model;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Called with the number of samples done and the total; may stop the work (within one attack step).
+/// Called with the number of samples done and the total; may stop the work (within one attack
+/// step).
 pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize) -> Flow;
 
 /// A batch attack to run: images `[N, C, H, W]` with their labels, a model, an attack.
@@ -63,8 +64,8 @@ pub struct BatchReport {
     pub cost: AttackCost,
 }
 
-/// Attacks every image of a batch that the model classifies correctly and that is not of the target class
-/// already.
+/// Attacks every image of a batch that the model classifies correctly and that is not of the target
+/// class already.
 ///
 /// # Errors
 /// Usage, for shapes, labels, ε, norm, target or surrogate that do not fit; cancelled; device

@@ -92,12 +92,15 @@ impl LabelledImages<'_> {
     /// The images with these indices.
     fn select(&self, which: &[usize]) -> ImageBatch {
         let mut images = ImageBatch::new(self.model.card.input.shape, Vec::new());
-        which.iter().for_each(|i| images.push(self.row(*i)));
+        for i in which {
+            images.push(self.row(*i));
+        }
         images
     }
 
     /// How many seconds the scores of images take (after a lap that warms up, over a third of a
-    /// second, so that other work on the machine slows it as it will slow the rest), and of how many.
+    /// second, so that other work on the machine slows it as it will slow the rest), and of how
+    /// many.
     ///
     /// # Errors
     /// Device failures.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A proof about one image (Cohen et al. 2019): with a chance of at least 1 − α no change of it
-/// shorter than the radius, in L2, changes the smoothed network's answer.
+/// shorter than the radius, in L2, changes the smoothed network's prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Certificate {
     /// The prediction; none where the network abstains.
@@ -47,7 +47,7 @@ pub fn radius(hits: usize, n: usize, alpha: f64, sigma: f64) -> (f64, Option<f64
 /// Certifies one image: the class that most of `n0` copies are taken for, and how many of `n`
 /// others are.
 ///
-/// `told` hears how many copies are answered, and may end it.
+/// `told` is called with the number of copies predicted, and may stop it.
 ///
 /// # Errors
 /// Usage, where the pipeline is not smoothed; device failures; what `told` says.
@@ -133,8 +133,8 @@ pub struct CertifiedRow {
     /// What is proven.
     #[serde(flatten)]
     pub certificate: Certificate,
-    /// The least L2 ε that was tried and at which the attack changed the prediction for a wrong one; none
-    /// where none did, or where the answer is not the true one and nothing was attacked.
+    /// The least L2 ε that was tried and at which the attack changed the prediction for a wrong
+    /// one; none where none did, or where the prediction is wrong and nothing was attacked.
     pub broken_at: Option<f64>,
 }
 

@@ -1,5 +1,5 @@
-//! Defences × attacks, naive and adaptive: outcomes on one sample, cell by cell, and robust accuracy
-//! over many samples. Each cell is reported as soon as it is known, the cheap ones first.
+//! Defences × attacks, naive and adaptive: outcomes on one sample, cell by cell, and robust
+//! accuracy over many samples. Each cell is reported as soon as it is known, the cheap ones first.
 
 mod build;
 mod export;

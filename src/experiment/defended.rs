@@ -45,7 +45,8 @@ impl PipelinePrediction {
     }
 }
 
-/// A defence before it is attacked: its prediction for the clean image, and what a prediction costs.
+/// A defence before it is attacked: its prediction for the clean image, and what a prediction
+/// costs.
 #[derive(Clone, Debug)]
 pub struct DefenceBaseline {
     /// The prediction for the clean image.
@@ -90,8 +91,9 @@ pub(super) fn bare_ms(model: &Model, picture: &Image) -> Result<f64> {
     five(|| bare_lap(model, picture))
 }
 
-/// How long one prediction takes and what it takes longer than one of the undefended network, in ms: medians
-/// of five. The two are timed in turns, so that other work on the machine slows both alike.
+/// How long one prediction takes and what it takes longer than one of the undefended network, in
+/// ms: medians of five. The two are timed in turns, so that other work on the machine slows both
+/// alike.
 fn laps(pipeline: &Pipeline, picture: &Image) -> Result<(f64, f64)> {
     let pair = |_| Ok((lap(pipeline, picture)?, bare_lap(&pipeline.base, picture)?));
     let pairs = (0..5).map(pair).collect::<Result<Vec<_>>>()?;
@@ -121,8 +123,8 @@ fn five(lap: impl Fn() -> Result<f64>) -> Result<f64> {
     Ok(median(laps).unwrap_or_default())
 }
 
-/// Attacks one sample behind a defence under a stance: the same attack, made on the undefended network
-/// (naive) or through the defence. `report` is that of the undefended network.
+/// Attacks one sample behind a defence under a stance: the same attack, made on the undefended
+/// network (naive) or through the defence. `report` is that of the undefended network.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; device failures; those of the stages.

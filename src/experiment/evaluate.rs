@@ -16,10 +16,10 @@ use crate::experiment::one_sample::run_attack;
 use crate::experiment::prediction::cost;
 use std::time::Instant;
 
-/// Measures clean and robust accuracy. A sample counts as robust when it is classified correctly *and*
-/// no attack breaks it; misclassified samples are not attacked, and those of the target class are
-/// left out. A broken-off evaluation with a state goes on where it stopped, and ends as if it had
-/// never been broken off.
+/// Measures clean and robust accuracy. A sample counts as robust when it is classified correctly
+/// *and* no attack breaks it; misclassified samples are not attacked, and those of the target class
+/// are left out. A broken-off evaluation with a state goes on where it stopped, and ends as if it
+/// had never been broken off.
 ///
 /// # Errors
 /// Usage, where the data set's classes are not the model's, where ε, norm or target do not fit, or
@@ -36,7 +36,7 @@ pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationRepo
     let out = left_out(&task.plans, &labels)?;
     let many = LabelledImages { model, images: &images, labels: &labels, first: task.first };
     let seen = task.seen();
-    let mut victim = TargetModel::new(task.victim(&seen));
+    let mut victim = TargetModel::new(task.victim(seen.as_ref()));
     let looking = EvaluationStatus {
         done: 0.0,
         total: 0.0,
@@ -60,7 +60,7 @@ pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationRepo
         // A naive attack queries the undefended network.
         let mut asked = match task.is_naive() {
             true => TargetModel::new(&model.network),
-            false => TargetModel::new(task.victim(&seen)),
+            false => TargetModel::new(task.victim(seen.as_ref())),
         };
         let (images, seconds) = many.lap(&mut asked, task.batch_size)?;
         forecast.time().timed(images, seconds);
@@ -117,7 +117,7 @@ fn work(
         let mut meter = ProgressObserver::new(&mut tell);
         let begin = Instant::now();
         let seen = task.seen();
-        let mut victim = TargetModel::new(task.victim(&seen));
+        let mut victim = TargetModel::new(task.victim(seen.as_ref()));
         // A naive attack is crafted on the undefended network.
         let mut bare = task.is_naive().then(|| TargetModel::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;

@@ -86,7 +86,7 @@ impl Evaluation {
     }
 
     /// The classifier that is attacked.
-    pub(super) fn victim<'a>(&'a self, seen: &'a Option<AttackerView<'_>>) -> &'a dyn Classifier {
+    pub(super) fn victim<'a>(&'a self, seen: Option<&'a AttackerView<'_>>) -> &'a dyn Classifier {
         match seen {
             Some(seen) => seen,
             None => &self.model.network,

@@ -44,7 +44,8 @@ pub struct AttackRow {
     /// Median distance of the samples it was tried on (those it did not reach count as infinitely
     /// far) for an attack that searches for the least; else of those where it reached its goal.
     pub median_distance: Option<f64>,
-    /// Of a randomised defence: the mean share of correct predictions for the samples it was tried on.
+    /// Of a randomised defence: the mean share of correct predictions for the samples it was tried
+    /// on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<f64>,
     /// Median number of queries of the samples it was tried on.

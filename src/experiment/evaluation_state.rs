@@ -1,5 +1,5 @@
-//! The state of an evaluation: the outcome of each attack on each sample so far, in memory and in the
-//! file of `--state`, from which an interrupted evaluation goes on.
+//! The state of an evaluation: the outcome of each attack on each sample so far, in memory and in
+//! the file of `--state`, from which an interrupted evaluation goes on.
 
 use crate::attack::{AttackConfig, JudgedOutput, Note};
 use crate::data::{FileLock, read_bounded, sha256, write_atomically};
@@ -59,8 +59,8 @@ pub(super) struct AttackState {
 }
 
 impl AttackState {
-    /// Adds the result of the samples with these numbers; `truths`, where the answers are shares of a
-    /// vote.
+    /// Adds the result of the samples with these numbers; `truths`, where the answers are shares of
+    /// a vote.
     pub fn add(
         &mut self,
         samples: impl Iterator<Item = usize>,
@@ -134,8 +134,8 @@ impl EvaluationState {
     /// lives.
     ///
     /// # Errors
-    /// Failure, where the file is damaged or another run is at work on it; usage, where it is another
-    /// evaluation's.
+    /// Failure, where the file is damaged or another run is at work on it; usage, where it is
+    /// another evaluation's.
     pub fn open(task: &Evaluation) -> Result<Self> {
         let mut entries = vec![AttackState::default(); task.plans.len()];
         let Some(path) = &task.state else {

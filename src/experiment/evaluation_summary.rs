@@ -14,7 +14,7 @@ use crate::metrics::checks::DatasetEvidence;
 use crate::metrics::{Rate, median};
 
 /// Makes the report from what was done; `out` says which samples are left out, `clean` is what the
-/// clean images cost, `extra_ms` what the defence adds to an answer.
+/// clean images cost, `extra_ms` what the defence adds to a prediction.
 pub(super) fn summarise(
     task: &Evaluation,
     (labels, out): (&[usize], &[bool]),
@@ -131,7 +131,8 @@ fn attack_row(
 /// The caveat of a naive evaluation.
 const NAIVE: &str = "not robustness: the attack does not know the defence";
 
-/// The limits of the robust accuracy in words: the fewer and the weaker the attacks, the less it says.
+/// The limits of the robust accuracy in words: the fewer and the weaker the attacks, the less it
+/// says.
 fn caveat(checks: &DatasetEvidence) -> String {
     let bound = "an upper bound: a stronger attack may lower it";
     let all = crate::metrics::checks::check_dataset(checks);

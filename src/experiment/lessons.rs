@@ -1,5 +1,5 @@
-//! Lessons: published defences evaluated side by side as they were published and as they were broken,
-//! on the same network and the same images.
+//! Lessons: published defences evaluated side by side as they were published and as they were
+//! broken, on the same network and the same images.
 
 use crate::attack::{self, AttackConfig, Bound, Flow, Norm, TargetChoice};
 use crate::data::Dataset;
@@ -57,7 +57,7 @@ pub struct LessonSpec {
     pub about: &'static str,
     /// Where it was published.
     pub paper: &'static str,
-    /// What is put side by side.
+    /// The sides to compare.
     pub sides: &'static [LessonSide],
     /// What the numbers have to show.
     pub claim: LessonClaim,

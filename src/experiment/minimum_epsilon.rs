@@ -26,7 +26,7 @@ pub struct MinimumEpsilon {
 
 /// Looks for the least ε at which the plan's attack works: doubling or halving from the plan's own
 /// ε, then bisection to 1 % (L0: to one value), always with the same seed. An attack that looks for
-/// the least perturbation itself runs once, and its distance is the answer.
+/// the least perturbation itself runs once, and its distance is the result.
 ///
 /// # Errors
 /// Usage, for an attack that is bounded by its own parameters; else as [`super::run`].

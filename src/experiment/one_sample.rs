@@ -120,7 +120,8 @@ pub fn check_compatible(surrogate: &Model, victim: &Model) -> Result<()> {
     }
 }
 
-/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the target model judge.
+/// Runs the plan's attack, on the surrogate's oracle where there is one, and lets the target model
+/// judge.
 pub(super) fn run_attack(
     plan: &AttackConfig,
     victim: &mut TargetModel<'_>,

@@ -28,7 +28,8 @@ pub struct Similarity {
 }
 
 /// The outcome of an attack whose image was not refused: `right`, whether the clean image was
-/// classified correctly; `reached`, whether the attack's goal was reached; `near`, whether within ε.
+/// classified correctly; `reached`, whether the attack's goal was reached; `near`, whether within
+/// ε.
 pub fn judge_outcome(right: bool, reached: bool, near: bool) -> Outcome {
     match (right, reached && near) {
         (false, _) => Outcome::Wrong,
@@ -62,13 +63,15 @@ pub struct DefenceRow {
     pub adversarial: Prediction,
     /// How it ended.
     pub outcome: Outcome,
-    /// Of the judge's predictions to the adversarial image, the share that the attack did not turn; not of fixed ones.
+    /// Of the judge's predictions to the adversarial image, the share that the attack did not turn;
+    /// not of fixed ones.
     pub held: Option<Share>,
     /// How far the adversarial image is from the original, in the plan's norm.
     pub distance: f32,
     /// What the defence adds to one prediction, in milliseconds (median of five).
     pub extra_ms: f64,
-    /// What the attack on it cost (for `naive`: nothing beyond the attack on the undefended network).
+    /// What the attack on it cost (for `naive`: nothing beyond the attack on the undefended
+    /// network).
     pub cost: AttackCost,
     /// The evidence of the evaluation checks; in JSON, their results under `lamps`.
     #[serde(rename = "lamps")]
@@ -105,7 +108,8 @@ pub struct Report {
     pub model: String,
     /// Which sample.
     pub sample: SampleRef,
-    /// The class attacked away from: the true class where it is known, else the model's own prediction.
+    /// The class attacked away from: the true class where it is known, else the model's own
+    /// prediction.
     pub label: usize,
     /// That class's name.
     pub label_name: String,
@@ -121,7 +125,8 @@ pub struct Report {
     pub norm: Norm,
     /// The attack's parameters, `auto` values resolved.
     pub parameters: Settings,
-    /// The size allowed, in pixel units; none where ε decides nothing: see [`AttackConfig::threshold`].
+    /// The size allowed, in pixel units; none where ε decides nothing: see
+    /// [`AttackConfig::threshold`].
     pub epsilon: Option<f64>,
     /// The target class; none for an untargeted attack.
     pub target: Option<usize>,

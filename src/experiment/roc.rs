@@ -68,12 +68,13 @@ pub struct RocReport {
     pub basis: String,
     /// Of the clean images that the threshold was not set on, the share that is refused.
     pub false_positives: Share,
-    /// Of the images that are classified correctly while clean, the share whose answer the attack
+    /// Of the images that are classified correctly while clean, the share whose prediction the attack
     /// turned, refused or not.
     pub turned: Share,
     /// Of the turned ones, the share that is refused.
     pub detected: Share,
-    /// Of the images classified correctly while clean, the share that was turned and is not refused.
+    /// Of the images classified correctly while clean, the share that was turned and is not
+    /// refused.
     pub evaded: Share,
     /// The area under the curve: how often a turned image is more suspicious than a clean one.
     pub auc: f64,
@@ -108,7 +109,7 @@ pub fn roc_curve(clean: &[f64], attacked: &[f64]) -> (Vec<RocPoint>, f64) {
 }
 
 /// Attacks a detector with the task's only plan and draws its curve: clean images against those
-/// whose answer the attack turned. Who does not know the detector attacks the undefended network.
+/// whose prediction the attack changed. A naive attack is crafted on the undefended network.
 ///
 /// # Errors
 /// Usage, where the task's defence detects nothing, or as [`super::evaluate`]; cancelled; device

@@ -1,5 +1,6 @@
-//! An estimate of the time that attacks still take: from what their stages have taken so far, and for
-//! stages that have not begun, from the passes they make through the network times the time of a pass.
+//! An estimate of the time that attacks still take: from what their stages have taken so far, and
+//! for stages that have not begun, from the passes they make through the network times the time of
+//! a pass.
 
 use crate::experiment::passes::Passes;
 
@@ -32,8 +33,8 @@ pub struct StageProgress {
     pub standing: usize,
 }
 
-/// An estimate of the time left for several attacks, one after the other, each on batches of images and each
-/// part on what the part before it has left.
+/// An estimate of the time left for several attacks, one after the other, each on batches of images
+/// and each part on what the part before it has left.
 ///
 /// The caller reports how far the work is and after how many seconds; it reads no clock itself.
 #[derive(Clone, Debug)]
@@ -209,8 +210,8 @@ impl TimeEstimate {
         (part.entered > 0.0).then(|| part.survived / part.entered)
     }
 
-    /// The share of images that a part leaves standing: as it was, as it looks in the batch at work,
-    /// or all.
+    /// The share of images that a part leaves standing: as it was, as it looks in the batch at
+    /// work, or all.
     fn survival(&self, attack: usize, part: usize) -> f64 {
         let here = (attack, part) == (self.attack, self.reach.part) && self.entered > 0.0;
         let now = here.then(|| self.reach.standing as f64 / self.entered);
@@ -225,7 +226,8 @@ impl TimeEstimate {
         known.map_or(1.0, |part| part.through / part.entered)
     }
 
-    /// The seconds of so many images in a part, each through all of it; none where no price is known.
+    /// The seconds of so many images in a part, each through all of it; none where no price is
+    /// known.
     fn cost(&self, attack: usize, part: usize, images: f64) -> Option<f64> {
         if images <= 0.0 {
             return Some(0.0);
@@ -330,8 +332,8 @@ mod tests {
         late.map(|(now, left)| (now + left.unwrap() - end).abs() / end).fold(0.0, f64::max)
     }
 
-    /// AutoAttack's stages: passes as published; a backward pass costs twice a forward one, and FAB and
-    /// Square work beside the network.
+    /// AutoAttack's stages: passes as published; a backward pass costs twice a forward one, and FAB
+    /// and Square work beside the network.
     fn autoattack(breaks: [f64; 4]) -> Vec<Real> {
         let (f, b) = (1e-4, 2e-4);
         vec![

@@ -57,8 +57,8 @@ pub struct TraceRecorder<'a> {
 
 impl<'a> TraceRecorder<'a> {
     /// Records an attack on `original`, handing each point and the number of points to expect to
-    /// `sink` (and no point between two pieces of work of one iteration). `network` answers for
-    /// the screen what an attack that sees labels only does not ask.
+    /// `sink` (and no point between two pieces of work of one iteration). `network` predicts
+    /// for the screen what an attack that sees labels only does not query.
     pub fn new(
         original: Image,
         norm: Norm,

@@ -76,7 +76,8 @@ pub struct TransferReport {
     /// Clean accuracy of each model.
     pub clean: Vec<Share>,
     /// The success rate of what was crafted on the row's model against the column's, on the samples
-    /// that both answer correctly without an attack. On the diagonal the attack knows its target model.
+    /// that both classify correctly without an attack. On the diagonal the attack knows its target
+    /// model.
     pub success: Vec<Vec<Share>>,
     /// What it cost.
     pub cost: AttackCost,

@@ -1,8 +1,9 @@
 //! Bounds of binomial probabilities and quantiles of the normal distribution, for certificates and
 //! paired tests.
 //!
-//! The crate `statrs` has these functions, too, and the tests compare with it. What is printed comes
-//! from here: p values, bounds and radii stand in JSON with every digit, and the last ones differ.
+//! The crate `statrs` has these functions, too, and the tests compare with it. What is printed
+//! comes from here: p values, bounds and radii stand in JSON with every digit, and the last ones
+//! differ.
 
 /// ln Γ(x) for x > 0 (Lanczos, g = 7).
 fn ln_gamma(x: f64) -> f64 {

@@ -24,7 +24,8 @@ pub struct McNemar {
 }
 
 impl McNemar {
-    /// Of outcomes in the same order of samples, as far as both go; none where no sample is in both.
+    /// Of outcomes in the same order of samples, as far as both go; none where no sample is in
+    /// both.
     pub fn new(first: &[bool], second: &[bool]) -> Option<Self> {
         let pairs = || first.iter().zip(second);
         let n = pairs().count();
@@ -69,8 +70,8 @@ impl fmt::Display for McNemar {
 pub enum RateContrast {
     /// Over the same samples.
     Paired(McNemar),
-    /// Over different samples, where only the intervals can be compared: stricter, and blind to what
-    /// the samples have in common.
+    /// Over different samples, where only the intervals can be compared: stricter, and blind to
+    /// what the samples have in common.
     Unpaired(Rate, Rate),
 }
 
@@ -99,8 +100,8 @@ impl fmt::Display for RateContrast {
     }
 }
 
-/// The two-sided p value of McNemar's exact test, from the numbers of discordant pairs of each kind:
-/// how likely they are at least so far apart where both kinds are equally likely.
+/// The two-sided p value of McNemar's exact test, from the numbers of discordant pairs of each
+/// kind: how likely they are at least so far apart where both kinds are equally likely.
 pub fn mcnemar(b: usize, c: usize) -> f64 {
     match b.abs_diff(c) {
         // Nothing is nearer to even.

@@ -25,10 +25,11 @@ impl Rate {
 
 /// The 95 % Wilson score interval (Wilson 1927) of `hits` of `n`; 0..1 where n = 0.
 pub fn wilson(hits: usize, n: usize) -> [f64; 2] {
+    /// The 97.5 % quantile of the standard normal distribution.
+    const Z: f64 = 1.959_963_984_540_054;
     if n == 0 {
         return [0.0, 1.0];
     }
-    const Z: f64 = 1.959_963_984_540_054;
     let (n, p) = (n as f64, hits as f64 / n as f64);
     let z2 = Z * Z / n;
     let centre = (p + z2 / 2.0) / (1.0 + z2);

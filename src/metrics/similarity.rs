@@ -10,6 +10,12 @@ pub fn psnr(a: &Image, b: &Image) -> f32 {
     (-10.0 * mean.log10()) as f32
 }
 
+/// K₁² of SSIM, for pixels in 0..1.
+const C1: f32 = 0.0001;
+
+/// K₂² of SSIM, for pixels in 0..1.
+const C2: f32 = 0.0009;
+
 /// Structural similarity (Wang et al. 2004): Gaussian window of 11 pixels with σ = 1.5, K₁ = 0.01,
 /// K₂ = 0.03, mean over the positions where the whole window fits and over the channels. For
 /// images smaller than the window, the largest odd window that fits.
@@ -29,8 +35,6 @@ pub fn ssim(a: &Image, b: &Image) -> f32 {
         let (ma, mb) = (blur(&|i| a[i]), blur(&|i| b[i]));
         let (aa, bb) = (blur(&|i| a[i] * a[i]), blur(&|i| b[i] * b[i]));
         let ab = blur(&|i| a[i] * b[i]);
-        const C1: f32 = 0.0001;
-        const C2: f32 = 0.0009;
         let at = |i: usize| {
             let (va, vb) = (aa[i] - ma[i] * ma[i], bb[i] - mb[i] * mb[i]);
             let cov = ab[i] - ma[i] * mb[i];
@@ -79,8 +83,8 @@ mod tests {
         let (clean, little, much) = (ramp(0.0), ramp(0.05), ramp(0.5));
         assert_eq!(ssim(&clean, &clean), 1.0);
         assert_eq!(psnr(&clean, &clean), f32::INFINITY);
-        // skimage.metrics.structural_similarity(a, b, data_range=1, gaussian_weights=True, sigma=1.5,
-        // use_sample_covariance=False) of one channel.
+        // skimage.metrics.structural_similarity(a, b, data_range=1, gaussian_weights=True,
+        // sigma=1.5, use_sample_covariance=False) of one channel.
         assert!((ssim(&clean, &little) - 0.964_199).abs() < 1e-4, "{}", ssim(&clean, &little));
         assert!((ssim(&clean, &much) - 0.203_303).abs() < 1e-4, "{}", ssim(&clean, &much));
         assert!(psnr(&clean, &little) > psnr(&clean, &much));

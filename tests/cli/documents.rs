@@ -122,7 +122,7 @@ fn one_row_of_a_list_is_explained() {
 
 /// Every command line in the shell blocks of the README and the guide.
 fn shown_commands() -> Vec<String> {
-    let text = readme() + &std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let text = readme() + &std::fs::read_to_string(root().join("src/guide.md")).unwrap();
     let blocks = text.split("```sh").skip(1).filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("epsiloscope "));
     lines
@@ -155,7 +155,7 @@ fn the_readme_names_what_there_is() {
 
 #[test]
 fn documents_point_at_files_that_are_there() {
-    for name in ["README.md", "docs/guide.md", "CHANGELOG.md"] {
+    for name in ["README.md", "src/guide.md", "CHANGELOG.md"] {
         let text = std::fs::read_to_string(root().join(name)).unwrap();
         let folder = root().join(name).parent().unwrap().to_path_buf();
         for (at, _) in text.match_indices("](") {
@@ -168,7 +168,7 @@ fn documents_point_at_files_that_are_there() {
 #[test]
 fn the_readme_is_short() {
     let lines = readme().lines().count();
-    assert!(lines <= 200, "the README has {lines} lines: details belong into docs/guide.md");
+    assert!(lines <= 200, "the README has {lines} lines: details belong into src/guide.md");
 }
 
 #[test]

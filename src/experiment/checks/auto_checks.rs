@@ -21,8 +21,8 @@ fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64,
     open
 }
 
-/// Runs the probes that the checks need, the cheapest first, as long as all of them take no more than a
-/// tenth of the attack's own passes. Returns how many passes they took.
+/// Runs the probes that the checks need, the cheapest first, as long as all of them take no more
+/// than a tenth of the attack's own passes. Returns how many passes they took.
 ///
 /// # Errors
 /// Cancelled, when the observer stops it; device failures; those of a defence's stages.

@@ -1,4 +1,5 @@
-//! Checks of a whole evaluation: its evidence, and the probes of single images on some of its samples.
+//! Checks of a whole evaluation: its evidence, and the probes of single images on some of its
+//! samples.
 
 use crate::attack::{AttackConfig, Flow, Knowledge, Logits, StopWhen};
 use crate::error::{Error, Result};

@@ -3,8 +3,8 @@
 use crate::attack::{Flow, Observer, StepEvent};
 use crate::metrics::checks::{RestartHistory, logit_gap};
 
-/// An [`Observer`] of an attack on one image that keeps losses and margins of each restart, and passes
-/// every event on to another observer.
+/// An [`Observer`] of an attack on one image that keeps losses and margins of each restart, and
+/// passes every event on to another observer.
 pub struct LossHistory<'a> {
     inner: &'a mut dyn Observer,
     histories: Vec<RestartHistory>,

@@ -1,5 +1,5 @@
-//! Extra queries beside an attack that checks need: to the same target model, under the same stance,
-//! from the same image.
+//! Extra queries beside an attack that checks need: to the same target model, under the same
+//! stance, from the same image.
 
 use crate::attack::{
     AttackConfig, DecisionOracle, Flow, Goal, GradientOracle, ImageBatch, Margin, Norm, Observer,
@@ -249,7 +249,9 @@ impl<'a> Prober<'a> {
 
     fn with_attack(&self, id: &str, settings: &[(&'static str, i64)]) -> Result<AttackConfig> {
         let mut plan = AttackConfig::new(find(id)?, self.plan().epsilon);
-        settings.iter().for_each(|(id, value)| plan.settings.set(id, Value::Int(*value)));
+        for (id, value) in settings {
+            plan.settings.set(id, Value::Int(*value));
+        }
         Ok(AttackConfig {
             norm: self.plan().norm,
             target: self.plan().target,
@@ -345,8 +347,8 @@ impl<'a> Prober<'a> {
         let gradient = slope.gradient;
         let dead = gradient.row(0).iter().all(|g| *g == 0.0 || !g.is_finite());
         if dead {
-            // A piecewise constant margin has no slope to compare: whether it changes at all shows only
-            // a whole step further on.
+            // A piecewise constant margin has no slope to compare: whether it changes at all shows
+            // only a whole step further on.
             stride = NEAR.0;
             x = inside(stride);
         }

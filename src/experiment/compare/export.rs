@@ -1,5 +1,5 @@
-//! A comparison as CSV (one line for each number), JSON and Markdown, and as the tables that the command
-//! line prints.
+//! A comparison as CSV (one line for each number), JSON and Markdown, and as the tables that the
+//! command line prints.
 
 use crate::error::{Error, Result};
 use crate::experiment::compare::report::{CompareReport, CompareRow};

@@ -1,5 +1,5 @@
-//! The findings of a comparison so far, by defence, attack and stance: cells come in any order, many
-//! samples in batches.
+//! The findings of a comparison so far, by defence, attack and stance: cells come in any order,
+//! many samples in batches.
 
 use crate::attack::AttackConfig;
 use crate::defence::Stance;
@@ -88,7 +88,7 @@ impl CompareFindings {
                 row.laps.extend(laps);
             }
             CompareEvent::Lost(defence, samples) => {
-                self.lost.entry(defence).or_default().extend(samples)
+                self.lost.entry(defence).or_default().extend(samples);
             }
             CompareEvent::Held(defence, plan, stance, held) => {
                 self.cell_mut(&defence, &plan, stance).held.extend(held);
@@ -110,8 +110,8 @@ impl CompareFindings {
         self.row(defence)?.known.as_ref()
     }
 
-    /// The result of an attack on the sample. Nobody can know more of the undefended network than naive
-    /// attacks do.
+    /// The result of an attack on the sample. For the undefended network the stance makes no
+    /// difference: there is no defence to know of.
     pub fn cell(
         &self,
         defence: &str,

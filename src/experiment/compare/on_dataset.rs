@@ -21,13 +21,13 @@ const LAPS: usize = 20;
 const BATCH: usize = 20;
 
 /// Attacks the first `n` samples before every defence, twenty at a time. All naive cells come
-/// first: the attacks on the undefended network are made once for them. Then, batch by batch, those of
-/// attacks that know the defence, which are [`evaluate`]'s. What is misclassified is not attacked
-/// and counts as broken.
+/// first: the attacks on the undefended network are made once for them. Then, batch by batch, those
+/// of attacks that know the defence, which are [`evaluate`]'s. What is misclassified is not
+/// attacked and counts as broken.
 ///
 /// # Errors
-/// Cancelled, when `ask` says so; usage, where an attack does not fit or where the data set's classes
-/// are not the model's; device failures.
+/// Cancelled, when `ask` says so; usage, where an attack does not fit or where the data set's
+/// classes are not the model's; device failures.
 pub fn compare_many(
     task: &Comparison,
     dataset: &Arc<Dataset>,
@@ -187,7 +187,8 @@ fn right(answers: &CleanPredictions, n: usize) -> Vec<bool> {
     (0..n).map(|i| answers.right.contains(&i)).collect()
 }
 
-/// Which of `n` samples are classified correctly, and are so still after an attack with these goals.
+/// Which of `n` samples are classified correctly, and are so still after an attack with these
+/// goals.
 fn held(
     answers: &CleanPredictions,
     n: usize,

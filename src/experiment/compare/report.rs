@@ -145,8 +145,8 @@ pub struct DatasetTally {
     pub attacks: Vec<Option<Share>>,
     /// Share that holds against all of the attacks.
     pub worst: Option<Share>,
-    /// For each attack, what holds here (first) against what holds of the undefended network (second);
-    /// none for the undefended network itself.
+    /// For each attack, what holds here (first) against what holds of the undefended network
+    /// (second); none for the undefended network itself.
     pub against_bare: Vec<Option<McNemar>>,
     /// The same where all of the attacks count.
     pub worst_against_bare: Option<McNemar>,
@@ -208,7 +208,7 @@ impl CompareReport {
 
     /// Sorts the defences; those of which nothing is known come last.
     pub fn sort(&mut self, sort: DefenceOrder) {
-        let keys: Vec<f64> = self.rows.iter().map(|row| self.key(row, sort)).collect();
+        let keys: Vec<f64> = self.rows.iter().map(|row| sort_key(row, sort)).collect();
         let keys: BTreeMap<&str, f64> = {
             let mut worst: BTreeMap<&str, f64> = BTreeMap::new();
             for (row, key) in self.rows.iter().zip(keys) {
@@ -227,26 +227,6 @@ impl CompareReport {
         self.rows = rows;
     }
 
-    /// What a row is sorted by: the least comes first.
-    fn key(&self, row: &CompareRow, sort: DefenceOrder) -> f64 {
-        let last = f64::MAX;
-        let held = || row.cells.iter().flatten().filter(|cell| cell.outcome.holds()).count() as f64;
-        let value = match sort {
-            DefenceOrder::Registry => return 0.0,
-            DefenceOrder::Latency => return row.ms.unwrap_or(last),
-            DefenceOrder::Clean => match (&row.many, &row.clean) {
-                (Some(tally), _) => Some(tally.clean.value),
-                (None, Some(clean)) => Some(f64::from(clean.confidence)),
-                _ => None,
-            },
-            DefenceOrder::Worst => match &row.many {
-                Some(tally) => tally.worst.map(|worst| worst.value),
-                None => Some(held()),
-            },
-        };
-        value.map_or(last, |value| -value)
-    }
-
     /// Keeps the undefended network and the defences whose name or definition contains the text.
     pub fn filter(&mut self, text: &str) {
         let text = text.trim().to_lowercase();
@@ -256,6 +236,26 @@ impl CompareReport {
         };
         self.rows.retain(has);
     }
+}
+
+/// What a row is sorted by: the least comes first.
+fn sort_key(row: &CompareRow, sort: DefenceOrder) -> f64 {
+    let last = f64::MAX;
+    let held = || row.cells.iter().flatten().filter(|cell| cell.outcome.holds()).count() as f64;
+    let value = match sort {
+        DefenceOrder::Registry => return 0.0,
+        DefenceOrder::Latency => return row.ms.unwrap_or(last),
+        DefenceOrder::Clean => match (&row.many, &row.clean) {
+            (Some(tally), _) => Some(tally.clean.value),
+            (None, Some(clean)) => Some(f64::from(clean.confidence)),
+            _ => None,
+        },
+        DefenceOrder::Worst => match &row.many {
+            Some(tally) => tally.worst.map(|worst| worst.value),
+            None => Some(held()),
+        },
+    };
+    value.map_or(last, |value| -value)
 }
 
 /// An attack with the norm it works in: "PGD L∞".

@@ -1,5 +1,5 @@
-//! What a comparison shows, in sentences. Each is computed from the numbers, and claims a difference
-//! only where McNemar's exact test over the same samples finds one.
+//! What a comparison shows, in sentences. Each is computed from the numbers, and claims a
+//! difference only where McNemar's exact test over the same samples finds one.
 
 use crate::attack::Bound;
 use crate::defence::Stance;

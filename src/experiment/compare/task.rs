@@ -46,7 +46,9 @@ impl Comparison {
         if let Some(sample) = sample {
             origin.data(DataIdentity::of_sample(sample)?);
         }
-        dataset.into_iter().for_each(|dataset| origin.data(DataIdentity::of(dataset)));
+        if let Some(dataset) = dataset {
+            origin.data(DataIdentity::of(dataset));
+        }
         Ok(origin)
     }
 

@@ -1,6 +1,6 @@
 //! How long a comparison still takes, from what its cells have taken so far. A cell that was never
-//! measured is expected to take what its attack took on the undefended network, and what the defence adds
-//! to each of its passes.
+//! measured is expected to take what its attack took on the undefended network, and what the
+//! defence adds to each of its passes.
 
 use crate::attack::AttackConfig;
 use crate::defence::Stance;
@@ -33,8 +33,8 @@ struct DefenceTimes {
     laps: Vec<f64>,
 }
 
-/// An estimate of the time left for a comparison. The caller reports every event with the seconds since
-/// the work began; it reads no clock itself.
+/// An estimate of the time left for a comparison. The caller reports every event with the seconds
+/// since the work began; it reads no clock itself.
 #[derive(Clone, Debug)]
 pub struct ComparisonTimeLeft {
     rows: Vec<DefenceTimes>,
@@ -109,7 +109,7 @@ impl ComparisonTimeLeft {
         match finding {
             CompareEvent::Clean(_, known) => self.rows[row].laps.push(known.ms / 1e3),
             CompareEvent::Right(_, _, laps) => {
-                self.rows[row].laps.extend(laps.iter().map(|l| l / 1e3))
+                self.rows[row].laps.extend(laps.iter().map(|l| l / 1e3));
             }
             _ => {}
         }

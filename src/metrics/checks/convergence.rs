@@ -17,7 +17,8 @@ const FALLS: f32 = 0.4;
 /// A margin left that is a smaller share than this of what the start gained may be chance.
 const NEARLY: f32 = 0.1;
 
-/// A gain of other starts that is a larger share than this of what one start gains is due to chance.
+/// A gain of other starts that is a larger share than this of what one start gains is due to
+/// chance.
 const LUCK: f32 = 0.05;
 
 /// The leg to judge a walk by; or why there is none.
@@ -217,8 +218,8 @@ mod tests {
     fn more_steps_are_asked_for_where_they_would_reach_the_goal() {
         for (what, margins, status) in [
             ("settled", margins(|step| 5.0 + 3.0 * (-step / 4.0).exp()), CheckStatus::Green),
-            // Still falling, but nowhere near the goal: the cross-entropy alone would look like a walk
-            // that has hardly begun.
+            // Still falling, but nowhere near the goal: the cross-entropy alone would look like a
+            // walk that has hardly begun.
             ("slow", margins(|step| 8.0 - 0.9 * (step / 40.0).powf(0.6)), CheckStatus::Green),
             ("straight and far", margins(|step| 8.0 - step / 100.0), CheckStatus::Amber),
             ("straight and near", margins(|step| 5.0 - step / 10.0), CheckStatus::Red),

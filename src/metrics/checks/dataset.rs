@@ -18,11 +18,11 @@ pub struct DatasetAttack {
     /// For each sample of the survey: whether it was broken, and by which stage; none where the
     /// attack was not tried on it.
     pub broke: Vec<Option<(bool, Option<String>)>>,
-    /// For each sample: whether the attack failed and its gradients were zero or not a number at least
-    /// every other time.
+    /// For each sample: whether the attack failed and its gradients were zero or not a number at
+    /// least every other time.
     pub stood: Vec<bool>,
-    /// For each sample: whether the attack failed and nearly all values of its gradients were zero or
-    /// next to it.
+    /// For each sample: whether the attack failed and nearly all values of its gradients were zero
+    /// or next to it.
     pub faint: Vec<bool>,
 }
 
@@ -34,8 +34,8 @@ pub struct DatasetEvidence {
     pub samples: Vec<usize>,
     /// How many classes there are.
     pub classes: usize,
-    /// For each sample, how far the largest logit of the clean prediction is above the second; not a
-    /// number where a logit is none.
+    /// For each sample, how far the largest logit of the clean prediction is above the second; not
+    /// a number where a logit is none.
     pub gaps: Vec<f32>,
     /// How many predictions during the attacks had a logit that is infinite or not a number.
     pub non_finite: u64,
@@ -110,7 +110,8 @@ pub(super) fn vanishing(s: &DatasetEvidence) -> Assessment {
     let stood = which(|trial, at| trial.stood.get(at).copied());
     let faint = which(|trial, at| trial.faint.get(at).copied());
     let remedy = match &s.defence {
-        // Past the softmax the logits still have slopes; past a stage without a gradient nothing has.
+        // Past the softmax the logits still have slopes; past a stage without a gradient nothing
+        // has.
         Some(behind) if !behind.is_adaptive() => Some(Remedy::Stance(Stance::Adaptive)),
         _ => s.plan().and_then(|plan| Remedy::attack(plan, "apgd-dlr")),
     };

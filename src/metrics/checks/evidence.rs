@@ -31,10 +31,10 @@ pub struct Evidence {
     /// All gradients that it saw, counted.
     pub gradients: GradientStats,
     /// How far the largest logit of the clean image (of the attack's start, behind a defence) is
-    /// above the second: see [`logit_gap`]; none where nobody saw logits.
+    /// above the second: see [`logit_gap`]; none where no logits were seen.
     pub gap: Option<f32>,
-    /// How many of the predictions of the attack and its judge had a logit that is infinite or not a
-    /// number.
+    /// How many of the predictions of the attack and its judge had a logit that is infinite or not
+    /// a number.
     pub non_finite: u64,
     /// The results of probes beside the attack.
     pub probes: Probes,
@@ -57,8 +57,8 @@ pub struct AttackedDefence {
     pub refused: bool,
 }
 
-/// How far the largest logit is above the second: the logarithm of the ratio of their probabilities.
-/// Infinite where there is one class only, not a number where a logit is none.
+/// How far the largest logit is above the second: the logarithm of the ratio of their
+/// probabilities. Infinite where there is one class only, not a number where a logit is none.
 pub fn logit_gap(row: &[f32]) -> f32 {
     let mut top = [f32::NEG_INFINITY; 2];
     for z in row {
@@ -116,8 +116,8 @@ impl Gain {
 }
 
 impl RestartHistory {
-    /// From the loss after each iteration (what the attack climbs), the margin after each (none where
-    /// it sees labels only), and whether it reached its goal.
+    /// From the loss after each iteration (what the attack climbs), the margin after each (none
+    /// where it sees labels only), and whether it reached its goal.
     pub fn new(losses: &[f32], margins: &[f32], hit: bool) -> Self {
         let known = |values: &[f32]| -> Vec<f32> {
             values.iter().copied().filter(|value| value.is_finite()).collect()
@@ -181,7 +181,8 @@ pub struct Probes {
     pub draws: Vec<(u64, Rate)>,
 }
 
-/// The margin's gradient at the clean image compared with finite differences along random directions.
+/// The margin's gradient at the clean image compared with finite differences along random
+/// directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GradientTest {
     /// The cosine between what the gradient foretells along each direction and what is found there;
@@ -253,7 +254,8 @@ impl Evidence {
         self.plan.attack.bound == Bound::FixedEpsilon
     }
 
-    /// Whether another attack can be held against this one: it keeps to the same ε in the same norm.
+    /// Whether another attack can be held against this one: it keeps to the same ε in the same
+    /// norm.
     pub(super) fn is_met_by(&self, id: &str) -> bool {
         let fits = find(id).is_ok_and(|attack| attack.norms.contains(&self.plan.norm));
         fits && self.epsilon.is_some()

@@ -1,4 +1,5 @@
-//! Checks of the gradients: whether they are zero, and whether they predict the change of the margin.
+//! Checks of the gradients: whether they are zero, and whether they predict the change of the
+//! margin.
 
 use crate::attack::GradientStats;
 use crate::defence::Stance;

@@ -1,5 +1,5 @@
-//! Checks of the logits: whether they are finite, and whether a softmax in single precision can tell
-//! them apart.
+//! Checks of the logits: whether they are finite, and whether a softmax in single precision can
+//! tell them apart.
 
 use crate::metrics::checks::{Assessment, DatasetEvidence, Evidence, Remedy};
 
@@ -10,8 +10,9 @@ const ROUNDS: f32 = 16.635;
 /// From this gap on, 150·ln 2, every other probability rounds to 0: the softmax is flat.
 const FLAT: f32 = 103.97;
 
-/// Carlini and Wagner 2017: what defensive distillation does. The attacks here take their gradients from
-/// the logits and are not blinded by it; what a softmax in single precision says is worth nothing.
+/// Carlini and Wagner 2017: what defensive distillation does. The attacks here take their gradients
+/// from the logits and are not blinded by it; what a softmax in single precision says is worth
+/// nothing.
 pub(super) fn overconfidence(e: &Evidence) -> Assessment {
     let Some(gap) = e.gap.filter(|gap| gap.is_finite()) else {
         return Assessment::unlit("there are no logits to look at");

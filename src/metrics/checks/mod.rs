@@ -1,9 +1,10 @@
-//! Evaluation checks (Carlini et al. 2019, Athalye et al. 2018, Pintor et al. 2022): signs that an attack
-//! or an evaluation was too weak for its result to mean robustness.
+//! Evaluation checks (Carlini et al. 2019, Athalye et al. 2018, Pintor et al. 2022): signs that an
+//! attack or an evaluation was too weak for its result to mean robustness.
 //!
-//! [`CHECKS`] is the one place where each is declared. A check is a rule over [`Evidence`] (one image)
-//! or a [`DatasetEvidence`] (many), and no more: what is not known leaves it unlit, which is not green. Free
-//! checks use what the attack saw anyway; the others need extra queries to the model, each a [`Probe`].
+//! [`CHECKS`] is the one place where each is declared. A check is a rule over [`Evidence`] (one
+//! image) or a [`DatasetEvidence`] (many), and no more: what is not known leaves it unlit, which is
+//! not green. Free checks use what the attack saw anyway; the others need extra queries to the
+//! model, each a [`Probe`].
 //!
 //! An attack that reached its goal has proved its point, so most checks warn of failures only: of
 //! robustness that may be nothing but a weak attack.

@@ -7,7 +7,8 @@ use crate::parameter::{Kind, Settings, Value};
 /// So many times the steps show whether an attack has converged.
 pub const LONGER: i64 = 4;
 
-/// One change of the attack or the evaluation; the screen applies it, the command line names its flag.
+/// One change of the attack or the evaluation; the screen applies it, the command line names its
+/// flag.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Remedy {
     /// Another attack.
@@ -44,7 +45,7 @@ impl Remedy {
         }
     }
 
-    /// This attack, unless it is the one that was made or cannot do what was asked for.
+    /// Another attack, unless it is the one that was run or cannot attack with this norm and goal.
     pub(super) fn attack(plan: &AttackConfig, id: &'static str) -> Option<Self> {
         let fits = |id: &str| find(id).is_ok_and(|attack| attack.norms.contains(&plan.norm));
         (plan.attack.id != id && fits(id)).then_some(Self::Attack(id))
@@ -62,7 +63,7 @@ impl Remedy {
         }
     }
 
-    /// The plan that it asks for; none where it is not the plan that changes.
+    /// The attack's configuration with this change; none where something else changes.
     pub fn plan(&self, plan: &AttackConfig) -> Option<AttackConfig> {
         let mut next = plan.clone();
         match self {

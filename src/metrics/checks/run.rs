@@ -36,7 +36,7 @@ pub fn check_dataset(evidence: &DatasetEvidence) -> Vec<CheckResult> {
 
 /// The worst of what a check shows on single images, and on how many of them.
 fn gathered(evidence: &DatasetEvidence, check: &'static Check) -> Option<CheckResult> {
-    // What is free and has a rule for many was told by that.
+    // A check without a probe that has a rule for data sets was decided by that rule.
     if check.many.is_some() && check.probe.is_none() {
         return None;
     }
