@@ -9,6 +9,16 @@ use std::fmt;
 use std::path::Path;
 
 /// The kinds of failure, to match on. The exit status follows from the kind.
+///
+/// ```
+/// use epsiloscope::data::Dataset;
+/// use epsiloscope::error::ErrorKind;
+///
+/// match Dataset::load("mnits") {
+///     Err(error) if error.kind == ErrorKind::Usage => println!("{error}"), // did you mean 'mnist'?
+///     _ => unreachable!(),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -21,6 +21,22 @@ use std::time::Instant;
 /// are left out. A broken-off evaluation with a state goes on where it stopped, and ends as if it
 /// had never been broken off.
 ///
+/// ```
+/// use epsiloscope::attack::{AttackConfig, Flow};
+/// use epsiloscope::data::Dataset;
+/// use epsiloscope::engine::{DeviceChoice, choose};
+/// use epsiloscope::experiment::{Evaluation, evaluate};
+/// use epsiloscope::model::Model;
+///
+/// let chosen = choose(DeviceChoice::Cpu);
+/// let model = Model::load("mnist-cnn", &chosen.device)?;
+/// let attack = AttackConfig::parse("fgsm", 0.1)?;
+/// let task = Evaluation::new(model, Dataset::load("mnist")?, 20, attack, chosen.info);
+/// let report = evaluate(&task, &mut |_| Flow::Continue)?;
+/// assert!(report.robust_accuracy <= report.clean_accuracy);
+/// # Ok::<(), epsiloscope::error::Error>(())
+/// ```
+///
 /// # Errors
 /// Usage, where the data set's classes are not the model's, where ε, norm or target do not fit, or
 /// where the state is another evaluation's; cancelled; device failures.

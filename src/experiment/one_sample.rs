@@ -143,6 +143,26 @@ pub(super) fn run_attack(
 ///
 /// An image that the model gets wrong already is not attacked: the report says so.
 ///
+/// ```
+/// use epsiloscope::attack::{AttackConfig, NoObserver};
+/// use epsiloscope::data::Dataset;
+/// use epsiloscope::engine::{DeviceChoice, choose};
+/// use epsiloscope::experiment::{Experiment, attack_sample};
+/// use epsiloscope::model::Model;
+///
+/// let chosen = choose(DeviceChoice::Cpu);
+/// let experiment = Experiment {
+///     model: Model::load("mnist-cnn", &chosen.device)?,
+///     surrogate: None,
+///     sample: Dataset::load("mnist")?.get(0)?,
+///     plan: AttackConfig::parse("pgd:steps=10", 0.3)?,
+///     device: chosen.info,
+/// };
+/// let report = attack_sample(&experiment, &mut NoObserver)?;
+/// assert!(report.success && report.distance <= 0.3001);
+/// # Ok::<(), epsiloscope::error::Error>(())
+/// ```
+///
 /// # Errors
 /// Cancelled, when the observer stops it; usage, for an ε, a norm, a target or a surrogate that
 /// does not fit; device failures.

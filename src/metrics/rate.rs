@@ -24,6 +24,11 @@ impl Rate {
 }
 
 /// The 95 % Wilson score interval (Wilson 1927) of `hits` of `n`; 0..1 where n = 0.
+///
+/// ```
+/// let [low, high] = epsiloscope::metrics::wilson(178, 200);
+/// assert!((low - 0.839).abs() < 1e-3 && (high - 0.926).abs() < 1e-3);
+/// ```
 pub fn wilson(hits: usize, n: usize) -> [f64; 2] {
     /// The 97.5 % quantile of the standard normal distribution.
     const Z: f64 = 1.959_963_984_540_054;
