@@ -46,7 +46,7 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
     let plan = resolve::command(&args.method, data, &model, context.config.seed)?;
     resolve::doubt(hints::of_epsilon(&plan, model.card.input.shape.iter().product()));
     let surrogate = resolve::surrogate(args.surrogate.as_deref(), &model, &chosen)?;
-    let mut shelf = ModelLoader::new(&chosen);
+    let mut models = ModelLoader::new(&chosen);
     let experiment = Experiment { model, surrogate, sample, plan, device: chosen.info.clone() };
     // The networks of the defences; the other sources are added where the result is printed.
     let mut origin = Sources::default();
@@ -55,7 +55,7 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
             let least = least(&experiment, args.lamps)?;
             (least.report.clone(), Some(least))
         }
-        false => (attack(&experiment, &defences, args.lamps, &mut shelf, &mut origin)?, None),
+        false => (attack(&experiment, &defences, args.lamps, &mut models, &mut origin)?, None),
     };
     if let Some((path, format)) = save {
         report.saved = Some(store(&report, path, format)?);
@@ -116,7 +116,7 @@ fn attack(
     experiment: &Experiment,
     defences: &[DefenceStack],
     everything: bool,
-    shelf: &mut ModelLoader,
+    models: &mut ModelLoader,
     origin: &mut Sources,
 ) -> Result<Report> {
     let bar = progress::bar(0, "steps");
@@ -132,7 +132,7 @@ fn attack(
     let seed = experiment.plan.seed;
     for stack in defences {
         bar.set_message(stack.to_string());
-        let pipeline = match Pipeline::build(stack, experiment.model.clone(), seed, shelf) {
+        let pipeline = match Pipeline::build(stack, experiment.model.clone(), seed, models) {
             Ok(pipeline) => pipeline,
             Err(error) if defences.len() > 1 && error.kind == ErrorKind::Usage => {
                 note(&format!("left out: {error}"));
@@ -142,7 +142,7 @@ fn attack(
         };
         let surrogate = experiment.surrogate.clone();
         let surrogate =
-            surrogate.map(|model| Pipeline::build(stack, model, seed, shelf)).transpose()?;
+            surrogate.map(|model| Pipeline::build(stack, model, seed, models)).transpose()?;
         surrogate.iter().chain([&pipeline]).for_each(|pipeline| origin.pipeline(pipeline));
         let known = experiment::defence_baseline(&pipeline, &report.original)?;
         for stance in pipeline.stances() {

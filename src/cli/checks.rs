@@ -11,15 +11,15 @@ use crate::metrics::checks::{CheckResult, CheckStatus, Evidence, Remedy, run_che
 /// # Errors
 /// Device failures; those of a defence's stages.
 pub fn ask(
-    scene: &FinishedAttack<'_>,
+    finished: &FinishedAttack<'_>,
     everything: bool,
     observer: &mut dyn Observer,
 ) -> Result<Evidence> {
-    let mut evidence = scene.evidence().clone();
+    let mut evidence = finished.evidence().clone();
     let mut told = |found: &Evidence| evidence = found.clone();
     match everything {
-        true => experiment::run_probes(scene, &[], observer, &mut told)?,
-        false => drop(experiment::run_auto_checks(scene, observer, &mut told)?),
+        true => experiment::run_probes(finished, &[], observer, &mut told)?,
+        false => drop(experiment::run_auto_checks(finished, observer, &mut told)?),
     }
     Ok(evidence)
 }

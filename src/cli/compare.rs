@@ -59,10 +59,10 @@ pub fn run(args: &CompareArgs, context: &mut CommandContext) -> Result<()> {
     let values = model.card.input.shape.iter().product();
     resolve::doubt(plans.iter().filter_map(|plan| hints::of_epsilon(plan, values)));
     let seed = context.config.seed;
-    let (mut shelf, mut unfit, mut pipelines) =
+    let (mut models, mut unfit, mut pipelines) =
         (ModelLoader::new(&chosen), BTreeMap::new(), Vec::new());
     for stack in &stacks {
-        match Pipeline::build(stack, model.clone(), seed, &mut shelf) {
+        match Pipeline::build(stack, model.clone(), seed, &mut models) {
             Ok(pipeline) => pipelines.push(Arc::new(pipeline)),
             Err(error) if stacks.len() > 1 && error.kind == ErrorKind::Usage => {
                 note(&format!("left out: {error}"));

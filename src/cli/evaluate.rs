@@ -35,8 +35,8 @@ pub fn run(args: &EvaluateArgs, context: &mut CommandContext) -> Result<()> {
     }
     let defence = args.defence.as_deref().map(|text| {
         let stack = DefenceStack::parse_among(text, &context.config.hybrids)?;
-        let mut shelf = ModelLoader::new(&chosen);
-        let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut shelf)?);
+        let mut models = ModelLoader::new(&chosen);
+        let pipeline = Arc::new(Pipeline::build(&stack, model.clone(), seed, &mut models)?);
         Ok(EvaluatedDefence {
             pipeline,
             stance: Stance::parse(&args.stance)?,

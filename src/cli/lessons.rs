@@ -30,7 +30,7 @@ pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
     };
     let json = args.list.format() == ListFormat::Json;
     let chosen = context.device();
-    let mut shelf = ModelLoader::new(&chosen);
+    let mut models = ModelLoader::new(&chosen);
     let (mut reports, mut origin) = (Vec::new(), Sources::default());
     for lesson in wanted {
         let bar = progress::TimedBar::new();
@@ -38,7 +38,7 @@ pub fn run(args: &LessonsArgs, context: &mut CommandContext) -> Result<()> {
             lesson,
             n: args.n as usize,
             seed: context.config.seed,
-            shelf: &mut shelf,
+            models: &mut models,
             device: chosen.info.clone(),
         };
         let sides = lesson.sides.len() as f64;

@@ -15,7 +15,7 @@ impl Worker {
         self.send(Update::Started(id));
         let device = self.device_info();
         let LessonJob { lesson, n, seed } = *job;
-        let task = LessonTask { lesson, n, seed, shelf: self, device };
+        let task = LessonTask { lesson, n, seed, models: self, device };
         let watch = &mut |side: usize, status: &crate::experiment::EvaluationStatus| {
             let share = if status.total > 0.0 { status.done / status.total } else { 0.0 };
             sink(Update::LessonProgress(id, side, share));

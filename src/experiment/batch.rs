@@ -106,9 +106,9 @@ pub fn attack_batch(batch: &BatchTask, progress: OnProgress<'_>) -> Result<Batch
         let problem = many.problem(&batch.plan, part, None)?;
         let mut tell =
             |told: &AttackProgress| progress(done + (told.share * part.len() as f64) as usize, n);
-        let mut meter = ProgressObserver::new(&mut tell);
+        let mut observer = ProgressObserver::new(&mut tell);
         let verdict =
-            run_attack(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut meter)?;
+            run_attack(&batch.plan, &mut victim, surrogate.as_mut(), &problem, &mut observer)?;
         let found = verdict.images.values();
         let size = found.len() / part.len();
         for (row, (i, _)) in part.iter().enumerate() {

@@ -210,17 +210,17 @@ fn attack(
     let behind = surrogate.map(|surrogate| surrogate.attacker_view(stance, draws));
     let mut victim = TargetModel::new(&seen);
     let mut crafted_on = behind.as_ref().map(|seen| TargetModel::new(seen));
-    let mut logbook = LossHistory::new(observer);
+    let mut history = LossHistory::new(observer);
     let plan = &experiment.plan;
-    let verdict = run_attack(plan, &mut victim, crafted_on.as_mut(), &problem, &mut logbook)?;
+    let verdict = run_attack(plan, &mut victim, crafted_on.as_mut(), &problem, &mut history)?;
     let asked = || [&victim].into_iter().chain(&crafted_on);
     let course = DefendedRun {
         cost: cost(asked(), begin),
         first: first_gradient(crafted_on.as_ref().unwrap_or(&victim)),
         gradients: verdict.gradient_stats[0],
-        gap: logbook.gap(),
+        gap: history.gap(),
         non_finite: asked().map(TargetModel::non_finite).sum(),
-        histories: logbook.finish(),
+        histories: history.finish(),
     };
     Ok((verdict.images.image(0), course))
 }

@@ -46,7 +46,7 @@ pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationRepo
         plan.check()?;
         Budget::new(plan.norm, plan.epsilon, model.card.input.shape.iter().product())?;
     }
-    let mut ledger = EvaluationState::open(task)?;
+    let mut state = EvaluationState::open(task)?;
     let begin = Instant::now();
     let (images, labels) = read(model, &task.dataset, task.range())?;
     let out = left_out(&task.plans, &labels)?;
@@ -82,9 +82,9 @@ pub fn evaluate(task: &Evaluation, watch: OnStatus<'_>) -> Result<EvaluationRepo
         forecast.time().timed(images, seconds);
     }
     for at in 0..task.plans.len() {
-        work(task, at, &many, &answers, &mut ledger, (&mut forecast, &mut *watch))?;
+        work(task, at, &many, &answers, &mut state, (&mut forecast, &mut *watch))?;
     }
-    Ok(summarise(task, (&labels, &out), &answers, &ledger, (clean, extra_ms)))
+    Ok(summarise(task, (&labels, &out), &answers, &state, (clean, extra_ms)))
 }
 
 /// Lets attack number `at` loose on what it has left to do.
@@ -93,27 +93,27 @@ fn work(
     at: usize,
     many: &LabelledImages<'_>,
     answers: &CleanPredictions,
-    ledger: &mut EvaluationState,
+    state: &mut EvaluationState,
     (forecast, watch): (&mut AttackTimeLeft, OnStatus<'_>),
 ) -> Result<()> {
     let (plan, all) = (&task.plans[at], answers.right.len());
     let open = answers.right.iter().copied();
-    let open = open.filter(|i| task.every || !ledger.broken(at, many.first + i));
+    let open = open.filter(|i| task.every || !state.broken(at, many.first + i));
     let goals = many.goals(plan, answers, open)?;
     // What was done before an interrupt was done in this order, too.
-    let left: &[(usize, Goal)] = &goals[ledger.entries[at].fates.len().min(goals.len())..];
+    let left: &[(usize, Goal)] = &goals[state.entries[at].fates.len().min(goals.len())..];
     let crowd = match left.is_empty() {
         true => None,
         false => universal_images(many.model, plan, &task.dataset, task.range()),
     };
     let mut done = all - left.len();
     let stood = answers.right.iter().filter(|i| {
-        ledger.entries[at].fates.get(&(many.first + **i)).is_some_and(|fate| !fate.success)
+        state.entries[at].fates.get(&(many.first + **i)).is_some_and(|fate| !fate.success)
     });
     let (stood, now) = (stood.count(), forecast.now());
     forecast.time().begin(at, left.len(), stood, now);
     for part in left.chunks(batch_size_for(plan, task.batch_size)) {
-        let robust = answers.right.iter().filter(|i| !ledger.broken(at + 1, many.first + **i));
+        let robust = answers.right.iter().filter(|i| !state.broken(at + 1, many.first + **i));
         let robust = robust.count();
         let now = forecast.now();
         forecast.time().batch(part.len(), now);
@@ -130,27 +130,27 @@ fn work(
         if tell(&AttackProgress::default()) == Flow::Stop {
             return Err(Error::cancelled());
         }
-        let mut meter = ProgressObserver::new(&mut tell);
+        let mut observer = ProgressObserver::new(&mut tell);
         let begin = Instant::now();
         let seen = task.seen();
         let mut victim = TargetModel::new(task.victim(seen.as_ref()));
         // A naive attack is crafted on the undefended network.
         let mut bare = task.is_naive().then(|| TargetModel::new(&many.model.network));
         let problem = many.problem(plan, part, crowd.clone())?;
-        let verdict = run_attack(plan, &mut victim, bare.as_mut(), &problem, &mut meter)?;
+        let verdict = run_attack(plan, &mut victim, bare.as_mut(), &problem, &mut observer)?;
         let standing = verdict.success.iter().filter(|broken| !**broken).count();
         let numbers = part.iter().map(|(i, _)| many.first + i);
         let asked = || [&victim].into_iter().chain(&bare);
-        ledger.entries[at].non_finite += asked().map(TargetModel::non_finite).sum::<u64>();
+        state.entries[at].non_finite += asked().map(TargetModel::non_finite).sum::<u64>();
         let cost = cost(asked(), begin);
         let truths = seen
             .is_some_and(|_| task.is_random())
             .then(|| part.iter().map(|(i, _)| many.labels[*i]).collect::<Vec<_>>());
-        ledger.entries[at].add(numbers, verdict, truths.as_deref(), meter.stages, cost);
+        state.entries[at].add(numbers, verdict, truths.as_deref(), observer.stages, cost);
         done += part.len();
         let now = forecast.now();
         forecast.time().end(standing, now);
-        ledger.save()?;
+        state.save()?;
     }
     Ok(())
 }

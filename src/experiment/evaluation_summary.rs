@@ -19,17 +19,17 @@ pub(super) fn summarise(
     task: &Evaluation,
     (labels, out): (&[usize], &[bool]),
     answers: &CleanPredictions,
-    ledger: &EvaluationState,
+    state: &EvaluationState,
     (clean, extra_ms): (AttackCost, Option<f64>),
 ) -> EvaluationReport {
     let counted = || (0..labels.len()).filter(|i| !out[*i]);
     let n = counted().count();
     let number = |i: &usize| task.first + i;
     let standing =
-        |before: usize| answers.right.iter().filter(|i| !ledger.broken(before, number(i))).count();
+        |before: usize| answers.right.iter().filter(|i| !state.broken(before, number(i))).count();
     let mut cost = clean;
     let mut attacks = Vec::new();
-    for (at, (plan, entry)) in task.plans.iter().zip(&ledger.entries).enumerate() {
+    for (at, (plan, entry)) in task.plans.iter().zip(&state.entries).enumerate() {
         let standing = (standing(at), standing(at + 1));
         attacks.push(attack_row(task, plan, entry, standing, (answers.right.len(), n)));
         cost.forward += entry.cost.forward;
@@ -41,15 +41,15 @@ pub(super) fn summarise(
         label: labels[i],
         clean: answers.labels[i],
         correct: answers.labels[i] == labels[i],
-        robust: answers.labels[i] == labels[i] && !ledger.broken(task.plans.len(), number(&i)),
-        attacks: ledger.entries.iter().map(|e| e.fates.get(&number(&i)).cloned()).collect(),
+        robust: answers.labels[i] == labels[i] && !state.broken(task.plans.len(), number(&i)),
+        attacks: state.entries.iter().map(|e| e.fates.get(&number(&i)).cloned()).collect(),
     };
     let right = Rate { hits: answers.right.len(), n };
     let robust = Rate { hits: standing(task.plans.len()), n };
     let samples: Vec<SampleRow> = counted().map(row).collect();
     let scores = answers.scores.select(&counted().collect::<Vec<_>>());
     let seen = (samples.as_slice(), &scores);
-    let checks = checks::dataset_evidence(task, (right, robust), seen, &ledger.entries);
+    let checks = checks::dataset_evidence(task, (right, robust), seen, &state.entries);
     EvaluationReport {
         version: VERSION,
         model: task.model.card.name.clone(),

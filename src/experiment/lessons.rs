@@ -136,7 +136,7 @@ pub struct LessonTask<'a> {
     /// The seed of all randomness.
     pub seed: u64,
     /// Where models come from.
-    pub shelf: &'a mut dyn ModelProvider,
+    pub models: &'a mut dyn ModelProvider,
     /// Which device does the work, for the report.
     pub device: DeviceInfo,
 }
@@ -186,13 +186,13 @@ pub fn run_lesson(
     watch: OnLessonStatus<'_>,
     done: &mut dyn FnMut(usize, &LessonSideReport),
 ) -> Result<LessonReport> {
-    let LessonTask { lesson, n, seed, shelf, device } = task;
+    let LessonTask { lesson, n, seed, models, device } = task;
     let (mut sides, mut origin) = (Vec::new(), Sources::default());
     for (at, side) in lesson.sides.iter().enumerate() {
-        let model = shelf.model(side.model)?;
+        let model = models.model(side.model)?;
         let defence = match side.stack()? {
             Some(stack) => {
-                let pipeline = Pipeline::build(&stack, model.clone(), seed, shelf)?;
+                let pipeline = Pipeline::build(&stack, model.clone(), seed, models)?;
                 let (pipeline, stance) = (Arc::new(pipeline), side.stance);
                 Some(EvaluatedDefence { pipeline, stance, draws: EOT_DRAWS })
             }

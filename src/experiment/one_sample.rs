@@ -187,12 +187,12 @@ pub fn attack_sample_from(
     let begin = Instant::now();
     let mut victim = TargetModel::new(&model.network);
     let mut surrogate = experiment.surrogate.as_ref().map(|model| TargetModel::new(&model.network));
-    let mut logbook = LossHistory::new(observer);
+    let mut history = LossHistory::new(observer);
     let found = match attacked {
         true => {
             let problem = problem(experiment, ImageBatch::of(&clean.picture), goal)?;
             let verdict =
-                run_attack(plan, &mut victim, surrogate.as_mut(), &problem, &mut logbook)?;
+                run_attack(plan, &mut victim, surrogate.as_mut(), &problem, &mut history)?;
             AttackedImage::new(model, verdict)
         }
         false => {
@@ -222,7 +222,7 @@ pub fn attack_sample_from(
         success: found.success,
         transferred: surrogate.is_some(),
         survives_8_bit: found.reached.then_some(similarity.survives_8_bit),
-        histories: logbook.finish(),
+        histories: history.finish(),
         first: first_gradient(surrogate.as_ref().unwrap_or(&victim)),
         gradients: found.gradients,
         gap: Some(logit_gap(&clean.logits)),

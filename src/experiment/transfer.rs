@@ -130,9 +130,10 @@ pub fn transfer(task: &Transfer, progress: OnProgress<'_>) -> Result<TransferRep
             let mut tell = |told: &AttackProgress| {
                 progress(done + (told.share * part.len() as f64) as usize, total)
             };
-            let mut meter = ProgressObserver::new(&mut tell);
+            let mut observer = ProgressObserver::new(&mut tell);
             let settings = plan.resolved();
-            let found = generate(plan.attack, &settings, &mut victims[at], &problem, &mut meter)?;
+            let found =
+                generate(plan.attack, &settings, &mut victims[at], &problem, &mut observer)?;
             for (cell, (victim, answers)) in row.iter_mut().zip(victims.iter_mut().zip(&answers)) {
                 let verdict = judge(plan.attack.bound, found.clone(), victim, &problem)?;
                 for (k, (i, _)) in part.iter().enumerate() {

@@ -11,7 +11,7 @@ fn every_lesson_is_shown() {
     let mut missed = Vec::new();
     for lesson in LESSONS {
         let device = DeviceInfo { kind: "cpu".into(), name: "test".into() };
-        let task = LessonTask { lesson, n: 40, seed: 0, shelf: &mut Cpu, device };
+        let task = LessonTask { lesson, n: 40, seed: 0, models: &mut Cpu, device };
         match run_lesson(task, &mut |_, _| Flow::Continue, &mut |_, _| {}) {
             Ok(report) if report.shown => {}
             Ok(report) => {
@@ -31,7 +31,7 @@ fn a_lesson_is_shown_where_its_sides_differ_significantly_only() {
     let lesson = LESSONS.iter().find(|l| l.id == "jpeg").unwrap();
     let run = |n| {
         let device = DeviceInfo { kind: "cpu".into(), name: "test".into() };
-        let task = LessonTask { lesson, n, seed: 0, shelf: &mut Cpu, device };
+        let task = LessonTask { lesson, n, seed: 0, models: &mut Cpu, device };
         run_lesson(task, &mut |_, _| Flow::Continue, &mut |_, _| {}).unwrap()
     };
     // On four pictures the same numbers show nothing.

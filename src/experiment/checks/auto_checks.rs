@@ -13,10 +13,10 @@ const SHARE: u64 = 10;
 pub type OnEvidence<'a> = &'a mut dyn FnMut(&Evidence);
 
 /// The probes that an unlit check waits for, and what each would take; the cheapest first.
-fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64, Probe)> {
+fn open(finished: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64, Probe)> {
     let asked = run_checks(evidence).into_iter().filter_map(|verdict| verdict.ask);
     let mut open: Vec<(u64, Probe)> =
-        asked.filter_map(|probe| Some((scene.price(probe, most)?, probe))).collect();
+        asked.filter_map(|probe| Some((finished.price(probe, most)?, probe))).collect();
     open.sort_by_key(|(price, _)| *price);
     open
 }
@@ -27,15 +27,15 @@ fn open(scene: &FinishedAttack<'_>, evidence: &Evidence, most: u64) -> Vec<(u64,
 /// # Errors
 /// Cancelled, when the observer stops it; device failures; those of a defence's stages.
 pub fn run_auto_checks(
-    scene: &FinishedAttack<'_>,
+    finished: &FinishedAttack<'_>,
     observer: &mut dyn Observer,
     told: OnEvidence<'_>,
 ) -> Result<u64> {
-    let (mut evidence, mut prober) = (scene.evidence().clone(), Prober::new(*scene));
-    let most = scene.passes() / SHARE;
-    for (_, probe) in open(scene, &evidence, most) {
+    let (mut evidence, mut prober) = (finished.evidence().clone(), Prober::new(*finished));
+    let most = finished.passes() / SHARE;
+    for (_, probe) in open(finished, &evidence, most) {
         let left = most - prober.spent;
-        if scene.price(probe, left).is_some() {
+        if finished.price(probe, left).is_some() {
             prober.ask(probe, left, &mut evidence, observer)?;
             told(&evidence);
         }
@@ -49,13 +49,13 @@ pub fn run_auto_checks(
 /// # Errors
 /// As [`watch`].
 pub fn run_probes(
-    scene: &FinishedAttack<'_>,
+    finished: &FinishedAttack<'_>,
     which: &[Probe],
     observer: &mut dyn Observer,
     told: OnEvidence<'_>,
 ) -> Result<()> {
-    let (mut evidence, mut prober) = (scene.evidence().clone(), Prober::new(*scene));
-    let open = open(scene, &evidence, u64::MAX);
+    let (mut evidence, mut prober) = (finished.evidence().clone(), Prober::new(*finished));
+    let open = open(finished, &evidence, u64::MAX);
     for (_, probe) in open.into_iter().filter(|(_, p)| which.is_empty() || which.contains(p)) {
         prober.ask(probe, u64::MAX, &mut evidence, observer)?;
         told(&evidence);

@@ -138,7 +138,7 @@ impl FinishedAttack<'_> {
 
 /// Runs probes: the extra queries beside one finished attack.
 pub(super) struct Prober<'a> {
-    scene: FinishedAttack<'a>,
+    finished: FinishedAttack<'a>,
     /// Whether random draws are fixed.
     still: bool,
     /// Passes so far, forwards and backwards.
@@ -147,8 +147,8 @@ pub(super) struct Prober<'a> {
 
 impl<'a> Prober<'a> {
     /// A prober that has made no queries yet.
-    pub fn new(scene: FinishedAttack<'a>) -> Self {
-        Self { scene, still: false, spent: 0 }
+    pub fn new(finished: FinishedAttack<'a>) -> Self {
+        Self { finished, still: false, spent: 0 }
     }
 
     /// Runs a probe and adds its result to `evidence`; takes no more than `most` passes.
@@ -165,7 +165,7 @@ impl<'a> Prober<'a> {
         let found = &mut evidence.probes;
         match probe {
             Probe::EightBit => {
-                let rounded = self.scene.attacked().rounded_to_8_bits();
+                let rounded = self.finished.attacked().rounded_to_8_bits();
                 evidence.survives_8_bit = Some(self.reached(&rounded)?);
             }
             Probe::SingleStep => found.single_step = Some(self.other("fgsm", &[], observer)?),
@@ -184,7 +184,7 @@ impl<'a> Prober<'a> {
                 };
                 let plan =
                     AttackConfig { norm, ..self.with_attack("bim", &[("steps", UNBOUNDED)])? };
-                let plan = plan.boundless(self.scene.report.original.pixels().len());
+                let plan = plan.boundless(self.finished.report.original.pixels().len());
                 found.unbounded = Some(self.run(plan, observer)?.success);
             }
             Probe::Epsilons => {
@@ -233,18 +233,18 @@ impl<'a> Prober<'a> {
         &mut self,
         ask: impl FnOnce(&mut TargetModel<'_>, Option<&mut TargetModel<'_>>) -> T,
     ) -> T {
-        let (answer, spent) = self.scene.with(self.still, ask);
+        let (answer, spent) = self.finished.with(self.still, ask);
         self.spent += spent;
         answer
     }
 
     /// A prediction of the judge counts as one pass but takes more.
     fn judged(&mut self) {
-        self.spent += self.scene.judge() - 1;
+        self.spent += self.finished.judge() - 1;
     }
 
     fn plan(&self) -> &'a AttackConfig {
-        &self.scene.experiment.plan
+        &self.finished.experiment.plan
     }
 
     fn with_attack(&self, id: &str, settings: &[(&'static str, i64)]) -> Result<AttackConfig> {
@@ -265,12 +265,12 @@ impl<'a> Prober<'a> {
         let plan = self.plan();
         let epsilon = plan.epsilon * factor;
         let epsilon = if plan.norm == Norm::L0 { epsilon.round() } else { epsilon };
-        let widest = plan.norm.largest_distance(self.scene.report.original.pixels().len());
+        let widest = plan.norm.largest_distance(self.finished.report.original.pixels().len());
         AttackConfig { epsilon: epsilon.min(widest), ..plan.clone() }
     }
 
     fn images(&self) -> ImageBatch {
-        ImageBatch::of(&self.scene.report.original)
+        ImageBatch::of(&self.finished.report.original)
     }
 
     fn other(
@@ -284,14 +284,14 @@ impl<'a> Prober<'a> {
 
     /// Another attack on the same target model.
     fn run(&mut self, plan: AttackConfig, observer: &mut dyn Observer) -> Result<OtherAttack> {
-        let experiment = Experiment { plan, ..self.scene.experiment.clone() };
-        let problem = problem(&experiment, self.images(), self.scene.report.goal())?;
-        let mut logbook = LossHistory::new(observer);
+        let experiment = Experiment { plan, ..self.finished.experiment.clone() };
+        let problem = problem(&experiment, self.images(), self.finished.report.goal())?;
+        let mut history = LossHistory::new(observer);
         let verdict = self.with(|victim, surrogate| {
-            run_attack(&experiment.plan, victim, surrogate, &problem, &mut logbook)
+            run_attack(&experiment.plan, victim, surrogate, &problem, &mut history)
         })?;
         self.judged();
-        let lowest = logbook.finish().iter().filter_map(|leg| leg.lowest).reduce(f32::min);
+        let lowest = history.finish().iter().filter_map(|leg| leg.lowest).reduce(f32::min);
         Ok(OtherAttack { success: verdict.success[0], lowest })
     }
 
@@ -300,12 +300,12 @@ impl<'a> Prober<'a> {
         let images = ImageBatch::of(picture);
         let scores = self.with(|victim, _| victim.predict(&images))?;
         self.judged();
-        Ok(scores.labels().iter().all(|label| self.scene.report.goal().reached(*label)))
+        Ok(scores.labels().iter().all(|label| self.finished.report.goal().reached(*label)))
     }
 
     /// Random signs, one for each value, by the number of the direction.
     fn signs(&self, probe: Probe, direction: usize) -> impl Iterator<Item = f32> {
-        let sample = self.scene.experiment.sample.index as u64;
+        let sample = self.finished.experiment.sample.index as u64;
         // Far from the restarts of any attack.
         let restart = u64::MAX - ((probe as u64) << 32) - direction as u64;
         let mut draws = KeyedRng::new(self.plan().seed, sample, restart);
@@ -314,7 +314,7 @@ impl<'a> Prober<'a> {
 
     /// The margins of images, as the model sees them that the attack queries.
     fn margins(&mut self, rows: &ImageBatch, observer: &mut dyn Observer) -> Result<Vec<f64>> {
-        let goal = self.scene.report.goal();
+        let goal = self.finished.report.goal();
         let mut out = Vec::with_capacity(rows.len());
         let all: Vec<usize> = (0..rows.len()).collect();
         for part in all.chunks(AT_ONCE) {
@@ -331,15 +331,15 @@ impl<'a> Prober<'a> {
 
     /// The margin's gradient against differences along random directions.
     fn path(&mut self, most: u64, observer: &mut dyn Observer) -> Result<GradientTest> {
-        let count = directions(most, self.scene.look()).unwrap_or(DIRECTIONS.1) as usize;
-        let shape = self.scene.report.original.shape();
-        let pixels = self.scene.report.original.pixels();
+        let count = directions(most, self.finished.look()).unwrap_or(DIRECTIONS.1) as usize;
+        let shape = self.finished.report.original.shape();
+        let pixels = self.finished.report.original.pixels();
         // Away from the walls of the box, so that there is room on both sides.
         let inside = |room: f32| pixels.iter().map(|p| p.clamp(room, 1.0 - room)).collect();
         let mut stride = STRIDE / (pixels.len() as f32).sqrt();
         let mut x: Vec<f32> = inside(stride);
         let at = ImageBatch::new(shape, x.clone());
-        let goals: [Goal; 1] = [self.scene.report.goal()];
+        let goals: [Goal; 1] = [self.finished.report.goal()];
         let slope = self.with(|victim, surrogate| match surrogate {
             Some(surrogate) => surrogate.gradient(&at, &goals, &Margin),
             None => victim.gradient(&at, &goals, &Margin),
@@ -370,8 +370,8 @@ impl<'a> Prober<'a> {
 
     /// The mean change of the margin along random directions, as a share of the margin.
     fn noise(&mut self, observer: &mut dyn Observer) -> Result<f64> {
-        let x = self.scene.report.original.pixels();
-        let mut rows = ImageBatch::new(self.scene.report.original.shape(), x.to_vec());
+        let x = self.finished.report.original.pixels();
+        let mut rows = ImageBatch::new(self.finished.report.original.shape(), x.to_vec());
         for direction in 0..NEAR.1 {
             let moved = x.iter().zip(self.signs(Probe::Noise, direction));
             rows.push(&moved.map(|(x, s)| (x + NEAR.0 * s).clamp(0.0, 1.0)).collect::<Vec<_>>());
@@ -384,22 +384,23 @@ impl<'a> Prober<'a> {
 
     /// The same attack averaging over so many draws: of the judge's predictions, those that hold.
     fn drawn(&mut self, draws: u64, observer: &mut dyn Observer) -> Result<Option<Rate>> {
-        let Some((against, row)) = self.scene.row else { return Ok(None) };
+        let Some((against, row)) = self.finished.row else { return Ok(None) };
         let stance = match against.stance {
             Stance::Gradient => Stance::Eot,
             Stance::Bpda => Stance::Adaptive,
             other => other,
         };
         let against = DefendedAttack { stance, draws, ..against };
-        let mut other = Prober::new(FinishedAttack { row: Some((against, row)), ..self.scene });
-        let problem = problem(self.scene.experiment, self.images(), self.scene.report.goal())?;
+        let mut other = Prober::new(FinishedAttack { row: Some((against, row)), ..self.finished });
+        let problem =
+            problem(self.finished.experiment, self.images(), self.finished.report.goal())?;
         let verdict = other.with(|victim, surrogate| {
             run_attack(self.plan(), victim, surrogate, &problem, observer)
         })?;
         let found = verdict.images.image(0);
         let answer = predict_through(against.pipeline, &found)?;
-        self.spent += other.spent + self.scene.judge();
-        Ok(Some(answer.held(self.scene.report.goal())))
+        self.spent += other.spent + self.finished.judge();
+        Ok(Some(answer.held(self.finished.report.goal())))
     }
 }
 
