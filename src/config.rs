@@ -6,7 +6,6 @@ use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use crate::show::Graphics;
-use crate::tui::theme::ThemeChoice as Theme;
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
 use std::fmt;
@@ -25,13 +24,31 @@ pub enum ColorChoice {
     Never,
 }
 
+/// The theme that the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThemeChoice {
+    /// Mono with NO_COLOR and on terminals without colours, light where COLORFGBG says so, else dark.
+    #[default]
+    Auto,
+    /// Light text on dark.
+    Dark,
+    /// Dark text on light.
+    Light,
+    /// The terminal's own colours and attributes only.
+    Mono,
+}
+
 /// Names of the values of `device`.
 pub const DEVICES: &[(&str, DeviceChoice)] =
     &[("auto", DeviceChoice::Auto), ("wgpu", DeviceChoice::Wgpu), ("cpu", DeviceChoice::Cpu)];
 
 /// Names of the values of `theme`.
-pub const THEMES: &[(&str, Theme)] =
-    &[("auto", Theme::Auto), ("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+pub const THEMES: &[(&str, ThemeChoice)] = &[
+    ("auto", ThemeChoice::Auto),
+    ("dark", ThemeChoice::Dark),
+    ("light", ThemeChoice::Light),
+    ("mono", ThemeChoice::Mono),
+];
 
 /// Names of the values of `graphics`.
 pub const GRAPHICS: &[(&str, Graphics)] = &[
@@ -116,8 +133,8 @@ pub struct Config {
     /// Seed of all randomness.
     pub seed: u64,
     /// Colours of the dashboard.
-    pub theme: Theme,
-    /// How images are printed.
+    pub theme: ThemeChoice,
+    /// How pictures are printed.
     pub graphics: Graphics,
     /// When text is coloured.
     pub color: ColorChoice,
@@ -225,8 +242,8 @@ impl Config {
     /// `color = never` reaches the dashboard and the images too, unless they are set otherwise.
     fn without_colour(mut self) -> Self {
         if self.color == ColorChoice::Never {
-            if self.theme == Theme::Auto {
-                self.theme = Theme::Mono;
+            if self.theme == ThemeChoice::Auto {
+                self.theme = ThemeChoice::Mono;
             }
             if self.graphics == Graphics::Auto {
                 self.graphics = Graphics::Ascii;
@@ -384,7 +401,7 @@ mod tests {
         let environment = vec![entry("seed", "8", ValueSource::Environment("EPSILOSCOPE_SEED"))];
         let flags = vec![entry("theme", "dark", ValueSource::Flag)];
         let config = Config::from_layers([file, environment, flags]).unwrap();
-        assert_eq!((config.seed, config.theme), (8, Theme::Dark));
+        assert_eq!((config.seed, config.theme), (8, ThemeChoice::Dark));
         assert_eq!(config.device, DeviceChoice::Cpu);
         assert_eq!(config.memory, None);
         let text = config.describe();
@@ -438,6 +455,6 @@ mod tests {
     fn no_colour_reaches_pictures_and_dashboard() {
         let never = || vec![entry("color", "never", ValueSource::Flag)];
         let config = Config::from_layers([Vec::new(), Vec::new(), never()]).unwrap();
-        assert_eq!((config.theme, config.graphics), (Theme::Mono, Graphics::Ascii));
+        assert_eq!((config.theme, config.graphics), (ThemeChoice::Mono, Graphics::Ascii));
     }
 }

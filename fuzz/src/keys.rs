@@ -4,21 +4,19 @@
 #[allow(dead_code)]
 mod fake;
 
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use epsiloscope::data::Dataset;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
 use epsiloscope::error::Error;
 use epsiloscope::experiment::compare::{CompareEvent, UNDEFENDED};
 use epsiloscope::model::{Card, find_card};
 use epsiloscope::terminal::parse::{InputToken, Parser};
-use epsiloscope::tui::app::{App, Effect};
-use epsiloscope::tui::mouse::mouse;
+use epsiloscope::tui::app::App;
+use epsiloscope::tui::session::Effect;
 use epsiloscope::tui::theme::ThemeKind;
-use epsiloscope::tui::update::{context, key, paste};
-use epsiloscope::tui::view;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
 use ratatui::layout::Rect;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -58,7 +56,7 @@ pub fn keys(data: &[u8]) -> bool {
         let Some(byte) = bytes.next() else { break };
         stage.act(byte, &mut bytes);
         stage.check();
-        if stage.app.quit {
+        if stage.app.session.quit {
             break;
         }
     }
@@ -79,9 +77,9 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         static DATA: OnceLock<Arc<Dataset>> = OnceLock::new();
-        let (app, effects) = App::new(fake::start(ThemeKind::Dark));
+        let (app, effects) = fake::begin(ThemeKind::Dark);
         let mut stage = Self { app, last: 0, asked: Vec::new(), frames: 0 };
-        stage.app.size = (120, 36);
+        stage.app.session.size = (120, 36);
         stage.perform(effects);
         stage.asked.clear();
         let data = DATA.get_or_init(fake::dataset).clone();
@@ -135,25 +133,25 @@ impl Stage {
                     [usize::from(byte % 6)];
                 let (column, row) = (u16::from(next()), u16::from(next()));
                 let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
-                let effects = mouse(&mut self.app, event).unwrap_or_default();
+                let effects = self.app.mouse(event).unwrap_or_default();
                 self.perform(effects);
             }
             0xa0..0xa8 => {
                 // Up to 300 columns and 100 rows.
                 let (columns, rows) = (u32::from(next()), u32::from(next()));
                 let size = (columns * 300 / 255, rows * 100 / 255);
-                self.app.size = (size.0 as u16, size.1 as u16);
+                self.app.session.size = (size.0 as u16, size.1 as u16);
                 self.draw();
             }
             0xa8..0xb0 => {
                 let length = usize::from(next());
                 let text: Vec<u8> = rest.take(length).collect();
-                paste(&mut self.app, &String::from_utf8_lossy(&text));
+                self.app.paste(&String::from_utf8_lossy(&text));
             }
             0xb0..0xc0 => self.answer(byte),
             0xc0..0xd0 => {
-                let now = self.app.now + Duration::from_millis(u64::from(next()) * 20);
-                self.app.tick(now);
+                let now = self.app.session.now + Duration::from_millis(u64::from(next()) * 20);
+                self.app.session.tick(now);
             }
             0xd0..0xe0 => self.draw(),
             0xe0..=0xff => {
@@ -168,7 +166,7 @@ impl Stage {
     }
 
     fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
-        let effects = key(&mut self.app, KeyEvent::new(code, modifiers));
+        let effects = self.app.key(KeyEvent::new(code, modifiers));
         self.perform(effects);
     }
 
@@ -178,14 +176,14 @@ impl Stage {
             match effect {
                 Effect::Request(request) => {
                     self.last += 1;
-                    self.app.note_sent(self.last, &request);
+                    self.app.on_sent(self.last, &request);
                     self.asked.push((self.last, request));
                 }
                 Effect::Zoom(pictures) => assert!(!pictures.is_empty()),
                 Effect::Write { path, text, .. } => {
                     assert!(!path.as_os_str().is_empty() && !text.is_empty());
                 }
-                Effect::Suspend | Effect::HintSeen | Effect::Keep(_) => {}
+                Effect::Suspend | Effect::HintSeen | Effect::SaveHybrid(_) => {}
             }
         }
     }
@@ -216,19 +214,28 @@ impl Stage {
         if self.frames > FRAMES {
             return;
         }
-        let area = Rect::new(0, 0, self.app.size.0, self.app.size.1);
-        view::draw(&self.app, area, &mut Buffer::empty(area));
+        let area = Rect::new(0, 0, self.app.session.size.0, self.app.session.size.1);
+        self.app.draw(area, &mut Buffer::empty(area));
     }
 
     /// What holds whatever happens.
     fn check(&self) {
         let app = &self.app;
-        assert!(app.plan.epsilon.is_finite() && app.plan.epsilon >= 0.0, "{}", app.plan.epsilon);
-        assert!(app.sample < app.len(), "sample {} of {}", app.sample, app.len());
-        assert!(app.listed.iter().all(|index| *index < app.len()));
-        assert!(app.plan.attack.norms.contains(&app.plan.norm));
-        assert!(app.overlays.len() <= 8, "{} windows in {:?}", app.overlays.len(), context(app));
-        for message in &app.messages {
+        assert!(
+            app.session.plan.epsilon.is_finite() && app.session.plan.epsilon >= 0.0,
+            "{}",
+            app.session.plan.epsilon
+        );
+        assert!(
+            app.session.sample < app.session.len(),
+            "sample {} of {}",
+            app.session.sample,
+            app.session.len()
+        );
+        assert!(app.session.listed.iter().all(|index| *index < app.session.len()));
+        assert!(app.session.plan.attack.norms.contains(&app.session.plan.norm));
+        assert!(app.stack().len() <= 8, "{} windows in {:?}", app.stack().len(), app.stack());
+        for message in &app.session.messages {
             assert_eq!(message.text.lines().count(), 1, "{:?}", message.text);
         }
     }

@@ -11,11 +11,11 @@ use crate::data::Image;
 use crate::error::{Error, Result};
 use crate::terminal::ColourDepth;
 use crate::terminal::ask::{self, GraphicsSupport};
+use crossterm::style::Print;
+use crossterm::terminal::{self, Clear, ClearType};
+use crossterm::{cursor, execute, queue};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgb, RgbImage};
-use ratatui::crossterm::style::Print;
-use ratatui::crossterm::terminal::{self, Clear, ClearType};
-use ratatui::crossterm::{cursor, execute, queue};
 use std::io::{IsTerminal, Write, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -3,7 +3,7 @@
 
 use super::parse::{InputToken, Parser, TerminalReply};
 use super::tty::{Raw, Ready, Tty, in_background};
-use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyModifiers};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::io::{self, IsTerminal, Write, stdin, stdout};

@@ -1,7 +1,7 @@
 //! Sequences of the form `ESC [ parameters letter`: keys, mouse reports, answers.
 
-use super::parse::{InputToken, TerminalReply};
-use ratatui::crossterm::event::{
+use super::token::{InputToken, TerminalReply};
+use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 

@@ -4,30 +4,11 @@
 //! closed. So what is unfinished has a limit in time, and a control character ends it at once: Ctrl-C
 //! always arrives.
 
+pub use super::token::{InputToken, TerminalReply};
+
 use super::scan::{CTRL_C, ESC, ScanResult, alt, control, find, key, pressed_key};
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent};
 use std::time::Duration;
-
-/// What bytes mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InputToken {
-    /// Something that the user did.
-    Event(Event),
-    /// Something that the terminal says of itself.
-    Reply(TerminalReply),
-}
-
-/// An answer of the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TerminalReply {
-    /// To the question for kitty's graphics: whether it has them.
-    Kitty(bool),
-    /// To the question for its attributes.
-    Attributes {
-        /// Whether it draws sixels.
-        sixel: bool,
-    },
-}
 
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
@@ -148,8 +129,8 @@ fn paste(text: &[u8]) -> InputToken {
 mod tests {
     use super::super::scan::LONGEST_ANSWER;
     use super::*;
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEventKind};
     use proptest::prelude::*;
-    use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEventKind};
 
     /// Tokens of chunks that arrive at once, one after the other.
     fn tokens(chunks: &[&[u8]]) -> Vec<InputToken> {
@@ -223,7 +204,7 @@ mod tests {
     fn the_mouse_in_three_ways() {
         let report = |column, row, kind| {
             let modifiers = KeyModifiers::NONE;
-            let event = ratatui::crossterm::event::MouseEvent { kind, column, row, modifiers };
+            let event = crossterm::event::MouseEvent { kind, column, row, modifiers };
             InputToken::Event(Event::Mouse(event))
         };
         let down = MouseEventKind::Down(MouseButton::Left);

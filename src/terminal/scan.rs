@@ -1,8 +1,8 @@
 //! What stands first in the bytes of a terminal: a key, a sequence, or the beginning of one.
 
 use super::csi;
-use super::parse::{InputToken, TerminalReply};
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use super::token::{InputToken, TerminalReply};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 pub(super) const ESC: u8 = 0x1b;
 pub(super) const CTRL_C: u8 = 0x03;

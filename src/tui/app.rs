@@ -1,416 +1,372 @@
-//! The dashboard's state: plain data, changed by [`super::update`] and [`super::on_update`], read by the
-//! views.
+//! The dashboard: the session, the screens and the stack that they stand on. Keys, mouse, drawing,
+//! footer and help go by the stack; no screen is called by its name.
 
-use super::checks::PendingChecks;
-use super::compare::Compare;
-use super::defence_list::{DefenceEntry, defence_list};
-use super::defence_metrics::DefenceMetrics;
-use super::dialogs::Overlay;
-use super::epsilon_search::EpsilonSearch;
-use super::learn::Learn;
-use super::race::Race;
-pub use super::run_state::{
-    AMPLIFICATIONS, BLINK, Blinking, Drag, Effect, Message, PATIENCE, Playback, Run, Source,
-    StartState, fits, model_for,
-};
-use super::theme::Theme;
-use super::transfer_matrix::TransferMatrix;
-use crate::attack::{self, ATTACKS, AttackConfig, AttackSpec, Norm, TargetChoice};
-use crate::data::Sample;
-use crate::defence::{EOT_DRAWS, Stance};
-use crate::engine::{JobId, ModelInfo, Request, RunJob, Update};
-use crate::experiment::DeviceInfo;
-use crate::model::{self, Card};
-use crate::printable::printable;
-use crate::show::Graphics;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use super::action::Action;
+use super::frame;
+use super::key_table::{KEY_TABLE, tab_keys};
+use super::keymap::{Binding, EVERYWHERE, Key, lookup};
+use super::screen::{Answer, Heard, Outcome, Screen};
+use super::screens::SCREENS;
+use super::session::{Effect, Question, Session};
+use super::theme::ThemeKind;
+use super::widgets::panel::window_place;
+use super::windows::prompt::Prompt;
+use crate::dashboard::StartOptions;
+use crate::engine::{JobId, Request, Update};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use std::any::Any;
 
-/// Everything that is on the screen.
-#[derive(Debug)]
+/// The most characters that a line takes from a paste.
+const PASTED: usize = 1000;
+
+/// Something on the stack above the first screen.
+enum Layer {
+    /// A screen, by its place in the list.
+    Screen(usize),
+    /// A window that a screen has opened.
+    Window(Box<dyn Screen>),
+}
+
+/// The dashboard.
 pub struct App {
-    /// The colours.
-    pub theme: Theme,
-    /// How pictures are printed.
-    pub graphics: Graphics,
-    /// The window's columns and rows.
-    pub size: (u16, u16),
-    /// Time since the start.
-    pub now: Duration,
-    /// The device, and why not another one.
-    pub device: Option<(DeviceInfo, Option<String>)>,
-    /// The embedded models' cards.
-    pub cards: Vec<Card>,
-    /// Every attack, in the order of menus.
-    pub attacks: Vec<&'static AttackSpec>,
-    /// The current model.
-    pub model: Option<Arc<ModelInfo>>,
-    /// The model asked for; differs from the current one while it loads.
-    pub model_wanted: String,
-    /// The samples.
-    pub source: Option<Source>,
-    /// The data set asked for.
-    pub data_wanted: String,
-    /// Whether the user asked for this data set, so that a model of another one does not change it.
-    pub data_fixed: bool,
-    /// The user's own picture.
-    pub file: Option<Sample>,
-    /// The current sample.
-    pub sample: usize,
-    /// Only this class is listed.
-    pub filter: Option<usize>,
-    /// The samples listed.
-    pub listed: Vec<usize>,
-    /// Samples known to be misclassified.
-    pub mistakes: BTreeSet<usize>,
-    /// The attack and its settings.
-    pub plan: AttackConfig,
-    /// Whether ε was chosen by the user and survives a change of the data set.
-    pub epsilon_fixed: bool,
-    /// Every defence, and whether it is on.
-    pub defences: Vec<DefenceEntry>,
-    /// How much of the defences the attack knows: naive or adaptive.
-    pub stance: Stance,
-    /// The model that the attack is crafted on, if that is not the one that judges.
-    pub surrogate: Option<String>,
-    /// Draws that EOT averages over where a defence is random.
-    pub draws: u64,
-    /// What the lamps ask of the model now.
-    pub asking: Option<PendingChecks>,
-    /// The search for the least ε, going on or over.
-    pub epsilon_search: Option<EpsilonSearch>,
-    /// The attacks chosen for a race.
-    pub racers: Vec<&'static AttackSpec>,
-    /// The race, while it is on the screen.
-    pub race: Option<Race>,
-    /// Whether a race is drawn over queries instead of iterations.
-    pub race_by_queries: bool,
-    /// The lessons, and what has come out of them.
-    pub learn: Learn,
-    /// The comparison of defences, on the screen or away.
-    pub compare: Compare,
-    /// What a defence is worth by itself, while that is on the screen.
-    pub defence_metrics: DefenceMetrics,
-    /// The transfer matrix, while it is on the screen.
-    pub matrix: Option<TransferMatrix>,
-    /// Index into [`super::transfer_matrix::COUNTS`].
-    pub matrix_count: usize,
-    /// Runs asked for that have not begun.
-    pub sent: Vec<(JobId, RunJob)>,
-    /// The last run asked for, and since when it is awaited.
-    pub awaited: Option<(JobId, Duration)>,
-    /// The run that is going on, until it has its result.
-    pub current: Option<Run>,
-    /// The last run with a result.
-    pub shown: Option<Run>,
-    /// The playback.
-    pub playback: Playback,
-    /// The blinking.
-    pub blinking: Option<Blinking>,
-    /// Index into [`AMPLIFICATIONS`].
-    pub amplification: usize,
-    /// The pane shown in small windows.
-    pub pane: usize,
-    /// Windows on top, the topmost last.
-    pub overlays: Vec<Overlay>,
-    /// Every message so far.
-    pub messages: Vec<Message>,
-    /// Whether the last message is shown in the footer.
-    pub message_shown: bool,
-    /// The search that is going on, and how many samples it looked at.
-    pub searching: Option<(JobId, usize)>,
-    /// The loading jobs that are going on: their numbers and what they load.
-    pub loading: Vec<(JobId, String)>,
-    /// Whether the greeting is shown.
+    /// What all screens share.
+    pub session: Session,
+    /// Whether the greeting of the first run is shown.
     pub hint: bool,
-    /// What the mouse holds.
-    pub drag: Option<Drag>,
-    /// Whether to end.
-    pub quit: bool,
+    /// Every screen, in the order of the list; the first stands below the stack.
+    screens: Vec<Box<dyn Screen>>,
+    stack: Vec<Layer>,
 }
 
 impl App {
-    /// The state at the start, and what to ask the worker first.
-    pub fn new(start: StartState) -> (Self, Vec<Effect>) {
-        let cards = model::catalogue();
-        let file = start.picture;
-        let card_of = |name: &str| cards.iter().find(|c| c.name == name);
-        let of_model = start.model.as_deref().and_then(card_of).map(|c| c.data.clone());
-        let data_fixed = file.is_some() || start.dataset.is_some();
-        let data_wanted = match (&file, start.dataset, of_model) {
-            (Some(_), _, _) => "file".to_string(),
-            (None, Some(id), _) => id,
-            (None, None, Some(data)) if !data.is_empty() => data,
-            _ => "mnist".to_string(),
-        };
-        let model_wanted = start.model.unwrap_or_else(|| model_for(&cards, &data_wanted));
-        let fallback = attack::find("pgd").unwrap_or(&attack::ATTACKS[0]);
-        let epsilon_fixed = start.plan.is_some();
-        let mut plan = start.plan.unwrap_or_else(|| AttackConfig::new(fallback, 0.0));
-        plan.seed = start.seed;
-        if !epsilon_fixed {
-            plan.epsilon = attack::default_epsilon(&data_wanted, plan.norm);
-        }
-        let mut app = Self {
-            theme: Theme::new(start.theme),
-            graphics: start.graphics,
-            size: (80, 24),
-            now: Duration::ZERO,
-            device: None,
-            cards,
-            attacks: ATTACKS.iter().collect(),
-            model: None,
-            model_wanted,
-            source: None,
-            data_wanted,
-            data_fixed,
-            file,
-            sample: start.sample.unwrap_or(0),
-            filter: None,
-            listed: Vec::new(),
-            mistakes: BTreeSet::new(),
-            plan,
-            epsilon_fixed,
-            defences: defence_list(start.hybrids),
-            stance: Stance::Naive,
-            surrogate: None,
-            draws: EOT_DRAWS,
-            asking: None,
-            epsilon_search: None,
-            racers: Vec::new(),
-            race: None,
-            race_by_queries: false,
-            learn: Learn::default(),
-            compare: Compare::default(),
-            defence_metrics: DefenceMetrics::default(),
-            matrix: None,
-            matrix_count: 0,
-            sent: Vec::new(),
-            awaited: None,
-            current: None,
-            shown: None,
-            playback: Playback::default(),
-            blinking: None,
-            amplification: 0,
-            pane: 0,
-            overlays: Vec::new(),
-            messages: Vec::new(),
-            message_shown: false,
-            searching: None,
-            loading: Vec::new(),
-            hint: start.hint,
-            drag: None,
-            quit: false,
-        };
-        let mut effects = app.load_data(app.data_wanted.clone());
-        effects.push(Effect::Request(Request::Model(app.model_wanted.clone())));
+    /// The dashboard at the start, and what it has to ask for.
+    pub fn new(options: &StartOptions, theme: ThemeKind, hint: bool) -> (Self, Vec<Effect>) {
+        let session = Session::new(options, theme, &KEY_TABLE);
+        let screens = SCREENS.iter().map(|spec| (spec.create)()).collect();
+        let mut app = Self { session, hint, screens, stack: Vec::new() };
+        let effects = app.settle();
         (app, effects)
     }
 
-    /// Asks for a data set, or takes the user's own picture.
-    pub fn load_data(&mut self, id: String) -> Vec<Effect> {
-        self.data_wanted = id.clone();
-        match self.file.clone().filter(|_| id == "file") {
-            Some(sample) => {
-                self.take_source(Source::File(sample));
-                Vec::new()
-            }
-            None => vec![Effect::Request(Request::Data(id))],
-        }
-    }
-
-    /// Makes a data set the current one.
-    pub fn take_source(&mut self, source: Source) {
-        let changed = self.source.as_ref().map(Source::id) != Some(source.id());
-        let first = self.source.is_none();
-        self.source = Some(source);
-        if changed && !first {
-            (self.sample, self.filter, self.mistakes) = (0, None, BTreeSet::new());
-            self.plan.target = TargetChoice::Untargeted;
-            self.epsilon_fixed = false;
-        }
-        if !self.epsilon_fixed {
-            self.plan.epsilon = self.usual_epsilon();
-        }
-        let len = self.len();
-        if self.sample >= len {
-            let asked = self.sample;
-            self.sample = len.saturating_sub(1);
-            self.say(format!("there is no sample {asked}: the last one is {}", self.sample), true);
-        }
-        self.list();
-    }
-
-    /// Lists the samples anew, after a change of the filter.
-    pub fn list(&mut self) {
-        let (filter, len) = (self.filter, self.len());
-        let fits = |i: &usize| filter.is_none() || self.label(*i) == filter;
-        self.listed = (0..len).filter(fits).collect();
-    }
-
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        match &self.source {
-            Some(Source::Set(set)) => set.len(),
-            Some(Source::File(_)) => 1,
-            None => 0,
-        }
-    }
-
-    /// True when there are no samples yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The true class of a sample.
-    pub fn label(&self, index: usize) -> Option<usize> {
-        match &self.source {
-            Some(Source::Set(set)) => set.label(index),
-            _ => None,
-        }
-    }
-
-    /// The names of the data set's classes.
-    pub fn data_labels(&self) -> &[String] {
-        match &self.source {
-            Some(Source::Set(set)) => &set.labels,
-            _ => &[],
-        }
-    }
-
-    /// The current sample.
-    pub fn current_sample(&self) -> Option<Sample> {
-        match &self.source {
-            Some(Source::Set(set)) if !set.is_empty() => Some(set.sample(self.sample)),
-            Some(Source::File(sample)) => Some(sample.clone()),
-            _ => None,
-        }
-    }
-
-    /// The data set's identifier.
-    pub fn data_id(&self) -> &str {
-        self.source.as_ref().map_or(&self.data_wanted, Source::id)
-    }
-
-    /// The usual ε here.
-    pub fn usual_epsilon(&self) -> f64 {
-        attack::default_epsilon(self.data_id(), self.plan.norm)
-    }
-
-    /// The slider's right end.
-    pub fn largest_epsilon(&self) -> f64 {
-        attack::largest_epsilon(self.data_id(), self.plan.norm)
-    }
-
-    /// The slider's small and large step.
-    pub fn epsilon_steps(&self) -> (f64, f64) {
-        let largest = self.largest_epsilon();
-        match self.plan.norm == Norm::Linf && largest < 0.2 {
-            true => (0.5 / 255.0, 2.0 / 255.0),
-            false => (largest / 100.0, largest / 10.0),
-        }
-    }
-
-    /// The run that the settings on the screen ask for.
-    pub fn wanted(&self) -> Option<RunJob> {
-        Some(RunJob {
-            sample: self.current_sample()?,
-            plan: self.plan.clone(),
-            surrogate: self.surrogate.clone(),
-            defences: self.active_defences().map(|entry| entry.stack.clone()).collect(),
-            draws: self.draws,
+    /// A screen, or an open window, by its type.
+    pub fn get<T: Screen>(&self) -> Option<&T> {
+        let windows = self.stack.iter().filter_map(|layer| match layer {
+            Layer::Window(window) => Some(window),
+            Layer::Screen(_) => None,
+        });
+        windows.chain(&self.screens).find_map(|screen| {
+            let screen: &dyn Any = screen.as_ref();
+            screen.downcast_ref()
         })
     }
 
-    /// The defences that are on.
-    pub fn active_defences(&self) -> impl Iterator<Item = &DefenceEntry> {
-        self.defences.iter().filter(|entry| entry.on)
+    /// The same, to be changed.
+    pub fn get_mut<T: Screen>(&mut self) -> Option<&mut T> {
+        let windows = self.stack.iter_mut().filter_map(|layer| match layer {
+            Layer::Window(window) => Some(window),
+            Layer::Screen(_) => None,
+        });
+        windows.chain(&mut self.screens).find_map(|screen| {
+            let screen: &mut dyn Any = screen.as_mut();
+            screen.downcast_mut()
+        })
     }
 
-    /// Whether model and data are there and fit each other.
-    pub fn ready(&self) -> bool {
-        let model = self.model.as_ref().is_some_and(|m| m.id == self.model_wanted);
-        model && self.source.as_ref().is_some_and(|s| s.id() == self.data_wanted)
+    /// The identifiers of the screens on the stack, the topmost last; windows of screens are "".
+    pub fn stack(&self) -> Vec<&'static str> {
+        let id = |layer: &Layer| match layer {
+            Layer::Screen(at) => SCREENS[*at].id,
+            Layer::Window(_) => "",
+        };
+        self.stack.iter().map(id).collect()
     }
 
-    /// An ε that was found for what the settings say, and whether a search over ε found it (else
-    /// the attack itself did).
-    pub fn found_epsilon(&self) -> Option<(f64, bool)> {
-        let job = self.wanted()?;
-        let model = &self.model.as_ref()?.id;
-        let same = |of: &RunJob, on: &String| model == on && job.differs_only_in_epsilon(of);
-        let search = self.epsilon_search.as_ref().filter(|search| same(&search.job, &search.model));
-        let least = search.and_then(|search| search.found.as_ref()?.epsilon);
-        let shown = self.shown.as_ref().filter(|run| same(&run.job, &run.model));
-        let found = shown.and_then(Run::found);
-        found.map(|epsilon| (epsilon, false)).or(least.map(|epsilon| (epsilon, true)))
-    }
-
-    /// Asks for a run only where what is shown is not what the settings ask for, or not complete.
-    pub fn refresh(&mut self) -> Vec<Effect> {
-        if self.compare.open {
-            return super::compare::refresh(self);
-        }
-        let model = self.model.as_ref().map(|model| &model.id);
-        let whole = self.shown.as_ref().filter(|run| !run.cut && Some(&run.model) == model);
-        match whole.is_some_and(|run| self.wanted().as_ref() == Some(&run.job)) {
-            true => Vec::new(),
-            false => self.rerun(),
+    /// The screen or window so many places above the first screen.
+    fn layer(&self, at: usize) -> &dyn Screen {
+        match at.checked_sub(1).map(|at| &self.stack[at]) {
+            None => self.screens[0].as_ref(),
+            Some(Layer::Screen(at)) => self.screens[*at].as_ref(),
+            Some(Layer::Window(window)) => window.as_ref(),
         }
     }
 
-    /// Asks for the run that the settings ask for, once everything is there.
-    pub fn rerun(&mut self) -> Vec<Effect> {
-        if self.compare.open {
-            return super::compare::refresh(self);
-        }
-        if self.race.is_some() {
-            return super::race::start(self);
-        }
-        match self.wanted().filter(|_| self.ready()) {
-            Some(job) if super::rejudge::rejudge_at_epsilon(self, &job) => Vec::new(),
-            Some(job) => vec![Effect::Request(Request::Run(Arc::new(job)))],
-            None => Vec::new(),
-        }
+    /// The same, and the session, both to be changed.
+    fn layer_mut(&mut self, at: usize) -> (&mut dyn Screen, &mut Session) {
+        let screen = match at.checked_sub(1).map(|at| &mut self.stack[at]) {
+            None => self.screens[0].as_mut(),
+            Some(Layer::Screen(at)) => self.screens[*at].as_mut(),
+            Some(Layer::Window(window)) => window.as_mut(),
+        };
+        (screen, &mut self.session)
     }
 
-    /// Notes that a request was sent under this number.
-    pub fn note_sent(&mut self, id: JobId, request: &Request) {
-        match request {
-            Request::Run(job) => {
-                self.sent.push((id, RunJob::clone(job)));
-                let since = self.awaited.map_or(self.now, |(_, since)| since);
-                self.awaited = Some((id, since));
+    fn is_window(&self, at: usize) -> bool {
+        self.layer(at).window(&self.session).is_some()
+    }
+
+    /// The place of the topmost layer that fills the screen.
+    fn full(&self) -> usize {
+        (0..=self.stack.len()).rev().find(|at| !self.is_window(*at)).unwrap_or(0)
+    }
+
+    /// The bindings that work now.
+    fn bindings(&self) -> Vec<Binding> {
+        let Some(layer) = self.stack.last() else { return KEY_TABLE.root.clone() };
+        let mut rows = self.layer(self.stack.len()).keymap().rows.to_vec();
+        if let Layer::Screen(at) = layer {
+            rows.extend(tab_keys(SCREENS[*at], ""));
+        }
+        rows.extend(EVERYWHERE);
+        rows
+    }
+
+    /// Does an action.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        self.dispatch(action);
+        self.settle()
+    }
+
+    /// A key was pressed.
+    pub fn key(&mut self, event: KeyEvent) -> Vec<Effect> {
+        if std::mem::take(&mut self.hint) {
+            self.session.push(Effect::HintSeen);
+        }
+        self.session.message_shown = false;
+        match lookup(&self.bindings(), Key::of(&event)) {
+            Some(action) => self.dispatch(action),
+            None => self.layer_mut(self.stack.len()).0.typed(event),
+        }
+        self.settle()
+    }
+
+    /// Text was pasted: it goes into the line being typed, and nowhere else. True when there is one.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let (top, _) = self.layer_mut(self.stack.len());
+        let takes = top.takes_text();
+        if takes {
+            let plain = text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+            for letter in plain.filter(|c| !c.is_control()).take(PASTED) {
+                top.typed(KeyEvent::from(KeyCode::Char(letter)));
             }
-            Request::Checks(_) => {
-                self.asking.iter_mut().for_each(|asking| asking.id = Some(id));
-            }
-            Request::FindMistake(_) => self.searching = Some((id, 0)),
-            Request::Data(name) | Request::Model(name) => self.loading.push((id, name.clone())),
-            Request::MinimumEpsilon(job) => {
-                let model = self.model.as_ref().map_or_else(String::new, |m| m.id.clone());
-                self.epsilon_search = Some(EpsilonSearch::new(id, job.clone(), model));
-            }
-            Request::Race(_) => self.race.iter_mut().for_each(|race| race.id = id),
-            Request::Transfer(job) => self.matrix = Some(TransferMatrix::new(id, job.clone())),
-            Request::DefenceMetrics(_) => super::defence_metrics::sent(self, id),
-            Request::Compare(job) => {
-                (self.compare.running, self.compare.left) = (Some((id, job.clone())), None);
-            }
-            Request::Lesson(job) => super::learn::sent(self, id, job.clone()),
-            Request::Cancel => {}
         }
+        takes
     }
 
-    /// Adds a line for the user, shown in the footer until the next key.
-    pub fn say(&mut self, text: String, failure: bool) {
-        self.messages.push(Message { text: printable(&text), failure });
-        self.message_shown = true;
+    /// A mouse event; none where nothing is there, so that nothing is drawn.
+    pub fn mouse(&mut self, event: MouseEvent) -> Option<Vec<Effect>> {
+        let (columns, rows) = self.session.size;
+        let area = Rect::new(0, 0, columns, rows);
+        if frame::is_too_small(area) {
+            return None;
+        }
+        if self.hint && matches!(event.kind, MouseEventKind::Down(_)) {
+            self.hint = false;
+            self.session.push(Effect::HintSeen);
+            return Some(self.settle());
+        }
+        let top = self.stack.len();
+        let (at, left) = (
+            Position::new(event.column, event.row),
+            matches!(event.kind, MouseEventKind::Down(MouseButton::Left)),
+        );
+        let outcome = match self.layer(top).window(&self.session) {
+            Some(wanted) => {
+                let place = window_place(wanted, area);
+                match event.kind {
+                    MouseEventKind::ScrollUp => Outcome::Do(Action::Up),
+                    MouseEventKind::ScrollDown => Outcome::Do(Action::Down),
+                    _ if left && place.contains(at) => {
+                        let (screen, session) = self.layer_mut(top);
+                        screen.mouse(event, place, session)
+                    }
+                    _ if left => Outcome::Do(Action::Back),
+                    _ => Outcome::Ignored,
+                }
+            }
+            None => {
+                let tabs = frame::tabs(&self.session, self.tabs(), frame::header_place(area));
+                let tab = tabs.iter().find(|tab| left && tab.place.contains(at));
+                match tab.map(|tab| tab.action) {
+                    Some(action) => Outcome::Do(action),
+                    None => {
+                        let (screen, session) = self.layer_mut(top);
+                        screen.mouse(event, frame::body(area), session)
+                    }
+                }
+            }
+        };
+        if matches!(outcome, Outcome::Ignored) {
+            return None;
+        }
+        self.apply(Some(top), None, outcome);
+        Some(self.settle())
     }
 
-    /// Feeds an update of the worker in; see [`super::on_update`].
+    /// A request was sent to the engine under this number.
+    pub fn on_sent(&mut self, id: JobId, request: &Request) {
+        self.session.on_sent(id, request);
+        self.screens.iter_mut().for_each(|s| s.on_sent(id, request, &mut self.session));
+        self.session.busy = self.is_busy();
+    }
+
+    /// Takes an update of the engine.
     pub fn on_update(&mut self, update: Update) -> Vec<Effect> {
-        super::on_update::on_update(self, update)
+        let mut rest = self.session.on_update(update);
+        for at in 0..self.screens.len() {
+            let Some(update) = rest.take() else { break };
+            match self.screens[at].on_update(update, &mut self.session) {
+                Heard::Taken => {}
+                Heard::Passed(update) => rest = Some(update),
+                Heard::Closed(update) => {
+                    let this = |layer: &Layer| matches!(layer, Layer::Screen(here) if *here == at);
+                    self.stack.retain(|layer| !this(layer));
+                    rest = Some(update);
+                }
+            }
+        }
+        self.settle()
+    }
+
+    /// Asks the user for a line.
+    pub fn ask(&mut self, question: Question) {
+        self.stack.push(Layer::Window(Box::new(Prompt::new(question))));
+    }
+
+    /// Whether the engine works on something.
+    fn is_busy(&self) -> bool {
+        self.session.is_busy() || self.screens.iter().any(|screen| screen.is_busy())
+    }
+
+    /// Gives an action to the topmost screen or window that takes it.
+    fn dispatch(&mut self, action: Action) {
+        if let Action::Open(command) = action {
+            if let Some(at) = SCREENS.iter().position(|spec| spec.id == command.id) {
+                self.open(at);
+            }
+            return;
+        }
+        for at in (0..=self.stack.len()).rev() {
+            let (screen, session) = self.layer_mut(at);
+            match screen.update(action, session) {
+                // Whatever does nothing else when it is to go back closes.
+                Outcome::Ignored if action == Action::Back => return self.close(at),
+                Outcome::Ignored => {}
+                outcome => return self.apply(Some(at), None, outcome),
+            }
+        }
+    }
+
+    /// Opens a screen. Of those that fill the screen only one stands above the first.
+    fn open(&mut self, screen: usize) {
+        if self.screens[screen].window(&self.session).is_none() {
+            let other = |(at, layer): (usize, &Layer)| {
+                let here = matches!(layer, Layer::Screen(here) if *here == screen);
+                (!here && !self.is_window(at + 1)).then_some(at + 1)
+            };
+            let others: Vec<usize> = self.stack.iter().enumerate().filter_map(other).collect();
+            others.into_iter().rev().for_each(|at| self.close(at));
+        }
+        let outcome = self.screens[screen].open(&mut self.session);
+        self.apply(None, Some(screen), outcome);
+    }
+
+    /// Does what a layer, or a screen that may not be on the stack, has said.
+    fn apply(&mut self, layer: Option<usize>, screen: Option<usize>, outcome: Outcome) {
+        match outcome {
+            Outcome::Ignored | Outcome::Done => {}
+            Outcome::Show => {
+                let here = |at: usize| {
+                    let mut layers = self.stack.iter();
+                    layers.any(|layer| matches!(layer, Layer::Screen(here) if *here == at))
+                };
+                if let Some(at) = screen.filter(|at| *at > 0 && !here(*at)) {
+                    self.stack.push(Layer::Screen(at));
+                }
+            }
+            Outcome::Close => layer.into_iter().for_each(|at| self.close(at)),
+            Outcome::Push(window) => self.stack.push(Layer::Window(window)),
+            Outcome::Do(action) => self.dispatch(action),
+            Outcome::CloseAndDo(action) => {
+                layer.into_iter().for_each(|at| self.close(at));
+                self.dispatch(action);
+            }
+            Outcome::Answer(answer) => self.answer(layer, answer),
+        }
+    }
+
+    /// Tells a screen of an answer; the window stays where the answer is refused.
+    fn answer(&mut self, window: Option<usize>, Answer { to, reply, closes }: Answer) {
+        let Some(screen) = SCREENS.iter().position(|spec| spec.id == to) else { return };
+        match self.screens[screen].answer(reply, &mut self.session) {
+            Ok(outcome) => {
+                window.filter(|_| closes).into_iter().for_each(|at| self.close(at));
+                self.apply(None, Some(screen), outcome);
+            }
+            Err(why) => window.into_iter().for_each(|at| self.layer_mut(at).0.refused(why.clone())),
+        }
+    }
+
+    /// Takes a layer off the stack; the first screen stays.
+    fn close(&mut self, at: usize) {
+        let Some(at) = at.checked_sub(1).filter(|at| *at < self.stack.len()) else { return };
+        if let Layer::Screen(screen) = self.stack.remove(at) {
+            self.screens[screen].close(&mut self.session);
+        }
+    }
+
+    /// After a change of the session: the full screen on top asks for what it needs. Hands out what is
+    /// to be done.
+    pub fn settle(&mut self) -> Vec<Effect> {
+        while let Some(why) = self.session.take_refresh() {
+            let (screen, session) = self.layer_mut(self.full());
+            screen.refresh(why, session);
+        }
+        self.session.busy = self.is_busy();
+        self.session.take_effects()
+    }
+
+    /// The names in the header: key, name, whether it is the screen now, and what goes there.
+    fn tabs(&self) -> Vec<frame::TabEntry> {
+        let here = |layer: &Layer| match layer {
+            Layer::Screen(at) => SCREENS[*at].tab.is_some().then_some(*at),
+            Layer::Window(_) => None,
+        };
+        let now = self.stack.iter().rev().find_map(here).unwrap_or(0);
+        let tabs = SCREENS.iter().enumerate().filter_map(|(at, spec)| {
+            let (tab, opener) = (spec.tab.as_ref()?, spec.opener.as_ref());
+            let action = opener.map_or(Action::Back, |opener| opener.binding.action);
+            Some(frame::TabEntry { key: tab.key, name: tab.name, here: at == now, action })
+        });
+        let mut tabs: Vec<frame::TabEntry> = tabs.collect();
+        tabs.sort_by_key(|tab| tab.key);
+        tabs
+    }
+
+    /// Draws everything.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer) {
+        let session = &self.session;
+        buf.set_style(area, session.theme.base);
+        if frame::is_too_small(area) {
+            return frame::draw_too_small(&session.theme, area, buf);
+        }
+        let (full, top) = (self.full(), self.stack.len());
+        let tabs = frame::tabs(session, self.tabs(), frame::header_place(area));
+        frame::draw_header(session, &tabs, frame::header_place(area), buf);
+        self.layer(full).draw(session, frame::body(area), buf);
+        let ends = self.layer(top).footer(session);
+        let statuses = self.screens.iter().filter_map(|screen| screen.status(session));
+        let status = statuses.filter(|_| full == top).next();
+        let footer = frame::Footer { bindings: self.bindings(), ends, status };
+        footer.draw(session, frame::footer_place(area), buf);
+        for at in full + 1..=top {
+            let window = self.layer(at);
+            let wanted = window.window(session).unwrap_or_default();
+            window.draw(session, window_place(wanted, area), buf);
+        }
+        if self.hint && full == top {
+            frame::draw_greeting(&session.theme, area, buf);
+        }
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::terminal::parse::{InputToken, Parser, TerminalReply};
 use crate::terminal::tty::{Ready, Tty};
+use crossterm::event::{Event, KeyEventKind, MouseEventKind};
 use mio::Waker;
-use ratatui::crossterm::event::{Event, KeyEventKind, MouseEventKind};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
@@ -266,7 +266,7 @@ mod tests {
         let (sender, receiver) = unbounded_channel();
         drop(receiver);
         let life = ReaderThread { gate: Arc::default(), sender };
-        let key = Event::Key(ratatui::crossterm::event::KeyCode::Esc.into());
+        let key = Event::Key(crossterm::event::KeyCode::Esc.into());
         assert!(!life.pass(&mut vec![InputToken::Event(key)]));
         let gate = life.gate.clone();
         drop(life);

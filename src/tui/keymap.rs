@@ -1,46 +1,13 @@
-//! The one keymap: footer, help, README and the tests read this table.
+//! Keys: bindings of keys to actions, and the table of all of them, which footer, help, palette and
+//! the command line read.
 
 use super::action::Action;
-pub use super::key_bindings::BINDINGS;
-use super::key_bindings::{CTRL, LETTERS, SHIFT};
 use crate::dashboard::KeyRow;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt;
 
-/// Where a key is pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Context {
-    /// Everywhere.
-    Any,
-    /// On the screen, no window open.
-    Explore,
-    /// In a list with a search line: pickers and the palette.
-    List,
-    /// In an editor of parameters.
-    Editor,
-    /// In a line that a value is typed into.
-    Prompt,
-    /// In a text: help, messages.
-    Reader,
-    /// Choosing who takes part in a race.
-    Racers,
-    /// In a race.
-    Race,
-    /// Among the lessons.
-    Learn,
-    /// Comparing defences.
-    Compare,
-    /// Choosing attacks to compare defences by.
-    Columns,
-    /// In the search for the least ε.
-    EpsilonSearch,
-    /// In the transfer matrix.
-    TransferMatrix,
-    /// Where a defence is measured by itself.
-    DefenceMetrics,
-    /// Among the evaluation lamps.
-    Checks,
-}
+pub(super) const CTRL: KeyModifiers = KeyModifiers::CONTROL;
+pub(super) const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
 
 /// A key with its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +18,13 @@ pub struct Key {
     pub modifiers: KeyModifiers,
 }
 
-/// One row of the keymap.
+/// One row of a keymap.
+#[derive(Clone, Copy, Debug)]
 pub struct Binding {
     /// The keys.
     pub keys: &'static [Key],
     /// What they do.
     pub action: Action,
-    /// Where.
-    pub context: Context,
     /// The heading in help.
     pub group: &'static str,
     /// One or two words for the footer.
@@ -67,9 +33,57 @@ pub struct Binding {
     pub rank: u8,
 }
 
-use Context::{
-    Any, Columns, Editor, EpsilonSearch, Explore, List, Prompt, Racers, Reader, TransferMatrix,
-};
+/// The keys of a screen or window: they work while it is on top.
+#[derive(Debug)]
+pub struct Keymap {
+    /// Where that is, as the key table says it, such as "in a race"; empty on the first screen.
+    pub place: &'static str,
+    /// The bindings.
+    pub rows: &'static [Binding],
+}
+
+/// The heading in help of what concerns ε.
+pub const EPSILON: &str = "Size of the attack, ε";
+/// The heading in help of what concerns model and attack.
+pub const ATTACK: &str = "Model and attack";
+/// The heading in help of what concerns defences.
+pub const DEFEND: &str = "Defences";
+/// The heading in help of everything that belongs to no screen.
+pub const PROGRAM: &str = "Program";
+/// The heading in help of windows' keys.
+pub const WINDOW: &str = "In windows";
+
+/// The keys that work everywhere.
+pub static EVERYWHERE: &[Binding] = &[
+    row(PROGRAM, Action::ForceQuit, 0, "quit", &[with(KeyCode::Char('c'), CTRL)]),
+    row(PROGRAM, Action::Suspend, 0, "suspend", &[with(KeyCode::Char('z'), CTRL)]),
+];
+
+/// A key without modifiers that is a character.
+pub const fn char(code: char) -> Key {
+    key(KeyCode::Char(code))
+}
+
+/// A key without modifiers.
+pub const fn key(code: KeyCode) -> Key {
+    Key { code, modifiers: KeyModifiers::NONE }
+}
+
+/// A key with modifiers.
+pub const fn with(code: KeyCode, modifiers: KeyModifiers) -> Key {
+    Key { code, modifiers }
+}
+
+/// A binding: its heading in help, what it does, its place in the footer and its words there, its keys.
+pub const fn row(
+    group: &'static str,
+    action: Action,
+    rank: u8,
+    hint: &'static str,
+    keys: &'static [Key],
+) -> Binding {
+    Binding { keys, action, group, hint, rank }
+}
 
 impl Key {
     /// The key of a terminal event. Shift is dropped where the character shows it already.
@@ -82,35 +96,30 @@ impl Key {
     }
 }
 
-/// What a key does in a context, if it does anything.
-pub fn lookup(context: Context, key: Key) -> Option<Action> {
-    let of = |wanted| {
-        let mut rows = BINDINGS.iter().filter(move |b| b.context == wanted);
-        rows.find(|b| b.keys.contains(&key)).map(|b| b.action)
-    };
-    of(context).or_else(|| of(Any))
+/// What a key does by these bindings, if it does anything.
+pub fn lookup(bindings: &[Binding], key: Key) -> Option<Action> {
+    let found = bindings.iter().find(|binding| binding.keys.contains(&key))?;
+    Some(match (found.action, key.code) {
+        (Action::PickLetter(_), KeyCode::Char(letter)) => Action::PickLetter(letter),
+        (action, _) => action,
+    })
 }
 
-/// The keys of an action, as they are shown: "← h". Digits are named together.
-pub fn keys_text(binding: &Binding) -> String {
-    if std::ptr::eq(binding.keys, LETTERS) {
-        return "a-n".into();
+impl Binding {
+    /// The keys as they are shown: "← h".
+    pub fn keys_text(&self) -> String {
+        if let (Action::PickLetter(_), [first, .., last]) = (self.action, self.keys) {
+            return format!("{first}-{last}");
+        }
+        let mut names: Vec<String> = self.keys.iter().map(Key::to_string).collect();
+        names.dedup();
+        names.join(" ")
     }
-    let mut names: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
-    names.dedup();
-    names.join(" ")
 }
 
-/// The keys of an action outside windows, if it has any.
-pub fn keys_of(action: Action) -> Option<String> {
-    let mut rows = BINDINGS.iter().filter(|b| matches!(b.context, Explore | Any));
-    rows.find(|b| b.action == action).map(keys_text)
-}
-
-/// The footer's hints in a context, the most important first: neighbours with the same hint are joined.
-pub fn hints(context: Context) -> Vec<(String, &'static str)> {
-    let mut rows: Vec<&Binding> =
-        BINDINGS.iter().filter(|b| b.context == context && b.rank > 0).collect();
+/// The footer's hints, the most important first: neighbours with the same hint are joined.
+pub fn hints(bindings: &[Binding]) -> Vec<(String, &'static str)> {
+    let mut rows: Vec<&Binding> = bindings.iter().filter(|b| b.rank > 0).collect();
     rows.sort_by_key(|b| b.rank);
     let mut out: Vec<(String, &'static str)> = Vec::new();
     for row in rows {
@@ -123,33 +132,37 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
     out
 }
 
-/// Every key, in the order of the help: what `epsiloscope keys` prints.
-pub fn key_rows() -> Vec<KeyRow> {
-    let row = |binding: &Binding| {
-        let mut keys: Vec<String> = match std::ptr::eq(binding.keys, LETTERS) {
-            true => vec!["a…n".into()],
-            false => binding.keys.iter().map(Key::to_string).collect(),
+/// Every binding of the program, in the order of help.
+#[derive(Debug, Default)]
+pub struct KeyTable {
+    /// The keys of the first screen and those that work everywhere.
+    pub root: Vec<Binding>,
+    /// Those and all others, each with where it works.
+    pub all: Vec<(&'static str, Binding)>,
+}
+
+impl KeyTable {
+    /// The keys of an action on the first screen, if it has any.
+    pub fn keys_of(&self, action: Action) -> Option<String> {
+        self.root.iter().find(|b| b.action == action).map(Binding::keys_text)
+    }
+
+    /// Every binding in words.
+    pub fn rows(&self) -> Vec<KeyRow> {
+        let row = |(place, binding): &(&'static str, Binding)| {
+            let ends = [binding.keys.first(), binding.keys.last()].into_iter().flatten();
+            let mut keys: Vec<String> = match binding.action {
+                Action::PickLetter(_) => {
+                    vec![ends.map(Key::to_string).collect::<Vec<_>>().join("…")]
+                }
+                _ => binding.keys.iter().map(Key::to_string).collect(),
+            };
+            keys.dedup();
+            let action = binding.action.description();
+            KeyRow { group: binding.group, keys, action, place: *place }
         };
-        keys.dedup();
-        let place = match binding.context {
-            Any | Explore => "",
-            List => "in a list",
-            Editor => "in an editor",
-            Prompt => "in an input line",
-            Reader => "in a text",
-            Racers => "choosing a race",
-            Context::Race => "in a race",
-            Context::Learn => "among the lessons",
-            Context::Compare => "comparing",
-            Columns => "choosing attacks to compare",
-            EpsilonSearch => "looking for the least ε",
-            TransferMatrix => "in the transfer matrix",
-            Context::DefenceMetrics => "at a certificate or detector",
-            Context::Checks => "among the checks",
-        };
-        KeyRow { group: binding.group, keys, action: binding.action.description(), place }
-    };
-    BINDINGS.iter().map(row).collect()
+        self.all.iter().map(row).collect()
+    }
 }
 
 impl fmt::Display for Key {
@@ -175,55 +188,6 @@ impl fmt::Display for Key {
             KeyCode::BackTab => f.write_str("Shift-Tab"),
             KeyCode::F(n) => write!(f, "F{n}"),
             code => write!(f, "{code:?}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tui::action::Action::*;
-
-    #[test]
-    fn no_key_is_bound_twice_in_a_context() {
-        for (i, one) in BINDINGS.iter().enumerate() {
-            for other in &BINDINGS[i..] {
-                let meet =
-                    one.context == other.context || one.context == Any || other.context == Any;
-                for key in one.keys.iter().filter(|_| meet && !std::ptr::eq(one, other)) {
-                    assert!(!other.keys.contains(key), "{key} in {:?}", one.context);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_action_has_a_key_and_every_key_a_hint() {
-        for action in Action::LISTED {
-            assert!(BINDINGS.iter().any(|b| b.action == *action), "{action:?}");
-            assert!(!action.description().is_empty());
-        }
-        assert!(BINDINGS.iter().all(|b| !b.hint.is_empty() && !b.keys.is_empty()));
-    }
-
-    #[test]
-    fn shifted_characters_are_found_with_and_without_the_modifier() {
-        for modifiers in [KeyModifiers::NONE, SHIFT] {
-            let key = Key::of(&KeyEvent::new(KeyCode::Char('T'), modifiers));
-            assert_eq!(lookup(Explore, key), Some(NextTheme));
-        }
-        let ctrl_c = Key::of(&KeyEvent::new(KeyCode::Char('c'), CTRL));
-        for context in [Explore, List, Editor, Prompt, Reader] {
-            assert_eq!(lookup(context, ctrl_c), Some(ForceQuit));
-        }
-    }
-
-    #[test]
-    fn the_table_names_every_action() {
-        let rows = key_rows();
-        assert_eq!(rows.len(), BINDINGS.len());
-        for (row, binding) in rows.iter().zip(BINDINGS) {
-            assert!(row.action == binding.action.description() && !row.keys.is_empty());
         }
     }
 }

@@ -1,40 +1,27 @@
 //! The dashboard.
 //!
-//! Terminal event → [`keymap`] → [`Action`](action::Action) → [`update`] → effects → the worker; the
-//! worker's updates → [`on_update`] → draw. The views are pure functions of the state ([`app`]). One
-//! frame is drawn after everything that waits was taken in, and only when something changed.
+//! A terminal event becomes, by the [`keymap`] of the screen on top, an [`action::Action`]; the screens
+//! change the [`session`] and queue [`session::Effect`]s; the event loop performs them, asking the
+//! engine; the engine's updates go to the session and the screens; then one frame is drawn.
+//!
+//! Every screen and window keeps to one contract, [`screen::Screen`], and stands on one stack, which
+//! [`app::App`] keeps. A new screen is a folder in [`screens`] and its row in the list there.
 
 pub mod action;
 pub mod app;
-pub mod checks;
-pub mod compare;
-pub mod defence_list;
-pub mod defence_metrics;
-pub mod dialogs;
-mod epsilon_search;
-pub mod history;
-pub mod info_card;
+pub mod frame;
 mod input;
-mod key_bindings;
+mod key_table;
 pub mod keymap;
-mod learn;
-pub mod mouse;
-pub mod on_update;
-mod picker_items;
-pub mod race;
-mod rejudge;
-mod run_state;
+pub mod screen;
+pub mod screens;
+pub mod session;
 pub mod theme;
-mod timing;
-pub mod transfer_matrix;
-pub mod update;
-pub mod view;
 pub mod widgets;
-mod windows;
+pub mod windows;
+pub mod wording;
 
-pub use keymap::{BINDINGS, key_rows};
-
-use crate::dashboard::StartOptions;
+use crate::dashboard::{KeyRow, StartOptions};
 use crate::data::{Image, write_atomically};
 use crate::defence::{DefenceStack, saved};
 use crate::engine::{Engine, Request, Update};
@@ -42,13 +29,19 @@ use crate::error::{Error, Result};
 use crate::show::{self, Graphics};
 use crate::terminal::ask::{self, GraphicsSupport};
 use crate::terminal::{ColourDepth, HANG_UP, TerminalSession};
-use app::{App, Effect, StartState};
+use app::App;
+use crossterm::event::{Event, KeyCode, KeyModifiers, MouseEventKind};
 use input::{InputReader, TerminalInput};
-use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, MouseEventKind};
+use session::{Effect, Question};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use theme::ThemeKind;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Every key, in the order of help: what `epsiloscope keys` prints.
+pub fn key_rows() -> Vec<KeyRow> {
+    key_table::KEY_TABLE.rows()
+}
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
@@ -67,19 +60,9 @@ pub fn run(options: StartOptions) -> Result<()> {
 
 async fn dashboard(options: StartOptions) -> Result<()> {
     let env = |name: &str| std::env::var(name).ok();
-    let (config, marker) = (options.config, options.first_run_marker);
-    let (app, effects) = App::new(StartState {
-        hybrids: config.hybrids,
-        theme: ThemeKind::choose(config.theme, env),
-        graphics: config.graphics,
-        model: options.model,
-        dataset: options.dataset,
-        sample: options.sample,
-        picture: options.picture,
-        plan: options.plan,
-        seed: config.seed,
-        hint: marker.as_deref().is_some_and(|path| !path.exists()),
-    });
+    let theme = ThemeKind::choose(options.config.theme, env);
+    let hint = options.first_run_marker.as_deref().is_some_and(|path| !path.exists());
+    let (app, effects) = App::new(&options, theme, hint);
     let (sender, inputs) = unbounded_channel();
     let (update_sender, updates) = unbounded_channel();
     let unheard = |e: std::io::Error| {
@@ -92,7 +75,7 @@ async fn dashboard(options: StartOptions) -> Result<()> {
     // Signals before the terminal is taken: from here on none ends the process on the spot.
     input::watch_signals(sender.clone()).map_err(unheard)?;
     let depth = ColourDepth::here();
-    let screen = TerminalSession::enter(&config.log, depth)?;
+    let screen = TerminalSession::enter(&options.config.log, depth)?;
     let reader = InputReader::start(sender).map_err(unheard)?;
     let mut event_loop = EventLoop {
         app,
@@ -100,8 +83,8 @@ async fn dashboard(options: StartOptions) -> Result<()> {
         reader,
         engine: None,
         depth,
-        marker,
-        hybrids_file: config.hybrids_file,
+        marker: options.first_run_marker,
+        hybrids_file: options.config.hybrids_file,
         began: Instant::now(),
         zoomed: false,
         able: GraphicsSupport::default(),
@@ -114,7 +97,7 @@ async fn dashboard(options: StartOptions) -> Result<()> {
     let sink = move |update: Update| {
         let _ = update_sender.send(update);
     };
-    event_loop.engine = Some(Engine::start(config.device, sink));
+    event_loop.engine = Some(Engine::start(options.config.device, sink));
     event_loop.perform(effects)?;
     let ended = event_loop.run(inputs, updates).await;
     let EventLoop { screen, engine, reader, .. } = event_loop;
@@ -161,7 +144,8 @@ impl EventLoop {
         loop {
             let due = if changed && !self.zoomed { Some(drawn + FRAME) } else { None };
             let answer_due = self.asking.as_ref().map(|asking| asking.until);
-            let wake = [due, answer_due, self.app.next_change()].into_iter().flatten().min();
+            let wake =
+                [due, answer_due, self.app.session.next_change()].into_iter().flatten().min();
             let pause = wake.map(|at| at.saturating_sub(self.began.elapsed()));
             let (mut input, mut update) = (None, None);
             tokio::select! {
@@ -171,7 +155,7 @@ impl EventLoop {
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
             let now = self.began.elapsed();
-            changed |= self.app.tick(now);
+            changed |= self.app.session.tick(now);
             let mut effects = Vec::new();
             // What the user did is shown at once; what the worker says waits for its frame.
             let mut at_once = false;
@@ -188,7 +172,7 @@ impl EventLoop {
                 effects.extend(self.app.on_update(next));
             }
             self.perform(effects)?;
-            if self.app.quit {
+            if self.app.session.quit {
                 return Ok(());
             }
             if changed && !self.zoomed && (at_once || now >= drawn + FRAME) {
@@ -224,9 +208,9 @@ impl EventLoop {
             self.asking = None;
         }
         match event {
-            Event::Key(key) => effects.extend(update::key(&mut self.app, key)),
-            Event::Paste(text) => return Ok(update::paste(&mut self.app, &text)),
-            Event::Mouse(event) => match mouse::mouse(&mut self.app, event) {
+            Event::Key(key) => effects.extend(self.app.key(key)),
+            Event::Paste(text) => return Ok(self.app.paste(&text)),
+            Event::Mouse(event) => match self.app.mouse(event) {
                 Some(more) => effects.extend(more),
                 None => return Ok(false),
             },
@@ -241,7 +225,7 @@ impl EventLoop {
         match event {
             Event::Key(key) => {
                 let control = key.modifiers.contains(KeyModifiers::CONTROL);
-                self.app.quit |= control && key.code == KeyCode::Char('c');
+                self.app.session.quit |= control && key.code == KeyCode::Char('c');
             }
             Event::Mouse(mouse) if matches!(mouse.kind, MouseEventKind::Down(_)) => {}
             Event::Resize(..) => {}
@@ -254,10 +238,10 @@ impl EventLoop {
     }
 
     fn draw(&mut self) -> Result<()> {
-        self.app.size = self.screen.size()?;
+        self.app.session.size = self.screen.size()?;
         let (app, depth) = (&self.app, self.depth);
         self.screen.draw(|area, buf| {
-            view::draw(app, area, buf);
+            app.draw(area, buf);
             depth.adapt(buf);
         })
     }
@@ -272,7 +256,7 @@ impl EventLoop {
                 Effect::Request(request) => {
                     if let Some(engine) = &self.engine {
                         let id = engine.request(request.clone());
-                        self.app.note_sent(id, &request);
+                        self.app.on_sent(id, &request);
                     }
                 }
                 Effect::Zoom(pictures) => self.zoom(pictures)?,
@@ -282,43 +266,45 @@ impl EventLoop {
                     self.reader.resume();
                     suspended?;
                 }
-                Effect::Write { path, text, replace } => self.write(&path, &text, replace),
-                Effect::Keep(stack) => self.keep(&stack),
+                Effect::Write { path, text, confirm } => self.write(&path, &text, confirm),
+                Effect::SaveHybrid(stack) => self.save_hybrid(&stack),
                 Effect::HintSeen => self.marker.as_deref().into_iter().for_each(mark),
             }
         }
         Ok(())
     }
 
-    /// Writes a file; asks before it replaces one.
-    fn write(&mut self, path: &Path, text: &str, replace: bool) {
+    /// Writes a file; where one of its name is there already and there is something to ask, asks.
+    fn write(&mut self, path: &Path, text: &str, confirm: Option<Question>) {
         let name = path.display().to_string();
-        if path.exists() && !replace {
-            return compare::confirm_overwrite(&mut self.app, &name);
+        if let Some(question) = confirm.filter(|_| path.exists()) {
+            return self.app.ask(question);
         }
         match write_atomically(path, |file| file.write_all(text.as_bytes())) {
-            Ok(()) => self.app.say(format!("'{name}' is written"), false),
-            Err(error) => self.app.say(error.to_string(), true),
+            Ok(()) => self.app.session.say(format!("'{name}' is written"), false),
+            Err(error) => self.app.session.say(error.to_string(), true),
         }
     }
 
     /// Saves a hybrid by its name.
-    fn keep(&mut self, stack: &DefenceStack) {
+    fn save_hybrid(&mut self, stack: &DefenceStack) {
         let Some(path) = &self.hybrids_file else {
-            return self.app.say("there is no home to save hybrids in".into(), true);
+            return self.app.session.say("there is no home to save hybrids in", true);
         };
         let name = stack.name().unwrap_or_default().to_string();
         match saved::save(path, stack) {
-            Ok(()) => self.app.say(format!("'{name}' is saved in '{}'", path.display()), false),
-            Err(error) => self.app.say(error.to_string(), true),
+            Ok(()) => {
+                self.app.session.say(format!("'{name}' is saved in '{}'", path.display()), false)
+            }
+            Err(error) => self.app.session.say(error.to_string(), true),
         }
     }
 
     /// Shows pictures on the full screen, once it is known what the terminal shows them by.
     fn zoom(&mut self, pictures: Vec<(String, Image)>) -> Result<()> {
-        let graphics = match self.app.theme.is_mono() {
+        let graphics = match self.app.session.theme.is_mono() {
             true => Graphics::Ascii,
-            false => self.app.graphics,
+            false => self.app.session.graphics,
         };
         // PromptKind once only: a second answer would be nobody's.
         let put = || ask::outstanding() || ask::put().is_ok();
@@ -327,7 +313,7 @@ impl EventLoop {
             self.asking = Some(PendingZoom { pictures, until });
             return Ok(());
         }
-        let sentences = self.app.shown.as_ref().map(view::wording::sentences).unwrap_or_default();
+        let sentences = self.app.session.shown.as_ref().map(wording::sentences).unwrap_or_default();
         let with = |text: &String| format!("any key goes back   {text}");
         let mut words: Vec<String> = sentences.iter().map(with).collect();
         words.push("any key goes back".into());
@@ -335,7 +321,7 @@ impl EventLoop {
             Ok(()) => self.zoomed = true,
             Err(error) => {
                 self.screen.wipe()?;
-                self.app.say(error.to_string(), true);
+                self.app.session.say(error.to_string(), true);
             }
         }
         Ok(())
@@ -355,7 +341,7 @@ impl EventLoop {
 fn visible(app: &App, update: &Update) -> bool {
     match update {
         Update::Started(_) | Update::Clean(..) | Update::Step(..) => {
-            app.late() || app.shown.is_none()
+            app.session.late() || app.session.shown.is_none()
         }
         _ => true,
     }

@@ -1,23 +1,10 @@
 //! Colours. The palette is blue against orange, which every kind of colour blindness tells apart, and
 //! each meaning also has a glyph or a word, so that nothing depends on colour alone.
 
+use crate::config::ThemeChoice;
 use crate::terminal::ColourDepth;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
-
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ThemeChoice {
-    /// Mono with NO_COLOR and on terminals without colours, light where COLORFGBG says so, else dark.
-    #[default]
-    Auto,
-    /// Light text on dark.
-    Dark,
-    /// Dark text on light.
-    Light,
-    /// The terminal's own colours and attributes only.
-    Mono,
-}
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use epsiloscope::experiment::{
     AttackCost, Certificate, CertifiedRow, CertifyReport, RocPoint, RocReport, Share, radius,
 };
 use epsiloscope::parameter::Settings;
-use epsiloscope::tui::app::{App, Effect};
+use epsiloscope::tui::app::App;
+use epsiloscope::tui::session::Effect;
 use epsiloscope::tui::theme::ThemeKind;
 use std::sync::Arc;
 
@@ -121,7 +122,7 @@ fn a_certificate_stands_beside_what_was_broken() {
     assert!(screen.contains("? abstains") && screen.contains("not attacked"), "{screen}");
     assert!(press(&mut app, "v").is_empty(), "there is no stance to turn");
     press(&mut app, "\u{1b}");
-    assert!(app.overlays.is_empty());
+    assert!(app.stack().is_empty());
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_detector_has_its_curve_and_its_figures() {
     assert_eq!((stack.text().as_str(), *stance, *n), ("squeeze", Stance::Adaptive, 30));
     app.on_update(traced());
     insta::assert_snapshot!("detector_120x36", text(&render(&app)));
-    app.size = (80, 24);
+    app.session.size = (80, 24);
     insta::assert_snapshot!("detector_80x24", text(&render(&app)));
     let effects = press(&mut app, "v");
     let job = asked(&mut app, effects).expect("another curve");

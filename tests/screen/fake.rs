@@ -1,8 +1,9 @@
-//! A dashboard without worker, models or data: everything on its screen is made up here.
+//! A dashboard with the real registries and a scripted engine: data and results are made up here.
 
-use epsiloscope::attack::{
-    self, Algorithm, AttackConfig, AttackSpec, AttackStage, Bound, Knowledge, Norm,
-};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use epsiloscope::attack::{self, AttackConfig, AttackSpec, AttackStage, Bound, Knowledge, Norm};
+use epsiloscope::config::Config;
+use epsiloscope::dashboard::StartOptions;
 use epsiloscope::data::{Dataset, Image};
 use epsiloscope::defence::Stance;
 use epsiloscope::engine::{JobId, ModelInfo, Request, RunJob, Update};
@@ -12,29 +13,31 @@ use epsiloscope::experiment::{
 };
 use epsiloscope::metrics::checks::{AttackedDefence, Evidence, RestartHistory};
 use epsiloscope::model::Card;
-use epsiloscope::parameter::Param;
-use epsiloscope::show::Graphics;
-use epsiloscope::tui::app::{App, Effect, StartState};
+use epsiloscope::tui::action::Action;
+use epsiloscope::tui::app::App;
+use epsiloscope::tui::session::Effect;
 use epsiloscope::tui::theme::ThemeKind;
-use epsiloscope::tui::update::{key, take_attack};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub fn start(theme: ThemeKind) -> StartState {
-    StartState {
-        hybrids: Vec::new(),
-        theme,
-        graphics: Graphics::Blocks,
+/// How the dashboard starts here, whatever the user's configuration says.
+pub fn start() -> StartOptions {
+    let config = "device = 'cpu'\ntheme = 'dark'\ngraphics = 'blocks'\n";
+    StartOptions {
+        config: Config::of_file(config, Path::new("config.toml")).expect("a good configuration"),
         model: Some("mnist-cnn".into()),
         dataset: Some("mnist".into()),
         sample: None,
         picture: None,
         plan: None,
-        seed: 0,
-        hint: false,
+        first_run_marker: None,
     }
+}
+
+/// A dashboard that has asked for nothing yet.
+pub fn begin(theme: ThemeKind) -> (App, Vec<Effect>) {
+    App::new(&start(), theme, false)
 }
 
 /// Thirty samples of 28×28: a bright bar that wanders.
@@ -73,7 +76,7 @@ pub fn model() -> ModelInfo {
     }
 }
 
-/// The embedded models, in name only.
+/// A few of the embedded models, in name only: which are there depends on how it was built.
 fn cards() -> Vec<Card> {
     let card = |name: &str, data: &str, shape: [usize; 3], classes: usize| {
         let text = format!(
@@ -90,79 +93,9 @@ fn cards() -> Vec<Card> {
     ]
 }
 
-/// The parameters of a made-up attack: more than fit into a window, of every kind.
-const MANY: &[Param] = &[
-    Param::int("steps", (1, 10_000), 100, "number of gradient steps"),
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
-        "2.5·ε/steps",
-        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 1) as f64),
-    ),
-    Param::float("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary each step goes"),
-    Param::int("searches", (1, 20), 9, "steps of the binary search for the constant"),
-    Param::float("constant", (0.0, 1e10), 0.001, "the constant c to begin with"),
-    Param::float("confidence", (0.0, 100.0), 0.0, "the margin κ that counts as success"),
-    Param::choice("rule", &["elastic-net", "l1"], "which distance decides"),
-    Param::flag("random-start", true, "begin at a random point"),
-    Param::int("restarts", (1, 100), 1, "number of starts"),
-    Param::int("queries", (1, 1_000_000), 5000, "most questions asked of the model"),
-    Param::float("momentum", (0.0, 1.0), 0.75, "share of the last step that is kept"),
-    Param::int("draws", (1, 100), 20, "transformed copies that a gradient is averaged over"),
-];
-
-/// The parameters of the attack that is on the screen first: few enough for one line.
-const FEW: &[Param] = &[
-    Param::int("steps", (1, 10_000), 40, "number of gradient steps"),
-    Param::float("step-size", (0.0, 100.0), 0.0, "length α of one step, in pixel units").automatic(
-        "2.5·ε/steps",
-        Some(|given| 2.5 * given.epsilon / given.settings.int("steps", 1) as f64),
-    ),
-    Param::flag("random-start", true, "begin at a point drawn uniformly from the ball"),
-    Param::int("restarts", (1, 100), 1, "number of starts; a picture leaves once one succeeds"),
-];
-
-/// A registry as long as the real one will get, made up so that screens do not change with it.
-pub fn attacks() -> Vec<&'static AttackSpec> {
-    let spec = |line: &'static str| {
-        let words: Vec<&'static str> = line.split('|').map(str::trim).collect();
-        let [family, knows, extent, id, name, norms] = words[..] else {
-            panic!("six words a line")
-        };
-        let norms: Vec<Norm> = norms.split(' ').map(|n| Norm::parse(n).expect("a norm")).collect();
-        &*Box::leak(Box::new(AttackSpec {
-            id,
-            name,
-            family,
-            norms: norms.leak(),
-            bound: match extent {
-                "budget" => Bound::FixedEpsilon,
-                "least" => Bound::MinimumNorm,
-                _ => Bound::Own,
-            },
-            targeted: extent != "own",
-            random: knows != "gradient",
-            universal: id == "uap",
-            training_images: None,
-            repetitions: &[],
-            stages: None,
-            params: if id == "pgd" { FEW } else { MANY },
-            summary: "one line that says what it does",
-            about: "One paragraph that says how it works and what to notice on the screen. It goes \
-                    on for a while, as such paragraphs do, and says when the attack fails, which is \
-                    worth as much as knowing when it works.",
-            paper: "Somebody et al.: A Paper on It, ICLR 2018",
-            run: match knows {
-                "gradient" => Algorithm::Gradient(|_, _, _, _| unreachable!()),
-                "scores" => Algorithm::Score(|_, _, _, _| unreachable!()),
-                _ => Algorithm::Decision(|_, _, _, _| unreachable!()),
-            },
-        }))
-    };
-    include_str!("attacks.txt").lines().map(spec).collect()
-}
-
-/// A made-up attack by its identifier.
+/// An attack of the registry by its identifier.
 pub fn attack(id: &str) -> &'static AttackSpec {
-    attacks().into_iter().find(|attack| attack.id == id).expect("a made-up attack")
+    attack::find(id).expect("an attack")
 }
 
 pub fn prediction(label: usize, confidence: f32) -> Prediction {
@@ -353,10 +286,11 @@ pub fn press(app: &mut App, text: &str) -> Vec<Effect> {
         '\u{1b}' => KeyCode::Esc,
         '↓' => KeyCode::Down,
         '→' => KeyCode::Right,
+        '\u{8}' => KeyCode::Backspace,
         c => KeyCode::Char(c),
     };
     let event = |c| KeyEvent::new(code(c), KeyModifiers::NONE);
-    text.chars().flat_map(|c| key(app, event(c))).collect()
+    text.chars().flat_map(|c| app.key(event(c))).collect()
 }
 
 /// Sends the effects' requests as the loop would; answers with the runs asked for.
@@ -365,7 +299,7 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
     for effect in effects {
         if let Effect::Request(request) = effect {
             *next += 1;
-            app.note_sent(*next, &request);
+            app.on_sent(*next, &request);
             if let Request::Run(job) = request {
                 runs.push((*next, RunJob::clone(&job)));
             }
@@ -374,10 +308,23 @@ pub fn send(app: &mut App, next: &mut JobId, effects: Vec<Effect>) -> Vec<(JobId
     runs
 }
 
+/// Takes an attack at its defaults.
+pub fn choose_attack(app: &mut App, attack: &'static AttackSpec) -> Vec<Effect> {
+    app.session.choose_attack(attack);
+    app.settle()
+}
+
+/// Closes everything that stands above the first screen.
+pub fn close_all(app: &mut App) {
+    while !app.stack().is_empty() {
+        app.act(Action::Back);
+    }
+}
+
 /// The same dashboard with another attack and its result.
 pub fn with_attack(theme: ThemeKind, size: (u16, u16), id: &str) -> App {
     let mut app = app(theme, size);
-    let effects = take_attack(&mut app, attack(id));
+    let effects = choose_attack(&mut app, attack(id));
     let mut next = 10;
     for (id, job) in send(&mut app, &mut next, effects) {
         answers(id, &job).into_iter().for_each(|update| drop(app.on_update(update)));
@@ -387,12 +334,13 @@ pub fn with_attack(theme: ThemeKind, size: (u16, u16), id: &str) -> App {
 
 /// A dashboard before anything is there, and what it asks for.
 pub fn fresh(theme: ThemeKind, size: (u16, u16)) -> (App, Vec<Effect>) {
-    let (mut app, effects) = App::new(start(theme));
-    app.size = size;
-    app.cards = cards();
-    app.attacks = attacks();
-    app.plan =
-        AttackConfig { norm: Norm::Linf, ..AttackConfig::new(attack("pgd"), app.plan.epsilon) };
+    let (mut app, effects) = begin(theme);
+    app.session.size = size;
+    app.session.cards = cards();
+    app.session.plan = AttackConfig {
+        norm: Norm::Linf,
+        ..AttackConfig::new(attack("pgd"), app.session.plan.epsilon)
+    };
     (app, effects)
 }
 
@@ -413,7 +361,7 @@ pub fn app(theme: ThemeKind, size: (u16, u16)) -> App {
         runs.into_iter().next_back().expect("data and model are there: a run is asked for");
     assert_eq!((job.plan.attack.id, job.plan.norm), ("pgd", Norm::Linf));
     assert_eq!(job.plan.epsilon, attack::default_epsilon("mnist", Norm::Linf));
-    app.tick(Duration::from_millis(10));
+    app.session.tick(Duration::from_millis(10));
     for update in answers(id, &job) {
         app.on_update(update);
     }

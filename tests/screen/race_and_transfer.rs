@@ -9,10 +9,10 @@ use epsiloscope::engine::{
 use epsiloscope::experiment::{AttackCost, MinimumEpsilon, Report, Share, TransferReport};
 use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action;
-use epsiloscope::tui::app::{App, Effect, PATIENCE};
+use epsiloscope::tui::app::App;
+use epsiloscope::tui::screens::{attack_parameters, minimum_epsilon, transfer};
+use epsiloscope::tui::session::{Effect, PATIENCE};
 use epsiloscope::tui::theme::ThemeKind;
-use epsiloscope::tui::update::{take_attack, update};
-use epsiloscope::tui::view;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -56,13 +56,17 @@ pub fn race(id: JobId, job: &RaceJob, open: &[usize]) -> Vec<Update> {
 /// A dashboard with a race on it; the lanes `open` are still going on.
 pub fn racing(theme: ThemeKind, size: (u16, u16), ids: &[&str], open: &[usize]) -> App {
     let mut app = fake::app(theme, size);
-    app.racers = ids.iter().map(|id| fake::attack(id)).collect();
+    fake::choose_attack(&mut app, fake::attack(ids[0]));
     fake::press(&mut app, "A");
+    for id in &ids[1..] {
+        fake::press(&mut app, fake::attack(id).name);
+        fake::press(&mut app, " ");
+    }
     let mut next = 30;
     for effect in fake::press(&mut app, "\n") {
         if let Effect::Request(request) = effect {
             next += 1;
-            app.note_sent(next, &request);
+            app.on_sent(next, &request);
             if let Request::Race(job) = request {
                 race(next, &job, open).into_iter().for_each(|update| drop(app.on_update(update)));
             }
@@ -89,14 +93,14 @@ fn sent(app: &mut App, effects: Vec<Effect>) -> (JobId, Request) {
         _ => None,
     });
     let request = request.expect("a request");
-    app.note_sent(id, &request);
+    app.on_sent(id, &request);
     (id, request)
 }
 
 /// A dashboard that looks for the least ε: four tries are over, the fifth is going on.
 pub fn searching(theme: ThemeKind, size: (u16, u16)) -> (App, JobId, Arc<RunJob>) {
     let mut app = fake::app(theme, size);
-    let effects = update(&mut app, Action::FindMinimumEpsilon);
+    let effects = app.act(minimum_epsilon::OPEN);
     let (id, request) = sent(&mut app, effects);
     let Request::MinimumEpsilon(job) = request else { panic!("a search") };
     app.on_update(Update::Started(id));
@@ -110,11 +114,13 @@ pub fn searching(theme: ThemeKind, size: (u16, u16)) -> (App, JobId, Arc<RunJob>
 
 /// The search comes to its end.
 pub fn find(app: &mut App, id: JobId) -> Vec<Effect> {
-    let job = app.epsilon_search.as_ref().map(|search| search.job.clone()).expect("a search");
+    let job =
+        app.session.epsilon_search.as_ref().map(|search| search.job.clone()).expect("a search");
     let mut report = Report::clone(&report(id, &job));
     report.epsilon = Some(0.0892);
     app.on_update(Update::EpsilonTried(id, 0.0892, Some(true)));
-    let tried = app.epsilon_search.as_ref().map(|search| search.tried.clone()).unwrap_or_default();
+    let tried =
+        app.session.epsilon_search.as_ref().map(|search| search.tried.clone()).unwrap_or_default();
     app.on_update(Update::MinimumEpsilon(
         id,
         Arc::new(MinimumEpsilon { epsilon: Some(0.0892), tried, report }),
@@ -122,10 +128,12 @@ pub fn find(app: &mut App, id: JobId) -> Vec<Effect> {
 }
 
 /// Opens the transfer matrix on that many samples (0: the current one), with its result.
-pub fn transfer(app: &mut App, count: usize) {
-    app.overlays.clear();
-    app.matrix_count = count;
-    let effects = update(app, Action::Transfer);
+pub fn open_transfer(app: &mut App, count: usize) {
+    fake::close_all(app);
+    let mut effects = app.act(transfer::OPEN);
+    for _ in 0..count {
+        effects = app.act(Action::More);
+    }
     let (id, request) = sent(app, effects);
     let Request::Transfer(job) = request else { panic!("a transfer") };
     app.on_update(Update::Started(id));
@@ -171,7 +179,7 @@ fn transferred(id: JobId, job: &TransferJob, app: &App) -> Vec<Update> {
         parameters: job.plan.settings.clone(),
         epsilon: Some(job.plan.epsilon),
         target: TargetChoice::Untargeted,
-        seed: app.plan.seed,
+        seed: app.session.plan.seed,
         device: fake::device(),
         clean: vec![share(n), share(n - 1)],
         success: vec![vec![share(n), share(n / 10)], vec![share(n / 2), share(n / 5)]],
@@ -194,62 +202,64 @@ fn every_attack_plays_on_the_screen() {
     ];
     let (sender, updates) = channel();
     let engine = Engine::start(DeviceChoice::Cpu, move |update| drop(sender.send(update)));
-    let (mut app, effects) = App::new(fake::start(ThemeKind::Dark));
+    let (mut app, effects) = fake::begin(ThemeKind::Dark);
     let ask = |app: &mut App, effects: Vec<Effect>| {
         for effect in effects {
             if let Effect::Request(request) = effect {
                 let id = engine.request(request.clone());
-                app.note_sent(id, &request);
+                app.on_sent(id, &request);
             }
         }
     };
     // Nothing is defended here: the attacks alone take long enough.
-    app.defences.iter_mut().for_each(|entry| entry.on = false);
+    app.session.defences.iter_mut().for_each(|entry| entry.on = false);
     ask(&mut app, effects);
     for attack in ATTACKS {
-        let effects = take_attack(&mut app, attack);
+        let effects = fake::choose_attack(&mut app, attack);
         let mut asked = !effects.is_empty();
         for (id, most) in FEW {
             if let Some(param) = attack.params.iter().find(|param| param.id == *id) {
-                app.plan.settings.set(param.id, Value::Int(*most));
+                app.session.plan.settings.set(param.id, Value::Int(*most));
             }
         }
-        let effects = app.rerun();
+        app.session.settings_changed();
+        let effects = app.settle();
         asked |= !effects.is_empty();
         ask(&mut app, effects);
         let done = |app: &App| {
-            let run = app.shown.as_ref().filter(|run| run.done && !app.busy());
-            run.is_some_and(|run| run.job.plan == app.plan)
+            let run = app.session.shown.as_ref().filter(|run| run.done && !app.session.busy);
+            run.is_some_and(|run| run.job.plan == app.session.plan)
         };
         let mut seen = 0;
-        while asked && !done(&app) || app.shown.is_none() {
+        while asked && !done(&app) || app.session.shown.is_none() {
             let update = updates.recv_timeout(Duration::from_secs(60));
             let update = update.unwrap_or_else(|e| panic!("{}: {e}", attack.id));
             assert!(!matches!(update, Update::Failed(..)), "{}: {update:?}", attack.id);
             let effects = app.on_update(update);
             ask(&mut app, effects);
-            app.tick(app.now + PATIENCE);
+            app.session.tick(app.session.now + PATIENCE);
             seen += 1;
             if seen % 5 == 0 {
                 draw(&mut app);
             }
         }
-        let run = app.shown.as_ref().expect("a run");
+        let run = app.session.shown.as_ref().expect("a run");
         assert!(run.job.plan.attack == attack && !run.history.is_empty(), "{}", attack.id);
         draw(&mut app);
-        for action in [Action::Rewind, Action::About, Action::Back, Action::EditAttack] {
-            update(&mut app, action);
+        for action in [Action::Rewind, Action::About, Action::Back, attack_parameters::OPEN] {
+            app.act(action);
             draw(&mut app);
         }
-        app.overlays.clear();
+        fake::close_all(&mut app);
     }
 }
 
 /// Draws every page at every size.
 fn draw(app: &mut App) {
     for size in [(160, 48), (120, 36), (80, 24), (60, 18)] {
-        (app.size, app.pane) = (size, if size.0 == 60 { 5 } else { 3 });
+        app.session.size = size;
+        app.act(Action::ShowPane(if size.0 == 60 { 5 } else { 3 }));
         let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
-        view::draw(app, buffer.area, &mut buffer);
+        app.draw(buffer.area, &mut buffer);
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{compare, fake, race_and_transfer};
 use epsiloscope::tui::action::Action::{self, *};
-use epsiloscope::tui::app::{App, PATIENCE};
+use epsiloscope::tui::app::App;
+use epsiloscope::tui::screens::{attack_parameters, defences, help, messages, race};
+use epsiloscope::tui::session::PATIENCE;
 use epsiloscope::tui::theme::{Theme, ThemeKind};
-use epsiloscope::tui::update::update;
-use epsiloscope::tui::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -14,8 +14,9 @@ use ratatui::style::{Color, Modifier};
 const SIZES: [(u16, u16); 4] = [(160, 48), (120, 36), (80, 24), (60, 18)];
 
 pub fn render(app: &App) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a backend");
-    terminal.draw(|frame| view::draw(app, frame.area(), frame.buffer_mut())).expect("a frame");
+    let mut terminal =
+        Terminal::new(TestBackend::new(app.session.size.0, app.session.size.1)).expect("a backend");
+    terminal.draw(|frame| app.draw(frame.area(), frame.buffer_mut())).expect("a frame");
     terminal.backend().buffer().clone()
 }
 
@@ -29,7 +30,7 @@ pub fn text(buffer: &Buffer) -> String {
 fn after(size: (u16, u16), actions: &[Action]) -> App {
     let mut app = fake::app(ThemeKind::Dark, size);
     for action in actions {
-        update(&mut app, *action);
+        app.act(*action);
     }
     app
 }
@@ -94,7 +95,7 @@ fn nothing_is_cut_in_the_three_sizes() {
     for size in [(160, 48), (120, 36), (80, 24)] {
         for pane in 0..5 {
             let mut app = fake::app(ThemeKind::Dark, size);
-            app.pane = pane;
+            app.act(ShowPane(pane));
             let shown = text(&render(&app));
             assert!(!shown.contains('…'), "{size:?}\n{shown}");
         }
@@ -106,7 +107,7 @@ fn every_pane_of_small_windows() {
     for (size, panes) in [((80, 24), 5), ((60, 18), 8)] {
         for pane in 1..panes {
             let mut app = fake::app(ThemeKind::Dark, size);
-            app.pane = pane;
+            app.act(ShowPane(pane));
             insta::assert_snapshot!(
                 format!("pane_{}x{}_{pane}", size.0, size.1),
                 text(&render(&app))
@@ -118,18 +119,18 @@ fn every_pane_of_small_windows() {
 #[test]
 fn windows() {
     let cases: [(&str, (u16, u16), &[Action]); 12] = [
-        ("help_120x36", (120, 36), &[Help]),
-        ("help_60x18", (60, 18), &[Help]),
+        ("help_120x36", (120, 36), &[help::OPEN]),
+        ("help_60x18", (60, 18), &[help::OPEN]),
         ("attacks_120x36", (120, 36), &[ChooseAttack]),
         ("attacks_80x24", (80, 24), &[ChooseAttack]),
         ("models_120x36", (120, 36), &[ChooseModel]),
         ("data_80x24", (80, 24), &[ChooseData]),
         ("targets_80x24", (80, 24), &[ChooseTarget]),
         ("palette_80x24", (80, 24), &[Palette]),
-        ("attack_editor_80x24", (80, 24), &[EditAttack, Down]),
-        ("defence_editor_120x36", (120, 36), &[EditDefences]),
+        ("attack_editor_80x24", (80, 24), &[attack_parameters::OPEN, Down]),
+        ("defence_editor_120x36", (120, 36), &[defences::OPEN]),
         ("epsilon_80x24", (80, 24), &[TypeEpsilon]),
-        ("messages_60x18", (60, 18), &[Messages]),
+        ("messages_60x18", (60, 18), &[messages::OPEN]),
     ];
     for (name, size, actions) in cases {
         let app = after(size, actions);
@@ -166,9 +167,9 @@ fn fifty_attacks_to_choose_from() {
 fn stages_events_and_queries_on_the_course() {
     let course = |size, id: &str, actions: &[Action]| {
         let mut app = fake::with_attack(ThemeKind::Dark, size, id);
-        app.pane = 3;
+        app.act(ShowPane(3));
         for action in actions {
-            update(&mut app, *action);
+            app.act(*action);
         }
         text(&render(&app))
     };
@@ -182,7 +183,7 @@ fn stages_events_and_queries_on_the_course() {
 fn epsilon_judges_a_least_perturbation_and_is_idle_beside_own_bounds() {
     let shown = |size, id: &str, epsilon: f64| {
         let mut app = fake::with_attack(ThemeKind::Dark, size, id);
-        update(&mut app, SetEpsilon(epsilon));
+        app.act(SetEpsilon(epsilon));
         text(&render(&app))
     };
     insta::assert_snapshot!("within_120x36", shown((120, 36), "cw", 2.0));
@@ -205,7 +206,7 @@ fn races_in_every_size() {
         );
     }
     let mut app = race_and_transfer::racing(ThemeKind::Mono, (120, 36), &four[..2], &[]);
-    update(&mut app, SwitchAxis);
+    app.act(race::SWITCH_AXIS);
     insta::assert_snapshot!("race_queries_120x36_mono", text(&render(&app)));
     let mut app = fake::app(ThemeKind::Dark, (80, 24));
     fake::press(&mut app, "A square");
@@ -255,22 +256,22 @@ fn the_least_epsilon_as_it_is_searched_for_and_found() {
     insta::assert_snapshot!("searching_120x36", text(&render(&app)));
     race_and_transfer::find(&mut app, id);
     insta::assert_snapshot!("found_120x36", text(&render(&app)));
-    app.size = (60, 18);
+    app.session.size = (60, 18);
     insta::assert_snapshot!("found_60x18", text(&render(&app)));
-    update(&mut app, Accept);
-    app.size = (80, 24);
+    app.act(Accept);
+    app.session.size = (80, 24);
     insta::assert_snapshot!("least_on_the_slider_80x24", text(&render(&app)));
 }
 
 #[test]
 fn transfer_between_models() {
     let mut app = fake::app(ThemeKind::Dark, (120, 36));
-    race_and_transfer::transfer(&mut app, 0);
+    race_and_transfer::open_transfer(&mut app, 0);
     insta::assert_snapshot!("transfer_one_120x36", text(&render(&app)));
-    app.size = (80, 24);
-    race_and_transfer::transfer(&mut app, 2);
+    app.session.size = (80, 24);
+    race_and_transfer::open_transfer(&mut app, 2);
     insta::assert_snapshot!("transfer_many_80x24", text(&render(&app)));
-    app.size = (60, 18);
+    app.session.size = (60, 18);
     insta::assert_snapshot!("transfer_many_60x18", text(&render(&app)));
     let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let effects = fake::press(&mut app, "umnist-cnn-at\n");
@@ -299,19 +300,19 @@ fn the_start_the_greeting_and_a_late_result() {
     let (mut app, _) = fake::fresh(ThemeKind::Dark, (120, 36));
     insta::assert_snapshot!("start_120x36", text(&render(&app)));
     app.hint = true;
-    app.size = (80, 24);
+    app.session.size = (80, 24);
     insta::assert_snapshot!("greeting_80x24", text(&render(&app)));
     let mut app = fake::app(ThemeKind::Dark, (120, 36));
     let before = render(&app);
-    app.awaited = Some((99, app.now));
+    app.session.awaited = Some((99, app.session.now));
     assert_eq!(
         render(&app).content[130..1200],
         before.content[130..1200],
         "no flicker before patience ends"
     );
-    app.tick(app.now + PATIENCE);
+    app.session.tick(app.session.now + PATIENCE);
     let late = render(&app);
-    assert_eq!(colour_of(&late, "✗ 2  91.3 %"), app.theme.dim.fg);
+    assert_eq!(colour_of(&late, "✗ 2  91.3 %"), app.session.theme.dim.fg);
 }
 
 #[test]
@@ -319,31 +320,37 @@ fn any_size_can_be_drawn() {
     let mut app = fake::app(ThemeKind::Dark, (80, 24));
     for width in [1, 2, 10, 39, 40, 41, 60, 79, 80, 100, 119, 120, 140, 200, 250] {
         for height in [1, 2, 5, 11, 12, 13, 18, 23, 24, 30, 35, 36, 50, 80] {
-            app.size = (width, height);
+            app.session.size = (width, height);
             for pane in 0..9 {
-                app.pane = pane;
+                app.act(ShowPane(pane));
                 render(&app);
             }
-            app.compare.open = true;
+            fake::press(&mut app, "2");
             render(&app);
-            app.compare.open = false;
-            for action in
-                [Help, Messages, Palette, ChooseAttack, EditAttack, EditDefences, TypeEpsilon]
-            {
-                update(&mut app, action);
+            fake::close_all(&mut app);
+            for action in [
+                help::OPEN,
+                messages::OPEN,
+                Palette,
+                ChooseAttack,
+                attack_parameters::OPEN,
+                defences::OPEN,
+                TypeEpsilon,
+            ] {
+                app.act(action);
                 render(&app);
-                app.overlays.clear();
+                fake::close_all(&mut app);
             }
         }
     }
-    app.size = (39, 11);
+    app.session.size = (39, 11);
     insta::assert_snapshot!("too_small", text(&render(&app)));
 }
 
 #[test]
 fn many_defences_stand_side_by_side_in_single_lines() {
     let mut app = after((120, 36), &[]);
-    for entry in app.defences.iter_mut().take(12) {
+    for entry in app.session.defences.iter_mut().take(12) {
         entry.on = true;
     }
     let screen = text(&render(&app));
@@ -352,7 +359,7 @@ fn many_defences_stand_side_by_side_in_single_lines() {
     assert!(strip[0].contains("no defence") && strip[1].contains("bit depth"), "{strip:?}");
     assert!(strip.iter().all(|line| line.matches("bit depth").count() <= 1), "{strip:?}");
     assert!(strip[0].contains("median") && strip[1].contains("+5 more"), "{strip:?}");
-    for entry in app.defences.iter_mut().skip(9) {
+    for entry in app.session.defences.iter_mut().skip(9) {
         entry.on = false;
     }
     let screen = text(&render(&app));

@@ -4,6 +4,8 @@ use crate::snapshots::render;
 use crate::{fake, race_and_transfer};
 use epsiloscope::experiment::{CleanPrediction, Outcome, Report};
 use epsiloscope::tui::app::App;
+use epsiloscope::tui::screens::race::Race;
+use epsiloscope::tui::screens::transfer::Transfer;
 use epsiloscope::tui::theme::ThemeKind;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
@@ -43,8 +45,8 @@ fn bend(report: &mut Report, clean: &mut CleanPrediction, end: &str) {
 /// A dashboard whose result ended in this way; nothing defends the network.
 fn ended(attack: &str, end: &str) -> App {
     let mut app = fake::with_attack(ThemeKind::Dark, (160, 48), attack);
-    app.defences.iter_mut().for_each(|entry| entry.on = false);
-    let run = app.shown.as_mut().expect("a run");
+    app.session.defences.iter_mut().for_each(|entry| entry.on = false);
+    let run = app.session.shown.as_mut().expect("a run");
     let mut report = Report::clone(run.report.as_ref().expect("a report"));
     let mut clean = CleanPrediction::clone(run.clean.as_ref().expect("a clean answer"));
     bend(&mut report, &mut clean, end);
@@ -69,10 +71,11 @@ fn colours(buffer: &Buffer, needle: &str) -> Vec<Color> {
 fn every_pane_agrees_with_the_sentence() {
     for (end, attack, outcome) in ENDS {
         let app = ended(attack, end);
-        let report = app.shown.as_ref().and_then(|run| run.report.clone()).expect("a report");
+        let report =
+            app.session.shown.as_ref().and_then(|run| run.report.clone()).expect("a report");
         assert_eq!(report.outcome(), outcome, "{end}");
         let buffer = render(&app);
-        let colour = app.theme.outcome(outcome.holds()).fg.expect("a colour");
+        let colour = app.session.theme.outcome(outcome.holds()).fg.expect("a colour");
         let (name, sign) = (&report.adversarial.name, outcome.glyph());
         let sentence: String = report.sentence().chars().take(12).collect();
         let cell = match report.is_beyond() {
@@ -99,15 +102,15 @@ fn every_pane_agrees_with_the_sentence() {
 fn the_race_and_the_matrix_agree_with_the_sentence() {
     for (end, attack, outcome) in ENDS {
         let mut app = race_and_transfer::racing(ThemeKind::Dark, (160, 48), &[attack, "bim"], &[]);
-        let race = app.race.as_mut().expect("a race");
+        let race = app.get_mut::<Race>().expect("a race");
         let mut clean = CleanPrediction::clone(race.clean.as_ref().expect("a clean answer"));
         let lane = &mut race.lanes[0];
         let mut report = Report::clone(lane.report().expect("a report"));
         bend(&mut report, &mut clean, end);
         assert_eq!(report.outcome(), outcome, "{end}");
         let report = Arc::new(report);
-        lane.ended = Some(Ok(report.clone()));
-        let colour = app.theme.outcome(outcome.holds()).fg.expect("a colour");
+        lane.result = Some(Ok(report.clone()));
+        let colour = app.session.theme.outcome(outcome.holds()).fg.expect("a colour");
         let sign = outcome.glyph();
         let buffer = render(&app);
         let words = match outcome {
@@ -118,9 +121,14 @@ fn the_race_and_the_matrix_agree_with_the_sentence() {
         };
         assert_eq!(colours(&buffer, &format!("{sign} {words}"))[0], colour, "race: {end}");
         let mut app = fake::app(ThemeKind::Dark, (160, 48));
-        race_and_transfer::transfer(&mut app, 0);
-        let matrix = app.matrix.as_mut().expect("a matrix");
-        matrix.cells.iter_mut().flatten().for_each(|cell| *cell = Some(report.clone()));
+        race_and_transfer::open_transfer(&mut app, 0);
+        let matrix = app.get_mut::<Transfer>().and_then(|screen| screen.matrix.as_mut());
+        matrix
+            .expect("a matrix")
+            .cells
+            .iter_mut()
+            .flatten()
+            .for_each(|cell| *cell = Some(report.clone()));
         let buffer = render(&app);
         let found = colours(&buffer, &format!("{sign} {} (", report.adversarial.name));
         assert_eq!(found, vec![colour; 4], "matrix: {end}");

@@ -2,6 +2,7 @@
 
 pub mod bars;
 pub mod chart;
+pub mod page;
 pub mod panel;
 pub mod picture;
 pub mod raster;

@@ -39,6 +39,16 @@ pub fn panel(
     Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
+/// The room inside a box that stands at `place`, as [`window`] leaves it.
+pub fn inside(place: Rect) -> Rect {
+    Rect {
+        x: place.x + 2,
+        y: place.y + 1,
+        width: place.width.saturating_sub(4),
+        height: place.height.saturating_sub(2),
+    }
+}
+
 /// A box on top of everything else, with a heading; answers with the room inside.
 pub fn window(heading: &str, area: Rect, theme: &Theme, buf: &mut Buffer) -> Rect {
     use ratatui::widgets::{Block, BorderType, Clear, Padding, Widget};
@@ -52,4 +62,12 @@ pub fn window(heading: &str, area: Rect, theme: &Theme, buf: &mut Buffer) -> Rec
     let inner = block.inner(area);
     block.render(area, buf);
     inner
+}
+
+/// Where a window stands that asks for so many columns and rows: in the middle, inside a margin.
+pub fn window_place(wanted: (u16, u16), area: Rect) -> Rect {
+    let width = wanted.0.min(area.width.saturating_sub(2));
+    let height = wanted.1.min(area.height.saturating_sub(2));
+    let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
+    Rect { x, y, width, height }
 }
