@@ -1,9 +1,38 @@
 //! Attacks: what they may know, what they may change, and how they are judged.
 //!
-//! Everything that makes the classic mistakes possible is a type here: pixels are in 0..1 and the
-//! model normalises; losses work on logits and bring their own exact gradient ([`Objective`]); what
-//! an attack may see is its oracle's type ([`DecisionOracle`], [`ScoreOracle`], [`GradientOracle`]); the budget and the
-//! goal each exist once; and no attack is believed: [`judge`] looks again.
+//! A [`Problem`] is a batch of images `[N, C, H, W]` in 0..1, each with its [`Goal`], under a
+//! [`Budget`] (norm and ε). An [`AttackSpec`], one row of [`ATTACKS`], runs on it against an oracle and
+//! returns an [`AttackOutput`]; [`judge`] then decides what of it counts.
+//!
+//! The classic mistakes are ruled out by types. Pixels are in 0..1 everywhere, and the model normalises
+//! them itself. Losses work on logits and bring their exact gradient ([`Objective`]). What an attack may
+//! see is the type of its oracle: [`DecisionOracle`], [`ScoreOracle`] or [`GradientOracle`]. And no attack
+//! is believed: the judge clips, projects and queries the model again.
+//!
+//! ```
+//! use epsiloscope::attack::{self, AttackConfig, Budget, Goal, ImageBatch, NoObserver, Problem};
+//! use epsiloscope::attack::TargetModel;
+//! # use epsiloscope::engine::{DeviceChoice, choose};
+//! use epsiloscope::model::Model;
+//!
+//! let model = Model::load("mnist-mlp", &choose(DeviceChoice::Cpu).device)?;
+//! let config = AttackConfig::parse("pgd:steps=10", 0.1)?;
+//! let images = ImageBatch::zeros([1, 28, 28], 2);
+//! let problem = Problem {
+//!     budget: Budget::new(config.norm, config.epsilon, images.size())?,
+//!     images,
+//!     goals: vec![Goal::Untargeted { truth: 1 }; 2],
+//!     seed: 0,
+//!     samples: vec![0, 1],
+//!     training_images: None,
+//! };
+//! let mut target = TargetModel::new(&model.network);
+//! let settings = config.resolved();
+//! let found =
+//!     attack::generate_and_judge(config.attack, &settings, &mut target, &problem, &mut NoObserver)?;
+//! assert!(found.distance.iter().all(|distance| *distance <= 0.1001));
+//! # Ok::<(), epsiloscope::error::Error>(())
+//! ```
 
 mod config;
 mod context;
@@ -16,7 +45,7 @@ mod image_batch;
 mod judge;
 mod l1;
 mod logits;
-mod methods;
+pub mod methods;
 mod norm;
 mod note;
 mod objective;

@@ -1,4 +1,4 @@
-//! What an attack tells beside its images, as counts that add up over batches: they are put into
+//! [`Note`]: a remark of an attack beside its images, as counts that add up over batches and are put into
 //! words once, over the whole run.
 
 use serde::{Deserialize, Serialize};

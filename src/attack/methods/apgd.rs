@@ -2,8 +2,8 @@
 //! with targeted DLR; in L1 as in Croce & Hein 2021 ("Mind the box").
 //!
 //! It follows the published code step for step, the odd count of the first window included. What is
-//! handed out is the last iterate that reaches the goal; where none does, the one of the largest loss
-//! (the reference hands out the start there).
+//! returned is the last iterate that reaches the goal; where none does, the one of the largest loss
+//! (the reference returns the initial point there).
 //!
 //! **L1** walks in balls of 3ε, 2ε and ε for 30, 30 and 40 % of the steps. Iterates in the larger
 //! balls are shown, and tried, as what is left of them in the ε-ball, which costs one forward pass
@@ -57,7 +57,12 @@ const NORMS: &[Norm] = &[Norm::Linf, Norm::L2, Norm::L1];
 const PAPER: &str = "Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse \
                      Parameter-free Attacks, ICML 2020; L1: Mind the Box, ICML 2021";
 
-/// Auto-PGD on cross-entropy.
+/// APGD-CE: Auto-PGD on cross-entropy, which adapts its own step size.
+///
+/// L∞, L2, L1; gradients (white box); within ε; targeted or untargeted.
+///
+/// Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
+/// Parameter-free Attacks, ICML 2020; L1: Mind the Box, ICML 2021.
 pub const CE: AttackSpec = AttackSpec {
     id: "apgd-ce",
     name: "APGD-CE",
@@ -81,7 +86,12 @@ pub const CE: AttackSpec = AttackSpec {
     run: Algorithm::Gradient(ce),
 };
 
-/// Auto-PGD on the difference of logits ratio.
+/// APGD-DLR: Auto-PGD on the difference of logits ratio.
+///
+/// L∞, L2, L1; gradients (white box); within ε; targeted or untargeted.
+///
+/// Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
+/// Parameter-free Attacks, ICML 2020; L1: Mind the Box, ICML 2021.
 pub const DLR: AttackSpec = AttackSpec {
     id: "apgd-dlr",
     name: "APGD-DLR",
@@ -102,7 +112,12 @@ const TARGETS: IntParam = IntParam::new(
     "number of classes tried, the likeliest wrong ones first; with a chosen target only that one",
 );
 
-/// Auto-PGD on targeted DLR, one class after another.
+/// APGD-T: Auto-PGD on targeted DLR, towards one class after another.
+///
+/// L∞, L2, L1; gradients (white box); within ε; targeted or untargeted.
+///
+/// Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
+/// Parameter-free Attacks, ICML 2020; L1: Mind the Box, ICML 2021.
 pub const TARGETED: AttackSpec = AttackSpec {
     id: "apgd-t",
     repetitions: &[STEPS],
@@ -193,7 +208,7 @@ pub(in crate::attack) fn targets(
     Ok(context.finish(best.images))
 }
 
-/// How the walks go.
+/// The parameters of a run.
 struct ApgdConfig {
     steps: usize,
     rho: f64,
@@ -223,7 +238,7 @@ impl ApgdConfig {
         vec![(ball(3.0), wide), (ball(2.0), wide), (budget, self.steps - 2 * wide)]
     }
 
-    /// One walk of every image that is not broken yet.
+    /// One restart of every image that is not adversarial yet.
     fn round(
         &self,
         context: &mut AttackContext,
@@ -284,7 +299,7 @@ impl ApgdConfig {
             let active: Vec<usize> = runners.iter().map(|runner| runner.number).collect();
             let mut images = ImageBatch::zeros(context.x.shape(), 0);
             runners.iter().for_each(|runner| images.push(&runner.state.at));
-            // The last iterate is only looked at: no step is taken from it.
+            // No step is taken from the last iterate: its gradient is not needed.
             let (mut logits, mut loss, gradient) = match iteration == steps {
                 false => {
                     let found = eot_oracle.gradients(context, &active, &images)?;
@@ -336,7 +351,7 @@ impl ApgdConfig {
     }
 }
 
-/// An image on its way.
+/// The state of an image that is not adversarial yet.
 struct ActiveImage {
     /// Which image of the problem.
     number: usize,

@@ -1,5 +1,5 @@
-//! One image's way in Auto-PGD: the step with momentum, and the rules by which the step size
-//! follows from the loss.
+//! [`ApgdState`]: the state of one image in Auto-PGD, its step with momentum, and the rules that adapt the
+//! step size to the loss.
 
 use crate::attack::l1;
 use crate::attack::norm::{Budget, Norm, length, sign};
@@ -7,7 +7,7 @@ use crate::parameter::Value;
 
 /// One image's state.
 pub(super) struct ApgdState {
-    /// Where it is.
+    /// The iterate.
     pub at: Vec<f32>,
     /// The step size η.
     pub step: f32,
@@ -24,7 +24,7 @@ pub(super) struct ApgdState {
     steps_done: usize,
 }
 
-/// What decides about the step size.
+/// The rule that adapts the step size.
 enum StepSizeRule {
     /// L∞ and L2: checkpoints, closer and closer, at which η may be halved.
     Halving(Checkpoints),
@@ -119,7 +119,7 @@ impl ApgdState {
         }
     }
 
-    /// Takes in what the network says about the present point; tells what happened to the step.
+    /// Takes logits, loss and gradient at the present point; returns what happened to the step size.
     pub fn observe(
         &mut self,
         x: &[f32],

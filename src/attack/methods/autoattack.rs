@@ -1,13 +1,11 @@
 //! AutoAttack (Croce & Hein 2020): four attacks without a parameter to tune, one after the other, each
-//! from the original image and only on those that still stand.
+//! from the original image and only on those that are still robust.
 //!
 //! The stages, their order and their budgets are the published ones. Two things differ, and neither
-//! changes what is broken: inside a stage an image leaves at its first success instead of being made
-//! worse, and every image draws its own random numbers. The published code's warnings are notes
+//! changes which images are fooled: in a stage an image is done at its first success, and every image draws its own random numbers. The published code's warnings are notes
 //! here, one line each, beginning with "flag:"; they count over all batches.
 //!
-//! An image that stands is handed out as the first stage left it: inside the ball, at the largest
-//! loss that was found.
+//! A robust image is returned as the first stage left it: inside the ball, at the largest loss found.
 
 use crate::attack::context::AttackContext;
 use crate::attack::dlr::Dlr;
@@ -45,7 +43,12 @@ enum Version {
     Rand,
 }
 
-/// The ensemble.
+/// AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other.
+///
+/// L∞, L2, L1; gradients (white box); within ε; untargeted only.
+///
+/// Croce, Hein: Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
+/// Parameter-free Attacks, ICML 2020.
 pub const AUTOATTACK: AttackSpec = AttackSpec {
     id: "autoattack",
     name: "AutoAttack",
@@ -155,7 +158,7 @@ fn settings_of(spec: &AttackSpec, version: Version, norm: Norm, settings: &Setti
     chosen
 }
 
-/// What a stage left behind.
+/// The result of a stage.
 struct Remaining {
     images: ImageBatch,
     /// Whether the goal is reached within ε.
@@ -240,7 +243,7 @@ struct GradientFlags {
     queries: Vec<u64>,
 }
 
-/// How many images are looked at for warnings about the network itself, and how often.
+/// Number of images that are queried for warnings about the network itself, and how often.
 const LOOKED_AT: usize = 16;
 const REPEATS: usize = 5;
 
@@ -288,7 +291,7 @@ impl GradientFlags {
         Ok(Self { notes, queries: context.queries })
     }
 
-    /// What only the result tells.
+    /// The warnings that only the result gives.
     fn after(&mut self, problem: &Problem, settings: &Settings, broken: &[Option<&str>]) {
         if (STEPS.get(settings), QUERIES.get(settings)) != (100, 5000) {
             self.notes.push(Note::line("flag: not the published 100 steps and 5000 queries"));

@@ -46,7 +46,12 @@ const TILE: IntParam = IntParam::new(
     "side of the prior's tiles in pixels; the paper's grid of 50 makes 4 to 6",
 );
 
-/// Bandits with both priors.
+/// Bandits-TD: gradient estimation with a prior over time and neighbouring pixels.
+///
+/// L∞, L2; logits (black box); within ε; targeted or untargeted.
+///
+/// Ilyas, Engstrom, Madry: Prior Convictions: Black-Box Adversarial Attacks with Bandits and
+/// Priors, ICLR 2019.
 pub const BANDITS: AttackSpec = AttackSpec {
     id: "bandits",
     name: "Bandits",

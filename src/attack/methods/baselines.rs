@@ -18,7 +18,11 @@ const REPEATS: IntParam = IntParam::new(
     "number of draws; the first that reaches the goal counts, else the one nearest to it",
 );
 
-/// Noise of norm ε, repeated.
+/// Random noise: ±ε in every pixel (L∞) or a random direction of length ε (L2).
+///
+/// L∞, L2; logits (black box); within ε; targeted or untargeted.
+///
+/// the random-search check of Carlini et al.: On Evaluating Adversarial Robustness, 2019.
 pub const NOISE: AttackSpec = AttackSpec {
     id: "noise",
     name: "random noise",
@@ -42,7 +46,11 @@ pub const NOISE: AttackSpec = AttackSpec {
     run: Algorithm::Score(signs),
 };
 
-/// Uniform noise of norm ε, repeated.
+/// Uniform noise of size ε.
+///
+/// L∞, L2; logits (black box); within ε; targeted or untargeted.
+///
+/// Rauber, Brendel, Bethge: Foolbox, 2017 (additive uniform noise, repeated and clip-aware).
 pub const UNIFORM_NOISE: AttackSpec = AttackSpec {
     id: "uniform-noise",
     name: "uniform noise",
@@ -56,7 +64,11 @@ pub const UNIFORM_NOISE: AttackSpec = AttackSpec {
     ..NOISE
 };
 
-/// Gaussian noise of norm ε, repeated.
+/// Gaussian noise of size ε.
+///
+/// L2, L∞; logits (black box); within ε; targeted or untargeted.
+///
+/// Rauber, Brendel, Bethge: Foolbox, 2017 (additive Gaussian noise, repeated and clip-aware).
 pub const GAUSSIAN_NOISE: AttackSpec = AttackSpec {
     id: "gaussian-noise",
     name: "Gaussian noise",
@@ -79,7 +91,11 @@ const SALT_PEPPER_REPEATS: IntParam = IntParam::new(
     "number of random orders of the pixels; foolbox takes 1000 draws",
 );
 
-/// Black and white pixels.
+/// Salt and pepper: random pixels turned black or white, as few as possible.
+///
+/// L0; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Rauber, Brendel, Bethge: Foolbox, 2017 (salt-and-pepper noise of shrinking density).
 pub const SALT_PEPPER: AttackSpec = AttackSpec {
     id: "salt-pepper",
     name: "salt and pepper",

@@ -39,7 +39,11 @@ const ADAPTATION: FloatParam =
 const WINDOW: IntParam =
     IntParam::new("window", (1, 1000), 10, "samples that a change of the steps is judged by");
 
-/// The random walk on the boundary.
+/// Boundary Attack: a random walk along the decision boundary towards the image.
+///
+/// L2; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Brendel, Rauber, Bethge: Decision-Based Adversarial Attacks, ICLR 2018.
 pub const BOUNDARY: AttackSpec = AttackSpec {
     id: "boundary",
     name: "Boundary Attack",
@@ -108,7 +112,7 @@ impl SuccessRate {
     }
 }
 
-/// One image on its way.
+/// The state of one image.
 struct BoundaryState {
     i: usize,
     x: Vec<f32>,
@@ -143,7 +147,7 @@ impl BoundaryState {
         [turned, nearer]
     }
 
-    /// Takes the answers to one step; says what changed.
+    /// Takes the outcomes of one step; returns what changed, for the mark.
     fn answer(
         &mut self,
         nearer: BoundaryPoint,

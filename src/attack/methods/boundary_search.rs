@@ -26,8 +26,8 @@ pub(super) const SAMPLES: IntParam = IntParam::new(
     "pictures of the data set to look for a start in, where a class is aimed at",
 );
 
-/// By how much the answer is moved outwards, relative to its distance: an image on the boundary
-/// itself may be answered otherwise when it is asked again in another batch.
+/// By how much the result is moved outwards, as a share of its distance: an image on the boundary
+/// itself may get another label when it is queried again in another batch.
 const MARGIN: f64 = 1e-4;
 
 /// A version of an image that was queried.

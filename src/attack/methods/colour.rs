@@ -43,7 +43,12 @@ const CONTRAST: FloatParam =
 const QUERIES: IntParam =
     IntParam::new("queries", (1, 10_000), 500, "number of draws, each stronger than the last");
 
-/// Search through colour changes.
+/// Changes of hue, saturation, brightness and contrast, by random search.
+///
+/// L2; logits (black box); bounded by its own parameters; targeted or untargeted.
+///
+/// Hosseini, Poovendran: Semantic Adversarial Examples, CVPR workshops 2018; Hsiung, Tsai, Chen,
+/// Ho: Towards Compositional Adversarial Robustness, CVPR 2023.
 pub const COLOUR: AttackSpec = AttackSpec {
     id: "colour",
     name: "hue, saturation, brightness, contrast",

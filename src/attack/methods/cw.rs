@@ -36,7 +36,11 @@ const LEARNING_RATE: OpenParam = FloatParam::new(
 )
 .by_the_method("0.05 up to 28×28 values, less for larger pictures");
 
-/// Carlini & Wagner, L2.
+/// C&W L2: Adam in tanh space on the distance plus c times the margin.
+///
+/// L2; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, IEEE S&P 2017.
 pub const CW: AttackSpec = AttackSpec {
     id: "cw",
     name: "Carlini & Wagner",

@@ -29,7 +29,12 @@ const QUANTISE: FlagParam = FlagParam::new(
     "round every step to 256 levels, as the paper does, so that saving as 8 bits changes nothing",
 );
 
-/// DDN.
+/// DDN: gradient steps on a sphere around the image, whose radius follows the boundary.
+///
+/// L2; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Rony et al.: Decoupling Direction and Norm for Efficient Gradient-Based L2 Adversarial Attacks
+/// and Defenses, CVPR 2019.
 pub const DDN: AttackSpec = AttackSpec {
     id: "ddn",
     name: "DDN",

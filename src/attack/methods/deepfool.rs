@@ -21,7 +21,12 @@ const STEPS: IntParam =
 const OVERSHOOT: FloatParam =
     FloatParam::new("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share");
 
-/// The nearest linearised boundary, until it is crossed.
+/// DeepFool: steps to the nearest linearised boundary until it is crossed.
+///
+/// L2, L∞; gradients (white box); minimum norm; untargeted only.
+///
+/// Moosavi-Dezfooli, Fawzi, Frossard: DeepFool: A Simple and Accurate Method to Fool Deep Neural
+/// Networks, CVPR 2016.
 pub const DEEPFOOL: AttackSpec = AttackSpec {
     id: "deepfool",
     name: "DeepFool",

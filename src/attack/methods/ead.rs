@@ -2,7 +2,7 @@
 //! shrinkage and thresholding (FISTA).
 //!
 //! As in the authors' code, shrinking is by β itself, not by the step size times β, and whether the
-//! goal is reached is asked at the shrunk image, not at the extrapolated one that the gradient is
+//! goal is reached is queried at the shrunk image, not at the extrapolated one that the gradient is
 //! taken at. It follows that the elastic net is not quite what is minimised: as the steps get
 //! smaller β weighs more, and the loss may rise while the L1 norm still falls. Giving up early, the
 //! authors' default, mistakes that for the end, so it is off here; where it is on, it is decided
@@ -57,7 +57,11 @@ const SHRINK_ONLY: FlagParam = FlagParam::new(
     "where the goal is reached, only shrink: ART's step, not the paper's",
 );
 
-/// The elastic net.
+/// EAD: the elastic-net attack, C&W with an L1 term, by FISTA.
+///
+/// L1; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Chen, Sharma, Zhang, Yi, Hsieh: EAD: Elastic-Net Attacks to Deep Neural Networks, AAAI 2018.
 pub const EAD: AttackSpec = AttackSpec {
     id: "ead",
     name: "EAD",

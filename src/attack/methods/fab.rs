@@ -4,7 +4,7 @@
 //! differences: with several restarts or targets the nearest image of all is kept, where their
 //! loop keeps the first one within ε; the random restart's radius is min(best, ε)/2 as in the paper,
 //! where their code starts each run with no best; and with more than `candidates` classes the
-//! hyperplanes of the likeliest ones only are looked at.
+//! hyperplanes of the likeliest ones only are computed.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
 use crate::attack::image_batch::ImageBatch;
@@ -50,7 +50,12 @@ const LEAVE: FlagParam = FlagParam::new(
     "a picture found within ε is done after that start, as inside AutoAttack; else all are tried",
 );
 
-/// All classes' hyperplanes at once.
+/// FAB: projections onto the nearest of the linearised boundaries of all classes.
+///
+/// L∞, L2, L1; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Croce, Hein: Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary Attack, ICML
+/// 2020.
 pub const FAB: AttackSpec = AttackSpec {
     id: "fab",
     name: "FAB",
@@ -88,7 +93,12 @@ pub const FAB: AttackSpec = AttackSpec {
 const TARGETS: IntParam =
     IntParam::new("targets", (1, 999), 9, "how many of the likeliest other classes are tried");
 
-/// One target class after the other.
+/// FAB-T: FAB towards one class after the other.
+///
+/// L∞, L2, L1; gradients (white box); minimum norm; untargeted only.
+///
+/// Croce, Hein: Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary Attack, ICML
+/// 2020.
 pub const FAB_T: AttackSpec = AttackSpec {
     id: "fab-t",
     name: "targeted FAB",
@@ -190,7 +200,7 @@ impl<'a> FabRun<'a> {
         })
     }
 
-    /// The classes whose boundaries are looked at, ranked on the clean images, which are shown.
+    /// The rival classes, ranked on the clean images, which are reported as the initial point.
     fn rivals(
         &mut self,
         oracle: &mut dyn GradientOracle,

@@ -14,6 +14,10 @@ use crate::error::Result;
 use crate::parameter::{FloatParam, Rule, Settings};
 
 /// FGSM: one step of length ε along the gradient (L∞: its sign).
+///
+/// L∞, L2, L1; gradients (white box); within ε; targeted or untargeted.
+///
+/// Goodfellow, Shlens, Szegedy: Explaining and Harnessing Adversarial Examples, ICLR 2015.
 pub const FGSM: AttackSpec = AttackSpec {
     id: "fgsm",
     name: "FGSM",
@@ -43,6 +47,10 @@ const RANDOM_STEP: Rule =
         .by_rule("ε/2", |given| given.epsilon / 2.0);
 
 /// R+FGSM: a random step, then FGSM with the rest of ε.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Tramèr et al.: Ensemble Adversarial Training: Attacks and Defenses, ICLR 2018.
 pub const R_FGSM: AttackSpec = AttackSpec {
     id: "r-fgsm",
     name: "R+FGSM",
@@ -64,6 +72,10 @@ const STEP_SIZE: Rule =
         .by_rule("1.25·ε", |given| 1.25 * given.epsilon);
 
 /// Fast FGSM: one step of 1.25·ε from a random point of the ball, projected back.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Wong, Rice, Kolter: Fast is Better than Free: Revisiting Adversarial Training, ICLR 2020.
 pub const FAST: AttackSpec = AttackSpec {
     id: "fast",
     name: "Fast FGSM",

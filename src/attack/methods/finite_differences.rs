@@ -33,7 +33,12 @@ const DELTA: FloatParam =
 const LEARNING_RATE: FloatParam =
     FloatParam::new("learning-rate", (1e-5, 1.0), 0.01, "of Adam, in pixel units");
 
-/// Simultaneous perturbations and Adam.
+/// SPSA: gradients estimated by simultaneous perturbations, and Adam.
+///
+/// L∞; logits (black box); within ε; targeted or untargeted.
+///
+/// Uesato, O'Donoghue, van den Oord, Kohli: Adversarial Risk and the Dangers of Evaluating Against
+/// Weak Attacks, ICML 2018.
 pub const SPSA: AttackSpec = AttackSpec {
     id: "spsa",
     name: "SPSA",
@@ -69,7 +74,12 @@ const STEP_SIZE: Rule =
     FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step at first, in pixel units")
         .by_rule("ε/5, the paper's 0.01 at ε = 0.05", |given| given.epsilon / 5.0);
 
-/// Natural evolution strategies and sign steps.
+/// NES: gradients estimated by natural evolution strategies, and sign steps.
+///
+/// L∞; logits (black box); within ε; targeted or untargeted.
+///
+/// Ilyas, Engstrom, Athalye, Lin: Black-box Adversarial Attacks with Limited Queries and
+/// Information, ICML 2018.
 pub const NES: AttackSpec = AttackSpec {
     id: "nes",
     name: "NES",
@@ -177,10 +187,10 @@ fn nes(
     Ok(context.finish(best.images))
 }
 
-/// What one step tells: its length, and an event of the first image.
+/// The length of a step, and an event of the first image.
 type ShownStep = (f32, Option<String>);
 
-/// Queries the images, shows them, and moves those that are not broken yet, `steps` times.
+/// Queries the images, reports them, and moves those that are not adversarial yet, `steps` times.
 /// `advance` moves the images `active` along its estimate; ball and box are kept here.
 pub(super) fn climb(
     oracle: &mut dyn ScoreOracle,
@@ -257,7 +267,7 @@ struct Estimate {
 
 impl Sampling<'_> {
     /// The mean of v·(f(x + rv) − f(x − rv))/2r over random directions v. The probes go through the
-    /// network image by image, so that the answers do not depend on the batch.
+    /// network image by image, so that the logits do not depend on the batch.
     fn estimate(
         &self,
         oracle: &mut dyn ScoreOracle,

@@ -40,7 +40,12 @@ const GAMMA: FloatParam = FloatParam::new(
     "share by which ε first shrinks or grows; it falls to 0.001 along a cosine",
 );
 
-/// FMN.
+/// FMN: fast minimum-norm attack; gradient steps inside a ball whose ε follows the boundary.
+///
+/// L2, L∞, L1, L0; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Pintor, Roli, Brendel, Biggio: Fast Minimum-norm Adversarial Attacks through Adaptive Norm
+/// Constraints, NeurIPS 2021.
 pub const FMN: AttackSpec = AttackSpec {
     id: "fmn",
     name: "FMN",
@@ -141,7 +146,7 @@ struct EpsilonState {
 }
 
 impl EpsilonState {
-    /// Moves to what the last answer asks for: given whether it reached the goal, at which
+    /// Adapts ε to the last query: given whether it reached the goal, at which
     /// `distance`, and how far away the linearised boundary is.
     fn follow(&mut self, reached: bool, distance: f64, guess: f64, gamma: f64) {
         if reached {

@@ -3,10 +3,10 @@
 //!
 //! Each round estimates the normal at the present boundary point from smooth random directions (the
 //! lowest frequencies of a cosine transform), adds it to what earlier rounds found, and goes out from
-//! the *clean* image along the sum (L∞: along its signs) until the answer changes. The queries of
+//! the *clean* image along the sum (L∞: along its signs) until the label changes. The queries of
 //! the T rounds grow as μ^{−2t/3}, as the paper derives.
 //!
-//! The answers' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
+//! The outcomes' mean is subtracted as in HopSkipJump, since the boundary point lies a little beyond
 //! the boundary and would otherwise bias the estimate.
 
 use crate::attack::methods::boundary_search::{
@@ -37,7 +37,11 @@ const MU: FloatParam =
 const TOLERANCE: FloatParam =
     FloatParam::new("tolerance", (1e-6, 0.1), 1e-4, "how near the boundary is searched, L2");
 
-/// The attack along the normal from the clean image.
+/// GeoDA: along the estimated normal of the boundary, from the image.
+///
+/// L2, L∞; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Rahmati, Moosavi-Dezfooli, Frossard, Dai: GeoDA, CVPR 2020.
 pub const GEODA: AttackSpec = AttackSpec {
     id: "geoda",
     name: "GeoDA",

@@ -33,7 +33,11 @@ const DIRECTIONS: IntParam = IntParam::new(
 const GAMMA: FloatParam =
     FloatParam::new("gamma", (1e-3, 1e4), 1.0, "how coarse the binary search is, and the probing");
 
-/// The attack along the estimated normal of the boundary.
+/// HopSkipJump: along the estimated normal of the boundary, from the boundary.
+///
+/// L2, L∞; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Chen, Jordan, Wainwright: HopSkipJumpAttack, IEEE S&P 2020.
 pub const HOPSKIPJUMP: AttackSpec = AttackSpec {
     id: "hopskipjump",
     name: "HopSkipJump",

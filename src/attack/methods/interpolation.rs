@@ -1,4 +1,4 @@
-//! An image that fades into something else until the answer changes: blurred, drained of contrast,
+//! Interpolation from an image to something else until the label changes: blurred, without contrast,
 //! or blended into another image. No search at all: baselines that show how much plain change a
 //! network bears.
 
@@ -17,7 +17,11 @@ const STEPS: IntParam = IntParam::new("steps", (1, 1000), 50, "strengths tried, 
 const SEARCHES: IntParam =
     IntParam::new("searches", (0, 30), 10, "halvings of the last step once the answer has changed");
 
-/// The least Gaussian blur.
+/// The least Gaussian blur that changes the label.
+///
+/// L2, L∞; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Rauber, Brendel, Bethge: Foolbox, 2017 (Gaussian blur attack).
 pub const BLUR: AttackSpec = AttackSpec {
     id: "blur",
     name: "blur",
@@ -40,7 +44,11 @@ pub const BLUR: AttackSpec = AttackSpec {
     run: Algorithm::Decision(blur),
 };
 
-/// The least loss of contrast.
+/// The least loss of contrast that changes the label.
+///
+/// L2, L∞; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Rauber, Brendel, Bethge: Foolbox, 2017 (linear-search contrast reduction attack).
 pub const CONTRAST: AttackSpec = AttackSpec {
     id: "contrast",
     name: "contrast",
@@ -53,7 +61,11 @@ pub const CONTRAST: AttackSpec = AttackSpec {
     ..BLUR
 };
 
-/// The least share of another image.
+/// The least blend with another image that changes the label.
+///
+/// L2, L∞; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// the starting point of Brendel et al.: Decision-Based Adversarial Attacks, ICLR 2018.
 pub const BLEND: AttackSpec = AttackSpec {
     id: "blend",
     name: "blend",

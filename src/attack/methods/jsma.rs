@@ -47,7 +47,11 @@ const GAMMA: FloatParam =
 const OUTPUTS: ChoiceParam<bool> =
     ChoiceParam::new("outputs", &["softmax", "logits"], &[true, false], "what is differentiated");
 
-/// Few values, changed as far as they go.
+/// JSMA: the two most salient values changed as far as they go, again and again.
+///
+/// L0; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Papernot et al.: The Limitations of Deep Learning in Adversarial Settings, EuroS&P 2016.
 pub const JSMA: AttackSpec = AttackSpec {
     id: "jsma",
     name: "JSMA",

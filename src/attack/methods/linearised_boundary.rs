@@ -11,7 +11,7 @@ use crate::attack::oracle::GradientOracle;
 use crate::error::Result;
 use crate::parameter::IntParam;
 
-/// How many classes are looked at: with a thousand classes a gradient for each would take minutes,
+/// Number of rival classes: with a thousand classes a gradient for each would take minutes,
 /// and the nearest boundary is nearly always that of a likely class.
 pub(super) const CANDIDATES: IntParam = IntParam::new(
     "candidates",
@@ -20,7 +20,7 @@ pub(super) const CANDIDATES: IntParam = IntParam::new(
     "classes looked at, the most likely on the clean picture, its own included",
 );
 
-/// The hyperplane on which the network's linearisation at a point changes its answer.
+/// The hyperplane on which the network's linearisation at a point changes its label.
 pub(super) struct Hyperplane {
     /// z_k − z_own at the point: negative in front of the plane, 0 on it, positive beyond.
     pub gap: f64,
@@ -71,7 +71,7 @@ pub(super) fn rivals(goals: &[Goal], logits: &Logits, candidates: usize) -> Vec<
 /// `rivals` has a list for each image of the problem. One backward pass for each rival, all of
 /// them in one batch. Gives the logits too.
 ///
-/// With a target the plane is that between it and the class that answers at the point.
+/// With a target the plane is that between it and the class predicted at the point.
 ///
 /// # Errors
 /// Cancelled; device failures.
@@ -153,7 +153,7 @@ pub(super) fn look(
     Ok(logits)
 }
 
-/// A line for the report where not every class was looked at.
+/// A note for where not every class is a rival.
 pub(super) fn note(classes: usize, candidates: usize) -> Vec<Note> {
     let text = format!("only the {candidates} most likely of {classes} classes were looked at");
     if classes > candidates { vec![Note::line(text)] } else { Vec::new() }

@@ -33,6 +33,10 @@ const REACH: FloatParam =
     FloatParam::new("reach", (0.0, 10.0), 1.5, "how far away the neighbours are at most, in ε");
 
 /// MI-FGSM: BIM with momentum.
+///
+/// L∞, L2; gradients (white box); within ε; targeted or untargeted.
+///
+/// Dong et al.: Boosting Adversarial Attacks with Momentum, CVPR 2018.
 pub const MI: AttackSpec = AttackSpec {
     id: "mi-fgsm",
     name: "MI-FGSM",
@@ -56,6 +60,11 @@ pub const MI: AttackSpec = AttackSpec {
 };
 
 /// NI-FGSM: momentum with Nesterov's look-ahead.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Lin et al.: Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks, ICLR
+/// 2020.
 pub const NI: AttackSpec = AttackSpec {
     id: "ni-fgsm",
     name: "NI-FGSM",
@@ -75,6 +84,11 @@ const SCALES: IntParam =
     IntParam::new("scales", (1, 16), 5, "copies of the picture, divided by 1, 2, 4, 8, …");
 
 /// SI-NI-FGSM: NI on the mean gradient of copies divided by 1, 2, 4, …
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Lin et al.: Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks, ICLR
+/// 2020.
 pub const SI_NI: AttackSpec = AttackSpec {
     id: "si-ni-fgsm",
     name: "SI-NI-FGSM",
@@ -97,6 +111,10 @@ const SHRINK: FloatParam =
     FloatParam::new("shrink", (0.1, 1.0), 0.9, "the least size it is shrunk to, as a share");
 
 /// DI-FGSM: momentum on randomly shrunk and padded images.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Xie et al.: Improving Transferability of Adversarial Examples with Input Diversity, CVPR 2019.
 pub const DI: AttackSpec = AttackSpec {
     id: "di-fgsm",
     name: "DI-FGSM",
@@ -122,6 +140,11 @@ const KERNEL: IntParam = IntParam::new(
 );
 
 /// TI-FGSM: momentum on blurred gradients.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Dong et al.: Evading Defenses to Transferable Adversarial Examples by Translation-Invariant
+/// Attacks, CVPR 2019.
 pub const TI: AttackSpec = AttackSpec {
     id: "ti-fgsm",
     name: "TI-FGSM",
@@ -138,6 +161,11 @@ pub const TI: AttackSpec = AttackSpec {
 };
 
 /// VMI-FGSM: momentum with variance tuning.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Wang, He: Enhancing the Transferability of Adversarial Attacks through Variance Tuning, CVPR
+/// 2021.
 pub const VMI: AttackSpec = AttackSpec {
     id: "vmi-fgsm",
     name: "VMI-FGSM",
@@ -155,6 +183,11 @@ pub const VMI: AttackSpec = AttackSpec {
 };
 
 /// VNI-FGSM: NI with variance tuning.
+///
+/// L∞; gradients (white box); within ε; targeted or untargeted.
+///
+/// Wang, He: Enhancing the Transferability of Adversarial Attacks through Variance Tuning, CVPR
+/// 2021.
 pub const VNI: AttackSpec = AttackSpec {
     id: "vni-fgsm",
     name: "VNI-FGSM",

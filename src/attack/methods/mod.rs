@@ -1,53 +1,59 @@
-//! The attacks: one file a family. What they share (oracles, budgets, keeping the best, reporting)
-//! lives one level up; [`crate::attack::ATTACKS`] lists them.
+//! The attacks, a module for each family. Each module says how the attack works and in what it differs
+//! from the paper or the authors' code; its constants are the rows of [`ATTACKS`](super::ATTACKS).
+//!
+//! | knowledge | within ε | minimum norm | bounded by its own parameters |
+//! |---|---|---|---|
+//! | gradients (white box) | [`fgsm`], [`pgd`], [`mi_fgsm`], [`apgd`], [`autoattack`], [`uap`] | [`deepfool`], [`newtonfool`], [`fab`], [`cw`], [`ead`], [`ddn`], [`fmn`], [`jsma`], [`sparsefool`], [`sigma_zero`] | [`patch`], [`spatial_gradient`], [`stadv`] |
+//! | logits (black box) | [`square`], [`finite_differences`], [`simba`], [`bandits`], [`onepixel`], [`baselines`] | | [`spatial`], [`colour`] |
+//! | labels (black box) | | [`boundary`], [`hopskipjump`], [`geoda`], [`signopt`], [`interpolation`], [`baselines`] | |
 
 mod adam;
-pub(super) mod apgd;
+pub mod apgd;
 mod apgd_state;
-pub(super) mod autoattack;
-pub(super) mod bandits;
-pub(super) mod baselines;
+pub mod autoattack;
+pub mod bandits;
+pub mod baselines;
 mod bilinear;
-pub(super) mod boundary;
+pub mod boundary;
 mod boundary_search;
-pub(super) mod colour;
-pub(super) mod cw;
+pub mod colour;
+pub mod cw;
 mod cw_penalty;
-pub(super) mod ddn;
-pub(super) mod deepfool;
-pub(super) mod ead;
+pub mod ddn;
+pub mod deepfool;
+pub mod ead;
 mod eot;
-pub(super) mod fab;
+pub mod fab;
 mod fab_projection;
-pub(super) mod fgsm;
-pub(super) mod finite_differences;
-pub(super) mod fmn;
-pub(super) mod geoda;
+pub mod fgsm;
+pub mod finite_differences;
+pub mod fmn;
+pub mod geoda;
 mod gradient_steps;
 mod grid_search;
-pub(super) mod hopskipjump;
+pub mod hopskipjump;
 mod initial_point;
 mod input_diversity;
-pub(super) mod interpolation;
-pub(super) mod jsma;
+pub mod interpolation;
+pub mod jsma;
 mod linearised_boundary;
-pub(super) mod mi_fgsm;
+pub mod mi_fgsm;
 mod momentum;
-pub(super) mod newtonfool;
-pub(super) mod onepixel;
-pub(super) mod patch;
+pub mod newtonfool;
+pub mod onepixel;
+pub mod patch;
 mod patch_placement;
-pub(super) mod pgd;
+pub mod pgd;
 mod random_search;
 mod saliency;
-pub(super) mod sigma_zero;
-pub(super) mod signopt;
-pub(super) mod simba;
-pub(super) mod sparsefool;
-pub(super) mod spatial;
-pub(super) mod spatial_gradient;
-pub(super) mod square;
+pub mod sigma_zero;
+pub mod signopt;
+pub mod simba;
+pub mod sparsefool;
+pub mod spatial;
+pub mod spatial_gradient;
+pub mod square;
 mod square_proposals;
-pub(super) mod stadv;
-pub(super) mod uap;
+pub mod stadv;
+pub mod uap;
 mod universal;

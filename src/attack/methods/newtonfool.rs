@@ -3,7 +3,7 @@
 //! The step divides by the norm of the probability's gradient, which on a confident network
 //! underflows in `f32` (foolbox then gives NaN, ART stands still). Here the softmax gradient is in
 //! closed form and in `f64` up to the logits, and the backward pass starts from it scaled, so the
-//! quotient stays exact. As in foolbox an image is done when its answer has changed; the paper goes
+//! quotient stays exact. As in foolbox an image is done when its label has changed; the paper goes
 //! on for all iterations, which raises the probability again once it is below chance.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
@@ -27,7 +27,12 @@ const STEPS: IntParam = IntParam::new(
 const ETA: FloatParam =
     FloatParam::new("eta", (0.0, 1.0), 0.01, "a step's largest length, as a share of ‖x‖₂");
 
-/// Newton's method on the true class's probability.
+/// NewtonFool: Newton steps on the probability of the true class.
+///
+/// L2; gradients (white box); minimum norm; untargeted only.
+///
+/// Jang, Wu, Jha: Objective Metrics and Gradient Descent Algorithms for Adversarial Examples in
+/// Machine Learning, ACSAC 2017.
 pub const NEWTONFOOL: AttackSpec = AttackSpec {
     id: "newtonfool",
     name: "NewtonFool",

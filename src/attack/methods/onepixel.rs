@@ -4,7 +4,7 @@
 //! As in the paper a child is one member plus half the difference of two others, without crossover,
 //! and replaces the member of its own number if it is fitter. The paper stops when the class is
 //! nearly certain (below 5 % for the true class, above 90 % for a target); here an image is done as
-//! soon as the answer is what is wanted. Fitness is the cross-entropy, which orders candidates as
+//! soon as the goal is reached. Fitness is the cross-entropy, which orders candidates as
 //! the probability does without rounding to 1.
 
 use crate::attack::context::{AttackContext, BestSoFar, Predictions, StepReport};
@@ -31,7 +31,11 @@ const STEPS: IntParam =
 const FACTOR: FloatParam =
     FloatParam::new("factor", (0.0, 2.0), 0.5, "weight of the difference of two members");
 
-/// Differential evolution over a few pixels.
+/// One-pixel attack: differential evolution over the positions and colours of a few pixels.
+///
+/// L0; logits (black box); within ε; targeted or untargeted.
+///
+/// Su, Vargas, Sakurai: One Pixel Attack for Fooling Deep Neural Networks, IEEE TEVC 2019.
 pub const ONE_PIXEL: AttackSpec = AttackSpec {
     id: "one-pixel",
     name: "one pixel",
@@ -212,7 +216,7 @@ struct Swarm {
 #[derive(Default)]
 struct Champion {
     genes: Vec<f32>,
-    /// What the model answered.
+    /// The model's logits.
     answer: Vec<f32>,
     fitness: f64,
     done: bool,

@@ -47,7 +47,11 @@ const LEARNING_RATE: FloatParam =
 const DRAWS: IntParam =
     IntParam::new("draws", (1, 1000), 16, "pictures, each at a drawn placement, a step");
 
-/// A patch that wins wherever it lies.
+/// Adversarial patch, trained under random placements.
+///
+/// L0; gradients (white box); bounded by its own parameters; targeted or untargeted.
+///
+/// Brown, Mané, Roy, Abadi, Gilmer: Adversarial Patch, NIPS workshop 2017.
 pub const PATCH: AttackSpec = AttackSpec {
     id: "patch",
     name: "adversarial patch",

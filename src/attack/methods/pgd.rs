@@ -37,6 +37,10 @@ const RESTARTS: IntParam = IntParam::new(
 );
 
 /// BIM: PGD from the clean image.
+///
+/// L∞, L2; gradients (white box); within ε; targeted or untargeted.
+///
+/// Kurakin, Goodfellow, Bengio: Adversarial Examples in the Physical World, ICLR workshop 2017.
 pub const BIM: AttackSpec = AttackSpec {
     id: "bim",
     name: "BIM",
@@ -66,6 +70,11 @@ const QUANTILE: FloatParam = FloatParam::new(
 );
 
 /// PGD: projected gradient descent from random points of the ball.
+///
+/// L∞, L2, L1; gradients (white box); within ε; targeted or untargeted.
+///
+/// Madry et al.: Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018; L1:
+/// Tramèr, Boneh: Adversarial Training and Robustness for Multiple Perturbations, NeurIPS 2019.
 pub const PGD: AttackSpec = AttackSpec {
     id: "pgd",
     name: "PGD",
@@ -88,6 +97,10 @@ pub const PGD: AttackSpec = AttackSpec {
 const DRAWS: IntParam = IntParam::new("draws", (1, 1000), 20, "gradients averaged a step");
 
 /// EOT-PGD: PGD on gradients averaged over the draws of a randomised network.
+///
+/// L∞, L2; gradients (white box); within ε; targeted or untargeted.
+///
+/// Athalye, Carlini, Wagner: Obfuscated Gradients Give a False Sense of Security, ICML 2018.
 pub const EOT_PGD: AttackSpec = AttackSpec {
     id: "eot-pgd",
     name: "EOT-PGD",

@@ -34,7 +34,11 @@ const THRESHOLD_STEP: FloatParam = FloatParam::new(
              times the learning rate",
 );
 
-/// σ-zero.
+/// σ-zero: gradient steps on a smooth surrogate of L0.
+///
+/// L0; gradients (white box); minimum norm; targeted or untargeted.
+///
+/// Cinà et al.: σ-zero: Gradient-based Optimization of ℓ0-norm Adversarial Examples, ICLR 2025.
 pub const SIGMA_ZERO: AttackSpec = AttackSpec {
     id: "sigma-zero",
     name: "σ-zero",

@@ -32,7 +32,11 @@ const ALPHA: FloatParam =
     FloatParam::new("alpha", (1e-4, 10.0), 0.2, "first step of the direction");
 const BETA: FloatParam = FloatParam::new("beta", (1e-5, 0.1), 1e-3, "length of a probe");
 
-/// Descent of the distance, by signs.
+/// Sign-OPT: descent of the distance of the boundary over directions, by signs.
+///
+/// L2; labels only (black box); minimum norm; targeted or untargeted.
+///
+/// Cheng, Singh, Chen, Chen, Liu, Hsieh: Sign-OPT, ICLR 2020.
 pub const SIGN_OPT: AttackSpec = AttackSpec {
     id: "sign-opt",
     name: "Sign-OPT",

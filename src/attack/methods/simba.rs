@@ -27,7 +27,11 @@ const BASIS: ChoiceParam<bool> = ChoiceParam::new(
     "directions: single values, or cosine waves over the picture, long waves first",
 );
 
-/// Coordinate-wise random search.
+/// SimBA: random search along orthonormal directions.
+///
+/// L2; logits (black box); within ε; targeted or untargeted.
+///
+/// Guo, Gardner, You, Wilson, Weinberger: Simple Black-box Adversarial Attacks, ICML 2019.
 pub const SIMBA: AttackSpec = AttackSpec {
     id: "simba",
     name: "SimBA",

@@ -29,7 +29,11 @@ const LAMBDA: FloatParam = FloatParam::new(
 const OVERSHOOT: FloatParam =
     FloatParam::new("overshoot", (0.0, 1.0), 0.02, "how far beyond the boundary, as a share");
 
-/// Few values, onto the plane that DeepFool finds.
+/// SparseFool: few values, changed until the boundary that DeepFool finds is crossed.
+///
+/// L0; gradients (white box); minimum norm; untargeted only.
+///
+/// Modas, Moosavi-Dezfooli, Frossard: SparseFool: A Few Pixels Make a Big Difference, CVPR 2019.
 pub const SPARSEFOOL: AttackSpec = AttackSpec {
     id: "sparsefool",
     name: "SparseFool",
@@ -66,7 +70,7 @@ fn sparsefool(
     let notes = note(oracle.classes(), candidates);
     let mut context = AttackContext::new(problem, observer);
     let mut best = BestSoFar::new(context.x);
-    // Where the search is, and what is looked at: that a little farther from the clean image.
+    // The point, and the one a little farther from the clean image, which is queried.
     let mut points = context.x.clone();
     let mut images = context.x.clone();
     let mut targets = Vec::new();
@@ -115,7 +119,7 @@ fn boundary(
     let nothing = vec![0.0; points.size()];
     let mut found =
         vec![Boundary { total: nothing.clone(), normal: nothing.clone() }; active.len()];
-    // The class on the other side: the likeliest rival, until the answer is another.
+    // The class on the other side: the likeliest rival, until the label is another.
     let mut beyond: Vec<usize> = active.iter().map(|i| targets[*i][0]).collect();
     let mut rows: Vec<usize> = (0..active.len()).collect();
     let moved = |rows: &[usize], found: &[Boundary], factor: f64| {
@@ -141,7 +145,7 @@ fn boundary(
         }
         let labels = context.logits(oracle, &which, &moved(&rows, &found, overshoot))?.labels();
         let reached = context.reached(&which, &labels);
-        // An answer that is no number reaches the goal, and is no class to go on with.
+        // Logits that are no numbers reach the goal, and give no class to go on with.
         let classes = oracle.classes();
         let class = |at: &usize| reached[*at] && labels[*at] < classes;
         for (at, row) in rows.iter().enumerate().filter(|(at, _)| class(at)) {

@@ -45,7 +45,12 @@ const SHIFTS: IntParam =
     IntParam::new("shifts", (1, 101), 5, "shifts of the grid in each direction");
 const REPEATS: IntParam = IntParam::new("repeats", (1, 10_000), 10, "number of random draws");
 
-/// Search through rotations and translations.
+/// Rotation and translation, by search over a grid or random draws.
+///
+/// L2; logits (black box); bounded by its own parameters; targeted or untargeted.
+///
+/// Engstrom, Tran, Tsipras, Schmidt, Madry: Exploring the Landscape of Spatial Robustness, ICML
+/// 2019.
 pub const ROTATE: AttackSpec = AttackSpec {
     id: "rotate-translate",
     name: "rotation and translation",

@@ -26,7 +26,12 @@ const RESTARTS: IntParam = IntParam::new(
     "number of random starts; a picture leaves as soon as one succeeds",
 );
 
-/// Descent on angle and shift.
+/// Rotation and translation, by gradient steps on angle and shift.
+///
+/// L2; gradients (white box); bounded by its own parameters; targeted or untargeted.
+///
+/// Engstrom, Tran, Tsipras, Schmidt, Madry: Exploring the Landscape of Spatial Robustness, ICML
+/// 2019.
 pub const ROTATE_GRADIENT: AttackSpec = AttackSpec {
     id: "rotate-translate-gradient",
     name: "rotation and translation by gradient",

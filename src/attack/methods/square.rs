@@ -38,7 +38,12 @@ const RESCALE: FlagParam = FlagParam::new(
     "stretch the schedule of window sizes, made for 10000 queries, to the queries given",
 );
 
-/// Random search with squares.
+/// Square Attack: random search with square-shaped proposals.
+///
+/// L∞, L2, L1; logits (black box); within ε; targeted or untargeted.
+///
+/// Andriushchenko, Croce, Flammarion, Hein: Square Attack, ECCV 2020; L1: Croce, Hein: Mind the
+/// Box, ICML 2021.
 pub const SQUARE: AttackSpec = AttackSpec {
     id: "square",
     name: "Square",
@@ -132,7 +137,7 @@ impl Objective for SquareLoss {
     }
 }
 
-/// One start and its windows, for the images that are not broken yet.
+/// One start and its windows, for the images that are not adversarial yet.
 fn search(
     oracle: &mut dyn ScoreOracle,
     context: &mut AttackContext<'_>,

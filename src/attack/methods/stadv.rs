@@ -42,7 +42,11 @@ const LEARNING_RATE: FloatParam = FloatParam::new(
     "first rate of Adam, in pixels of flow; it falls to zero",
 );
 
-/// Flow fields.
+/// stAdv: a smooth flow field that moves pixels.
+///
+/// L2; gradients (white box); bounded by its own parameters; targeted or untargeted.
+///
+/// Xiao, Zhu, Li, He, Liu, Song: Spatially Transformed Adversarial Examples, ICLR 2018.
 pub const STADV: AttackSpec = AttackSpec {
     id: "stadv",
     name: "stAdv flow",

@@ -45,7 +45,11 @@ const STEP_SIZE: Rule =
     FloatParam::new("step-size", (0.0, 100.0), 0.0, "length of one step of `sgd`, in pixel units")
         .by_rule("ε/4", |given| given.epsilon / 4.0);
 
-/// One perturbation for all images.
+/// Universal adversarial perturbation: one for all images.
+///
+/// L∞, L2; gradients (white box); within ε; targeted or untargeted.
+///
+/// Moosavi-Dezfooli, Fawzi, Fawzi, Frossard: Universal Adversarial Perturbations, CVPR 2017.
 pub const UAP: AttackSpec = AttackSpec {
     id: "uap",
     name: "universal perturbation",

@@ -27,8 +27,8 @@ pub(super) struct UniversalTask {
 }
 
 impl UniversalTask {
-    /// Learns from `problem.training_images` against the model's own answers to it (Moosavi-Dezfooli et al.
-    /// count as fooled what changes the *answer*), or from the attacked images where there is no
+    /// Learns from `problem.training_images` against the model's own predictions for them (for Moosavi-Dezfooli et al.
+    /// an image is fooled where the *prediction* changes), or from the attacked images where there are no
     /// training images. Where a class is aimed at, images that are taken for it already teach nothing.
     ///
     /// # Errors
