@@ -4,6 +4,8 @@
 //! - `step/pgd`: one step of PGD on the same network (40 steps, divided). It may cost at most half as
 //!   much again: there is no hidden work in it.
 //! - `attack/pgd-40`: from the picture to the judged and measured report.
+//! - `batch/…`: one step of PGD on the first 100 digits, as evaluations take it, for a small network,
+//!   where the attack's own work counts, and for the usual one.
 //! - `lamps/attack`, `lamps/watch`: an attack that fails, and what its evaluation lamps ask by
 //!   themselves. The second takes at most a tenth of the first.
 //!
@@ -20,7 +22,7 @@
 use burn_tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epsiloscope::attack::{
-    AttackConfig, Budget, Goal, ImageBatch, NoObserver, Norm, Problem, TargetModel, find,
+    AttackConfig, Budget, Goal, ImageBatch, NoObserver, Norm, Problem, TargetModel, find, generate,
     generate_and_judge,
 };
 use epsiloscope::data::{Dataset, Sample};
@@ -32,6 +34,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 const STEPS: usize = 40;
+/// Steps of the attacks on 100 images.
+const BATCH_STEPS: u64 = 10;
 const EPSILON: f64 = 0.1;
 
 /// The first digit, the usual network, the CPU.
@@ -121,5 +125,39 @@ fn lamps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, step, attack, lamps);
+fn batch(criterion: &mut Criterion) {
+    let (chosen, data) =
+        (choose(DeviceChoice::Cpu), Dataset::load("mnist").expect("the data loads"));
+    let mut group = criterion.benchmark_group("batch");
+    group.sample_size(10).throughput(Throughput::Elements(BATCH_STEPS));
+    for name in ["mnist-mlp", "mnist-cnn"] {
+        let model = Model::load(name, &chosen.device).expect("the model loads");
+        let samples: Vec<Sample> = (0..100).map(|i| data.sample(i)).collect();
+        let truth = |s: &Sample| Goal::Untargeted { truth: s.label.expect("digits have labels") };
+        let pixels = samples.iter().flat_map(|s| s.image.pixels().to_vec()).collect();
+        let images = ImageBatch::new(model.card.input.shape, pixels);
+        let problem = Problem {
+            budget: Budget::new(Norm::Linf, EPSILON, images.size()).expect("ε is in range"),
+            images,
+            goals: samples.iter().map(truth).collect(),
+            seed: 0,
+            samples: (0..100).collect(),
+            training_images: None,
+        };
+        let mut plan = pgd();
+        plan.settings.set("steps", Value::Int(BATCH_STEPS as i64));
+        let settings = plan.resolved();
+        group.bench_function(format!("{name}-100"), |bencher| {
+            bencher.iter(|| {
+                let mut model = TargetModel::new(&model.network);
+                let output =
+                    generate(plan.attack, &settings, &mut model, &problem, &mut NoObserver);
+                black_box(output.expect("the attack runs").images)
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, step, attack, batch, lamps);
 criterion_main!(benches);

@@ -10,22 +10,36 @@ use crate::attack::logits::best_other;
 use crate::attack::objective::{Objective, rescale};
 use std::f64::consts::LN_2;
 
-/// A slope in `f64` whose largest entry is at least this has all its digits.
+/// A gradient in `f64` whose largest entry is at least this has all its digits.
 const RESOLVED: f64 = 1e-280;
 
-/// Softmax in `f64`, safe for any finite logits.
+/// The softmax of K logits, in `f64`, safe for any finite logits.
 pub fn softmax(row: &[f32]) -> Vec<f64> {
-    let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
-    let powers: Vec<f64> = row.iter().map(|z| (f64::from(*z) - top).exp()).collect();
+    let powers = powers(row, top(row));
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
+}
+
+/// The largest logit.
+fn top(row: &[f32]) -> f64 {
+    row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)))
+}
+
+/// exp(z − `top`) of each logit z.
+fn powers(row: &[f32], top: f64) -> Vec<f64> {
+    row.iter().map(|z| (f64::from(*z) - top).exp()).collect()
+}
+
+/// The sum of all entries but that of `class`.
+fn others(values: &[f64], class: usize) -> f64 {
+    values.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, v)| v).sum()
 }
 
 /// The probability of `class` and, added to `logit_gradient`, its gradient with respect to the logits,
 /// p (1 − p) and −p p_k, without the cancellation in 1 − p.
 pub fn probability(row: &[f32], class: usize, logit_gradient: &mut [f64]) -> f64 {
     let p = softmax(row);
-    let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+    let others = others(&p, class);
     for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
         *logit_gradient += p[class] * if k == class { others } else { -p[k] };
     }
@@ -38,24 +52,20 @@ pub struct CrossEntropy;
 impl Objective for CrossEntropy {
     fn evaluate(&self, _: usize, row: &[f32], goal: Goal, logit_gradient: &mut [f64]) -> f64 {
         let class = goal.class();
-        let p = softmax(row);
+        let top = top(row);
+        let powers = powers(row, top);
+        let sum: f64 = powers.iter().sum();
+        let p: Vec<f64> = powers.iter().map(|power| power / sum).collect();
         // p_class − 1 = −Σ of the others, without the cancellation.
-        let others: f64 = p.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, p)| p).sum();
+        let rest = others(&p, class);
         for (k, logit_gradient) in logit_gradient.iter_mut().enumerate() {
-            *logit_gradient += goal.sign() * if k == class { -others } else { p[k] };
+            *logit_gradient += goal.sign() * if k == class { -rest } else { p[k] };
         }
-        let top = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
         let own = f64::from(row[class]);
-        // −log p = log Σ exp(z − z_class); for a confident answer ln_1p keeps the small sum.
+        // −log p = log Σ exp(z − z_class); for a confident prediction ln_1p keeps the small sum.
         let loss = match own >= top {
-            true => {
-                let rest = row.iter().enumerate().filter(|(k, _)| *k != class);
-                rest.map(|(_, z)| (f64::from(*z) - own).exp()).sum::<f64>().ln_1p()
-            }
-            false => {
-                let sum: f64 = row.iter().map(|z| (f64::from(*z) - top).exp()).sum();
-                top - own + sum.ln()
-            }
+            true => others(&powers, class).ln_1p(),
+            false => top - own + sum.ln(),
         };
         goal.sign() * loss
     }
