@@ -1,11 +1,12 @@
-//! Random numbers: counter-based and keyed, by (seed, sample, restart) in attacks, by [`RngKey`] in
-//! randomised defences, so that batching, order, cancellation and the device change nothing.
+//! Random numbers. Each stream has a key: (seed, sample, restart) in attacks, an [`RngKey`] in
+//! randomised defences and layers. So results do not depend on batching, order, cancellation or the
+//! device.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// The stream of random numbers of one picture in one restart.
+/// A random number generator (ChaCha8) for one image in one restart.
 #[derive(Clone, Debug)]
 pub struct KeyedRng(ChaCha8Rng);
 
@@ -34,7 +35,8 @@ impl KeyedRng {
         self.fill::<4>(numbers, |bytes| (u32::from_le_bytes(bytes) >> 8) as f32 / 16_777_216.0);
     }
 
-    /// Many numbers uniform in `0..1` in steps of 1/65536: half as dear.
+    /// Many numbers uniform in `0..1` in steps of 1/65536, from half as many random bytes as
+    /// [`Self::units`].
     pub fn coarse(&mut self, numbers: &mut [f32]) {
         self.fill::<2>(numbers, |bytes| f32::from(u16::from_le_bytes(bytes)) / 65_536.0);
     }
@@ -83,17 +85,17 @@ impl KeyedRng {
     }
 }
 
-/// What one randomised answer draws from: two numbers that say everything.
+/// The key of the random numbers of one prediction of a randomised model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RngKey {
-    /// Seed, stream and picture, mixed.
+    /// A mix of the seed, of who predicts (attacker or judge), and of the image.
     pub seed: u64,
-    /// The number of the draw.
+    /// The number of the draw: several are averaged by EOT, or vote.
     pub draw: u64,
 }
 
 impl RngKey {
-    /// The random numbers of one part of whatever is randomised: a stage, a layer.
+    /// The random numbers of one part of the model: of a stage of a pipeline, of a layer.
     pub fn rng(self, part: u64) -> KeyedRng {
         KeyedRng::new(self.seed, self.draw, part)
     }

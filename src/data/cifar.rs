@@ -12,7 +12,7 @@ pub const CIFAR10: &[&str] =
 /// `[C, H, W]`.
 pub const SHAPE: [usize; 3] = [3, 32, 32];
 
-/// Bytes of a picture.
+/// Bytes of an image.
 const SIZE: usize = 3072;
 
 /// No batch has more bytes: the authors' have 31 MB.
@@ -98,7 +98,7 @@ pub fn split(bytes: &[u8]) -> Records {
     (records.flat_map(|r| &r[1..]).copied().collect(), labels)
 }
 
-/// Pictures and labels of a pickle. It is read as a row of tokens and never executed: of all its
+/// Images and labels of a pickle. It is read as a row of tokens and never executed: of all its
 /// instructions only strings and small numbers matter here.
 fn pickled(bytes: &[u8]) -> Result<Records, String> {
     let mut reader = Pickle { bytes, at: 0 };
@@ -201,7 +201,7 @@ impl<'a> Pickle<'a> {
 mod tests {
     use super::*;
 
-    /// Two pictures as Python 2 pickles them.
+    /// Two images as Python 2 pickles them.
     fn pickle() -> Vec<u8> {
         let mut out = b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x05hello".to_vec();
         out.extend(

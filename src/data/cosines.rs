@@ -1,4 +1,4 @@
-//! Cosine waves (DCT-II), in which pictures and the perturbations that matter are smooth.
+//! Cosine waves (DCT-II), in which images and the perturbations that matter are smooth.
 
 use std::f64::consts::PI;
 

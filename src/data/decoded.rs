@@ -1,12 +1,13 @@
 //! A decoded file at its own size and depth: with 8 bits a value it takes a quarter of what `f32` takes.
 
-use crate::data::{Digest, Image, ResizeFilter};
+use crate::data::Digest;
+use crate::data::resample::ResizeFilter;
 use image::DynamicImage;
 use image::metadata::Orientation;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// A picture as its file holds it, and how people see it: turned upright, transparent parts on white.
+/// An image as its file holds it, and how people see it: turned upright, transparent parts on white.
 pub(super) struct DecodedImage {
     /// Rows and columns in the file.
     stored: [usize; 2],
@@ -19,11 +20,11 @@ pub(super) struct DecodedImage {
     /// Whether its file has the four inks of print instead of red, green and blue.
     pub inks: bool,
     floats: OnceLock<Arc<[f32]>>,
-    /// What it was fitted to last, and what came of it.
-    pub fitted: Mutex<Option<(Fitting, Image)>>,
+    /// What it was fitted to last, and the pixels `[C, H, W]` that came of it.
+    pub fitted: Mutex<Option<(Fitting, Arc<[f32]>)>>,
 }
 
-/// To what shape `[C, H, W]`, by what short side, with what filter a picture is fitted.
+/// To what shape `[C, H, W]`, by what short side, with what filter an image is fitted.
 pub(super) type Fitting = ([usize; 3], Option<usize>, ResizeFilter);
 
 /// Its values are left out: there may be half a thousand million of them.
@@ -123,7 +124,7 @@ impl DecodedImage {
         self.channels < 3
     }
 
-    /// The colour at row `y`, column `x` of the upright picture, in 0..1; transparent parts lie on white.
+    /// The colour at row `y`, column `x` of the upright image, in 0..1; transparent parts lie on white.
     pub fn rgb(&self, y: usize, x: usize) -> [f32; 3] {
         let [rows, columns] = self.stored;
         let (mut row, mut column) = if self.turn.exchanged { (x, y) } else { (y, x) };

@@ -1,29 +1,13 @@
-//! A picture: `[C, H, W]` pixels in `0..=1`, and its way to and from 8-bit RGB.
+//! An image: `[C, H, W]` pixels in `0..=1`, and its way to and from 8-bit RGB.
 
 use crate::data::Digest;
 use crate::data::decoded::DecodedImage;
-use crate::data::resample::{ResampleAxis, resample};
+use crate::data::resample::{ResampleAxis, ResizeFilter, resample};
 use crate::error::{Error, Result};
 use image::{DynamicImage, Rgb32FImage, RgbImage};
-use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
 
-/// How a picture is enlarged or shrunk to a network's input size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResizeFilter {
-    /// Nearest neighbour.
-    Nearest,
-    /// Linear, with the anti-aliasing of PIL.
-    #[default]
-    Triangle,
-    /// Cubic (Catmull-Rom), as PIL's BICUBIC.
-    Bicubic,
-    /// Lanczos with window 3.
-    Lanczos,
-}
-
-/// A picture of shape `[C, H, W]` with C = 1 (grey) or 3 (RGB), pixels `f32` in `0..=1`. Cheap to clone.
+/// An image of shape `[C, H, W]` with C = 1 (grey) or 3 (RGB), pixels `f32` in `0..=1`. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Image {
     shape: [usize; 3],
@@ -114,7 +98,7 @@ impl Image {
         }
     }
 
-    /// The colour at row `y`, column `x`; grey pictures answer with three equal values.
+    /// The colour at row `y`, column `x`; grey images answer with three equal values.
     pub fn rgb(&self, y: usize, x: usize) -> [f32; 3] {
         let [c, h, w] = self.shape;
         match &self.pixels {
@@ -124,13 +108,13 @@ impl Image {
         }
     }
 
-    /// The picture after rounding to 8 bits, as saving it as PNG would leave it.
+    /// The image after rounding to 8 bits, as saving it as PNG would leave it.
     pub fn rounded_to_8_bits(&self) -> Self {
         let round = |p: &f32| f32::from(byte(*p)) / 255.0;
         Self::new(self.shape, self.pixels().iter().map(round).collect::<Vec<_>>())
     }
 
-    /// As an 8-bit RGB image (grey pictures get three equal channels).
+    /// As an 8-bit RGB image (grey images get three equal channels).
     pub fn to_rgb(&self) -> RgbImage {
         RgbImage::from_fn(self.width() as u32, self.height() as u32, |x, y| {
             image::Rgb(self.rgb(y as usize, x as usize).map(byte))
@@ -142,9 +126,9 @@ impl Image {
         from_rgb32f(&image.to_rgb32f())
     }
 
-    /// Fits the picture to a network's input: shrinks or enlarges until the short side is `resize`
+    /// Fits the image to a network's input: shrinks or enlarges until the short side is `resize`
     /// (default: the input's own size), then cuts out the centre; colour becomes grey by the
-    /// luminance weights of Rec. 601, grey becomes three equal channels. A picture that already
+    /// luminance weights of Rec. 601, grey becomes three equal channels. An image that already
     /// has the shape is returned as it is.
     pub fn fit(&self, shape: [usize; 3], resize: Option<usize>, filter: ResizeFilter) -> Self {
         if self.shape == shape {
@@ -156,10 +140,12 @@ impl Image {
         // Whoever asks for a photograph asks for it again.
         let mut last = photo.fitted.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
-            Some((key, ready)) if *key == (shape, resize, filter) => ready.clone(),
+            Some((key, pixels)) if *key == (shape, resize, filter) => {
+                Self::new(shape, pixels.clone())
+            }
             _ => {
                 let ready = self.fitted(shape, resize, filter);
-                *last = Some(((shape, resize, filter), ready.clone()));
+                *last = Some(((shape, resize, filter), ready.shared()));
                 ready
             }
         }
@@ -177,7 +163,7 @@ impl Image {
         }
     }
 
-    /// How rows and columns are scaled, and which of them are left, where the picture is fitted.
+    /// How rows and columns are scaled, and which of them are left, where the image is fitted.
     fn sides(&self, [_, h, w]: [usize; 3], resize: Option<usize>) -> [ResampleAxis; 2] {
         let scale = match resize {
             Some(short) => short as f64 / self.height().min(self.width()) as f64,
@@ -193,7 +179,7 @@ impl Image {
         [side(self.height(), h), side(self.width(), w)]
     }
 
-    /// What of a picture from a file a network does not see as it stands there: its transparency or
+    /// What of an image from a file a network does not see as it stands there: its transparency or
     /// inks, and what [`Self::fit`] does to its size and channels. One line each.
     pub fn changes(&self, shape: [usize; 3], resize: Option<usize>) -> Vec<String> {
         let mut told = Vec::new();

@@ -1,4 +1,4 @@
-//! Pictures from the user's files, with limits against giant ones.
+//! Images from the user's files, with limits against giant ones.
 
 use crate::data::decoded::DecodedImage;
 use crate::data::read::check_plain_file;
@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// No picture larger than this on either side is decoded.
+/// No image larger than this on either side is decoded.
 const LARGEST_SIDE: u32 = 16_384;
 /// The decoder may not take more memory than this.
 const LARGEST_ALLOCATION: u64 = 512 << 20;
@@ -26,7 +26,7 @@ const LARGEST_EXIF: u32 = 1 << 20;
 ///
 /// # Errors
 /// Failure, naming the file and what is wrong with it: missing, unreadable, empty, truncated, not a
-/// picture, too large, a pipe or a device.
+/// image, too large, a pipe or a device.
 pub fn read_image(path: &Path) -> Result<Image> {
     const DOING: &str = "read the picture";
     let size = check_plain_file(path, DOING)?;
@@ -49,7 +49,7 @@ pub fn read_image(path: &Path) -> Result<Image> {
     }
 }
 
-/// Decodes a PNG, JPEG or WebP picture; `place` is named in errors.
+/// Decodes a PNG, JPEG or WebP image; `place` is named in errors.
 pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Image> {
     use ImageError as E;
     // A decoder that panics has met a damaged file that its authors had not thought of.
@@ -72,7 +72,7 @@ pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Image> {
     })
 }
 
-/// What a file says of its picture before it is decoded.
+/// What a file says of its image before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Outline {
     /// How it was held; none: as the decoder finds it.
@@ -121,7 +121,7 @@ fn jpeg(file: &mut impl BufRead) -> io::Result<Outline> {
             marker = bytes::<1>(file)?[0];
         }
         match marker {
-            // The end of the picture; what follows is not part of it.
+            // The end of the image; what follows is not part of it.
             0xd9 => return Ok(outline),
             // An ordinary byte of the scan, restarts, the start.
             0x00 | 0x01 | 0xd0..=0xd8 => continue,
@@ -134,7 +134,7 @@ fn jpeg(file: &mut impl BufRead) -> io::Result<Outline> {
             true => {
                 let [.., components] = bytes::<6>(file)?;
                 outline.inks = components == 4;
-                // A progressive picture is kept as coefficients of two bytes until its last scan.
+                // A progressive image is kept as coefficients of two bytes until its last scan.
                 outline.beside = if marker == 0xc2 { 2 * u64::from(components) } else { 0 };
                 6
             }
@@ -221,7 +221,7 @@ mod tests {
         bytes
     }
 
-    /// A picture whose corners differ.
+    /// An image whose corners differ.
     fn corners() -> RgbImage {
         RgbImage::from_fn(48, 32, |x, y| image::Rgb([(x * 5) as u8, (y * 7) as u8, 90]))
     }
@@ -276,7 +276,7 @@ mod tests {
                     "{percent}: {told}"
                 );
             }
-            // Cameras write more behind a picture.
+            // Cameras write more behind an image.
             let more = [&whole[..], &[0xff, 0x00, 0xff, 0xd8, 1, 2, 3]].concat();
             assert_eq!(read(&more).unwrap(), good);
         }

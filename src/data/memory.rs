@@ -1,4 +1,4 @@
-//! How much memory there is to work with. Whatever a file may ask for (a card, a tensor, a picture, an
+//! How much memory there is to work with. Whatever a file may ask for (a card, a tensor, an image, an
 //! archive) is held against it before it is allocated.
 
 use crate::error::{Error, Result};

@@ -18,7 +18,7 @@ mod resample;
 mod save;
 mod spec;
 
-pub use self::image::{Image, ResizeFilter};
+pub use self::image::Image;
 pub use cosines::cosines;
 pub use dataset::{Dataset, Sample};
 pub use digest::{Digest, sha256};
@@ -27,6 +27,7 @@ pub use lock::FileLock;
 pub use npy::save_npy;
 pub use read::{check_plain_file, read_bounded};
 pub use registry::DATASETS;
+pub use resample::ResizeFilter;
 pub use save::{check_writable, same_file, save_png, write_atomically};
 pub use spec::{DatasetSpec, EpsilonRange, Epsilons, TrainingData};
 

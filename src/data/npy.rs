@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: pictures with every bit of theirs.
+//! NumPy's `.npy`: images with every bit of theirs.
 
 use crate::data::{Image, memory, write_atomically};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use std::path::Path;
 /// What such a file begins with.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// No picture with more values than this is read.
+/// No image with more values than this is read.
 const LARGEST: usize = 3 * 4096 * 4096;
 
 /// Saves as NumPy `.npy` (version 1.0, little-endian `f32`, C order): every bit is kept.
@@ -31,7 +31,7 @@ pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
     })
 }
 
-/// Reads a picture `[C, H, W]` or `[1, C, H, W]`, C 1 or 3, little-endian `f32` in 0..1.
+/// Reads an image `[C, H, W]` or `[1, C, H, W]`, C 1 or 3, little-endian `f32` in 0..1.
 ///
 /// # Errors
 /// Failure, naming `place`: another type, order or shape, too large, cut short, a value outside 0..1.
@@ -80,7 +80,7 @@ pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Image> {
     Ok(picture)
 }
 
-/// No header is longer, in bytes: that of a picture has some hundred.
+/// No header is longer, in bytes: that of an image has some hundred.
 const LONGEST: u32 = 1 << 16;
 
 /// The text of the header; none where it is longer than any that is written.

@@ -1,8 +1,23 @@
 //! Resizing with the anti-aliasing of PIL, of no more than is looked at afterwards: what will be cut
-//! off is never computed, so that a thin picture may be enlarged a thousandfold.
+//! off is never computed, so that a thin image may be enlarged a thousandfold.
 
-use crate::data::ResizeFilter;
+use serde::{Deserialize, Serialize};
 use std::f32::consts::PI;
+
+/// How an image is enlarged or shrunk to a network's input size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeFilter {
+    /// Nearest neighbour.
+    Nearest,
+    /// Linear, with the anti-aliasing of PIL.
+    #[default]
+    Triangle,
+    /// Cubic (Catmull-Rom), as PIL's BICUBIC.
+    Bicubic,
+    /// Lanczos with window 3.
+    Lanczos,
+}
 
 /// One side: of `from` pixels, scaled to `to`, of which `length` from `first` on are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +56,8 @@ impl ResampleAxis {
     }
 }
 
-/// The part of the resized picture that is wanted, `[3, rows, columns]` in 0..1; `colour` tells the
-/// colour at a row and a column of the picture.
+/// The part of the resized image that is wanted, `[3, rows, columns]` in 0..1; `colour` tells the
+/// colour at a row and a column of the image.
 pub(super) fn resample(
     colour: impl Fn(usize, usize) -> [f32; 3],
     rows: ResampleAxis,

@@ -202,7 +202,7 @@ fn readable() -> Option<fs::Permissions> {
     None
 }
 
-/// Saves as 8-bit PNG: grey pictures as grey, colour as RGB.
+/// Saves as 8-bit PNG: grey images as grey, colour as RGB.
 ///
 /// # Errors
 /// As [`write_atomically`].

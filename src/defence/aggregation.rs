@@ -1,20 +1,20 @@
-//! One answer of several.
+//! Aggregation: from the logits of several networks, or of several draws, to one prediction.
 
 use crate::model::{all_finite, argmax};
 
-/// How the answers of several networks, or of several draws, become one. The gradient of a vote is
+/// How the logits of several networks, or of several draws, become one row. The gradient of a vote is
 /// that of the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Aggregation {
     /// The mean of their probabilities.
     #[default]
     Mean,
-    /// A vote; the shares of the votes are the confidences.
+    /// A majority vote; the shares of the votes are the confidences.
     Vote,
 }
 
 impl Aggregation {
-    /// One row of logits of several; a single one is left as it is.
+    /// One row of logits `[K]` from several; a single one is left as it is.
     pub fn join<R: AsRef<[f32]>>(self, rows: &[R]) -> Vec<f32> {
         let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
         match (self, rows.as_slice()) {
@@ -58,8 +58,8 @@ fn pooled(logs: &[Vec<f64>]) -> Vec<f64> {
     (0..classes).map(one).collect()
 }
 
-/// The way back of [`mean`]: from the slope with respect to the pooled row to that with respect to
-/// each of the rows. With p the probabilities of a row and p̄ their mean over M rows, ∂ ln p̄_k / ∂z_j
+/// The vector-Jacobian product of [`mean`]: from the gradient with respect to the aggregated row to
+/// those with respect to each of the rows. With p the probabilities of a row and p̄ their mean over M rows, ∂ ln p̄_k / ∂z_j
 /// is p_k (δ_kj − p_j) / (M p̄_k).
 pub fn mean_vjp(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
     if rows.len() == 1 {
@@ -76,7 +76,7 @@ pub fn mean_vjp(rows: &[&[f32]], slope: &[f32]) -> Vec<Vec<f32>> {
     logs.iter().map(each).collect()
 }
 
-/// The logarithms of the shares of votes; what nobody voted for is told apart by the mean
+/// The logarithms of the shares of the votes; classes without a vote are ordered by the mean
 /// probability, far below a single vote.
 pub fn vote(labels: &[usize], mean: &[f32]) -> Vec<f32> {
     let total = labels.len().max(1) as f64;

@@ -1,4 +1,4 @@
-//! A pipeline as an attacker sees it.
+//! A pipeline as an attacker sees it, and its predictions when robustness is measured.
 
 use crate::data::Image;
 use crate::defence::aggregation::{self, Aggregation};
@@ -13,10 +13,10 @@ use crate::model::{Classifier, ModelOutput, argmax};
 use burn_tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-/// One answer: the logits, and whether the guard refuses to give it.
+/// One prediction: the logits `[K]`, and whether the detector rejects.
 pub type Prediction = (Vec<f32>, bool);
 
-/// Answers that the judge of a randomised defence asks for, at least.
+/// Predictions that vote when the robustness of a randomised defence is measured, at least.
 pub const JUDGE_VOTES: u64 = 20;
 /// Draws that EOT averages over, unless told otherwise.
 pub const EOT_DRAWS: u64 = 10;
@@ -42,7 +42,7 @@ impl Pipeline {
         Stance::ALL.into_iter().filter(differs).collect()
     }
 
-    /// How many answers the judge asks for.
+    /// Number of predictions that vote when robustness is measured.
     pub fn votes(&self) -> u64 {
         match self.is_random() {
             true => (JUDGE_VOTES / self.inner as u64).max(1),
@@ -50,8 +50,7 @@ impl Pipeline {
         }
     }
 
-    /// The judge's answers to pictures: for each picture, for each of [`Self::votes`], the logits and
-    /// whether the guard refuses.
+    /// The predictions that vote, `[image][vote]`, with random numbers that no attack has met.
     ///
     /// # Errors
     /// Those of the stages; device failures.
@@ -65,8 +64,8 @@ impl Pipeline {
         Ok(members.iter().map(of).collect())
     }
 
-    /// What the judge makes of [`Self::judged`]: the shares of the answers, and a refusal where more
-    /// than half of them are refused. A single answer stands as it is.
+    /// Aggregates [`Self::judge_predictions`] of one image: the logarithms of the shares of the votes,
+    /// and a rejection where more than half of them are rejected. A single prediction stands as it is.
     pub fn aggregate(&self, answers: &[Prediction]) -> Prediction {
         if let [one] = answers {
             return one.clone();
@@ -78,7 +77,7 @@ impl Pipeline {
         (aggregation::majority_vote(&rows), refused)
     }
 
-    /// One answer to one picture, as it is given in use: logits, and whether the guard refuses.
+    /// One prediction for one image, as it is given in use.
     ///
     /// # Errors
     /// Those of the stages; device failures.
@@ -100,7 +99,8 @@ fn rows(members: &BranchLogits) -> Vec<&[f32]> {
     members.iter().flatten().map(Vec::as_slice).collect()
 }
 
-/// A pipeline under a stance.
+/// A pipeline as an attacker of some [`Stance`] sees it: its logits and gradients are those that the
+/// attack uses (the mean over draws for EOT, straight-through gradients for BPDA).
 pub struct AttackerView<'a> {
     pipeline: &'a Pipeline,
     stance: Stance,
@@ -109,14 +109,14 @@ pub struct AttackerView<'a> {
 }
 
 impl AttackerView<'_> {
-    /// The same with its luck frozen where a picture is given: every picture meets what is drawn for
-    /// that one, so that answers to two pictures differ by the pictures alone.
+    /// The same with fixed random numbers where an image is given: every image meets those of that one,
+    /// so that predictions for two images differ by the images alone.
     pub fn with_fixed_randomness(self, like: Option<&Image>) -> Self {
         Self { frozen: like.map(fingerprint), ..self }
     }
 
-    /// How many draws the attacker averages over: as many as it was told to, however many the
-    /// defence takes for one answer.
+    /// Number of draws the attacker averages over: as many as it was told to, however many the defence
+    /// takes for one prediction.
     fn draws(&self) -> u64 {
         match self.pipeline.averages(self.stance) {
             true => self.draws,
@@ -124,7 +124,7 @@ impl AttackerView<'_> {
         }
     }
 
-    /// The way back of one leg: from the slopes of its logits to those of the pictures, added up.
+    /// The vector-Jacobian product of one network: adds the gradient of the images to `sum`.
     fn vjp(
         &self,
         leg: &BranchDraws,
@@ -144,7 +144,7 @@ impl AttackerView<'_> {
         Ok(())
     }
 
-    /// Carries a network's input gradients back through the stages, onto the pictures.
+    /// Carries a network's input gradients back through the stages, onto the images.
     fn gather(
         &self,
         leg: &BranchDraws,
@@ -187,7 +187,7 @@ impl AttackerView<'_> {
         ModelOutput { rejected, logits }
     }
 
-    /// From every leg's logits of `n` pictures to every leg's slopes, through what the attacker makes
+    /// From every leg's logits of `n` images to every leg's slopes, through what the attacker makes
     /// of all of them, which is `shown`.
     fn turn(
         &self,
@@ -246,7 +246,7 @@ impl Classifier for AttackerView<'_> {
         let size: usize = self.input_shape().iter().product();
         let mut sum = vec![vec![0.0; size]; pictures.len()];
         let mut shown = ModelOutput::default();
-        // One network in one go needs no forward pass of its own before the way back.
+        // One network in one go needs no forward pass of its own before the backward pass.
         if let ([leg], [only]) = (branch_draws.as_slice(), trails.as_slice())
             && only.len() <= pipeline.at_once()
         {

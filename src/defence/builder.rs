@@ -1,4 +1,4 @@
-//! A pipeline in the making.
+//! Collecting the parts of a pipeline, defence by defence.
 
 use crate::defence::aggregation::Aggregation;
 use crate::defence::branch::NetworkSource;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use std::sync::Arc;
 
-/// Where models come from: whoever builds pipelines keeps those it has loaded.
+/// Loads models for pipelines, each once.
 pub trait ModelProvider {
     /// A model by name or folder, on the device in use.
     ///
@@ -17,15 +17,15 @@ pub trait ModelProvider {
     fn model(&mut self, name: &str) -> Result<Arc<Model>>;
 }
 
-/// A network that answers, behind stages of its own.
+/// A model that predicts, behind stages of its own.
 pub struct EnsembleMember {
     /// The network.
     pub model: Arc<Model>,
-    /// What stands before it alone.
+    /// The stages before it alone.
     pub stages: Vec<Arc<PipelineStage>>,
 }
 
-/// What is made of every network that answers.
+/// What is made of every model that predicts.
 pub(super) type Inside = Box<dyn Fn(&Arc<Model>) -> Result<NetworkSource>>;
 
 /// What of a row its stages need to know.
@@ -38,23 +38,23 @@ struct Row {
 
 /// Collects the parts of a pipeline: each defence of a stack in turn adds its own.
 pub struct PipelineBuilder<'a> {
-    /// The undefended model: what it takes in and its classes are the pipeline's.
+    /// The undefended model: its input and its classes are the pipeline's.
     pub base: Arc<Model>,
-    /// What stands before all networks.
+    /// The stages before all networks.
     pub stages: Vec<PipelineStage>,
-    /// The networks that a layer has chosen.
+    /// The models that a defence has chosen.
     chosen: Vec<EnsembleMember>,
-    /// Who has been trained like this answers where no layer chooses a network.
+    /// The defence whose trained model predicts where no defence chooses one.
     trained: Option<&'static str>,
-    /// What a layer makes of the networks, and whether it yields to another layer that does.
+    /// What a defence makes of the models, and whether it yields to another defence that does so too.
     pub(super) inside: Option<(Inside, bool)>,
-    /// What else looks at the picture beside those that answer: stages before the same networks.
+    /// Further views of the image for the detector: stages before the same networks.
     pub(super) views: Vec<Vec<Arc<PipelineStage>>>,
-    /// Draws that make one answer together.
+    /// Number of draws that are aggregated to one prediction.
     pub(super) inner: usize,
-    /// How the networks become one answer, and then the draws.
+    /// How the networks of one draw are aggregated, and then the draws.
     pub(super) rules: [Aggregation; 2],
-    /// What refuses to answer, and when.
+    /// The detection score and how its threshold is set.
     pub(super) detector: Option<(DetectionScore, RejectionThreshold)>,
     /// The defence that is being added.
     row: Row,
@@ -125,10 +125,10 @@ impl<'a> PipelineBuilder<'a> {
         found.map(|card| self.load(&card.name)).collect()
     }
 
-    /// Puts a transformation before the networks, behind those that are there.
+    /// Adds a transformation before the networks, behind those that are there.
     ///
     /// # Errors
-    /// None; answers so that a row's `build` can end with it.
+    /// None; returns a result so that a row's `build` can end with it.
     pub fn stage(&mut self, transform: Box<dyn Transform>) -> Result<()> {
         self.stage_if(transform, self.row.randomised)
     }
@@ -143,12 +143,12 @@ impl<'a> PipelineBuilder<'a> {
         Ok(())
     }
 
-    /// Adds a view that guards the answer: the picture behind these stages.
+    /// Adds a view for the detector: the image behind these stages.
     pub fn view(&mut self, stages: Vec<PipelineStage>) {
         self.views.push(stages.into_iter().map(Arc::new).collect());
     }
 
-    /// Loads a model, which must take and answer what the base does.
+    /// Loads a model, which must have the input and the classes of the base.
     ///
     /// # Errors
     /// As [`Model::load`]; usage, where it does not fit.
@@ -164,7 +164,7 @@ impl<'a> PipelineBuilder<'a> {
         }
     }
 
-    /// Lets this network answer instead of the base.
+    /// Lets this model predict instead of the base.
     ///
     /// # Errors
     /// As [`Self::load`]; usage, where another one was chosen already.
@@ -176,7 +176,7 @@ impl<'a> PipelineBuilder<'a> {
         self.answer_by_all(vec![model], Aggregation::Mean)
     }
 
-    /// Lets these networks answer together instead of the base.
+    /// Lets these models predict together instead of the base.
     ///
     /// # Errors
     /// Usage, where others were chosen already.
@@ -201,7 +201,7 @@ impl<'a> PipelineBuilder<'a> {
         Ok(())
     }
 
-    /// Lets the network answer that was trained as this row says, for the base's data.
+    /// Lets the model predict that was trained as this row says, on the base's data.
     ///
     /// # Errors
     /// Usage, where there is none; as [`Self::answer_by`].
@@ -210,7 +210,7 @@ impl<'a> PipelineBuilder<'a> {
         self.answer_by_all(vec![first], Aggregation::Mean)
     }
 
-    /// The networks that were trained as this row says, for the base's data; at least one.
+    /// The models that were trained as this row says, on the base's data; at least one.
     ///
     /// # Errors
     /// Usage, where there is none; as [`Model::load`].
@@ -225,13 +225,13 @@ impl<'a> PipelineBuilder<'a> {
         }
     }
 
-    /// Lets the network answer that was trained as the row `id` says, where there is one, the base is
-    /// an ordinary one and no layer chooses another.
+    /// Lets the model predict that was trained as the row `id` says, where there is one, the base is an
+    /// ordinary one and no defence chooses another.
     pub fn prefer(&mut self, id: &'static str) {
         self.trained.get_or_insert(id);
     }
 
-    /// Makes something else of every network that answers.
+    /// Makes another network of every model that predicts.
     ///
     /// # Errors
     /// Usage, where another layer does so already.
@@ -246,23 +246,23 @@ impl<'a> PipelineBuilder<'a> {
         Ok(())
     }
 
-    /// As [`Self::inside`], unless another layer does so.
+    /// As [`Self::inside`], unless another defence does so.
     pub fn inside_else(&mut self, make: impl Fn(&Arc<Model>) -> Result<NetworkSource> + 'static) {
         self.inside.get_or_insert_with(|| (Box::new(make), true));
     }
 
-    /// The identifier of the row that is being built.
+    /// The identifier of the defence that is being added.
     pub fn id(&self) -> &'static str {
         self.row.id
     }
 
-    /// Lets so many draws make one answer together, at least.
+    /// Aggregates so many draws to one prediction, at least.
     pub fn draw(&mut self, draws: usize, rule: Aggregation) {
         self.inner = self.inner.max(draws);
         self.rules[1] = rule;
     }
 
-    /// Lets a guard look at the answer.
+    /// Adds a detector.
     ///
     /// # Errors
     /// Usage, where there is one already.
@@ -274,7 +274,7 @@ impl<'a> PipelineBuilder<'a> {
         Ok(())
     }
 
-    /// That a row does not apply here.
+    /// That the defence that is being added does not apply here.
     pub fn not_applicable(&self, what: String) -> Error {
         let place = format!("defence {}", self.row.id);
         Error::usage(what, place, "leave it out or choose another model")

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Thresholds are set on so many clean pictures, spread evenly over the data set.
+/// Thresholds are set on so many clean images, spread evenly over the data set.
 const CALIBRATION: usize = 1000;
 
 /// Every so many samples of a data set of `len` one is for calibration.
@@ -23,8 +23,8 @@ pub fn is_calibration_sample(index: usize, len: usize) -> bool {
 }
 
 impl Pipeline {
-    /// One answer to each picture, as it is given in use, without the guard: its logits, and how
-    /// suspicious it is (0 where nothing guards it).
+    /// One prediction for each image, as it is given in use: its logits, and its detection score (0
+    /// without a detector).
     ///
     /// # Errors
     /// Those of the stages; device failures.
@@ -44,13 +44,13 @@ impl Pipeline {
 }
 
 /// What tells a calibration from all others: stack, data set and seed, and what the networks say to
-/// the first picture.
+/// the first image.
 type Key = (String, String, u64, Vec<u32>);
 
-/// A guard that takes as attacked what is more suspicious than all but this share of clean pictures.
+/// The detector whose threshold this share of clean images exceeds.
 ///
 /// # Errors
-/// Usage, where no pictures of the base's data are built in; those of the stages; device failures.
+/// Usage, where no images of the base's data are built in; those of the stages; device failures.
 pub(super) fn calibrated(
     pipeline: &Pipeline,
     score: DetectionScore,
@@ -98,8 +98,8 @@ fn exceeded(scores: impl Iterator<Item = f64>, rate: f64) -> f64 {
 /// A data set of fewer samples than this is too small to spare some.
 const FEW: usize = 40;
 
-/// The clean pictures that a threshold is set on, as the model sees them. Of a data set of a few
-/// pictures they are mirrored and shifted versions, and the pictures themselves are left to judge
+/// The clean images that a threshold is set on, as the model sees them. Of a data set of a few
+/// images they are mirrored and shifted versions, and the images themselves are left to judge
 /// the detector on.
 fn clean(pipeline: &Pipeline) -> Result<Vec<Image>> {
     let (card, place) = (&pipeline.base.card, format!("defence {}", pipeline.stack.text()));

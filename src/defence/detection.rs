@@ -1,4 +1,4 @@
-//! Detectors: what refuses to answer where an answer looks suspicious.
+//! Defences by detection: feature squeezing, and the variance of a Bayesian network.
 
 use crate::data::Image;
 use crate::defence::aggregation;
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::parameter::FloatParam;
 use crate::rng::KeyedRng;
 
-/// The share of clean pictures that is taken as attacked.
+/// The share of clean images that is taken as attacked.
 const FPR: FloatParam = FloatParam::new(
     "fpr",
     (0.0, 0.5),

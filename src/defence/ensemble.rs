@@ -1,4 +1,4 @@
-//! Several networks, or several looks at a picture, that answer together.
+//! Several networks, or several looks at an image, that answer together.
 
 use crate::defence::aggregation::Aggregation;
 use crate::defence::builder::{EnsembleMember, PipelineBuilder};
@@ -98,7 +98,7 @@ fn ordinary(builder: &mut PipelineBuilder<'_>) -> Result<Vec<Arc<Model>>> {
     Ok(found)
 }
 
-/// The base behind three looks at the picture.
+/// The base behind three looks at the image.
 fn looks(builder: &PipelineBuilder<'_>) -> Vec<EnsembleMember> {
     let [c, h, _] = builder.base.card.input.shape;
     let by = (h / 28).max(1) as isize;

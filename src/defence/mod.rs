@@ -1,10 +1,10 @@
-//! Defences: what stands before, inside and behind a network, and how an attack sees it that knows
-//! of it.
+//! Defences: transformations before a network, changes inside it, detectors behind it, and how an
+//! attacker who knows of them sees the whole.
 //!
 //! Each is a row of [`DEFENCES`] whose `build` changes a [`PipelineBuilder`]; a [`DefenceStack`] of rows makes a
-//! [`Pipeline`]: stages (transformations of the picture), networks, and a rule that makes one answer
+//! [`Pipeline`]: stages (transformations of the image), networks, and a rule that makes one answer
 //! of several. An attacker meets the pipeline as [`AttackerView`]: under a [`Stance`] that says how much of
-//! it the attack knows. Everything random is keyed by seed, picture and number of the draw, and what
+//! it the attack knows. Everything random is keyed by seed, image and number of the draw, and what
 //! the attack draws is never what the judge draws.
 
 mod aggregation;

@@ -1,5 +1,5 @@
-//! A defended model: stages before networks, a rule that makes one answer of theirs, and perhaps a
-//! guard that refuses to answer.
+//! A defended model: stages before networks, rules that aggregate their logits, and perhaps a detector
+//! that rejects.
 
 use crate::data::Image;
 use crate::defence::aggregation::Aggregation;
@@ -15,81 +15,82 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A stack of defences round a model.
+/// A model with a stack of defences round it. An image passes the common stages, then each branch
+/// (stages of its own, and a network); the branches' logits are aggregated per draw, then over draws.
 pub struct Pipeline {
     /// The defences.
     pub stack: DefenceStack,
     /// The undefended model.
     pub base: Arc<Model>,
-    /// The networks that answer.
+    /// The models that predict.
     pub models: Vec<Arc<Model>>,
-    /// What stands before every network.
+    /// The stages before every network.
     pub(super) stages: Vec<PipelineStage>,
-    /// The networks: those that see the first view, then those that see the second, and so on.
+    /// The branches of the first view, then those of the second, and so on.
     pub(super) branches: Vec<Branch>,
-    /// So many views of a picture there are; the first one is answered, the others guard it.
+    /// Number of views of an image: the first gives the prediction, the others are for the detector.
     pub(super) views: usize,
-    /// Draws that make one answer together.
+    /// Number of draws that are aggregated to one prediction.
     pub(super) inner: usize,
-    /// How the networks of one draw become one answer, and then the draws.
+    /// How the branches of one draw are aggregated, and then the draws.
     pub(super) rules: [Aggregation; 2],
-    /// What refuses to answer, if anything does.
+    /// The detector, if there is one.
     pub detector: Option<Detector>,
     pub(super) seed: u64,
 }
 
-/// One network, and the draws that go through it.
+/// A branch's network, and the draws that go through it.
 pub(super) struct BranchDraws {
     pub branch: usize,
     pub network: Arc<Network>,
     pub draws: Vec<u64>,
 }
 
-/// A picture at one draw, on its way to the networks.
+/// An image at one draw in the common stages.
 pub(super) struct SharedStages {
     pub rng_key: RngKey,
-    /// What it was before each common stage, and behind the last.
+    /// The image before each common stage, and behind the last.
     pub common: Vec<Image>,
 }
 
-/// What a picture was on its way to one network.
+/// An image at one draw on its way to one network: the inputs of all stages.
 pub(super) struct StageInputs {
     pub entry: Arc<SharedStages>,
-    /// Before each stage of the branch, and behind the last.
+    /// The image before each stage of the branch, and behind the last.
     pub own: Vec<Image>,
 }
 
-/// The networks' logits of one picture, `[branch][draw]`.
+/// The logits of one image, `[branch][draw][class]`.
 pub(super) type BranchLogits = Vec<Vec<Vec<f32>>>;
 
-/// So many values at most go through a network at once.
+/// At most so many pixel values go through a network at once.
 const VALUES: usize = 4_000_000;
 
 impl Pipeline {
-    /// Whether its answers are logarithms of the shares of a vote, not logits.
+    /// Whether its logits are the logarithms of the shares of a vote.
     pub fn answers_in_shares(&self) -> bool {
         self.is_random() || self.rules.contains(&Aggregation::Vote)
     }
 
-    /// Whether it answers the same picture differently from one time to the next.
+    /// Whether its prediction for the same image differs from one time to the next.
     pub fn is_random(&self) -> bool {
         self.inner > 1
             || self.stages.iter().any(|stage| stage.randomised)
             || self.branches.iter().any(Branch::is_random)
     }
 
-    /// Whether a stage has no usable gradient, so that an attack has to go straight through.
+    /// Whether a stage is not differentiable, so that an attack needs BPDA.
     pub fn is_broken(&self) -> bool {
         let own = self.branches.iter().flat_map(|branch| branch.stages.iter().map(Arc::as_ref));
         self.stages.iter().chain(own).any(|stage| stage.backward != BackwardRule::Exact)
     }
 
-    /// How many passes through a network one answer takes.
+    /// Number of forward passes through a network that one prediction takes.
     pub fn passes(&self) -> u64 {
         (self.inner * self.branches.len()) as u64
     }
 
-    /// The legs of these draws.
+    /// The networks of these draws: a sampled branch has several.
     pub(super) fn branch_draws(
         &self,
         stream: RngStream,
@@ -117,8 +118,8 @@ impl Pipeline {
         Ok(branch_draws)
     }
 
-    /// Sends pictures through the common stages: for each picture, for each draw. What is drawn
-    /// follows from the picture, or from `frozen` where that is given.
+    /// Runs images through the common stages, `[image][draw]`. The random numbers follow from the
+    /// image, or from `frozen` where that is given.
     pub(super) fn run_shared_stages(
         &self,
         pictures: &[Image],
@@ -136,7 +137,7 @@ impl Pipeline {
         pictures.par_iter().map(all).collect()
     }
 
-    /// Sends them on down a leg: for each picture, for each of its draws; `first` is the draw that
+    /// Sends them on down a leg: for each image, for each of its draws; `first` is the draw that
     /// the entries begin with.
     pub(super) fn forward(
         &self,
@@ -166,7 +167,7 @@ impl Pipeline {
         &self.stages
     }
 
-    /// A leg's logits, K for each picture and draw.
+    /// A leg's logits, K for each image and draw.
     pub(super) fn logits(&self, leg: &BranchDraws, trails: &[StageInputs]) -> Result<Vec<f32>> {
         let mut out = Vec::new();
         for part in trails.chunks(self.at_once()) {
@@ -175,7 +176,7 @@ impl Pipeline {
         Ok(out)
     }
 
-    /// How many pictures go through a network at once.
+    /// How many images go through a network at once.
     pub(super) fn at_once(&self) -> usize {
         let values: usize = self.base.card.input.shape.iter().product();
         (VALUES / values.max(1)).max(1)
@@ -192,7 +193,7 @@ impl Pipeline {
         Tensor::from_data(data, self.base.network.device())
     }
 
-    /// What every network says to every picture at every draw, a few draws at a time.
+    /// The logits of every image, `[image][branch][draw][class]`, a few draws at a time.
     pub(super) fn members(
         &self,
         pictures: &[Image],
@@ -216,7 +217,7 @@ impl Pipeline {
         Ok(out)
     }
 
-    /// The legs' logits by picture, branch and draw.
+    /// The networks' logits by image, branch and draw.
     pub(super) fn sort(
         &self,
         branch_draws: &[BranchDraws],
@@ -236,7 +237,7 @@ impl Pipeline {
         out
     }
 
-    /// What one view's networks say together at each of these draws, `[view][draw]`.
+    /// The aggregated logits of each view at each of these draws, `[view][draw][class]`.
     pub(super) fn joined(&self, members: &BranchLogits, draws: Range<usize>) -> Vec<Vec<Vec<f32>>> {
         let at = |branches: &[Vec<Vec<f32>>], draw: usize| {
             self.rules[0].join(&branches.iter().map(|rows| &rows[draw]).collect::<Vec<_>>())
@@ -245,15 +246,14 @@ impl Pipeline {
         views.map(|branches| draws.clone().map(|draw| at(branches, draw)).collect()).collect()
     }
 
-    /// One answer from what the networks say at these draws: logits, and whether the guard refuses
-    /// it.
+    /// One prediction from the logits of these draws: logits, and whether the detector rejects.
     pub(super) fn answer(&self, members: &BranchLogits, draws: Range<usize>) -> (Vec<f32>, bool) {
         let views = self.joined(members, draws);
         let refused = self.detector.as_ref().is_some_and(|detector| detector.rejects(&views));
         (self.rules[1].join(&views[0]), refused)
     }
 
-    /// The pictures of a tensor.
+    /// The images of a tensor.
     pub(super) fn pictures(&self, images: &Tensor<4>) -> Result<Vec<Image>> {
         let [_, c, h, w] = images.dims();
         let values = images.clone().try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
@@ -266,7 +266,7 @@ pub(super) fn rng_keys(trails: &[StageInputs]) -> Vec<RngKey> {
     trails.iter().map(|trail| trail.entry.rng_key).collect()
 }
 
-/// A number that tells a picture from others: what a defence draws for a picture does not depend on
+/// A number that tells an image from others: what a defence draws for an image does not depend on
 /// the batch that it stands in.
 pub(super) fn fingerprint(picture: &Image) -> u64 {
     picture.pixels().iter().fold(0, |hash, pixel| mix(hash, u64::from(pixel.to_bits())))

@@ -23,7 +23,7 @@ impl PixelMove {
         Self { mirror: false, by: [down, right] }
     }
 
-    /// The moved picture.
+    /// The moved image.
     pub fn of(&self, picture: &Image) -> Image {
         let (shape, pixels) = (picture.shape(), picture.pixels());
         let moved = (0..pixels.len()).map(|at| pixels[self.source(at, shape)]);

@@ -74,7 +74,8 @@ impl Transform for SmoothingNoise {
     }
 }
 
-/// How likely so clear a vote would be if the two classes in front were equally likely.
+/// The p-value of the vote: how likely one so clear would be if the two classes with most votes were
+/// equally likely.
 fn doubt(views: &[Vec<Vec<f32>>]) -> f64 {
     let mut counts = vec![0; views[0][0].len()];
     views[0].iter().filter_map(|row| argmax(row)).for_each(|class| counts[class] += 1);

@@ -65,7 +65,7 @@ impl fmt::Display for DefenceConfig {
     }
 }
 
-/// Defences in layers: the first meets the picture first.
+/// Defences in layers: the first meets the image first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefenceStack {
     /// The name it was saved by, if it was.

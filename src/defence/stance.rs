@@ -4,21 +4,22 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How much of a defence the attack knows.
+/// How much of a defence the attacker knows (naive, adaptive), and which remedies against masked
+/// gradients it uses (BPDA, EOT; Athalye et al. 2018).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stance {
-    /// Nothing: the attack is made on the bare network. That it fails then is not robustness.
+    /// Nothing: the attack is made on the undefended network. That it fails then is not robustness.
     #[default]
     Naive,
-    /// All, but it takes gradients as they come: none through rounding, one draw of what is random,
-    /// and cross-entropy in single precision behind the softmax.
+    /// All, but it takes gradients as they come: zero through rounding, of one draw of what is random,
+    /// of cross-entropy in single precision behind the softmax.
     Gradient,
     /// Straight through what has no gradient (BPDA), one draw of what is random.
     Bpda,
     /// The mean over draws (EOT), no way through what has no gradient.
     Eot,
-    /// Whatever the defence calls for: BPDA, EOT, a loss on logits.
+    /// All, and it uses what the defence calls for: BPDA, EOT, a loss on the logits.
     Adaptive,
 }
 

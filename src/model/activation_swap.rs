@@ -66,15 +66,15 @@ impl ActivationSwap {
     }
 
     fn instead(self, layer: &Layer, spared: &mut usize) -> Vec<Layer> {
+        if let Some(body) = layer.body() {
+            return vec![Residual { body: self.through(body, spared) }.into()];
+        }
         let top = match (layer.def().role(), self) {
             (Role::Rectifier(_), _) if *spared > 0 => {
                 *spared -= 1;
                 return vec![layer.clone()];
             }
             (Role::Rectifier(top), _) => top,
-            (Role::Block(body), _) => {
-                return vec![Residual { body: self.through(body, spared) }.into()];
-            }
             (Role::TrainingDropout(p), Self::Dropout { .. }) => {
                 return vec![McDropout { p }.into()];
             }
@@ -94,8 +94,7 @@ impl ActivationSwap {
 fn activations(layers: &[Layer]) -> usize {
     let count = |layer: &Layer| match layer.def().role() {
         Role::Rectifier(_) => 1,
-        Role::Block(body) => activations(body),
-        Role::TrainingDropout(_) | Role::Other => 0,
+        Role::TrainingDropout(_) | Role::Other => layer.body().map_or(0, activations),
     };
     layers.iter().map(count).sum()
 }

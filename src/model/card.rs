@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::model::card_errors::{self, way};
 use crate::model::ops::Layer;
 use crate::model::untrusted;
+use crate::printable::printable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Component, Path};
 
-/// A network's picture has no more pixels.
+/// A network's image has no more pixels.
 const LARGEST_PIXELS: usize = 4096 * 4096;
-/// No picture is resized to a longer short side.
+/// No image is resized to a longer short side.
 const LARGEST_SIDE: usize = 16_384;
 
 /// A model's card.
@@ -78,7 +79,7 @@ pub struct InputSpec {
     /// Short side before the centre is cut out; none: the input's own size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<usize>,
-    /// How pictures are resized.
+    /// How images are resized.
     #[serde(default)]
     pub filter: ResizeFilter,
     /// Mean and standard deviation per channel, applied inside the model.
@@ -91,7 +92,7 @@ fn unit_range() -> [f32; 2] {
 }
 
 impl InputSpec {
-    /// The picture as the model sees it: resized, cut out, grey or RGB as the card says.
+    /// The image as the model sees it: resized, cut out, grey or RGB as the card says.
     pub fn fit(&self, picture: &Image) -> Image {
         picture.fit(self.shape, self.resize, self.filter)
     }
@@ -165,7 +166,7 @@ impl Card {
         };
         let mut card: Self = parsed.ok_or_else(|| bad(card_errors::explain(text, &judge)))?;
         card.check().map_err(|(field, what)| bad(card_errors::at(text, &way(field), &what)))?;
-        untrusted::clean(&mut card);
+        card.make_printable();
         Ok(card)
     }
 
@@ -224,6 +225,16 @@ impl Card {
             (Some(_), false) => no("architecture", "layers and architecture exclude each other"),
             _ => Ok(()),
         }
+    }
+
+    /// Makes every text of it [`printable`], but for the name of the weights file, which is a path.
+    fn make_printable(&mut self) {
+        let Self { name, title, data, labels, licence, accuracy, training, .. } = self;
+        let robust = accuracy.iter_mut().flat_map(|accuracy| &mut accuracy.robust);
+        let measured = robust.flat_map(|row| [&mut row.attack, &mut row.norm, &mut row.parameters]);
+        let texts = [name, title, data, licence].into_iter().chain(labels).chain(measured);
+        texts.for_each(|text| *text = printable(text));
+        untrusted::clean_table(training);
     }
 
     /// What tells it from all others, whatever its name and however its file is laid out: the SHA-256 of

@@ -4,7 +4,7 @@ use crate::data::memory;
 use crate::error::{Error, Result};
 use crate::model::architecture;
 use crate::model::card::Card;
-use crate::model::ops::{Layer, Role};
+use crate::model::ops::Layer;
 use crate::model::shape::Shape;
 
 /// So many images at least flow through a network at once: those that it is tried with when it is
@@ -48,7 +48,7 @@ impl MemoryEstimate {
         for (i, layer) in layers.iter().enumerate() {
             let place = format!("{within}layer {}", i + 1);
             let def = layer.def();
-            if let (Role::Block(body), Shape::Map(_)) = (def.role(), shape) {
+            if let (Some(body), Shape::Map(_)) = (layer.body(), shape) {
                 self.walk(body, shape, &format!("{place}, body "), card)?;
             }
             shape = def.output(shape).map_err(|what| {

@@ -1,19 +1,25 @@
-//! Models: cards, networks, and the store of embedded ones.
+//! Models: cards, networks, and the built-in ones.
 //!
-//! A model takes pixels in 0..1, `[N, C, H, W]`, and answers with logits, `[N, K]`. Normalisation
+//! A model takes images `[N, C, H, W]` with pixels in 0..1 and gives logits `[N, K]`. Normalisation
 //! belongs to it: nothing outside ever sees normalised pixels.
+//!
+//! A card lists the layers ([`ops`]); they become a graph of values and nodes, which burn runs on any
+//! device, and the CPU engine on the CPU.
 
 mod activation_swap;
 mod architecture;
+mod autodiff;
 mod card;
 mod card_errors;
 mod cpu;
 mod graph;
+mod graph_builder;
 mod memory_estimate;
 mod network;
 pub mod ops;
 mod other_formats;
 mod posterior;
+mod sampling;
 mod sanity_check;
 mod shape;
 mod store;
@@ -32,17 +38,16 @@ pub use weights::{Weights, floats, read_tensors, write_tensors};
 use crate::error::{Error, Result};
 use burn_tensor::{Device, Tensor};
 
-/// Anything that answers pixels with logits.
+/// A differentiable classifier: a [`Network`], or a pipeline of defences round one.
 pub trait Classifier: Send + Sync {
-    /// Logits `[N, K]` (never probabilities), row by row on the host, of pictures `[N, C, H, W]` in
-    /// 0..1.
+    /// Logits `[N, K]` (never probabilities), row by row, of images `[N, C, H, W]` in 0..1.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
     fn logits(&self, images: &Tensor<4>) -> Result<Vec<f32>>;
 
-    /// What the attacker is shown: logits, and which of the pictures it knows to get another answer
-    /// than they show (of a defence that detects, the refused ones).
+    /// What an attacker's query returns: logits, and for which images it knows that the prediction
+    /// is another one than the logits say (of a detector, the rejected ones).
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
@@ -50,8 +55,9 @@ pub trait Classifier: Send + Sync {
         Ok(ModelOutput { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
-    /// As [`Self::query`], and the gradient of Σ logits·`logit_gradient(logits)` with respect to the pixels,
-    /// `[N, C, H, W]`; `logit_gradient` answers N·K logits with as many numbers.
+    /// As [`Self::query`], and the gradient `[N, C, H, W]` of Σ logits·`logit_gradient(logits)` with
+    /// respect to the pixels: the vector-Jacobian product. `logit_gradient` is called once, with the
+    /// N·K logits, and gives as many numbers: the gradient of the loss with respect to the logits.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
@@ -61,8 +67,8 @@ pub trait Classifier: Send + Sync {
         logit_gradient: &mut dyn FnMut(&[f32]) -> Vec<f32>,
     ) -> Result<(ModelOutput, Tensor<4>)>;
 
-    /// The answers that count, for the judge. Those of a randomised defence come from random
-    /// numbers that no attack has seen.
+    /// The predictions that count when robustness is measured. Those of a randomised defence come
+    /// from random numbers that no attack has met.
     ///
     /// # Errors
     /// Device, when the device is lost or out of memory.
@@ -70,13 +76,13 @@ pub trait Classifier: Send + Sync {
         Ok(ModelOutput { logits: self.logits(images)?, rejected: Vec::new() })
     }
 
-    /// Whether whoever attacks it takes cross-entropy behind a softmax in single precision, as it
-    /// comes, instead of the exact gradient.
+    /// Whether a loss on it is to be differentiated in single precision behind the softmax, where it
+    /// may vanish, instead of exactly on the logits.
     fn single_precision_softmax(&self) -> bool {
         false
     }
 
-    /// How many passes through a network one answer takes.
+    /// Number of forward passes through a network that one prediction takes.
     fn passes(&self) -> u64 {
         1
     }
@@ -87,16 +93,17 @@ pub trait Classifier: Send + Sync {
     /// Number of classes K.
     fn classes(&self) -> usize;
 
-    /// Where it computes.
+    /// The device on which it computes.
     fn device(&self) -> &Device;
 }
 
-/// Final answers to N pictures.
+/// Predictions for N images.
 #[derive(Clone, Debug, Default)]
 pub struct ModelOutput {
-    /// Logits `[N, K]`, row by row; of an answer by vote, the logarithms of the shares.
+    /// Logits `[N, K]`, row by row; of a vote, the logarithms of the shares.
     pub logits: Vec<f32>,
-    /// Which pictures get no answer: detected as attacked, or abstained from. Empty: none.
+    /// Which images are rejected instead of classified: detected as adversarial, or the vote too
+    /// close. Empty: none.
     pub rejected: Vec<bool>,
 }
 
@@ -107,7 +114,7 @@ pub fn argmax(row: &[f32]) -> Option<usize> {
     all_finite(row).then(|| classes.reduce(|best, k| if row[k] > row[best] { k } else { best }))?
 }
 
-/// Whether every logit of a picture is a finite number.
+/// Whether every logit of an image is a finite number.
 pub fn all_finite(row: &[f32]) -> bool {
     row.iter().all(|z| z.is_finite())
 }

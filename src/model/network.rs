@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::model::activation_swap::ActivationSwap;
 use crate::model::card::Card;
 use crate::model::cpu::CpuNetwork;
-use crate::model::graph::{self, Graph, GraphBuilder, Run};
-use crate::model::ops::{Layer, Role};
-use crate::model::{Classifier, ModelOutput, architecture, read};
+use crate::model::graph::{Graph, Run};
+use crate::model::graph_builder::WeightSource;
+use crate::model::ops::{self, Layer};
+use crate::model::{Classifier, ModelOutput, architecture, autodiff, read};
 use crate::rng::RngKey;
 use burn_tensor::{Device, Tensor, TensorData};
 use std::sync::Arc;
@@ -29,9 +30,6 @@ pub struct Network {
     cpu: Result<Arc<CpuNetwork>, String>,
 }
 
-/// Hands out the tensor of a name, flat, of a given shape.
-pub type WeightSource<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor<1>> + 'a;
-
 impl Network {
     /// Builds the card's network on `device`; `source` hands out the weights.
     ///
@@ -44,12 +42,12 @@ impl Network {
     fn assemble(card: Arc<Card>, device: &Device, source: &mut WeightSource<'_>) -> Result<Self> {
         let mut weights = Vec::new();
         let layers = architecture::layers_of(&card)?;
-        let graph =
-            GraphBuilder::build(&layers, card.input.shape, &card.name, &mut |name, shape| {
-                let values = source(name, shape)?;
-                weights.push(values.clone());
-                Ok(values)
-            })?;
+        let mut source = |name: &str, shape: &[usize]| {
+            let values = source(name, shape)?;
+            weights.push(values.clone());
+            Ok(values)
+        };
+        let graph = ops::graph(&layers, card.input.shape, &card.name, &mut source)?;
         let logits = graph.shape(graph.nodes.len()).count().unwrap_or(usize::MAX);
         if logits != card.num_classes {
             return Err(Error::failure(
@@ -167,11 +165,11 @@ impl Network {
         self.graph.is_random()
     }
 
-    /// [`Classifier::logits`] where the random layers of each picture draw from a chance of its own;
+    /// [`Classifier::logits`] where the random layers of each image draw from a chance of its own;
     /// no chances: from the default one.
     ///
     /// # Errors
-    /// Failure, for pictures of another size; device, when the device is lost or out of memory.
+    /// Failure, for images of another size; device, when the device is lost or out of memory.
     pub fn logits_with(&self, images: &Tensor<4>, rng_keys: &[RngKey]) -> Result<Vec<f32>> {
         self.check(rng_keys, images.dims())?;
         match &self.cpu {
@@ -183,11 +181,11 @@ impl Network {
         }
     }
 
-    /// [`Classifier::slope`] where the random layers of each picture draw from a chance of its own;
+    /// [`Classifier::slope`] where the random layers of each image draw from a chance of its own;
     /// no chances: from the default one.
     ///
     /// # Errors
-    /// Failure, for pictures of another size; device, when the device is lost or out of memory.
+    /// Failure, for images of another size; device, when the device is lost or out of memory.
     pub fn input_gradient_with(
         &self,
         images: &Tensor<4>,
@@ -196,7 +194,8 @@ impl Network {
     ) -> Result<(Vec<f32>, Tensor<4>)> {
         self.check(rng_keys, images.dims())?;
         let Ok(cpu) = &self.cpu else {
-            return graph::input_gradient(self, images, rng_keys, logit_gradient);
+            let run = |x| self.run(x, &Run { rng_keys, training: false });
+            return autodiff::input_gradient(run, &self.device, images, logit_gradient);
         };
         let (logits, gradient) =
             cpu.input_gradient(&read(images.clone())?, rng_keys, logit_gradient);
@@ -206,7 +205,7 @@ impl Network {
 
     /// Logits, and the gradients of Σ logits·`logit_gradient(logits)` with respect to the weights: one list a
     /// tensor, in the order in which `source` handed them out. `rng_keys` holds what the random layers
-    /// of each picture draw from; empty: the default for all. Dropout is active.
+    /// of each image draw from; empty: the default for all. Dropout is active.
     ///
     /// # Errors
     /// Failure, naming the layer, for a network with batch norm, whose statistics are not trained
@@ -231,11 +230,14 @@ impl Network {
         {
             return Ok(found);
         }
-        let build = |tracked: &[Tensor<1>]| self.rebuild(self.card.clone(), tracked);
-        graph::weight_gradients(&self.weights, build, images, rng_keys, logit_gradient)
+        let run = |tracked: &[Tensor<1>]| {
+            let network = self.rebuild(self.card.clone(), tracked)?;
+            network.run(images.clone().autodiff(), &Run { rng_keys, training: true })
+        };
+        autodiff::weight_gradients(run, &self.device, &self.weights, logit_gradient)
     }
 
-    /// The pictures are of the network's size, and there is one chance a picture, or none at all.
+    /// The images are of the network's size, and there is one chance an image, or none at all.
     fn check(&self, rng_keys: &[RngKey], [n, c, h, w]: [usize; 4]) -> Result<()> {
         let place = || format!("network '{}'", self.card.name);
         if [c, h, w] != self.input() {
@@ -287,9 +289,8 @@ impl Classifier for Network {
 
 /// The first batch norm among the layers.
 fn batch_norm(layers: &[Layer]) -> Option<String> {
-    layers.iter().find_map(|layer| match (layer, layer.def().role()) {
-        (Layer::BatchNorm2d(norm), _) => Some(norm.param.clone()),
-        (_, Role::Block(body)) => batch_norm(body),
-        (_, Role::Rectifier(_) | Role::TrainingDropout(_) | Role::Other) => None,
+    layers.iter().find_map(|layer| match layer {
+        Layer::BatchNorm2d(norm) => Some(norm.param.clone()),
+        other => batch_norm(other.body()?),
     })
 }

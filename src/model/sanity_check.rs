@@ -1,24 +1,25 @@
 //! What a network is tried with when it is loaded: whether it answers with logits, and with numbers.
 
 use crate::error::{Error, Result};
+use crate::model::card::Card;
+use crate::model::network::Network;
 use crate::model::ops::Layer;
-use crate::model::store::Model;
 use crate::model::weights::Weights;
 use crate::model::{Classifier, architecture, read};
 use crate::rng::RngKey;
 use burn_tensor::{Tensor, TensorData};
 
-/// The grey levels of the flat pictures. One of noise comes behind them.
+/// The grey levels of the flat images. One of noise comes behind them.
 const LEVELS: [f32; 3] = [0.0, 0.5, 1.0];
 
-/// Answers three flat pictures and one of noise, which also warms the device up. A network whose
+/// Answers three flat images and one of noise, which also warms the device up. A network whose
 /// answers all sum to 1, or that ends in a sigmoid, hides its logits, and every attack on it would
-/// underflow; one that never answers with numbers answers nothing.
+/// underflow; one that never answers with numbers answers nothing. What is left is a note, where some
+/// of the logits are no numbers.
 ///
 /// # Errors
 /// Failure for such networks; device, when the device is lost or out of memory.
-pub(super) fn check(model: &mut Model, weights: &Weights) -> Result<()> {
-    let (card, network) = (&model.card, &model.network);
+pub(super) fn check(card: &Card, network: &Network, weights: &Weights) -> Result<Option<String>> {
     let place = format!("card '{}'", card.name);
     let size: usize = card.input.shape.iter().product();
     let mut pixels: Vec<f32> = LEVELS.iter().flat_map(|level| vec![*level; size]).collect();
@@ -54,14 +55,13 @@ pub(super) fn check(model: &mut Model, weights: &Weights) -> Result<()> {
             "the last layer is a sigmoid: the network answers with probabilities, not logits";
         return Err(Error::failure(what, place, "leave out its last sigmoid"));
     }
-    if lost > 0 {
-        model.notes.push(format!(
+    Ok((lost > 0).then(|| {
+        format!(
             "the network gives no number (NaN or infinity) for {lost} of the {probes} pictures it was \
              tried with: {}",
             cause(weights)
-        ));
-    }
-    Ok(())
+        )
+    }))
 }
 
 /// Why a network gives no numbers, most likely.

@@ -190,15 +190,14 @@ impl Model {
         network.freeze();
         let labels = labels(&card);
         let note = || format!("the names of its tensors begin with '{prefix}', which is left out");
-        let notes = (!prefix.is_empty()).then(note).into_iter().collect();
+        let mut notes: Vec<String> = (!prefix.is_empty()).then(note).into_iter().collect();
         let identity = ModelIdentity {
             name: card.name.clone(),
             card_sha256: card.sha256()?,
             weights_sha256: weights.sha256().to_string(),
         };
-        let mut model = Self { identity, card, labels, network, notes, parameters, spreads };
-        sanity_check::check(&mut model, weights)?;
-        Ok(model)
+        notes.extend(sanity_check::check(&card, &network, weights)?);
+        Ok(Self { identity, card, labels, network, notes, parameters, spreads })
     }
 
     /// How many weights it has.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::architecture;
 use crate::model::card::Card;
-use crate::model::ops::{Layer, Role};
+use crate::model::ops::Layer;
 use crate::model::shape::Shape;
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ fn list(
 ) -> Result<(), String> {
     for (i, layer) in layers.iter().enumerate() {
         let (def, place) = (layer.def(), format!("{within}{}", i + 1));
-        if let Role::Block(body) = def.role() {
+        if let Some(body) = layer.body() {
             list(body, shape, &format!("{place}."), found)?;
         }
         shape = def.output(shape)?;

@@ -1,20 +1,10 @@
 //! Cards come from anywhere: what stands in them is printed, and nothing of it may work on a terminal.
 
-use crate::model::card::Card;
 use crate::printable::printable;
 use toml::{Table, Value};
 
-/// Makes every text of a card [`printable`], but for the name of the weights file, which is a path.
-pub(super) fn clean(card: &mut Card) {
-    let Card { name, title, data, labels, licence, accuracy, training, .. } = card;
-    let robust = accuracy.iter_mut().flat_map(|accuracy| &mut accuracy.robust);
-    let measured = robust.flat_map(|row| [&mut row.attack, &mut row.norm, &mut row.parameters]);
-    let texts = [name, title, data, licence].into_iter().chain(labels).chain(measured);
-    texts.for_each(|text| *text = printable(text));
-    clean_table(training);
-}
-
-fn clean_table(table: &mut Table) {
+/// Makes every key and every text of a table [`printable`].
+pub(super) fn clean_table(table: &mut Table) {
     let entries = std::mem::take(table);
     table.extend(entries.into_iter().map(|(key, mut value)| {
         clean_value(&mut value);
@@ -33,7 +23,7 @@ fn clean_value(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::model::Card;
     use std::path::Path;
 
     #[test]

@@ -1,4 +1,4 @@
-//! Named parameters and Adam (Kingma and Ba 2015) on them, on the host: a checkpoint is three tensors
+//! Named parameters and Adam (Kingma and Ba 2015) on them, on the CPU: a checkpoint is three tensors
 //! a parameter, resuming is exact, and every device trains by the same arithmetic.
 
 use crate::error::Result;

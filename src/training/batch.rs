@@ -1,10 +1,10 @@
-//! Batches: which pictures come when, and how they are changed. All of it is keyed by seed and step.
+//! Batches: which images come when, and how they are changed. All of it is keyed by seed and step.
 
 use crate::data::Dataset;
 use crate::rng::{KeyedRng, RngKey};
 use crate::training::recipe::{Recipe, TrainingMethod};
 
-/// Pictures with their classes.
+/// Images with their classes.
 pub struct Batch {
     /// `[N, C, H, W]` in 0..1.
     pub pixels: Vec<f32>,
@@ -12,7 +12,7 @@ pub struct Batch {
     pub labels: Vec<usize>,
     /// Their numbers in the training set.
     pub samples: Vec<usize>,
-    /// What each picture's random layers draw from.
+    /// What each image's random layers draw from.
     pub rng_keys: Vec<RngKey>,
 }
 
@@ -27,7 +27,7 @@ pub fn epoch_order(samples: usize, seed: u64, epoch: usize) -> Vec<usize> {
 }
 
 impl Batch {
-    /// The pictures of one step, mirrored, shifted and made noisy as the recipe says.
+    /// The images of one step, mirrored, shifted and made noisy as the recipe says.
     pub fn new(
         data: &Dataset,
         shape: [usize; 3],
@@ -49,7 +49,7 @@ impl Batch {
             place(bytes, shape, flip, moved, &mut pixels);
         }
         if let TrainingMethod::Gaussian { sigma } = recipe.method {
-            // Not clipped: randomised smoothing asks about such pictures, too.
+            // Not clipped: randomised smoothing asks about such images, too.
             pixels.iter_mut().for_each(|v| *v += sigma as f32 * draws.normal());
         }
         let labels = picked.iter().map(|i| data.label(*i).unwrap_or(0)).collect();
@@ -59,7 +59,7 @@ impl Batch {
     }
 }
 
-/// Appends a picture, mirrored or not, shifted by so many rows and columns; black comes in.
+/// Appends an image, mirrored or not, shifted by so many rows and columns; black comes in.
 fn place(
     bytes: &[u8],
     [_, h, w]: [usize; 3],

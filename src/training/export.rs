@@ -1,16 +1,17 @@
 //! The end of a training: weights rounded to 16 bits, measured, and written beside their card.
 
 use crate::attack::{self, AttackConfig, Flow, Norm};
-use crate::data::{Dataset, ResizeFilter, sha256, write_atomically};
+use crate::data::{Dataset, sha256, write_atomically};
 use crate::error::{Error, Result};
 use crate::experiment::{self, Evaluation, EvaluationReport};
-use crate::model::{Accuracy, Card, InputSpec, Model, RobustAccuracy, Weights, write_tensors};
+use crate::model::{Accuracy, Card, Model, RobustAccuracy, Weights, write_tensors};
 use crate::parameter::Value;
 use crate::training::adam::WeightTensor;
+use crate::training::progress::TrainingProgress;
 use crate::training::recipe::{Recipe, TrainingMethod};
 use crate::training::reparametrisation::softplus;
-use crate::training::run::{Trainer, TrainingProgress};
 use crate::training::spectral;
+use crate::training::trainer::Trainer;
 use half::f16;
 use safetensors::Dtype;
 use std::path::Path;
@@ -22,33 +23,6 @@ const ROBUST_N: usize = 1000;
 const STEPS: i64 = 20;
 /// Samples that AutoAttack is run on: it takes some eight thousand passes for each that resists.
 const AUTO_N: usize = 100;
-
-/// The card of a recipe's network, before anything is measured.
-pub fn card(recipe: &Recipe, data: &Dataset) -> Card {
-    let shape = data.sample(0).image.shape();
-    Card {
-        name: recipe.id.into(),
-        title: recipe.title.into(),
-        data: recipe.dataset.into(),
-        labels: Vec::new(),
-        num_classes: data.labels.len(),
-        defence: recipe.defence.map(str::to_string),
-        weights: "weights.safetensors".into(),
-        sha256: None,
-        licence: "MIT OR Apache-2.0".into(),
-        architecture: None,
-        input: InputSpec {
-            shape,
-            range: [0.0, 1.0],
-            resize: None,
-            filter: ResizeFilter::default(),
-            normalisation: recipe.input_normalisation(),
-        },
-        accuracy: None,
-        training: toml::Table::new(),
-        layers: (recipe.layers)(),
-    }
-}
 
 /// Writes and measures every model of a finished training.
 ///

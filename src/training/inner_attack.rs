@@ -7,17 +7,17 @@ use crate::rng::KeyedRng;
 use crate::training::recipe::{InnerAttack, StartPoint};
 use burn_tensor::{Device, Tensor, TensorData};
 
-/// What is climbed: fills in the slope of picture `i`'s row of logits.
+/// What is climbed: fills in the slope of image `i`'s row of logits.
 pub type FillLogitGradient<'a> = &'a dyn Fn(usize, &[f32], &mut [f64]);
 
-/// Pictures on the host as a tensor `[N, C, H, W]`.
+/// Images on the CPU as a tensor `[N, C, H, W]`.
 pub fn pictures(values: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
     let n = values.len() / (c * h * w);
     Tensor::from_data(TensorData::new(values.to_vec(), [n, c, h, w]), device)
 }
 
-/// The pictures `[N, C, H, W]` as the adversary leaves them, within ε and 0..1. `seed` and the
-/// pictures' numbers `samples` key its random numbers.
+/// The images `[N, C, H, W]` as the adversary leaves them, within ε and 0..1. `seed` and the
+/// images' numbers `samples` key its random numbers.
 ///
 /// # Errors
 /// Device failures.
@@ -54,7 +54,7 @@ pub fn maximise(
         for (i, (row, out)) in rows {
             slope.fill(0.0);
             pull(i, row, &mut slope);
-            // Only signs count: a confident picture's slope must not underflow on its way.
+            // Only signs count: a confident image's slope must not underflow on its way.
             let top = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs())).max(f64::MIN_POSITIVE);
             out.iter_mut().zip(&slope).for_each(|(out, s)| *out = (s / top) as f32);
         }
@@ -66,7 +66,7 @@ pub fn maximise(
         let gradient = gradient.try_into_vec_as::<f32>().map_err(|e| Error::lost(&e))?;
         for ((image, clean), g) in images.iter_mut().zip(clean).zip(gradient) {
             let sign = if g == 0.0 { 0.0 } else { g.signum() };
-            // A clean picture with noise may lie outside 0..1 itself.
+            // A clean image with noise may lie outside 0..1 itself.
             let (low, high) =
                 ((clean - epsilon).clamp(0.0, 1.0), (clean + epsilon).clamp(0.0, 1.0));
             *image = (*image + step * sign).clamp(low, high);

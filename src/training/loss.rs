@@ -63,7 +63,7 @@ pub fn divergence(
     value
 }
 
-/// TRADES (Zhang et al. 2019): cross-entropy on the clean picture, and β times the divergence of the
+/// TRADES (Zhang et al. 2019): cross-entropy on the clean image, and β times the divergence of the
 /// attacked answer from the clean one.
 pub fn trades(
     [clean, attacked]: [&[f32]; 2],
@@ -75,7 +75,7 @@ pub fn trades(
     loss + beta * divergence(clean, attacked, beta, [on_clean, on_attacked])
 }
 
-/// MART (Wang et al. 2020): boosted cross-entropy on the attacked picture, −log q_y − log(1 − max of
+/// MART (Wang et al. 2020): boosted cross-entropy on the attacked image, −log q_y − log(1 − max of
 /// the others), and λ times the divergence of its answer from the clean one, weighted by 1 − p_y.
 pub fn mart(
     [clean, attacked]: [&[f32]; 2],

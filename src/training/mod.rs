@@ -1,7 +1,7 @@
 //! Training: recipes, the loop, checkpoints. Stands above attacks and experiments (the card's
 //! numbers come from `evaluate`).
 //!
-//! Parameters and their moments are plain lists on the host. A step draws a batch, lets the method's
+//! Parameters and their moments are plain lists on the CPU. A step draws a batch, lets the method's
 //! inner attack at it (`inner`), and asks the network for the gradients of its weights, starting
 //! from the closed-form gradient of the method's loss with respect to the logits (`loss`); so no
 //! method needs a derivative of its own, every device trains by the same arithmetic, and a resumed
@@ -14,6 +14,7 @@ mod export;
 mod inner_attack;
 mod loss;
 mod nets;
+mod progress;
 mod recipe;
 mod recipes;
 mod reparametrisation;
@@ -22,7 +23,9 @@ mod spectral;
 mod step_loss;
 #[cfg(test)]
 mod tests;
+mod trainer;
 
+pub use progress::{RobustnessProbe, TrainingProgress};
 pub use recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
 pub use recipes::RECIPES;
-pub use run::{RobustnessProbe, TrainOptions, TrainingProgress, run};
+pub use run::{TrainOptions, run};

@@ -1,20 +1,18 @@
 //! What a recipe says.
 
-use crate::error::{Error, Result};
 use crate::model::{Layer, Normalisation};
-use crate::training::recipes::RECIPES;
 
 /// Where an inner attack begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartPoint {
-    /// At the picture itself.
+    /// At the image itself.
     Image,
     /// Uniformly in the ball, within 0..1.
     Uniform,
     /// Uniformly in the ball, 0..1 or not: where digits are black, one step from here ends at many
     /// brightnesses, without which one-step training falls into its trap (as Wong et al. do).
     Wide,
-    /// At the picture plus 0.001·N(0, 1), as TRADES.
+    /// At the image plus 0.001·N(0, 1), as TRADES.
     Near,
 }
 
@@ -42,7 +40,7 @@ impl InnerAttack {
         Self { epsilon, steps: 1, step_share: 1.25, start: StartPoint::Wide }
     }
 
-    /// From near the picture, as TRADES and MART climb from it.
+    /// From near the image, as TRADES and MART climb from it.
     pub const fn near(epsilon: f64, steps: usize, step_share: f64) -> Self {
         Self { epsilon, steps, step_share, start: StartPoint::Near }
     }
@@ -68,19 +66,19 @@ impl InnerAttack {
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TrainingMethod {
-    /// Cross-entropy on the pictures.
+    /// Cross-entropy on the images.
     Standard,
     /// Cross-entropy with 1 − α + α/K for the true class (Szegedy et al. 2016).
     LabelSmoothing {
         /// α.
         alpha: f64,
     },
-    /// Cross-entropy on pictures with Gaussian noise.
+    /// Cross-entropy on images with Gaussian noise.
     Gaussian {
         /// Its standard deviation, in pixel units.
         sigma: f64,
     },
-    /// Cross-entropy on attacked pictures: FGSM-AT, Fast AT and PGD-AT differ in the adversary.
+    /// Cross-entropy on attacked images: FGSM-AT, Fast AT and PGD-AT differ in the adversary.
     Adversarial(InnerAttack),
     /// TRADES (Zhang et al. 2019).
     Trades {
@@ -172,13 +170,13 @@ pub struct Recipe {
     pub gain: f64,
     /// Passes over the training set; with a teacher, as many for each of the two.
     pub epochs: usize,
-    /// Pictures a step.
+    /// Images a step.
     pub batch: usize,
     /// Highest learning rate of Adam; rises from 0 over two fifths of the training, then falls to 0.
     pub rate: f64,
-    /// Whether half of the pictures are mirrored.
+    /// Whether half of the images are mirrored.
     pub flip: bool,
-    /// By how many pixels, at most, pictures are shifted either way.
+    /// By how many pixels, at most, images are shifted either way.
     pub shift: usize,
     /// Mean and standard deviation of each channel, if the network normalises.
     pub normalisation: Option<([f32; 3], [f32; 3])>,
@@ -195,17 +193,6 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Finds a recipe by its identifier.
-    ///
-    /// # Errors
-    /// Usage, with the nearest known name.
-    pub fn find(id: &str) -> Result<&'static Self> {
-        RECIPES.iter().find(|r| r.id == id).ok_or_else(|| {
-            let known = RECIPES.iter().map(|r| r.id);
-            Error::unknown("recipe", id, "--recipe", known, "`epsiloscope train --help`")
-        })
-    }
-
     /// The names of the models that it makes: two of a pair, else one.
     pub fn models(&self) -> Vec<String> {
         match self.method {

@@ -2,6 +2,7 @@
 
 use super::nets;
 use super::recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
+use crate::error::{Error, Result};
 
 /// √6: He's starting weights.
 const HE: f64 = 2.449_489_742_783_178;
@@ -31,7 +32,7 @@ const DIGITS: Recipe = Recipe {
 const CLOTHES: Recipe =
     Recipe { dataset: "fashion", layers: nets::wider, flip: true, measured_at: 0.1, ..DIGITS };
 
-/// What colour pictures have in common.
+/// What colour images have in common.
 const COLOUR: Recipe = Recipe {
     dataset: "cifar10",
     layers: nets::residual,
@@ -336,3 +337,16 @@ pub static RECIPES: &[Recipe] = &[
         ..COLOUR
     },
 ];
+
+impl Recipe {
+    /// Finds a recipe by its identifier.
+    ///
+    /// # Errors
+    /// Usage, with the nearest known name.
+    pub fn find(id: &str) -> Result<&'static Self> {
+        RECIPES.iter().find(|r| r.id == id).ok_or_else(|| {
+            let known = RECIPES.iter().map(|r| r.id);
+            Error::unknown("recipe", id, "--recipe", known, "`epsiloscope train --help`")
+        })
+    }
+}

@@ -21,7 +21,7 @@ pub enum Reparametrisation {
         noise: Vec<Vec<f32>>,
         /// Standard deviation of the prior.
         prior: f64,
-        /// 1 / the number of pictures: the divergence counts once a pass.
+        /// 1 / the number of images: the divergence counts once a pass.
         share: f64,
     },
 }

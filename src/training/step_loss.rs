@@ -1,4 +1,4 @@
-//! What one step learns: the pictures, after the inner attack, and the loss on their logits.
+//! What one step learns: the images, after the inner attack, and the loss on their logits.
 
 use crate::error::Result;
 use crate::model::{Classifier, Network, argmax};
@@ -8,11 +8,11 @@ use crate::training::inner_attack::{FillLogitGradient, maximise, pictures};
 use crate::training::loss;
 use crate::training::recipe::{InnerAttack, TrainingMethod};
 
-/// The loss of picture `i`, with its gradient with respect to the logits of the clean picture and of
+/// The loss of image `i`, with its gradient with respect to the logits of the clean image and of
 /// the attacked one; the two are one and the same where the lesson is not paired.
 type Loss<'a> = Box<dyn Fn(usize, [&[f32]; 2], [&mut [f64]; 2]) -> f64 + 'a>;
 
-/// Pictures and the loss on them.
+/// Images and the loss on them.
 pub struct StepLoss<'a> {
     /// `[N, C, H, W]`, or twice as many: the clean ones, then the attacked ones.
     images: Vec<f32>,
@@ -26,7 +26,7 @@ pub struct StepLoss<'a> {
 pub struct StepGradients {
     /// The mean loss.
     pub loss: f64,
-    /// The share of the (attacked) pictures answered rightly.
+    /// The share of the (attacked) images classified rightly.
     pub accuracy: f32,
     /// One list a weight tensor.
     pub gradients: Vec<Vec<f32>>,
@@ -165,7 +165,7 @@ impl<'a> StepLoss<'a> {
     }
 }
 
-/// The logits of a batch's own pictures.
+/// The logits of a batch's own images.
 fn answers(network: &Network, batch: &Batch) -> Result<Vec<f32>> {
     network.logits(&pictures(&batch.pixels, network.input_shape(), network.device()))
 }

@@ -8,9 +8,9 @@ use super::loss::{cross_entropy, divergence};
 use super::recipe::{InnerAttack, Recipe, StartPoint, TrainingMethod};
 use super::recipes::RECIPES;
 use super::reparametrisation;
-use super::run::Trainer;
 use super::spectral;
 use super::step_loss::PeerNetworks;
+use super::trainer::Trainer;
 use crate::data::Dataset;
 use crate::model::ops::{Conv2d, Flatten, Linear, Padding, Tanh};
 use crate::model::{Classifier, Layer};
@@ -36,7 +36,7 @@ fn tiny() -> Vec<Layer> {
     ]
 }
 
-/// Twelve pictures of 6×6 in four classes.
+/// Twelve images of 6×6 in four classes.
 fn data() -> Dataset {
     let pixels = (0..12 * 36).map(|i| ((i * 48_271 + 7 * i * i) % 251) as u8).collect();
     let names = ["a", "b", "c", "d"].map(String::from).to_vec();

@@ -37,7 +37,7 @@ pub const BLUR: DefenceSpec = DefenceSpec {
 };
 
 /// Gaussian weights out to 4σ, as SciPy's `gaussian_filter`: what looks beyond the edge sees the
-/// picture mirrored.
+/// image mirrored.
 fn gaussian(n: usize, sigma: f64) -> Axis {
     let reach = (4.0 * sigma + 0.5) as isize;
     let weight = |k: isize| (-0.5 * (k as f64 / sigma).powi(2)).exp();
@@ -58,7 +58,7 @@ struct Blur(Separable);
 
 impl Transform for Blur {
     fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        // Means of values in 0..1 leave it by rounding only, so the way back need not know.
+        // Means of values in 0..1 leave it by rounding only, so the backward pass need not know.
         Ok(clipped(picture.shape(), self.0.map(picture.pixels())))
     }
 

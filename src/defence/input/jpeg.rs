@@ -1,4 +1,4 @@
-//! JPEG compression.
+//! JPEG compression as a defence.
 
 use crate::data::Image;
 use crate::defence::spec::DefenceSpec;
@@ -7,11 +7,13 @@ use crate::error::{Error, Result};
 use crate::parameter::IntParam;
 use crate::rng::KeyedRng;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageError, ImageFormat};
 
 const QUALITY: IntParam = IntParam::new("quality", (10, 95), 75, "JPEG quality, 10..95");
 
-/// JPEG compression.
+/// JPEG compression (Guo et al. 2018): encodes each image and decodes it again before the network
+/// sees it. Rounding of the DCT coefficients has no useful gradient, so an adaptive attack takes the
+/// identity on the backward pass (BPDA).
 pub const JPEG: DefenceSpec = DefenceSpec {
     id: "jpeg",
     aliases: &[],
@@ -30,31 +32,33 @@ pub const JPEG: DefenceSpec = DefenceSpec {
     },
 };
 
+/// The transformation: [`jpeg`] at a fixed quality.
 struct Jpeg {
     quality: u8,
 }
 
 impl Transform for Jpeg {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        jpeg(picture, self.quality)
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        jpeg(image, self.quality)
     }
 }
 
-/// Saves as JPEG of this quality and opens it again; grey stays grey.
+/// The image `[C, H, W]` after encoding as JPEG of `quality` 1..100 and decoding, pixels in 0..1 in
+/// steps of 1/255. Grey (C = 1) is encoded as grey, colour with chroma subsampling as the encoder's
+/// default.
 ///
 /// # Errors
 /// Failure, when the codec fails.
-pub fn jpeg(picture: &Image, quality: u8) -> Result<Image> {
-    let bad =
-        |e: image::ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
-    let rgb = DynamicImage::ImageRgb8(picture.to_rgb());
-    let grey = picture.shape()[0] == 1;
-    let image = if grey { DynamicImage::ImageLuma8(rgb.to_luma8()) } else { rgb };
+pub fn jpeg(image: &Image, quality: u8) -> Result<Image> {
+    let failed = |e: ImageError| Error::failure(format!("JPEG failed: {e}"), "defence jpeg", "");
+    let rgb = DynamicImage::ImageRgb8(image.to_rgb());
+    let is_grey = image.shape()[0] == 1;
+    let original = if is_grey { DynamicImage::ImageLuma8(rgb.to_luma8()) } else { rgb };
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&image).map_err(bad)?;
-    let decoded = image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).map_err(bad)?;
-    Ok(match grey {
-        true => Image::from_bytes(picture.shape(), decoded.to_luma8().as_raw()),
+    JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&original).map_err(failed)?;
+    let decoded = image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).map_err(failed)?;
+    Ok(match is_grey {
+        true => Image::from_bytes(image.shape(), decoded.to_luma8().as_raw()),
         false => Image::from_image(&decoded),
     })
 }

@@ -1,4 +1,4 @@
-//! Transformations of the picture before the network sees it, one a file.
+//! Transformations of the image before the network sees it, one a file.
 
 mod bit_depth;
 mod blur;
@@ -33,13 +33,13 @@ fn reflect_index(place: isize, n: usize) -> usize {
     if place < n { place } else { 2 * n - 1 - place }
 }
 
-/// A picture of these values, cut off at 0 and 1.
+/// An image of these values, cut off at 0 and 1.
 fn clipped(shape: [usize; 3], mut values: Vec<f32>) -> Image {
     values.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
     Image::new(shape, values)
 }
 
-/// The way back of [`clipped`]: nothing gets through where these values were cut off by more than
+/// The backward pass of [`clipped`]: nothing gets through where these values were cut off by more than
 /// rounding.
 fn clip_vjp(values: &[f32], gradient: &mut [f32]) {
     for (value, slope) in values.iter().zip(gradient) {
@@ -49,7 +49,7 @@ fn clip_vjp(values: &[f32], gradient: &mut [f32]) {
     }
 }
 
-/// A picture of uneven values, 0..1: ((7i² + 3i) mod 23) / 22, as the numbers in tests were found for.
+/// An image of uneven values, 0..1: ((7i² + 3i) mod 23) / 22, as the numbers in tests were found for.
 #[cfg(test)]
 fn uneven(shape: [usize; 3]) -> Image {
     let n = shape.iter().product::<usize>();
@@ -63,7 +63,7 @@ fn listed(values: &[f32], list: &[(usize, f32)]) -> bool {
     list.iter().all(|(at, value)| (values[*at] - value).abs() < 3e-6)
 }
 
-/// A picture of rising values, 0..1.
+/// An image of rising values, 0..1.
 #[cfg(test)]
 fn ramp(shape: [usize; 3]) -> Image {
     let n = shape.iter().product::<usize>();

@@ -69,10 +69,10 @@ impl NonLocal {
     }
 }
 
-/// A picture with a mirrored margin, in which the windows of all its pixels lie.
+/// An image with a mirrored margin, in which the windows of all its pixels lie.
 struct Framed<'a> {
     by: &'a NonLocal,
-    /// Of the picture itself.
+    /// Of the image itself.
     shape: [usize; 3],
     /// Length of a row with its margins.
     stride: usize,
@@ -213,7 +213,7 @@ impl<'a> Framed<'a> {
         }
     }
 
-    /// The gradient with respect to the picture, from that with respect to its means.
+    /// The gradient with respect to the image, from that with respect to its means.
     fn vjp(&self, gradient: &[f32]) -> Vec<f32> {
         let [c, h, w] = self.shape;
         let high = h + 2 * self.by.margin();

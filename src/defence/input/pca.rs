@@ -1,4 +1,4 @@
-//! Projection on the principal components of pictures' patches.
+//! Projection on the principal components of images' patches.
 
 use crate::data::{Dataset, Image};
 use crate::defence::builder::PipelineBuilder;
@@ -39,9 +39,9 @@ pub const PCA: DefenceSpec = DefenceSpec {
     },
 };
 
-/// Components are learned from at most so many pictures.
+/// Components are learned from at most so many images.
 const PICTURES: usize = 500;
-/// Side of a patch, or the picture's where that is shorter.
+/// Side of a patch, or the image's where that is shorter.
 const SIDE: usize = 8;
 
 /// What is known of patches.
@@ -138,7 +138,7 @@ fn rotate(a: &mut [f64], n: usize, (p, q): (usize, usize), vectors: &mut [Vec<f6
     }
 }
 
-/// How a picture is cut into patches: side by side, the last ones moved back into the picture.
+/// How an image is cut into patches: side by side, the last ones moved back into the image.
 struct Tiles {
     shape: [usize; 3],
     /// Height and width of a patch.
@@ -210,7 +210,7 @@ impl Pca {
         out
     }
 
-    /// What the picture becomes before it is cut off.
+    /// What the image becomes before it is cut off.
     fn map(&self, picture: &Image) -> Vec<f32> {
         let mut sums = self.projected(picture.pixels(), &self.mean);
         sums.iter_mut().zip(&self.shares).for_each(|(sum, share)| *sum *= share);

@@ -41,7 +41,7 @@ pub const TV: DefenceSpec = DefenceSpec {
     },
 };
 
-/// After so many the picture is what it will be, within about a level of 8 bits.
+/// After so many the image is what it will be, within about a level of 8 bits.
 const STEPS: usize = 60;
 
 struct TotalVariation {
@@ -132,7 +132,7 @@ impl Plane {
         }
     }
 
-    /// A step of the picture, down.
+    /// A step of the image, down.
     fn lower(&mut self, step: f32) {
         let [h, w] = self.shape;
         for y in 0..h {
@@ -152,7 +152,7 @@ impl Plane {
     }
 }
 
-/// The picture's step; the flow's is an eighth of its inverse. Any such pair converges; this one is
+/// The image's step; the flow's is an eighth of its inverse. Any such pair converges; this one is
 /// quick for λ = 0.01 to 0.3.
 fn primal(weight: f32) -> f32 {
     0.05 / weight

@@ -1,6 +1,6 @@
 //! One scale and one shift a channel.
 
-use super::Map;
+use super::map::Map;
 
 /// Batch norm that could not be folded: one scale and one shift a channel.
 pub(in crate::model) struct Affine {

@@ -1,12 +1,12 @@
 //! Convolutions with one group, and linear layers, which are convolutions of one pixel.
 //!
-//! No matrix of windows is written: pictures lie channels last, so that a line of a window is a run
-//! of neighbouring numbers, and the weights are sorted to be read beside it. On the way back, the
+//! No matrix of windows is written: images lie channels last, so that a line of a window is a run
+//! of neighbouring numbers, and the weights are sorted to be read beside it. On the backward pass, the
 //! pixels whose places agree modulo the stride see the same part of the kernel: to them the gradient
-//! is the picture, and that part, turned around, the kernel.
+//! is the image, and that part, turned around, the kernel.
 
 use super::kernel::{Answers, Clamp, Correlate, Dots, Level, Outer, Panels, Windows};
-use super::{CpuRun, Map};
+use super::map::{CpuRun, Map};
 use std::borrow::Cow;
 
 /// Where a kernel stands.
@@ -56,7 +56,7 @@ pub(in crate::model) struct Conv {
     linear: bool,
 }
 
-/// The way back to the pixels whose rows and columns leave these remainders by the stride.
+/// The backward pass to the pixels whose rows and columns leave these remainders by the stride.
 struct Phase {
     remainder: [usize; 2],
     /// Rows and columns of the kernel's part.
@@ -138,12 +138,12 @@ impl Conv {
         }
     }
 
-    /// Whether all pixels of all pictures are one row: where the kernel sees one pixel at a time.
+    /// Whether all pixels of all images are one row: where the kernel sees one pixel at a time.
     fn is_row(&self, run: &CpuRun<'_>) -> bool {
         self.linear || self.geometry.is_point() && !run.wide
     }
 
-    /// How the pictures are looked at: how many, of how many rows and columns.
+    /// How the images are looked at: how many, of how many rows and columns.
     fn view(&self, map: &Map, channels: usize, run: &CpuRun<'_>) -> [usize; 3] {
         match self.is_row(run) {
             true => [1, 1, map.values.len() / channels],
@@ -151,7 +151,7 @@ impl Conv {
         }
     }
 
-    /// The windows over a picture of h rows and w columns, padded.
+    /// The windows over an image of h rows and w columns, padded.
     fn windows<'a>(&self, picture: &'a [f32], [h, w]: [usize; 2]) -> Windows<'a> {
         let Geometry { kernel, stride, before, after } = self.geometry;
         let c = self.inputs;
@@ -301,8 +301,8 @@ pub(in crate::model) struct Sums {
 
 impl Sums {
     pub(in crate::model) fn add(&mut self, other: &Self) {
-        super::add(&mut self.weights.values, &other.weights.values);
-        super::add(&mut self.bias, &other.bias);
+        super::map::add(&mut self.weights.values, &other.weights.values);
+        super::map::add(&mut self.bias, &other.bias);
     }
 }
 
@@ -336,7 +336,7 @@ impl Phase {
         level: Level,
     ) -> Self {
         let Geometry { kernel: k, stride: s, before, .. } = *geometry;
-        // Row y of the picture lies under the kernel's row ky of the window in row o where
+        // Row y of the image lies under the kernel's row ky of the window in row o where
         // y + before = o·s + ky: ky is first, first + s, … for o falling by one.
         let first = [0, 1].map(|i| (remainder[i] + before[i]) % s);
         let part = first.map(|first| k.saturating_sub(first).div_ceil(s));
@@ -362,12 +362,12 @@ impl Phase {
         Self { remainder, part, corner, weights }
     }
 
-    /// How many of the picture's rows and columns leave this remainder.
+    /// How many of the image's rows and columns leave this remainder.
     fn count(&self, sides: [usize; 2], stride: usize) -> [usize; 2] {
         [0, 1].map(|i| sides[i].saturating_sub(self.remainder[i]).div_ceil(stride))
     }
 
-    /// Columns that the windows reach over a gradient of so many columns, for a picture of `width`.
+    /// Columns that the windows reach over a gradient of so many columns, for an image of `width`.
     fn margins(&self, columns: usize, width: usize, stride: usize) -> [usize; 2] {
         let last = self.corner[1] + (self.count([0, width], stride)[1] + self.part[1]) as isize - 1;
         [(-self.corner[1]).max(0) as usize, (last - columns as isize).max(0) as usize]

@@ -2,7 +2,7 @@
 
 use super::conv::Geometry;
 use super::kernel::Clamp;
-use super::{CpuRun, Map};
+use super::map::{CpuRun, Map};
 
 /// One kernel a channel.
 pub(in crate::model) struct Depthwise {

@@ -1,7 +1,7 @@
 //! The inner loops, in vector instructions where the processor has them.
 //!
-//! Every sum runs over its terms in one order, however many pictures, rows or threads there are: a
-//! picture's answer is the same to the last bit in a batch of one and in a batch of many.
+//! Every sum runs over its terms in one order, however many images, rows or threads there are: a
+//! image's answer is the same to the last bit in a batch of one and in a batch of many.
 
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
@@ -124,7 +124,7 @@ impl Panels {
             let sums = &mut sums[panel.column..][..panel.columns];
             let width = panel.vectors * self.lanes;
             for row in self.values[panel.start..][..self.rows * width].chunks(width) {
-                super::add(sums, row);
+                super::map::add(sums, row);
             }
         }
     }
@@ -139,7 +139,7 @@ impl Panels {
     }
 }
 
-/// Windows over a picture `[height, line]` whose rows are padded as far as the windows reach:
+/// Windows over an image `[height, line]` whose rows are padded as far as the windows reach:
 /// `lines` runs of `run` numbers, one below the other.
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'a> {
@@ -158,7 +158,7 @@ pub(super) struct Windows<'a> {
 }
 
 impl Windows<'_> {
-    /// Which of a window's lines lie in the picture, and where the first line would begin.
+    /// Which of a window's lines lie in the image, and where the first line would begin.
     fn lines(&self, row: usize) -> (Range<usize>, isize) {
         let first = (row * self.down) as isize + self.top;
         let from = (-first).max(0) as usize;
@@ -239,7 +239,7 @@ struct Place {
     panel: Panel,
     row: usize,
     column: usize,
-    /// Where the first window's first line begins; outside of the picture if that line is.
+    /// Where the first window's first line begins; outside of the image if that line is.
     at: isize,
     lines: Range<usize>,
 }

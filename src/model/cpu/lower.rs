@@ -1,48 +1,10 @@
 //! From a graph to the CPU engine's nodes.
 
 use super::kernel::Level;
-use super::{CpuNetwork, CpuNode, CpuOp, Weights};
+use super::network::{CpuNetwork, CpuNode};
+use super::op::{Lower, OnCpu, Weights, numbers};
 use crate::model::graph::Graph;
 use burn_tensor::Tensor;
-
-/// What becomes of a node on the CPU engine.
-pub(in crate::model) enum OnCpu {
-    /// It does this.
-    Op(Box<dyn CpuOp>),
-    /// Its output lies here as its input does: a change of shape only.
-    SameValues,
-    /// It has no kernel here: why.
-    No(&'static str),
-}
-
-impl OnCpu {
-    /// The device of the weights is lost.
-    pub(in crate::model) const UNREADABLE: Self = Self::No("its weights cannot be read");
-
-    pub(in crate::model) fn op(op: impl CpuOp + 'static) -> Self {
-        Self::Op(Box::new(op))
-    }
-}
-
-/// What nodes are told when they are brought to the CPU engine.
-pub(in crate::model) struct Lower<'a> {
-    pub level: Level,
-    /// The weighted layers of a network of the same weights, in order.
-    shared: Box<dyn Iterator<Item = Weights> + 'a>,
-}
-
-impl Lower<'_> {
-    /// The weights of the next convolution or linear layer as a network of the same weights has sorted
-    /// them; none where there is no such network.
-    pub(in crate::model) fn shared(&mut self) -> Option<Weights> {
-        self.shared.next()
-    }
-}
-
-/// The values of a tensor; none where the device is lost.
-pub(in crate::model) fn numbers<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
-    tensor.clone().try_into_vec_as::<f32>().ok()
-}
 
 /// A value of the graph as it is here.
 #[derive(Clone, Copy)]

@@ -1,15 +1,15 @@
 //! Pooling.
 
-use super::{CpuRun, Map};
+use super::map::{CpuRun, Map};
 
-/// Windows over a picture; a kernel of 0 is one window over all of it.
+/// Windows over an image; a kernel of 0 is one window over all of it.
 pub(in crate::model) struct Pool {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
 }
 
-/// The part of a window that lies in the picture.
+/// The part of a window that lies in the image.
 fn window(
     at: usize,
     kernel: usize,
@@ -106,7 +106,7 @@ impl Pool {
             for (at, sum) in out.chunks_mut(c).enumerate() {
                 for y in window(at / w, kh, s, p, x.h) {
                     for x_ in window(at % w, kw, s, p, x.w) {
-                        super::add(sum, &image[(y * x.w + x_) * c..][..c]);
+                        super::map::add(sum, &image[(y * x.w + x_) * c..][..c]);
                     }
                 }
                 sum.iter_mut().for_each(|v| *v /= (kh * kw) as f32);

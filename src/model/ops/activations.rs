@@ -1,10 +1,11 @@
 //! Activations without random numbers: a function of each value, with its derivative for the CPU
 //! engine.
 
-use super::{LayerDef, Role};
+use super::def::{LayerDef, Role, shape_after};
 use crate::error::Result;
 use crate::model::cpu::{Backward, Clamp, CpuOp, CpuRun, Kept, Lower, Map, OnCpu, Weights};
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::Shape;
 use burn_tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ macro_rules! activation {
                 None
             }
 
-            fn role(&self) -> Role<'_> {
+            fn role(&self) -> Role {
                 $role
             }
 
@@ -129,7 +130,7 @@ macro_rules! activation {
             }
 
             fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-                let shape = graph.shape_after(self, input)?;
+                let shape = shape_after(self, input, graph)?;
                 Ok(graph.push(ElementwiseNode(self.clone()), &[input], shape))
             }
         }

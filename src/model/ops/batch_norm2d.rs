@@ -1,12 +1,13 @@
 //! Batch normalisation in evaluation mode: one scale and one shift a channel. Directly behind a
 //! convolution it is folded into that one.
 
-use super::{LayerDef, Role};
+use super::def::{LayerDef, Role, shape_after};
 use crate::error::Result;
 use crate::model::cpu::{
     Affine, Backward, Clamp, CpuOp, CpuRun, Kept, Lower, Map, OnCpu, Weights, numbers,
 };
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::Shape;
 use burn_tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ impl LayerDef for BatchNorm2d {
         Some(&self.param)
     }
 
-    fn role(&self) -> Role<'_> {
+    fn role(&self) -> Role {
         Role::Other
     }
 
@@ -88,7 +89,7 @@ impl LayerDef for BatchNorm2d {
     }
 
     fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-        let shape = graph.shape_after(self, input)?;
+        let shape = shape_after(self, input, graph)?;
         let (scale, shift) = self.scale_and_shift(graph)?;
         let sides = [1, self.features, 1, 1];
         let node = AffineNode { scale: scale.reshape(sides), shift: shift.reshape(sides) };

@@ -1,14 +1,16 @@
 //! 2-D convolution, Conv2d: on burn, and on the CPU engine with one group or with one kernel a
 //! channel.
 
-use super::defaults::{is_one, is_yes, one, yes};
-use super::{BatchNorm2d, LayerDef, Role, weight_and_bias};
+use super::batch_norm2d::BatchNorm2d;
+use super::def::defaults::{is_one, is_yes, one, yes};
+use super::def::{LayerDef, Role, shape_after, weight_and_bias};
 use crate::error::Result;
 use crate::model::cpu::{
     Backward, Clamp, Conv, CpuOp, CpuRun, Depthwise, Geometry, Kept, Lower, Map, OnCpu, Weights,
     numbers, unclamp,
 };
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::{Shape, windowed};
 use burn_tensor::Tensor;
 use burn_tensor::module;
@@ -82,7 +84,7 @@ impl Conv2d {
         input: ValueId,
         graph: &mut GraphBuilder<'_, '_>,
     ) -> Result<ValueId> {
-        let shape = graph.shape_after(self, input)?;
+        let shape = shape_after(self, input, graph)?;
         let sides = self.weight_shape();
         let mut weight = graph.take(&self.param, "weight", &sides)?.reshape(sides);
         let mut bias = match self.bias {
@@ -113,7 +115,7 @@ impl LayerDef for Conv2d {
         Some(&self.param)
     }
 
-    fn role(&self) -> Role<'_> {
+    fn role(&self) -> Role {
         Role::Other
     }
 
@@ -163,7 +165,7 @@ struct ConvNode {
     options: ConvOptions<2>,
 }
 
-/// A larger stride is left to burn: the way back keeps a part of the kernel for each remainder by
+/// A larger stride is left to burn: the backward pass keeps a part of the kernel for each remainder by
 /// the stride.
 const LARGEST_STRIDE: usize = 64;
 

@@ -1,9 +1,10 @@
 //! Flattening a map.
 
-use super::{LayerDef, Role};
+use super::def::{LayerDef, Role, shape_after};
 use crate::error::Result;
 use crate::model::cpu::{Lower, OnCpu};
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ impl LayerDef for Flatten {
         None
     }
 
-    fn role(&self) -> Role<'_> {
+    fn role(&self) -> Role {
         Role::Other
     }
 
@@ -42,7 +43,7 @@ impl LayerDef for Flatten {
     }
 
     fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-        let shape = graph.shape_after(self, input)?;
+        let shape = shape_after(self, input, graph)?;
         Ok(graph.push(FlattenNode, &[input], shape))
     }
 }

@@ -1,11 +1,12 @@
 //! Fully connected layers.
 
 use super::conv2d::CpuConv;
-use super::defaults::{is_yes, yes};
-use super::{LayerDef, Role, weight_and_bias};
+use super::def::defaults::{is_yes, yes};
+use super::def::{LayerDef, Role, shape_after, weight_and_bias};
 use crate::error::Result;
 use crate::model::cpu::{Conv, Lower, OnCpu, Weights, numbers};
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::Shape;
 use burn_tensor::Tensor;
 use burn_tensor::module;
@@ -38,7 +39,7 @@ impl LayerDef for Linear {
         Some(&self.param)
     }
 
-    fn role(&self) -> Role<'_> {
+    fn role(&self) -> Role {
         Role::Other
     }
 
@@ -66,7 +67,7 @@ impl LayerDef for Linear {
     }
 
     fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-        let shape = graph.shape_after(self, input)?;
+        let shape = shape_after(self, input, graph)?;
         let sides = [self.out, self.inputs];
         let weight = graph.take(&self.param, "weight", &sides)?.reshape(sides).transpose();
         let bias = match self.bias {

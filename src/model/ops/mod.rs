@@ -6,78 +6,34 @@
 //! ([`NodeOp`](super::graph::NodeOp)). Nothing has a default: an op that forgets something does not
 //! compile.
 //!
-//! To add one: write its file here, name the file below and the op in the list of [`Layer`].
+//! To add one: write its file here, name it below, and put it into the list of [`Layer`].
 
 mod activations;
+mod add;
 mod batch_norm2d;
 mod conv2d;
+mod def;
 mod flatten;
 mod linear;
 mod pooling;
 mod random;
-mod residual;
 
 pub use activations::{Elu, Gelu, LeakyRelu, Relu, Relu6, Sigmoid, Silu, Softplus, Tanh};
 pub use batch_norm2d::BatchNorm2d;
 pub use conv2d::{Conv2d, Padding};
+pub(super) use def::{LayerDef, Role};
 pub use flatten::Flatten;
 pub use linear::Linear;
 pub use pooling::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
 pub use random::{Dropout, Kwta, McDropout, RandomSlope, Sap};
-pub use residual::Residual;
 
 use crate::error::Result;
-use crate::model::graph::{GraphBuilder, ValueId};
+use crate::model::graph::{Graph, ValueId};
+use crate::model::graph_builder::{GraphBuilder, WeightSource};
 use crate::model::shape::Shape;
+use add::AddNode;
+use def::shape_after;
 use serde::{Deserialize, Serialize};
-
-/// What a layer is to those that put others in its place or look for one of its kind.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Role<'a> {
-    /// A rectifier, with its upper bound where it has one (ReLU6).
-    Rectifier(Option<f64>),
-    /// Dropout that works while training only, with its probability.
-    TrainingDropout(f64),
-    /// A block of layers with something around them.
-    Block(&'a [Layer]),
-    /// None of these.
-    Other,
-}
-
-/// The definition of an op, as a card gives it.
-pub(super) trait LayerDef {
-    /// What it is called in a card: `conv2d`.
-    fn name(&self) -> &'static str;
-
-    /// The prefix of its tensors' names; none where it has no tensors.
-    fn param(&self) -> Option<&str>;
-
-    /// What it is to those that put others in its place.
-    fn role(&self) -> Role<'_>;
-
-    /// The shape of its output for an input of this shape.
-    ///
-    /// # Errors
-    /// What does not fit, in words.
-    fn output(&self, input: Shape) -> Result<Shape, String>;
-
-    /// The last parts of its tensors' names and their shapes: `weight`, `[out, in]`.
-    fn tensors(&self) -> Vec<(&'static str, Vec<usize>)>;
-
-    /// Multiply-accumulate operations for one image, counted as usual: of convolutions and linear
-    /// layers. `output` is the shape of its output for an input of shape `input`.
-    fn macs(&self, output: Shape) -> u64;
-
-    /// How many times the size of its output it holds for the way back; 0 where the node before it
-    /// takes it in.
-    fn held(&self) -> f64;
-
-    /// Adds its nodes to the graph; answers with the value that comes out.
-    ///
-    /// # Errors
-    /// Failure, naming what does not fit, or whatever the source of the weights reports.
-    fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId>;
-}
 
 macro_rules! ops {
     ($($(#[$doc:meta])* $Op:ident,)*) => {
@@ -152,7 +108,102 @@ ops! {
     Residual,
 }
 
+/// x + body(x), where the body keeps the shape of a map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Residual {
+    /// The layers whose result is added.
+    pub body: Vec<Layer>,
+}
+
+impl LayerDef for Residual {
+    fn name(&self) -> &'static str {
+        "residual"
+    }
+
+    fn param(&self) -> Option<&str> {
+        None
+    }
+
+    fn role(&self) -> Role {
+        Role::Other
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        input.map("residual")?;
+        let end = self.body.iter().try_fold(input, |shape, layer| layer.def().output(shape))?;
+        match end == input {
+            true => Ok(input),
+            false => Err(format!("a residual body turns {input:?} into {end:?}")),
+        }
+    }
+
+    fn tensors(&self) -> Vec<(&'static str, Vec<usize>)> {
+        Vec::new()
+    }
+
+    fn macs(&self, _: Shape) -> u64 {
+        0
+    }
+
+    fn held(&self) -> f64 {
+        1.0
+    }
+
+    fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
+        let shape = shape_after(self, input, graph)?;
+        let end = stack(&self.body, input, graph)?;
+        Ok(graph.push(AddNode, &[input, end], shape))
+    }
+}
+
+/// The graph of `layers` for an input of shape `[C, H, W]`; `source` hands out the weights. `card` is
+/// the card's name, for messages.
+///
+/// # Errors
+/// Failure, naming the layer that does not fit, or whatever `source` reports.
+pub(super) fn graph(
+    layers: &[Layer],
+    input: [usize; 3],
+    card: &str,
+    source: &mut WeightSource<'_>,
+) -> Result<Graph> {
+    let mut graph = GraphBuilder::new(input, card, source);
+    stack(layers, 0, &mut graph)?;
+    Ok(graph.finish())
+}
+
+/// Adds layers one after the other; answers with the value that comes out. Batch norm right behind a
+/// convolution is folded into it.
+fn stack(
+    layers: &[Layer],
+    mut value: ValueId,
+    graph: &mut GraphBuilder<'_, '_>,
+) -> Result<ValueId> {
+    let mut rest = layers.iter().enumerate().peekable();
+    while let Some((at, layer)) = rest.next() {
+        let place = graph.enter(at, &layer.called());
+        value = match (layer, rest.peek()) {
+            (Layer::Conv2d(conv), Some((_, Layer::BatchNorm2d(norm)))) => {
+                rest.next();
+                conv.build_with(Some(norm), value, graph)?
+            }
+            (layer, _) => layer.def().build(value, graph)?,
+        };
+        graph.leave(place);
+    }
+    Ok(value)
+}
+
 impl Layer {
+    /// The layers of its body, where it is a block.
+    pub(super) fn body(&self) -> Option<&[Layer]> {
+        match self {
+            Self::Residual(block) => Some(&block.body),
+            _ => None,
+        }
+    }
+
     /// What it is called in messages: `conv2d 'conv1'`, `relu`.
     pub(super) fn called(&self) -> String {
         match self.def().param() {
@@ -166,34 +217,6 @@ impl Layer {
         let prefix = self.def().param().unwrap_or_default();
         let parts = self.def().tensors().into_iter();
         parts.map(|(part, shape)| (format!("{prefix}.{part}"), shape)).collect()
-    }
-}
-
-/// A convolution's or a linear layer's tensors.
-fn weight_and_bias(weight: Vec<usize>, out: usize, bias: bool) -> Vec<(&'static str, Vec<usize>)> {
-    let bias = bias.then(|| ("bias", vec![out]));
-    [Some(("weight", weight)), bias].into_iter().flatten().collect()
-}
-
-/// Defaults of card fields, and whether a field has its default and can be left out.
-mod defaults {
-    pub fn one() -> usize {
-        1
-    }
-    pub fn yes() -> bool {
-        true
-    }
-    pub fn half() -> f64 {
-        0.5
-    }
-    pub fn is_one(v: &usize) -> bool {
-        *v == 1
-    }
-    pub fn is_zero(v: &usize) -> bool {
-        *v == 0
-    }
-    pub fn is_yes(v: &bool) -> bool {
-        *v
     }
 }
 

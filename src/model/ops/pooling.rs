@@ -1,10 +1,11 @@
 //! Pooling over windows, and over the whole map.
 
-use super::defaults::is_zero;
-use super::{LayerDef, Role};
+use super::def::defaults::is_zero;
+use super::def::{LayerDef, Role, shape_after};
 use crate::error::Result;
 use crate::model::cpu::{Backward, Clamp, CpuOp, CpuRun, Kept, Lower, Map, OnCpu, Pool, Weights};
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::shape::{Shape, windowed};
 use burn_tensor::module;
 use burn_tensor::ops::{AvgPoolOptions, MaxPoolOptions};
@@ -69,7 +70,7 @@ macro_rules! pooling {
                 None
             }
 
-            fn role(&self) -> Role<'_> {
+            fn role(&self) -> Role {
                 Role::Other
             }
 
@@ -95,7 +96,7 @@ macro_rules! pooling {
             }
 
             fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-                let shape = graph.shape_after(self, input)?;
+                let shape = shape_after(self, input, graph)?;
                 let node = PoolNode {
                     reduction: $reduction,
                     kernel: self.kernel,
@@ -181,7 +182,7 @@ impl LayerDef for GlobalAvgPool2d {
         None
     }
 
-    fn role(&self) -> Role<'_> {
+    fn role(&self) -> Role {
         Role::Other
     }
 
@@ -203,7 +204,7 @@ impl LayerDef for GlobalAvgPool2d {
     }
 
     fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-        let shape = graph.shape_after(self, input)?;
+        let shape = shape_after(self, input, graph)?;
         Ok(graph.push(GlobalMeanNode, &[input], shape))
     }
 }

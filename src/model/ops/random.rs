@@ -1,15 +1,16 @@
 //! Random and sparse layers: each value is multiplied by a factor that depends on the values and on
-//! random numbers. On the way back the factors are constants.
+//! random numbers. On the backward pass the factors are constants.
 //!
 //! An image's factors come from its own [`RngKey`] and the number of the layer, value by value in
 //! channels-last order, so that batch, engine and device change nothing.
 
 use super::activations::upper_bound;
-use super::defaults::half;
-use super::{LayerDef, Role};
+use super::def::defaults::half;
+use super::def::{LayerDef, Role, shape_after};
 use crate::error::Result;
 use crate::model::cpu::{Backward, Clamp, CpuOp, CpuRun, Kept, Lower, Map, OnCpu, Weights};
-use crate::model::graph::{GraphBuilder, NodeOp, Run, Value, ValueId};
+use crate::model::graph::{NodeOp, Run, Value, ValueId};
+use crate::model::graph_builder::GraphBuilder;
 use crate::model::read;
 use crate::model::shape::Shape;
 use crate::rng::{KeyedRng, RngKey};
@@ -53,8 +54,8 @@ macro_rules! random_layer {
                 None
             }
 
-            fn role(&self) -> Role<'_> {
-                let role: fn(&Self) -> Role<'_> = $role;
+            fn role(&self) -> Role {
+                let role: fn(&Self) -> Role = $role;
                 role(self)
             }
 
@@ -77,7 +78,7 @@ macro_rules! random_layer {
             }
 
             fn build(&self, input: ValueId, graph: &mut GraphBuilder<'_, '_>) -> Result<ValueId> {
-                let shape = graph.shape_after(self, input)?;
+                let shape = shape_after(self, input, graph)?;
                 let input = match self.top() {
                     Some(top) => graph.push(upper_bound(top), &[input], shape),
                     None => input,
