@@ -55,7 +55,7 @@ pub fn run(args: &AttackArgs, context: &mut CommandContext) -> Result<()> {
         plan,
         batch_size: args.batch_size as usize,
     };
-    let bar = progress::bar(batch.labels.len() as u64, "pictures");
+    let bar = progress::bar(batch.labels.len() as u64, "images");
     let report = experiment::attack_batch(&batch, &mut progress::follow(&bar))?;
     bar.finish_and_clear();
     report.hints.iter().for_each(|hint| note(hint));
@@ -185,10 +185,10 @@ fn print(
     }
     let out = &mut context.out;
     if left > 0 {
-        out.line(&format!("{left} pictures are of the target class already: left out"))?;
+        out.line(&format!("{left} images are of the target class already: left out"))?;
     }
     let head = format!(
-        "of {n} pictures {correct} were answered rightly, and {success} of them reach the goal"
+        "of {n} images {correct} were classified correctly; the attack succeeded on {success} of them"
     );
     let beyond = match reached - success {
         0 => String::new(),

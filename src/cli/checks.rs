@@ -75,26 +75,26 @@ fn print(
     let counts = CheckStatus::ALL.map(|colour| {
         out.paint(style(colour), &format!("{} {} {}", colour.glyph(), count(colour), colour.id()))
     });
-    let hint = if all { "" } else { "  (--lamps asks and shows them all)" };
+    let hint = if all { "" } else { "  (--lamps runs and shows them all)" };
     out.line("")?;
-    let head = out.paint(Style::Faint, &format!("{:<10}", "lamps"));
+    let head = out.paint(Style::Faint, &format!("{:<10}", "checks"));
     out.line(&format!("{head}{}{}", counts.join("  "), out.paint(Style::Faint, hint)))?;
     let mut lines: Vec<_> =
         shown.iter().filter(|(_, verdict)| all || verdict.status.warns()).collect();
     lines.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.status));
     let name = |verdict: &CheckResult| {
-        let lamp = verdict.check;
-        let name = if verdict.status.warns() { lamp.watches } else { lamp.name };
+        let check = verdict.check;
+        let name = if verdict.status.warns() { check.watches } else { check.name };
         format!("{} {name}", verdict.status.glyph())
     };
     let wide = |text: &str| text.chars().count();
     let names = lines.iter().map(|(_, verdict)| wide(&name(verdict))).max().unwrap_or(0);
     let whose = lines.iter().map(|(of, _)| wide(of)).max().unwrap_or(0);
     for (of, verdict) in lines {
-        let lamp = out.paint(style(verdict.status), &format!("{:names$}", name(verdict)));
+        let check = out.paint(style(verdict.status), &format!("{:names$}", name(verdict)));
         let of = if whose > 0 { format!("  {of:whose$}") } else { String::new() };
         let cure = verdict.remedy.as_ref().map(|c| format!("  → {}", cure(c))).unwrap_or_default();
-        let line = format!("{lamp}{of}  {}{}", verdict.reason, out.paint(Style::Strong, &cure));
+        let line = format!("{check}{of}  {}{}", verdict.reason, out.paint(Style::Strong, &cure));
         out.line(&line)?;
     }
     Ok(())

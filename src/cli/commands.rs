@@ -67,8 +67,8 @@ pub struct AttackArgs {
 /// `evaluate`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A sample is robust when it is answered rightly and no attack breaks it. Each attack after the first \
-is tried on those samples only that still stand. Robust accuracy is an upper bound.
+A sample is robust when it is classified correctly and no attack succeeds on it. Each attack after \
+the first is tried only on samples that no attack before has broken. Robust accuracy is an upper bound.
 
 Examples:
   epsiloscope evaluate --model mnist-cnn --attack pgd --eps 0.3 --n 1000
@@ -118,9 +118,10 @@ pub struct EvaluateArgs {
 /// `compare`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Rows are the bare network and the defences, each attacked by who does not know it (naive) and by who \
-does (adaptive); columns are the attacks. With --n the same over many samples: robust accuracy with \
-its 95 % interval, the worst case over all of the attacks, clean accuracy, the time of one answer.
+Rows are the undefended network and the defences, each under attacks that do not know it (naive) and \
+attacks that do (adaptive); columns are the attacks. With --n the same over many samples: robust \
+accuracy with its 95 % interval, the worst case over all of the attacks, clean accuracy, the time of \
+one prediction.
 
 Examples:
   epsiloscope compare --sample 3
@@ -179,8 +180,8 @@ pub struct CompareArgs {
 /// `roc`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The threshold is set on clean pictures, samples of the data set; false positives are counted on the \
-others. The curve is that of the attacked pictures whose answer the attack turned.
+The threshold is set on clean images, samples of the data set; false positives are counted on the \
+others. The curve is that of the adversarial images whose prediction the attack changed.
 
 Examples:
   epsiloscope roc --defence squeeze --model mnist-cnn --attack pgd --eps 0.3 --stance naive
@@ -213,9 +214,9 @@ pub struct RocArgs {
 /// `certify`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-No change shorter than the certified radius, in L2, changes the answer of the smoothed network, \
-whatever the attack; of a thousand such proofs about one may be wrong (--alpha). Beside it stands the \
-least ε at which an attack that knows of the smoothing was seen to change it: the truth lies between.
+No change shorter than the certified radius, in L2, changes the prediction of the smoothed network, \
+whatever the attack; about one in a thousand such proofs may be wrong (--alpha). Beside it is the \
+smallest ε at which an attack that knows of the smoothing changed it: the true value is between the two.
 
 Examples:
   epsiloscope certify --model mnist-cnn --sample 0 --sigma 0.25 --n 1000
@@ -265,7 +266,7 @@ pub struct CertifyArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Rows are the models that the attack is crafted on, columns those that it is tried on; a rate counts \
-the samples that both answer rightly. On the diagonal the attack knows its victim.
+the samples that both classify correctly. On the diagonal both are the same model.
 
 Example:
   epsiloscope transfer --models mnist-cnn,mnist-cnn-at --attack pgd --eps 0.2 --n 200")]
@@ -370,8 +371,8 @@ fn workloads_help() -> String {
         text.push_str(&format!("  {:<11} {}\n", work.id, work.about));
     }
     text.push_str(
-        "\nPrints one line of JSON: wall seconds of each repetition, and the network's passes by \
-         picture in one.\n\nExample:\n  epsiloscope bench --model mnist-cnn --attack pgd40 --batch \
+        "\nPrints one line of JSON: wall seconds of each repetition, and the network's passes per \
+         image in one.\n\nExample:\n  epsiloscope bench --model mnist-cnn --attack pgd40 --batch \
          100 --threads 2",
     );
     text

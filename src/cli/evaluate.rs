@@ -62,7 +62,7 @@ pub fn run(args: &EvaluateArgs, context: &mut CommandContext) -> Result<()> {
     let (predicted, labels): (Vec<_>, Vec<_>) = both.unzip();
     resolve::doubt(hints::of_labels(&predicted, &labels));
     if args.lamps {
-        let bar = progress::bar(LOOKED as u64, "samples looked at by the lamps");
+        let bar = progress::bar(LOOKED as u64, "samples probed by the checks");
         experiment::probe_robust_samples(&evaluation, &mut report, LOOKED, &mut |looked| {
             bar.set_position(looked as u64);
             Flow::Continue
@@ -89,7 +89,7 @@ fn work(evaluation: &Evaluation) -> Result<EvaluationReport> {
     let watch = &mut |status: &EvaluationStatus| {
         bar.set(status.done, status.total, status.left);
         bar.message(match (status.attack, status.stage) {
-            (None, _) => "clean pictures".to_string(),
+            (None, _) => "clean images".to_string(),
             (Some(attack), None) => format!("{attack}, {} still robust", status.robust),
             (Some(attack), Some(stage)) => {
                 format!("{attack} ({stage}), {} still robust", status.robust)
@@ -142,7 +142,7 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
             defence.draws.map_or(String::new(), |draws| format!(", EOT over {draws} draws"));
         let votes = match defence.votes {
             1 => String::new(),
-            votes => format!(", judged by {votes} answers a picture"),
+            votes => format!(", judged by {votes} predictions an image"),
         };
         out.line(&format!(
             "behind {}, attacked {}{draws}{votes}; it adds {:.2} ms an answer",
@@ -171,7 +171,7 @@ fn print(report: &EvaluationReport, task: &Evaluation, out: &mut Output) -> Resu
         if let Some(held) = attack.held {
             let share = percent(held);
             out.line(&format!(
-                "{}: {share} of the answers to attacked pictures are right",
+                "{}: {share} of the predictions for adversarial images are right",
                 attack.attack
             ))?;
         }

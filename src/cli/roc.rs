@@ -73,7 +73,9 @@ fn braille(points: &[RocPoint]) -> Vec<String> {
 }
 
 fn print(report: &RocReport, task: &Evaluation, out: &mut Output) -> Result<()> {
-    out.line(&out.paint(Style::Strong, "attacked pictures refused, of clean pictures refused"))?;
+    out.line(
+        &out.paint(Style::Strong, "adversarial images refused, against clean images refused"),
+    )?;
     for (at, line) in braille(&report.points).iter().enumerate() {
         let mark = match at {
             0 => "100 %",

@@ -27,9 +27,10 @@ pub static CHECKS: &[Check] = &[
         id: "gradient-path",
         name: "graph",
         watches: "gradient path broken",
-        rule: "the margin's gradient at the clean picture against antithetic differences along random \
-               directions; red below cosine 0.5, amber below 0.9 and where it goes straight through; where \
-               not asked, red where every gradient on the attack's way was zero",
+        rule: "the margin's gradient at the clean image against antithetic finite differences \
+               along random directions: red below cosine 0.5, amber below 0.9 and where the \
+               gradient passes a stage straight through (BPDA); where the probe was not run, red \
+               where every gradient of the attack was zero",
         remedy: "attack adaptively, or without gradients",
         source: PINTOR,
         probe: Some(Probe::Path),
@@ -42,10 +43,11 @@ pub static CHECKS: &[Check] = &[
         id: "vanishing-gradient",
         name: "gradient",
         watches: "vanishing gradient",
-        rule: "the gradients on the attack's whole way: red where the first is zero everywhere, or half of \
-               them zero or not a number everywhere (the picture stood still), amber where any is; and \
-               their values that are zero or below a millionth of the largest: red from 99 %, amber from \
-               90 %; of many pictures, red where one stood still, amber where one has 90 %",
+        rule: "the gradients of the whole attack: red where the first is zero everywhere, or \
+               half of them are zero or not a number everywhere (the image could not move), \
+               amber where any is; and the share of their values that are zero or below a \
+               millionth of the largest: red from 99 %, amber from 90 %; over many images, red \
+               where one could not move, amber where one has 90 %",
         remedy: "attack the logits, or adaptively",
         source: ATHALYE,
         probe: None,
@@ -58,10 +60,11 @@ pub static CHECKS: &[Check] = &[
         id: "overconfidence",
         name: "softmax",
         watches: "saturated softmax",
-        rule: "how far the largest logit of the clean answer is above the second; from 104 on the others' \
-               probabilities are 0 in single precision and its softmax is flat: red where the attack \
-               failed, amber where it succeeded; from 16.6 on the largest probability is 1: amber where \
-               the attack failed; of many pictures, where half of them are so",
+        rule: "how far the largest logit of the clean image is above the second: from 104 on the \
+               other probabilities are 0 in single precision and the softmax has no gradient, \
+               red where the attack failed, amber where it succeeded; from 16.6 on the largest \
+               probability is 1, amber where the attack failed; over many images, where half of \
+               them are so",
         remedy: "a loss on the logits (DLR, margin)",
         source: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, S&P 2017",
         probe: None,
@@ -74,8 +77,8 @@ pub static CHECKS: &[Check] = &[
         id: "non-finite-logits",
         name: "numbers",
         watches: "non-finite logits",
-        rule: "red where the network answered with a logit that is infinite or not a number, to the clean \
-               picture or on the attack's way",
+        rule: "red where the network returned a logit that is infinite or not a number, for the \
+               clean image or during the attack",
         remedy: "a network without overflow: check its weights and its normalisation",
         source: CARLINI,
         probe: None,
@@ -88,9 +91,9 @@ pub static CHECKS: &[Check] = &[
         id: "noisy-loss",
         name: "noise",
         watches: "noisy loss",
-        rule: "mean change of the margin over 100 random directions of 8/255, as a share of the margin; \
-               amber from 10 %, red from 50 %; where not asked, amber where a random defence was asked \
-               once a step",
+        rule: "mean change of the margin over 100 random directions of 8/255, as a share of the \
+               margin: amber from 10 %, red from 50 %; where the probe was not run, amber where \
+               a randomised defence was queried once a step",
         remedy: "average over draws, or attack without gradients",
         source: PINTOR,
         probe: Some(Probe::Noise),
@@ -103,7 +106,8 @@ pub static CHECKS: &[Check] = &[
         id: "single-step",
         name: "one step",
         watches: "single step beats iterated",
-        rule: "red where FGSM reaches the goal and many steps do not, amber where it comes nearer",
+        rule: "red where FGSM succeeds and the iterated attack fails, amber where FGSM comes \
+               nearer",
         remedy: "more and smaller steps",
         source: CARLINI,
         probe: Some(Probe::SingleStep),
@@ -116,8 +120,9 @@ pub static CHECKS: &[Check] = &[
         id: "black-box",
         name: "black box",
         watches: "black box beats white box",
-        rule: "red where 100 draws of noise or Square with 300 queries reach the goal and gradients do \
-               not, amber where they come nearer; where not asked, amber where every gradient was zero",
+        rule: "red where 100 draws of noise or Square with 300 queries succeed and the gradient \
+               attack fails, amber where they come nearer; where the probe was not run, amber \
+               where every gradient was zero",
         remedy: "AutoAttack",
         source: ATHALYE,
         probe: Some(Probe::BlackBox),
@@ -130,8 +135,8 @@ pub static CHECKS: &[Check] = &[
         id: "unbounded",
         name: "unbounded",
         watches: "unbounded attack fails",
-        rule: "red where 20 steps of BIM with no ε to keep to do not reach the goal; where not asked, \
-               amber where every gradient was zero",
+        rule: "red where 20 steps of BIM with ε as large as the whole box fail; where the probe \
+               was not run, amber where every gradient was zero",
         remedy: "attack adaptively, or without gradients",
         source: CARLINI,
         probe: Some(Probe::Unbounded),
@@ -144,8 +149,8 @@ pub static CHECKS: &[Check] = &[
         id: "monotone",
         name: "monotone",
         watches: "success not monotone in ε",
-        rule: "red where the attack reaches its goal at an ε and not at a larger one; where not asked, \
-               amber where a single step led away from the goal",
+        rule: "red where the attack succeeds at an ε and fails at a larger one; where the probe \
+               was not run, amber where a single step led away from the goal",
         remedy: "more restarts",
         source: CARLINI,
         probe: Some(Probe::Epsilons),
@@ -158,10 +163,11 @@ pub static CHECKS: &[Check] = &[
         id: "converged",
         name: "converged",
         watches: "not converged",
-        rule: "the fall of the margin in the last tenth of the steps, as a share of the whole: red from \
-               7.5 % (straight down is 10 %) where at that pace four times the steps reach the goal, \
-               amber where they do not, and from 5 % where they do; where asked, red where four times the \
-               steps reach it, amber where 5 % of their gain comes late",
+        rule: "the fall of the margin in the last tenth of the steps, as a share of the whole \
+               fall: red from 7.5 % (a straight line has 10 %) where four times the steps would \
+               reach the goal at that pace, amber where they would not, and from 5 % where they \
+               would; where the probe was run, red where four times the steps succeed, amber \
+               where 5 % of their gain comes late",
         remedy: "more steps",
         source: PINTOR,
         probe: Some(Probe::Longer),
@@ -187,8 +193,9 @@ pub static CHECKS: &[Check] = &[
         id: "restarts",
         name: "restarts",
         watches: "restarts still help",
-        rule: "red where one of four other starts reaches the goal, amber where one leaves a margin 5 % \
-               smaller; where not asked, amber where a single start went nine tenths of the way",
+        rule: "red where one of four other restarts succeeds, amber where one leaves a margin 5 \
+               % smaller; where the probe was not run, amber where a single restart covered nine \
+               tenths of the margin",
         remedy: "more restarts",
         source: CARLINI,
         probe: Some(Probe::Restarts),
@@ -201,9 +208,9 @@ pub static CHECKS: &[Check] = &[
         id: "silent-success",
         name: "silent",
         watches: "silent success",
-        rule: "red where an iterate reached the goal and the picture handed back does not; amber where \
-               chance or a detector is the reason",
-        remedy: "keep the best iterate, draw more, or aim past the detector",
+        rule: "red where an iterate reached the goal and the returned image does not; amber \
+               where chance or a detector is the reason",
+        remedy: "keep the best iterate, average over more draws, or attack the detector too",
         source: PINTOR,
         probe: None,
         naive: false,
@@ -215,8 +222,8 @@ pub static CHECKS: &[Check] = &[
         id: "draws",
         name: "draws",
         watches: "too few draws",
-        rule: "red where a randomised defence is attacked by one draw, amber below ten; where asked, \
-               also where 1, 5 or 20 draws do better",
+        rule: "red where a randomised defence is attacked with one draw, amber below ten; where \
+               the probe was run, also where 1, 5 or 20 draws do better",
         remedy: "average over more draws (EOT)",
         source: ATHALYE,
         probe: Some(Probe::Draws),
@@ -229,8 +236,8 @@ pub static CHECKS: &[Check] = &[
         id: "eight-bit",
         name: "8 bit",
         watches: "8-bit survival",
-        rule: "amber where rounding the attacked picture to 8 bits undoes the attack",
-        remedy: "a little more room, or a file that keeps every bit",
+        rule: "amber where rounding the adversarial image to 8 bits undoes the attack",
+        remedy: "a slightly larger ε, or a file that keeps every bit",
         source: "Carlini, Wagner: Towards Evaluating the Robustness of Neural Networks, S&P 2017",
         probe: Some(Probe::EightBit),
         naive: true,
@@ -242,9 +249,10 @@ pub static CHECKS: &[Check] = &[
         id: "sample-size",
         name: "n",
         watches: "n too small for the claim",
-        rule: "the Wilson interval: red where robust accuracy is known to 20 points only, amber from 10 \
-               and where it is wider than what the attacks take away; of one picture, amber where the \
-               answers of a randomised defence are too near half",
+        rule: "the Wilson interval: red where robust accuracy is known to 20 points only, amber \
+               from 10 and where the interval is wider than the loss of accuracy to the attacks; \
+               of one image, amber where the share of correct predictions of a randomised \
+               defence is too near one half",
         remedy: "more samples",
         source: "Wilson 1927; Carlini et al. 2019",
         probe: None,
@@ -271,9 +279,9 @@ pub static CHECKS: &[Check] = &[
         id: "clean-accuracy",
         name: "clean",
         watches: "clean accuracy lost",
-        rule: "red where the clean answers are no better than guessing, amber where more is lost on \
-               clean pictures than to the attacks",
-        remedy: "a better network, or less of the defence",
+        rule: "red where clean accuracy is no better than guessing, amber where more accuracy is \
+               lost on clean images than to the attacks",
+        remedy: "a better network, or a weaker defence",
         source: CARLINI,
         probe: None,
         naive: false,
