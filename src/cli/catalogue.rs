@@ -238,7 +238,8 @@ pub fn defences(
         Some(id) => vec![DefenceConfig::parse(id)?.defence],
         None => DEFENCES.iter().collect(),
     };
-    let json = wanted.iter().map(|defence| defence_json(defence, defence.backward.text())).collect();
+    let json =
+        wanted.iter().map(|defence| defence_json(defence, defence.backward.text())).collect();
     let catalogue = Catalogue::defences(&wanted);
     print(("defences", json), &catalogue, list.format(), context, |context| {
         match (id, wanted.as_slice()) {

@@ -58,7 +58,7 @@ fn find(folder: &Path) -> Result<(PathBuf, bool)> {
             return Ok((place, binary));
         }
     }
-    Err(Error::failure(
+    Err(Error::file(
         "no data_batch_1.bin or data_batch_1",
         folder.display(),
         "point --data at a folder with CIFAR-10's binary or Python version (README: 'Training data')",
@@ -67,7 +67,7 @@ fn find(folder: &Path) -> Result<(PathBuf, bool)> {
 
 fn damaged(what: impl std::fmt::Display, place: &Path) -> Error {
     let what = format!("not a batch of CIFAR-10: {what}");
-    Error::failure(what, place.display(), "fetch the data set again")
+    Error::file(what, place.display(), "fetch the data set again")
 }
 
 fn batch(path: &Path, binary: bool) -> Result<Records> {

@@ -25,7 +25,7 @@ pub const FASHION: &[&str] = &[
 ];
 
 fn damaged(what: &str, place: &str) -> Error {
-    Error::failure(format!("not an IDX file: {what}"), place, "fetch the data set again")
+    Error::file(format!("not an IDX file: {what}"), place, "fetch the data set again")
 }
 
 /// The sizes that a header tells of, and how many bytes come behind it.
@@ -92,7 +92,7 @@ pub fn read_training_set(row: &DatasetSpec, folder: &Path) -> Result<TrainingDat
 fn read(folder: &Path, name: &str, dims: usize) -> Result<(Vec<u8>, String)> {
     let both = [folder.join(name), folder.join(format!("{name}.gz"))];
     let Some(path) = both.iter().find(|path| path.exists()) else {
-        return Err(Error::failure(
+        return Err(Error::file(
             format!("no {name} or {name}.gz"),
             folder.display(),
             "point --data at a folder with the data set's IDX files (README: 'Training data')",

@@ -242,7 +242,7 @@ impl Image {
     pub fn check(&self, place: &str) -> Result<()> {
         match self.pixels().iter().find(|p| !(-1e-6..=1.000_001).contains(*p)) {
             None => Ok(()),
-            Some(bad) => Err(Error::failure(
+            Some(bad) => Err(Error::file(
                 format!("pixel value {bad} is outside 0..1"),
                 place,
                 "scale the pixels to 0..1; the model does its own normalisation",

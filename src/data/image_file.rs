@@ -31,7 +31,7 @@ pub fn read_image(path: &Path) -> Result<Image> {
     const DOING: &str = "read the picture";
     let size = check_plain_file(path, DOING)?;
     if size == 0 {
-        return Err(Error::failure(
+        return Err(Error::file(
             "the file is empty",
             path.display(),
             "give a PNG, JPEG or WebP picture",
@@ -39,7 +39,7 @@ pub fn read_image(path: &Path) -> Result<Image> {
     }
     if size > LARGEST_FILE {
         let what = format!("the file is larger than {} MiB", LARGEST_FILE >> 20);
-        return Err(Error::failure(what, path.display(), "make the picture smaller"));
+        return Err(Error::file(what, path.display(), "make the picture smaller"));
     }
     let io = |e: io::Error| Error::io(DOING, path, &e);
     let mut file = BufReader::new(File::open(path).map_err(io)?);
@@ -68,7 +68,7 @@ pub(super) fn decode(file: impl BufRead + Seek, place: &Path) -> Result<Image> {
                 (format!("the picture is damaged: {other}"), "convert it to PNG or JPEG again")
             }
         };
-        Error::failure(what, place.display(), remedy)
+        Error::file(what, place.display(), remedy)
     })
 }
 

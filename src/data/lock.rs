@@ -30,7 +30,7 @@ impl FileLock {
         let fail = |e: &std::io::Error| Error::io("lock", &beside, e);
         if std::fs::symlink_metadata(&beside).is_ok_and(|found| !found.is_file()) {
             let remedy = "remove it, or choose another place";
-            return Err(Error::failure("the lock is not a plain file", beside.display(), remedy));
+            return Err(Error::file("the lock is not a plain file", beside.display(), remedy));
         }
         for _ in 0..TRIES {
             let mut options = File::options();
@@ -70,7 +70,7 @@ fn held(file: &mut File, path: &Path) -> Error {
         Err(_) => "another run".to_string(),
     };
     let what = format!("{who} is at work on it");
-    Error::failure(what, path.display(), "wait for its end, or name another file")
+    Error::file(what, path.display(), "wait for its end, or name another file")
 }
 
 /// Whether the path still leads to the open file.

@@ -37,7 +37,7 @@ pub fn save_npy(shape: &[usize], values: &[f32], path: &Path) -> Result<()> {
 /// Failure, naming `place`: another type, order or shape, too large, cut short, a value outside 0..1.
 pub(super) fn read(mut file: impl Read, place: &Path) -> Result<Image> {
     const REMEDY: &str = "save x [C,H,W] with C 1 or 3 as float32 in 0..1, in C order";
-    let bad = |what: String| Error::failure(what, place.display(), REMEDY);
+    let bad = |what: String| Error::file(what, place.display(), REMEDY);
     let cut = |_: io::Error| bad("the NumPy file is cut short".into());
     let header = header(&mut file).map_err(cut)?;
     let field = |name: &str| {

@@ -21,7 +21,7 @@ pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
     let too_large = |size: u64| {
         let (size, limit) = (size_text(size), size_text(limit));
         let what = format!("cannot {doing}: the file has {size}, more than {limit}");
-        Error::failure(what, path.display(), "check that it is the right file")
+        Error::file(what, path.display(), "check that it is the right file")
     };
     if size > limit {
         return Err(too_large(size));
@@ -30,7 +30,7 @@ pub fn read_bounded(path: &Path, doing: &str, limit: u64) -> Result<Vec<u8>> {
     let room = usize::try_from(size).ok().filter(|size| bytes.try_reserve_exact(*size).is_ok());
     if room.is_none() {
         let what = format!("cannot {doing}: there is no memory for its {}", size_text(size));
-        return Err(Error::failure(what, path.display(), "close other programs"));
+        return Err(Error::file(what, path.display(), "close other programs"));
     }
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
     match bytes.len() as u64 > limit {
@@ -54,7 +54,7 @@ pub fn check_plain_file(path: &Path, doing: &str) -> Result<u64> {
         return Err(Error::io(doing, path, &io::ErrorKind::IsADirectory.into()));
     }
     let what = format!("cannot {doing}: {} is no plain file", kind(found));
-    Err(Error::failure(what, path.display(), "name a plain file"))
+    Err(Error::file(what, path.display(), "name a plain file"))
 }
 
 #[cfg(unix)]

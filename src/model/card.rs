@@ -150,7 +150,7 @@ impl Card {
     /// Failure, with the line and what is wrong there.
     pub fn parse(text: &str, place: &Path) -> Result<Self> {
         let bad = |what: String| {
-            Error::failure(
+            Error::file(
                 format!("the card does not parse: {what}"),
                 place.display(),
                 "see 'Bring a model' in the README for the fields",
@@ -245,7 +245,7 @@ impl Card {
     pub fn sha256(&self) -> Result<String> {
         let text = serde_json::to_vec(self).map_err(|e| {
             let place = format!("card '{}'", self.name);
-            Error::failure(format!("cannot write JSON: {e}"), place, "check the card's fields")
+            Error::file(format!("cannot write JSON: {e}"), place, "check the card's fields")
         })?;
         Ok(sha256(&text))
     }

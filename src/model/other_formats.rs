@@ -89,12 +89,12 @@ pub(super) fn text(bytes: Vec<u8>, path: &Path) -> Result<String> {
         return Err(refused(what, path, way));
     }
     String::from_utf8(bytes).map_err(|_| {
-        Error::failure("a card is text, and this is none", path.display(), "name a card.toml")
+        Error::file("a card is text, and this is none", path.display(), "name a card.toml")
     })
 }
 
 fn refused(what: &str, path: &Path, way: &str) -> Error {
-    Error::failure(format!("this is {what}"), path.display(), way)
+    Error::unsupported(format!("this is {what}"), path.display(), way)
 }
 
 /// A folder without a card: what lies in it instead.
@@ -110,14 +110,14 @@ pub(super) fn no_card(folder: &Path) -> Error {
     match (card, kind) {
         (Some(card), _) => {
             let remedy = format!("if '{}' is its card, name that", name(card));
-            Error::failure("there is no card.toml in the folder", folder.display(), remedy)
+            Error::file("there is no card.toml in the folder", folder.display(), remedy)
         }
         (None, Some((file, (what, way)))) => {
             let file = file.to_string_lossy();
             let what = format!("there is no card.toml in the folder; '{file}' in it is {what}");
-            Error::failure(what, folder.display(), way)
+            Error::file(what, folder.display(), way)
         }
-        (None, None) => Error::failure(
+        (None, None) => Error::file(
             "there is no card.toml in the folder",
             folder.display(),
             "check the path, or write a card (README: 'Bring a model')",

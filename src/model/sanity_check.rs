@@ -39,21 +39,21 @@ pub(super) fn check(card: &Card, network: &Network, weights: &Weights) -> Result
             true => "the network never gives a number: its answers are NaN",
             false => "the network never gives a number: its answers are infinite",
         };
-        return Err(Error::failure(what, place, cause(weights)));
+        return Err(Error::file(what, place, cause(weights)));
     }
     let probabilities = rows.clone().all(|row| {
         row.iter().all(|v| (0.0..=1.0).contains(v)) && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4
     });
     if probabilities {
         let what = "the network answers with probabilities, not logits";
-        return Err(Error::failure(what, place, "leave out its last softmax"));
+        return Err(Error::file(what, place, "leave out its last softmax"));
     }
     let layers = architecture::layers_of(card)?;
     let quiet = |layer: &&Layer| !matches!(layer, Layer::Flatten(_) | Layer::Dropout(_));
     if let Some(Layer::Sigmoid(_)) = layers.iter().rfind(quiet) {
         let what =
             "the last layer is a sigmoid: the network answers with probabilities, not logits";
-        return Err(Error::failure(what, place, "leave out its last sigmoid"));
+        return Err(Error::file(what, place, "leave out its last sigmoid"));
     }
     Ok((lost > 0).then(|| {
         format!(

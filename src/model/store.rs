@@ -86,9 +86,7 @@ pub fn find_card(name: &str) -> Result<(Card, Option<PathBuf>)> {
         let known = cards.iter().map(|c| c.name.as_str());
         let is_path = name.contains(std::path::MAIN_SEPARATOR) || other_formats::is_file_name(name);
         return Err(match is_path {
-            true => {
-                Error::failure("no such model", path.display(), "name a folder with a card.toml")
-            }
+            true => Error::file("no such model", path.display(), "name a folder with a card.toml"),
             false => Error::unknown("model", name, "--model", known, "`epsiloscope models`"),
         });
     }
@@ -210,7 +208,7 @@ fn check_sha(card: &Card, found: &str, path: &Path) -> Result<()> {
     let Some(wanted) = &card.sha256 else { return Ok(()) };
     match found.eq_ignore_ascii_case(wanted) {
         true => Ok(()),
-        false => Err(Error::failure(
+        false => Err(Error::file(
             format!(
                 "the weights' sha256 is {}…, the card says {}…",
                 &found[..12],

@@ -33,7 +33,7 @@ impl Card {
         let mut found = Vec::new();
         let shape = Shape::Map(self.input.shape);
         list(&architecture::layers_of(self)?, shape, "", &mut found).map_err(|what| {
-            Error::failure(what, format!("card '{}'", self.name), "make the layer sizes agree")
+            Error::file(what, format!("card '{}'", self.name), "make the layer sizes agree")
         })?;
         Ok(found)
     }

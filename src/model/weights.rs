@@ -58,7 +58,7 @@ impl Weights {
     /// Failure, naming the tensor, when it is missing, is of a kind of numbers that is not read
     /// here, has another shape, is not finite, or is a variance below zero.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
-        let bad = |what: String, remedy: &str| Err(Error::failure(what, &self.place, remedy));
+        let bad = |what: String, remedy: &str| Err(Error::file(what, &self.place, remedy));
         let Some((found, values)) = self.tensors.get(name) else {
             if let Some((kind, _)) = self.others.get(name) {
                 let what =
@@ -160,7 +160,7 @@ impl Weights {
             1 => ("a tensor that no layer uses".to_string(), "its layer"),
             n => (format!("{n} tensors that no layer uses"), "their layers"),
         };
-        Err(Error::failure(
+        Err(Error::file(
             format!("{what}: {}{more}", names[..names.len().min(NAMED)].join(", ")),
             &self.place,
             format!("add {them} to the card (a batchnorm2d, a bias?), or save the file without"),
@@ -193,7 +193,7 @@ fn count(view: &TensorView<'_>) -> usize {
 pub fn read_tensors<'a>(bytes: &'a [u8], place: &str) -> Result<Vec<(String, TensorView<'a>)>> {
     let bad = |what: String| {
         let what = format!("not a safetensors file: {what}");
-        Error::failure(what, place, "save it again by safetensors")
+        Error::file(what, place, "save it again by safetensors")
     };
     let header = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));
     if let Some(length) = header.filter(|length| *length > LARGEST_HEADER) {
@@ -225,7 +225,7 @@ pub fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
 /// Failure, when the place is read-only or full.
 pub fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>, Dtype)]) -> Result<()> {
     let bad = |e: safetensors::SafeTensorError| {
-        Error::failure(format!("cannot save the tensors: {e}"), path.display(), "")
+        Error::file(format!("cannot save the tensors: {e}"), path.display(), "")
     };
     let views = tensors
         .iter()

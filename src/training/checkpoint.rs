@@ -109,7 +109,7 @@ fn parse(
 ) -> Result<usize> {
     let place = path.display().to_string();
     let other = || {
-        Error::failure(
+        Error::file(
             "the checkpoint belongs to another run (recipe, data, seed, epochs or program version)",
             &place,
             "give the same ones, or remove the checkpoint",
@@ -127,7 +127,7 @@ fn parse(
             Some(_) => "the checkpoint is damaged: its checksum is not that of its content",
             None => "the checkpoint has no checksum: it is damaged, or an older version wrote it",
         };
-        return Err(Error::failure(what, &place, "remove it to begin anew, or restore a copy"));
+        return Err(Error::file(what, &place, "remove it to begin anew, or restore a copy"));
     }
     if find(RUN)?.1.data() != run.as_bytes() {
         return Err(other());
