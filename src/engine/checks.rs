@@ -1,4 +1,4 @@
-//! The evaluation lamps: what is asked beside a run by itself, and on demand.
+//! The evaluation checks of a run: the quick ones after each attack, the others on demand.
 
 use super::protocol::{CheckJob, DefenceRef, JobId, Update};
 use super::worker::Worker;
@@ -9,7 +9,7 @@ use crate::metrics::checks::Evidence;
 use std::sync::Arc;
 
 impl Worker {
-    /// Asks what costs little beside an attack that is over, and tells what came of it.
+    /// Runs the checks that cost little after an attack, and tells what they found.
     pub(super) fn quick_checks(
         &self,
         id: JobId,
@@ -26,7 +26,7 @@ impl Worker {
         self.send(Update::CheckEvidence(run, whose, Arc::new(found.clone())));
     }
 
-    /// Asks on demand, of the bare network first and then of each defence.
+    /// Runs the checks that were asked for: on the undefended network first, then on each defence.
     pub(super) fn on_demand_checks(&mut self, id: JobId, job: &CheckJob) -> Result<()> {
         let experiment = self.experiment(&job.job)?;
         // Another model was loaded while this waited: what was asked is of no use to anyone.

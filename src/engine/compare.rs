@@ -1,4 +1,4 @@
-//! Comparisons on the worker.
+//! Comparisons of defences on the worker.
 
 use super::protocol::{CompareJob, JobId, Update};
 use super::worker::Worker;
@@ -11,7 +11,7 @@ use crate::experiment::compare::{
 use std::time::Instant;
 
 impl Worker {
-    /// Sets defences against attacks: the one sample first, then many.
+    /// Attacks each defence with each attack: the one sample first, then many.
     pub(super) fn compare(&mut self, id: JobId, job: &CompareJob) -> Result<()> {
         let stop = self.stop_check(None);
         self.send(Update::Started(id));

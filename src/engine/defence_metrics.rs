@@ -1,4 +1,4 @@
-//! What defences are worth by themselves, on the worker: certificates, and the curves of detectors.
+//! Measurements of single defences on the worker: certificates, and ROC curves of detectors.
 
 use super::protocol::{DefenceMetricsJob, JobId, Update};
 use super::worker::Worker;

@@ -1,4 +1,4 @@
-//! The defences of a run: each attacked without knowing of it, then by who knows it.
+//! The defences of a run: each attacked naive (without knowing it), then adaptive.
 
 use super::protocol::{JobId, RunJob, Update};
 use super::worker::Worker;

@@ -1,4 +1,4 @@
-//! Lessons on the worker.
+//! Lessons (published defences and what broke them) on the worker.
 
 use super::protocol::{JobId, LessonJob, Update};
 use super::worker::Worker;
@@ -8,7 +8,7 @@ use crate::experiment::{LessonTask, run_lesson};
 use std::sync::Arc;
 
 impl Worker {
-    /// Measures a lesson, side after side.
+    /// Measures a lesson, one side after the other.
     pub(super) fn lesson(&mut self, id: JobId, job: &LessonJob) -> Result<()> {
         let stop = self.stop_check(None);
         let (sink, also) = (self.sink(), self.sink());

@@ -1,4 +1,4 @@
-//! What is said between the worker and whoever listens.
+//! The messages between the worker and whoever asks it: jobs, [`Request`]s, [`Update`]s.
 
 use crate::attack::AttackConfig;
 use crate::data::{Dataset, Sample};
@@ -14,10 +14,10 @@ use crate::model::Card;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The number of a job: rises with every request.
+/// The number of a job; it rises with every request.
 pub type JobId = u64;
 
-/// What a model's owner needs to know of it on the screen.
+/// What there is to know of a loaded model without its weights.
 #[derive(Clone, Debug)]
 pub struct ModelInfo {
     /// The name it was asked for by.
@@ -57,18 +57,18 @@ impl RunJob {
     }
 }
 
-/// Ask the model what the evaluation lamps want to know of a run that is over.
+/// Run evaluation checks on a run that is over.
 #[derive(Clone, Debug)]
 pub struct CheckJob {
     /// The run's number.
     pub run: JobId,
     /// What was asked for.
     pub job: RunJob,
-    /// What came of it on the bare network.
+    /// Its report on the undefended network.
     pub report: Arc<Report>,
     /// The defences that are on the screen, under their stances.
     pub rows: Vec<Arc<DefenceRow>>,
-    /// What to ask; everything where it is empty.
+    /// Which checks ask the model for what; all where it is empty.
     pub probes: Vec<Probe>,
 }
 
@@ -88,7 +88,7 @@ impl DefenceRef {
     }
 }
 
-/// Let several attacks run against each other on one sample.
+/// Run several attacks on one sample, taking turns query by query.
 #[derive(Clone, Debug)]
 pub struct RaceJob {
     /// Which sample.
@@ -115,13 +115,13 @@ pub struct TransferJob {
 pub struct LessonJob {
     /// Which one.
     pub lesson: &'static LessonSpec,
-    /// On so many pictures, the first of its data set.
+    /// On so many images, the first of its data set.
     pub n: usize,
     /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// Set defences against attacks.
+/// Attack several defences with several attacks.
 #[derive(Clone, Debug)]
 pub struct CompareJob {
     /// The one sample, where anything is to be found of it.
@@ -140,7 +140,7 @@ pub struct CompareJob {
     pub done: CompareFindings,
 }
 
-/// Measure what a defence is worth by itself, whatever attack is on the screen.
+/// Measure one defence by itself: its certificate, or its curve as a detector.
 #[derive(Clone, Debug)]
 pub enum DefenceMetricsJob {
     /// Certify a sample of a data set by randomised smoothing; answered by [`Update::Certified`].
@@ -202,19 +202,19 @@ pub enum Request {
     Model(String),
     /// Attack; replaces a waiting run and cancels the running one. So do those below.
     Run(Arc<RunJob>),
-    /// Ask beside a run that is over; answered by [`Update::CheckEvidence`] for each answer.
+    /// Run evaluation checks on a run that is over; answered by [`Update::CheckEvidence`] for each.
     Checks(Arc<CheckJob>),
     /// Look for the least ε at which the attack works; answered by [`Update::MinimumEpsilon`].
     MinimumEpsilon(Arc<RunJob>),
-    /// Let attacks run against each other; answered by [`Update::LaneFinished`] for each.
+    /// Run several attacks on one sample; answered by [`Update::LaneFinished`] for each.
     Race(Arc<RaceJob>),
-    /// Try what is crafted on one model on others.
+    /// Craft on each of several models and test on all of them.
     Transfer(Arc<TransferJob>),
     /// Measure a lesson; answered by [`Update::LessonSide`] for each side.
     Lesson(Arc<LessonJob>),
-    /// Measure what a defence is worth by itself.
+    /// Measure one defence by itself; answered by [`Update::Certified`] or [`Update::RocTraced`].
     DefenceMetrics(Arc<DefenceMetricsJob>),
-    /// Set defences against attacks; answered by [`Update::CompareFinding`] for each thing found.
+    /// Attack several defences with several attacks; answered by [`Update::CompareFinding`] for each thing found.
     Compare(Arc<CompareJob>),
     /// Look for a misclassified sample; answered by [`Update::MistakeFound`].
     FindMistake(FindMistakeJob),
@@ -238,7 +238,7 @@ pub enum Update {
     Model(Arc<ModelInfo>),
     /// A job began.
     Started(JobId),
-    /// The model's answer to the clean picture.
+    /// The model's prediction on the clean image.
     Clean(JobId, Arc<CleanPrediction>),
     /// One iteration of the attack; the number is how many points to expect in all.
     Step(JobId, TracePoint, usize),
@@ -248,7 +248,7 @@ pub enum Update {
     Defended(JobId, Arc<DefenceRow>),
     /// A defence does not apply to the model: which, and why not.
     DefenceNotApplicable(JobId, String, String),
-    /// More is known beside the run of this number: on the bare network, or on a defence.
+    /// A check found something on the run of this number: on the undefended network, or on a defence.
     CheckEvidence(JobId, Option<DefenceRef>, Arc<Evidence>),
     /// Everything the job asked for is done.
     Done(JobId),
@@ -263,7 +263,7 @@ pub enum Update {
     LaneStep(JobId, usize, TracePoint, usize),
     /// An attack in a race is over: its lane, its result, and the time that it worked itself.
     LaneFinished(JobId, usize, Result<Arc<Report>>, Duration),
-    /// What was crafted on the row's model did that to the column's.
+    /// What was crafted on the row's model was tested on the column's.
     TransferCell(JobId, usize, usize, Arc<Report>),
     /// So many samples are done, of so many, and how many seconds are left; none where nobody can
     /// tell.

@@ -1,6 +1,6 @@
-//! A race: several attacks on one sample at the same time. Each has its thread, but only one works
-//! at a time; after each step that one goes on which has asked the model least, so that all of them
-//! have paid the same wherever one looks.
+//! A race: several attacks on one sample, taking turns. Each has a thread of its own, but only one
+//! works at a time; after each step the one with the fewest queries goes on, so that all lanes have
+//! about as many queries at any time.
 
 use crate::attack::{AttackConfig, Flow};
 use crate::engine::protocol::{JobId, Update};
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 
 /// Who works now.
 struct TurnTaking {
-    state: Mutex<State>,
+    state: Mutex<Turns>,
     passed: Condvar,
 }
 
-struct State {
+struct Turns {
     /// The lane that works.
     turn: usize,
-    /// How often each lane has asked the model; none where it is over.
-    asked: Vec<Option<u64>>,
+    /// How many queries each lane has made; none where it is over.
+    queries: Vec<Option<u64>>,
     stopped: bool,
 }
 
 impl TurnTaking {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Turns> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -38,12 +38,13 @@ impl TurnTaking {
         if state.stopped { Flow::Stop } else { Flow::Continue }
     }
 
-    /// Notes what this lane has asked so far (none: it is over), and lets the next one work.
-    fn pass(&self, lane: usize, asked: Option<u64>) {
+    /// Notes how many queries this lane has made (none: it is over), and lets the next one work.
+    fn pass(&self, lane: usize, queries: Option<u64>) {
         let mut state = self.lock();
-        state.asked[lane] = asked;
-        let open = state.asked.iter().enumerate().filter_map(|(i, asked)| Some((i, (*asked)?)));
-        if let Some((next, _)) = open.min_by_key(|(_, asked)| *asked) {
+        state.queries[lane] = queries;
+        let open =
+            state.queries.iter().enumerate().filter_map(|(i, queries)| Some((i, (*queries)?)));
+        if let Some((next, _)) = open.min_by_key(|(_, queries)| *queries) {
             state.turn = next;
         }
         self.passed.notify_all();
@@ -56,7 +57,7 @@ impl TurnTaking {
     }
 }
 
-/// Passes the turns on when its lane is over; a panic stops the others.
+/// Lets the next lane work when its own is over; a panic stops the others.
 struct Over<'a>(&'a TurnTaking, usize);
 
 impl Drop for Over<'_> {
@@ -68,7 +69,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Lets the plans run against each other; each lane's steps and its end go to `sink`.
+/// Runs the attacks, taking turns; each lane's steps and its end go to `sink`.
 ///
 /// # Errors
 /// Cancelled, when `stop` says so; device failures. A plan that cannot run ends its own lane only.
@@ -81,7 +82,7 @@ pub fn race(
 ) -> Result<()> {
     let clean = experiment::predict_clean(base)?;
     sink(Update::Clean(id, Arc::new(clean.clone())));
-    let state = State { turn: 0, asked: vec![Some(0); plans.len()], stopped: false };
+    let state = Turns { turn: 0, queries: vec![Some(0); plans.len()], stopped: false };
     let turns = &TurnTaking { state: Mutex::new(state), passed: Condvar::new() };
     let results: Vec<Result<()>> = std::thread::scope(|scope| {
         let lanes = plans.iter().enumerate().map(|(lane, plan)| {
@@ -121,10 +122,10 @@ fn run(
             return turns.stop();
         }
         let Some(point) = point else { return Flow::Continue };
-        let asked = point.queries;
+        let queries = point.queries;
         sink(Update::LaneStep(id, lane, point, expected));
         worked += begun.elapsed();
-        turns.pass(lane, Some(asked));
+        turns.pass(lane, Some(queries));
         let flow = turns.wait(lane);
         begun = Instant::now();
         flow

@@ -1,4 +1,4 @@
-//! What the worker does beside plain runs: the least ε, transfer between models, races.
+//! Jobs of the worker beside plain runs: the minimum ε, transfer between models, races.
 
 use crate::attack::{AttackConfig, Flow, StopWhen};
 use crate::defence::EOT_DRAWS;
@@ -10,11 +10,11 @@ use crate::experiment::{self, Experiment, Transfer};
 use crate::model::Model;
 use std::sync::Arc;
 
-/// How many pictures go through the network at once.
+/// How many images go through the network at once.
 const BATCH: usize = 100;
 
 impl Worker {
-    /// Looks for the least ε that works, telling every try.
+    /// Looks for the least ε with which the attack succeeds, telling every try.
     pub(super) fn minimum_epsilon(&mut self, id: JobId, job: &RunJob) -> Result<()> {
         let experiment = self.experiment(job)?;
         let stop = self.stop_check(None);
@@ -77,7 +77,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Several attacks against each other.
+    /// Several attacks on one sample, taking turns.
     pub(super) fn race(&mut self, id: JobId, job: &RaceJob) -> Result<()> {
         let Some(first) = job.plans.first() else { return Ok(()) };
         let base = RunJob {

@@ -56,12 +56,21 @@ impl Shared {
 }
 
 impl Engine {
-    /// Starts the worker, which begins by choosing the device.
+    /// Starts the worker, which begins by choosing the device; its updates go to `sink`.
     pub fn start(choice: DeviceChoice, sink: impl Fn(Update) + Send + Sync + 'static) -> Self {
+        Self::with_grace(choice, EPSILON_GRACE, sink)
+    }
+
+    /// The same, where a run may go on for `grace` when its successor differs only in ε.
+    pub fn with_grace(
+        choice: DeviceChoice,
+        grace: Duration,
+        sink: impl Fn(Update) + Send + Sync + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let sink: Sink = Arc::new(sink);
         let inner = shared.clone();
-        let work = move || Worker::new(inner, sink, choice).serve();
+        let work = move || Worker::new(inner, sink, choice, grace).serve();
         let thread = std::thread::Builder::new().name("epsiloscope-worker".into()).spawn(work).ok();
         Self { shared, thread }
     }
@@ -112,6 +121,8 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     sink: Sink,
     choice: DeviceChoice,
+    /// How long a run may go on when its successor differs only in ε.
+    grace: Duration,
     device: Option<ChosenDevice>,
     models: HashMap<String, Arc<Model>>,
     pipelines: HashMap<(ModelIdentity, String, u64), Arc<Pipeline>>,
@@ -125,9 +136,9 @@ impl ModelProvider for Worker {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, sink: Sink, choice: DeviceChoice) -> Self {
+    fn new(shared: Arc<Shared>, sink: Sink, choice: DeviceChoice, grace: Duration) -> Self {
         let (models, pipelines) = (HashMap::new(), HashMap::new());
-        Self { shared, sink, choice, device: None, models, pipelines, current: None }
+        Self { shared, sink, choice, grace, device: None, models, pipelines, current: None }
     }
 
     pub(super) fn send(&self, update: Update) {
@@ -294,13 +305,13 @@ impl Worker {
     /// A question that says whether to stop: something else is wanted. A run may go on for a moment
     /// where its successor differs in ε only.
     pub(super) fn stop_check(&self, job: Option<RunJob>) -> impl Fn() -> bool + Sync + use<> {
-        let (shared, begin) = (self.shared.clone(), Instant::now());
+        let (shared, begin, grace) = (self.shared.clone(), Instant::now(), self.grace);
         move || {
             let queue = shared.lock();
             let replaced = match (&queue.waiting, &job) {
                 (None, _) => false,
                 (Some((_, Request::Run(next))), Some(job)) if next.differs_only_in_epsilon(job) => {
-                    begin.elapsed() > EPSILON_GRACE
+                    begin.elapsed() > grace
                 }
                 _ => true,
             };

@@ -7,6 +7,7 @@ use super::theme::Theme;
 use super::widgets::panel::{window, window_place};
 use super::widgets::text::{columns, wrap};
 use super::wording;
+use crate::printable::percent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -94,7 +95,7 @@ pub fn draw_header(session: &Session, tabs: &[ScreenTab], area: Rect, buf: &mut 
     let model = session.model.as_ref().map(|m| match &session.surrogate {
         // Both names where there is room for more than one.
         Some(surrogate) if area.width >= 100 => {
-            format!("crafted on {surrogate}, judged on {}", m.card.name)
+            format!("crafted on {surrogate}, tested on {}", m.card.name)
         }
         _ => m.card.name.clone(),
     });
@@ -104,11 +105,11 @@ pub fn draw_header(session: &Session, tabs: &[ScreenTab], area: Rect, buf: &mut 
     let alarm = if failures > 0 { format!(" ! {failures} ") } else { String::new() };
 
     let accuracy = session.model.as_ref().and_then(|m| m.card.accuracy.as_ref());
-    let brief = accuracy.map(|a| format!("{:.1} %", a.clean * 100.0));
-    let clean = accuracy.map(|a| format!("{:.1} % right, n = {}", a.clean * 100.0, a.clean_n));
+    let brief = accuracy.map(|a| percent(a.clean, 1));
+    let clean = accuracy.map(|a| format!("{} right, n = {}", percent(a.clean, 1), a.clean_n));
     let robust = accuracy.and_then(|a| a.robust.first()).map(|r| {
-        let percent = r.accuracy * 100.0;
-        format!("{percent:.1} % under {} ε {}", r.attack.to_uppercase(), trim(r.epsilon))
+        let robust = percent(r.accuracy, 1);
+        format!("{robust} under {} ε {}", r.attack.to_uppercase(), trim(r.epsilon))
     });
     let figures: [Vec<String>; 4] = [
         clean.iter().cloned().chain(robust).collect(),
@@ -240,15 +241,14 @@ pub fn draw_too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
 pub fn draw_greeting(theme: &Theme, area: Rect, buf: &mut Buffer) {
     let rows = [
         ("← →", "change ε, the size of the attack"),
-        ("↑ ↓", "take another picture"),
+        ("↑ ↓", "take another image"),
         ("Space", "play the attack step by step"),
         ("v", "let the attack know the defences"),
         ("?", "every key"),
     ];
     let place = window_place((52, 11), area);
     let inner = window("An oscilloscope for ε", place, theme, buf);
-    let text =
-        "A network looks at a picture; an attack changes it a little. Watch what it then sees.";
+    let text = "A network classifies an image; an attack changes the image a little. Watch what is predicted then.";
     let mut y = inner.y;
     for line in wrap(text, inner.width.into()) {
         buf.set_string(inner.x, y, line, theme.base);

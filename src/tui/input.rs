@@ -1,7 +1,7 @@
-//! What comes from outside, each on a thread of its own: the terminal's bytes, and signals.
+//! Input from outside, each on a thread of its own: the bytes of the terminal, and signals.
 //!
-//! The reading thread can be told to keep its hands off (a suspended process must not read), and its
-//! end is always reported, whatever it ends by: nobody waits for it in vain, nor without a limit.
+//! The reading thread can be paused (a suspended process must not read). Its end is always reported, a
+//! panic included, and every wait for it has a limit.
 
 use crate::terminal::parse::{InputToken, Parser, TerminalReply};
 use crate::terminal::tty::{Ready, Tty};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What comes from outside.
+/// One input from outside.
 #[derive(Debug)]
 pub enum TerminalInput {
     /// Something that the user did.
@@ -28,7 +28,7 @@ pub enum TerminalInput {
     Gone,
 }
 
-/// How long anybody waits for the reading thread.
+/// The longest wait for the reading thread.
 const LIMIT: Duration = Duration::from_millis(500);
 
 /// How long the dashboard may take to end after a signal.
@@ -116,7 +116,7 @@ impl Drop for InputReader {
     }
 }
 
-/// The thread's life: whatever ends it, a panic among them, its end is reported.
+/// What the thread holds; dropping it, by a panic too, reports the end.
 struct ReaderThread {
     gate: Arc<ReaderState>,
     sender: UnboundedSender<TerminalInput>,
@@ -172,7 +172,7 @@ fn read(life: &ReaderThread, mut tty: Tty) {
     }
 }
 
-/// Mouse movements without a button and released keys wake nobody.
+/// False for what changes nothing: mouse movements without a button, released keys.
 fn matters(event: &Event) -> bool {
     match event {
         Event::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
@@ -182,8 +182,8 @@ fn matters(event: &Event) -> bool {
     }
 }
 
-/// Hands signals on to `sender`, to the end of the process. Who is asked to end and does not, or is
-/// asked twice, is ended at once: a guardian gives the terminal back then.
+/// Hands signals on to `sender`, to the end of the process. Where the process does not end
+/// in time, or a second signal comes, it is ended at once; the watchdog restores the terminal then.
 pub fn watch_signals(sender: UnboundedSender<TerminalInput>) -> io::Result<()> {
     let mut signals = Signals::new([SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT])?;
     let watch = move || {

@@ -1,6 +1,6 @@
 //! Results and settings in words.
 
-use crate::attack::{AttackConfig, Norm, TargetChoice};
+use crate::attack::{AttackConfig, TargetChoice};
 use crate::defence::{DefenceStack, Stance};
 use crate::experiment::Outcome;
 use crate::metrics::checks::CheckStatus;
@@ -8,16 +8,6 @@ use crate::tui::session::{Run, Session};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text::first_name;
 use ratatui::style::Style;
-
-/// ε, in L∞ also in 255ths: "0.3000 (76.5/255)".
-pub fn epsilon(norm: Norm, epsilon: f64) -> String {
-    crate::experiment::distance_text(norm, epsilon)
-}
-
-/// ε in few columns: "8/255" or "0.3".
-pub fn epsilon_short(norm: Norm, epsilon: f64) -> String {
-    crate::experiment::short_distance_text(norm, epsilon)
-}
 
 /// What the attack aims at.
 pub fn aim(session: &Session, aim: TargetChoice) -> String {

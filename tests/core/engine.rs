@@ -15,8 +15,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 fn start(model: &str) -> (Engine, Receiver<Update>) {
+    with_grace(model, Duration::ZERO)
+}
+
+/// An engine that lets a run go on for so long when its successor differs only in ε.
+fn with_grace(model: &str, grace: Duration) -> (Engine, Receiver<Update>) {
     let (sender, receiver) = channel();
-    let engine = Engine::start(DeviceChoice::Cpu, move |update| {
+    let engine = Engine::with_grace(DeviceChoice::Cpu, grace, move |update| {
         let _ = sender.send(update);
     });
     engine.request(Request::Model(model.into()));
@@ -95,14 +100,16 @@ fn the_latest_request_wins_and_the_running_one_stops() {
 
 #[test]
 fn dragging_epsilon_shows_results_instead_of_cancelling_all_of_them() {
-    let (engine, updates) = start("mnist-cnn");
-    until(&updates, |u| matches!(u, Update::Model(_)));
-    engine.request(Request::Run(Arc::new(job(0, 0.10, 1))));
-    until(&updates, |u| matches!(u, Update::Started(_)));
-    let last = engine.request(Request::Run(Arc::new(job(0, 0.11, 1))));
-    let seen = until(&updates, |u| matches!(u, Update::Done(id) if *id == last));
-    let finished = seen.iter().filter(|u| matches!(u, Update::Finished(..))).count();
-    assert_eq!(finished, 2, "the first short run was allowed to finish");
+    for (grace, steps, allowed) in [(Duration::MAX, 50, true), (Duration::ZERO, 10_000, false)] {
+        let (engine, updates) = with_grace("mnist-cnn", grace);
+        until(&updates, |u| matches!(u, Update::Model(_)));
+        let first = engine.request(Request::Run(Arc::new(job(0, 0.10, steps))));
+        until(&updates, |u| matches!(u, Update::Started(_)));
+        engine.request(Request::Run(Arc::new(job(0, 0.11, steps))));
+        let over = |u: &Update| matches!(u, Update::Finished(id, _) | Update::Cancelled(id) if *id == first);
+        let seen = until(&updates, over);
+        assert_eq!(matches!(seen.last(), Some(Update::Finished(..))), allowed, "{grace:?}");
+    }
 }
 
 #[test]

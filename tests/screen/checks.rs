@@ -180,7 +180,7 @@ fn the_list_in_three_sizes_and_what_a_row_says() {
     let mut app = app();
     let row = |app: &App| -> String {
         let shown = text(&render(app));
-        shown.lines().find(|line| line.contains("lamps  w")).expect("a row").to_string()
+        shown.lines().find(|line| line.contains("checks  w")).expect("a row").to_string()
     };
     assert!(row(&app).contains("✗ stance") && row(&app).contains("does not know the defence"));
     app.act(ToggleStance);

@@ -38,14 +38,14 @@ fn a_visit_from_start_to_quit() {
     pty.wait_for("any key goes back");
     pty.keys("x");
     pty.wait_until_gone("any key goes back");
-    pty.wait_for("prediction shift");
+    pty.wait_for("probabilities %");
     // Another size.
     pty.resize(80, 24);
     pty.wait_for(" pictures ");
     pty.keys("\t");
     pty.wait_for("▸#   1");
     pty.resize(120, 36);
-    pty.wait_for("prediction shift");
+    pty.wait_for("probabilities %");
     pty.keys("q");
     pty.ended();
     assert!(pty.home.path().join(".local/state").exists(), "the greeting is remembered");
@@ -81,7 +81,7 @@ fn the_least_epsilon_a_race_and_transfer() {
     pty.keys("x");
     pty.wait_for("margin over queries");
     pty.keys("\x1b");
-    pty.wait_for("prediction shift");
+    pty.wait_for("probabilities %");
     // Transfer, for this sample and for ten.
     pty.keys("U");
     pty.wait("the diagonal", |screen| screen.contents().matches("white box").count() >= 2);

@@ -85,7 +85,7 @@ impl<R> Measurement<R> {
 pub fn has_data_set(session: &mut Session) -> bool {
     let there = matches!(session.source, Some(Source::Set(_)));
     if !there {
-        session.say("that takes the pictures of a data set: D chooses one", false);
+        session.say("that takes the images of a data set: D chooses one", false);
     }
     there
 }

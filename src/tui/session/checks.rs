@@ -12,7 +12,7 @@ use crate::metrics::checks::{
 };
 use std::sync::Arc;
 
-/// What the bare network is called beside defences.
+/// What the undefended network is called beside defences.
 const UNDEFENDED: &str = "no defence";
 
 /// An evaluation check, with what it says of each result on show: the worst first.
@@ -39,8 +39,8 @@ impl CheckSummary {
         self.results.first().map_or_else(String::new, told)
     }
 
-    /// The reason alone; none where that is a defence, whose reason would read as the bare
-    /// network's.
+    /// The reason alone; none where that is a defence, whose reason would read as the
+    /// undefended network's.
     pub fn brief(&self) -> Option<String> {
         let bare = |of: &str| of.is_empty() || of == UNDEFENDED;
         let (_, verdict) = self.results.first().filter(|(of, _)| bare(of))?;

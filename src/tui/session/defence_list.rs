@@ -1,16 +1,16 @@
-//! The defences on the screen: which are on, and how much of each the attack knows.
+//! The defences: which are on, and how much of each the attack knows.
 
 use crate::defence::{DefenceConfig, DefenceSpec, DefenceStack, Stance};
 use crate::parameter::{Param, Value};
 
-/// A defence on the strip, or ready to be put there.
+/// A defence of the list: on, or ready to be switched on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefenceEntry {
     /// The defence, or several of them in layers.
     pub stack: DefenceStack,
     /// Whether it is tried.
     pub on: bool,
-    /// How much of it the attack knows, where that is not what the strip says.
+    /// How much of it the attack knows, where that is not what holds for all.
     pub stance: Option<Stance>,
 }
 
@@ -22,7 +22,7 @@ pub fn defence_list(own: Vec<DefenceStack>) -> Vec<DefenceEntry> {
 }
 
 impl DefenceEntry {
-    /// How much of it the attack knows, where the strip says `strip`.
+    /// How much of it the attack knows, where `strip` holds for all.
     pub fn stance(&self, strip: Stance) -> Stance {
         self.stance.unwrap_or(strip)
     }
@@ -56,7 +56,7 @@ impl DefenceEntry {
         }
     }
 
-    /// What it does something to; a hybrid does to several.
+    /// Its family in the registry; "hybrid" for several layers.
     pub fn family(&self) -> &'static str {
         match self.stack.defences() {
             [one] => one.defence.family,

@@ -1,11 +1,12 @@
-//! ε as a judge: for attacks that do not look at ε while they search, another ε needs no other run.
+//! Judging a run at another ε. Attacks that minimise the norm do not use ε while they run: another ε
+//! only decides whether the result counts.
 
 use super::run::Run;
 use crate::attack::{Bound, Goal};
 use crate::experiment::{Outcome, TracePoint, is_within_epsilon, judge_outcome};
 use std::sync::Arc;
 
-/// Whether ε decides what the attack does, and not only what is made of it.
+/// Whether ε bounds what the attack does, and is not only a threshold on its result.
 pub fn bounds(extent: Bound) -> bool {
     extent == Bound::FixedEpsilon
 }
@@ -23,8 +24,8 @@ impl Run {
         self.report = Some(report);
     }
 
-    /// How the answer at an iteration ends, that of the result where none is given, and whether the
-    /// goal is reached beyond ε only. Every pane takes its sign and its colour from here.
+    /// The outcome at an iteration, or that of the result where none is given, and whether the goal is
+    /// reached beyond ε only. Every pane takes its sign and its colour from here.
     pub fn outcome(&self, at: Option<&TracePoint>) -> Option<(Outcome, bool)> {
         let Some(point) = at else {
             return self.report.as_ref().map(|report| (report.outcome(), report.is_beyond()));
@@ -39,7 +40,7 @@ impl Run {
         Some((outcome, outcome == Outcome::Right && reached))
     }
 
-    /// How far the attack found a way, where it searches for the least perturbation.
+    /// The norm of the perturbation with which the attack succeeded, where it minimises that norm.
     pub fn found(&self) -> Option<f64> {
         let report = self.report.as_ref()?;
         (report.extent == Bound::MinimumNorm && report.reached).then(|| report.distance.into())

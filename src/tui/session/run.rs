@@ -21,11 +21,11 @@ pub const BLINK: Duration = Duration::from_millis(250);
 pub enum Source {
     /// A data set.
     Set(Arc<Dataset>),
-    /// One picture from a file.
+    /// One image from a file.
     File(Sample),
 }
 
-/// One attack and what became of it.
+/// One attack on one sample, with its iterations, its report and the defences tried against it.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Its number.
@@ -34,7 +34,7 @@ pub struct Run {
     pub job: RunJob,
     /// The model's name.
     pub model: String,
-    /// The answer to the clean picture.
+    /// The prediction on the clean image, `[C, H, W]`.
     pub clean: Option<Arc<CleanPrediction>>,
     /// The iterations so far.
     pub history: History,
@@ -111,7 +111,7 @@ impl Run {
         }
     }
 
-    /// How often the attack has asked the model.
+    /// The queries of the attack so far: how often it evaluated the model.
     pub fn queries(&self) -> u64 {
         self.history.entries().last().map_or(0, |stop| stop.queries)
     }
@@ -125,14 +125,14 @@ impl Run {
     }
 }
 
-/// Whether a model takes a data set's pictures for what they are.
+/// Whether a model was made for a data set's images.
 pub fn fits(card: &Card, data: &str) -> bool {
     let any = DatasetSpec::find(&card.data).is_some_and(|row| row.any_image);
     let colour = DatasetSpec::find(data).is_some_and(|row| !row.black_background);
     card.data == data || any && (colour || data == "file")
 }
 
-/// The model to begin with on a data set.
+/// The first of the models that fit a data set.
 pub fn model_for(cards: &[Card], data: &str) -> String {
     let card = cards.iter().find(|card| fits(card, data)).or(cards.first());
     card.map_or_else(String::new, |card| card.name.clone())

@@ -29,7 +29,7 @@ pub fn draw(session: &Session, report: &CertifyReport, page: &mut TextPage<'_>) 
     let last = report.tried.last().copied().unwrap_or(1.0);
     let far = row.broken_at.unwrap_or(last).max(proof.radius) * 1.1;
     let right = proof.label == Some(row.truth);
-    page.line("distance from the picture in L2, pixel units", theme.strong);
+    page.line("distance from the image in L2, pixel units", theme.strong);
     bar(
         page,
         "certified",

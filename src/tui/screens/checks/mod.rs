@@ -16,13 +16,13 @@ use ratatui::layout::Rect;
 /// Opens the list.
 pub const OPEN: Action = Action::Open(Command {
     id: "checks",
-    text: "Evaluation lamps: what may be wrong with this result",
+    text: "Evaluation checks: what may be wrong with this result",
 });
 
 /// Asks the model for all that the checks want to know.
 pub const RUN_ALL: Action = Action::Screen(Command {
     id: "checks.run-all",
-    text: "Ask the model whatever the lamps want to know",
+    text: "Ask the model for all that the checks want to know",
 });
 
 /// Its row in the list of screens.
@@ -30,18 +30,18 @@ pub static SPEC: ScreenSpec = ScreenSpec {
     id: "checks",
     tab: None,
     opener: Some(Opener {
-        binding: row(DEFEND, OPEN, 10, "lamps", &[char('w')]),
+        binding: row(DEFEND, OPEN, 10, "checks", &[char('w')]),
         after: super::roc::OPEN,
     }),
     create: || Box::new(Checks::default()),
 };
 
 static KEYS: Keymap = Keymap {
-    place: "among the lamps",
+    place: "among the checks",
     rows: &[
         row(WINDOW, Up, 3, "move", &[key(KeyCode::Up), char('k')]),
         row(WINDOW, Down, 3, "move", &[key(KeyCode::Down), char('j')]),
-        row(WINDOW, Accept, 1, "cure or ask", &[key(KeyCode::Enter)]),
+        row(WINDOW, Accept, 1, "remedy or ask", &[key(KeyCode::Enter)]),
         row(WINDOW, RUN_ALL, 2, "ask for all", &[char('L')]),
         row(WINDOW, Back, 4, "close", &[key(KeyCode::Esc), char('q'), char('w')]),
     ],
@@ -75,9 +75,9 @@ impl Checks {
             return Outcome::Done;
         }
         let text = match summary.status() {
-            CheckStatus::Unlit => "the lamp has nothing to say here",
+            CheckStatus::Unlit => "the check has nothing to say here",
             CheckStatus::Green => "nothing is wrong here",
-            CheckStatus::Amber | CheckStatus::Red => "no key cures this",
+            CheckStatus::Amber | CheckStatus::Red => "no key remedies this",
         };
         session.say(text, false);
         Outcome::Done

@@ -35,8 +35,8 @@ pub fn draw(session: &Session, at: usize, place: Rect, buf: &mut Buffer) {
     let summaries = session.check_summaries();
     let (first, room) = span(place, at, summaries.len());
     let title = match room < summaries.len() {
-        true => format!("Evaluation lamps {}–{} of {}", first + 1, first + room, summaries.len()),
-        false => "Evaluation lamps: what may be wrong with this result".into(),
+        true => format!("Evaluation checks {}–{} of {}", first + 1, first + room, summaries.len()),
+        false => "Evaluation checks: what may be wrong with this result".into(),
     };
     let inner = window(&title, place, theme, buf);
     let Some(current) = summaries.get(at) else {

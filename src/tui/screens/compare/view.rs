@@ -7,6 +7,7 @@ use super::table;
 use crate::experiment::compare::{CompareReport, CompareRow};
 use crate::experiment::{DefenceRow, short_distance_text};
 use crate::metrics::checks;
+use crate::printable::percent;
 use crate::tui::widgets::text::{columns, first_name, shorten, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -140,9 +141,9 @@ fn detail(view: View<'_>, report: &CompareReport, row: &CompareRow, at: usize) -
             let draws = cell.draws.map_or(String::new(), |n| format!(", EOT over {n} draws"));
             let far = short_distance_text(column.norm, cell.distance.into());
             let cost = cell.cost.seconds * 1e3;
-            let lamp = warning(cell).map_or(String::new(), |lamp| format!(" · {lamp}"));
+            let check = warning(cell).map_or(String::new(), |check| format!(" · {check}"));
             format!(
-                "{}: {answer}{held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{lamp}",
+                "{}: {answer}{held}{draws}, ‖δ‖ {} {far}, {cost:.0} ms{check}",
                 cell.outcome.word(),
                 column.norm
             )
@@ -150,11 +151,11 @@ fn detail(view: View<'_>, report: &CompareReport, row: &CompareRow, at: usize) -
         TableKind::Many => {
             row.many.as_ref().and_then(|tally| tally.attacks.get(at).copied()?).map(|s| {
                 let [low, high] = s.interval.map(|end| end * 100.0);
-                let (percent, hits, n) = (s.value * 100.0, s.hits, s.n);
+                let (held, hits, n) = (percent(s.value, 1), s.hits, s.n);
                 let paired = row.many.as_ref().and_then(|tally| tally.against_bare[at]);
                 let test = paired
                     .map_or(String::new(), |paired| format!("; against no defence: {paired}"));
-                format!("{percent:.1} % hold ({low:.1}–{high:.1} %), {hits} of {n}{test}")
+                format!("{held} hold ({low:.1}–{high:.1} %), {hits} of {n}{test}")
             })
         }
     };
@@ -164,7 +165,7 @@ fn detail(view: View<'_>, report: &CompareReport, row: &CompareRow, at: usize) -
     }
 }
 
-/// The worst of a cell's evaluation lamps, where one warns.
+/// The worst of a cell's evaluation checks, where one warns.
 fn warning(cell: &DefenceRow) -> Option<String> {
     let lit = checks::run_checks(&cell.checks).into_iter().filter(|verdict| verdict.status.warns());
     let worst = lit.max_by_key(|verdict| verdict.status)?;

@@ -24,7 +24,7 @@ pub fn draw(session: &Session, area: Rect, buf: &mut Buffer) {
     }
     let theme = &session.theme;
     let mut spans = vec![
-        Span::styled("lamps  ", theme.title),
+        Span::styled("checks  ", theme.title),
         Span::styled(session.keys.keys_of(checks::OPEN).unwrap_or_default(), theme.key),
         Span::raw("  "),
     ];

@@ -1,4 +1,4 @@
-//! The prediction before and after: a row a class, two bars, before → after, Δ.
+//! Class probabilities before and after the attack: a row for each class, two bars, the change.
 
 use super::pictures;
 use crate::experiment::judge_outcome;
@@ -44,7 +44,7 @@ pub fn draw(session: &Session, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &session.theme;
-    let heading = Line::styled("prediction shift %", theme.title);
+    let heading = Line::styled("probabilities %", theme.title);
     // The iteration on show, or the result; the rows stay those of the result, so that none jumps.
     let shown = session.display().and_then(|(run, live)| {
         let result = run.report.as_ref().map(|r| &r.adversarial);

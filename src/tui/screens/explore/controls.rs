@@ -1,6 +1,7 @@
 //! The attack with its parameters, and ε.
 
 use crate::attack::{Bound, Norm};
+use crate::experiment::{distance_text, short_distance_text};
 use crate::parameter::Value;
 use crate::tui::action::Action;
 use crate::tui::screens::attack_parameters;
@@ -27,8 +28,8 @@ pub fn track(session: &Session, area: Rect) -> Rect {
 
 fn value_text(session: &Session, width: u16) -> String {
     let norm = session.plan.norm;
-    let value = wording::epsilon(norm, session.plan.epsilon);
-    let end = wording::epsilon_short(norm, session.largest_epsilon());
+    let value = distance_text(norm, session.plan.epsilon);
+    let end = short_distance_text(norm, session.largest_epsilon());
     // Always as wide, so that the slider keeps its place.
     match width {
         100.. => format!("{value:<20} {norm}, up to {end:<7}"),
@@ -48,7 +49,7 @@ pub fn slider(session: &Session, area: Rect, buf: &mut Buffer) {
     let idle = session.plan.attack.bound == Bound::Own;
     let found = session.found_epsilon();
     let words = found.map(|(epsilon, least)| {
-        let size = wording::epsilon_short(session.plan.norm, epsilon);
+        let size = short_distance_text(session.plan.norm, epsilon);
         format!("{} {size}", if least { "least" } else { "found at" })
     });
     let slider = Slider {

@@ -1,4 +1,4 @@
-//! The defence strip: one cell for the bare network and one for each defence.
+//! The defence strip: one cell for the undefended network and one for each defence.
 
 use crate::defence::Stance;
 use crate::experiment::{Outcome, Prediction};
@@ -11,14 +11,14 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 /// One cell's words.
-struct Cell {
+struct StripCell {
     name: String,
-    answer: Option<Answer>,
-    /// Why there may never be an answer.
+    answer: Option<CellPrediction>,
+    /// What stands there where no prediction comes.
     missing: &'static str,
 }
 
-struct Answer {
+struct CellPrediction {
     glyph: &'static str,
     word: &'static str,
     label: String,
@@ -33,11 +33,11 @@ fn answer(
     (outcome, beyond): (Outcome, bool),
     extra: Option<f64>,
     old: bool,
-) -> Answer {
+) -> CellPrediction {
     let theme = &session.theme;
     let style = theme.outcome(outcome.holds());
     let name = first_name(&prediction.name);
-    Answer {
+    CellPrediction {
         glyph: outcome.glyph(),
         word: outcome.word(),
         // A way was found, but farther away than ε.
@@ -56,15 +56,15 @@ fn milliseconds(ms: f64) -> String {
     if ms < 10.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
 }
 
-fn bare(session: &Session, run: &Run) -> Option<Answer> {
+fn bare(session: &Session, run: &Run) -> Option<CellPrediction> {
     let report = run.report.as_ref()?;
     Some(answer(session, &report.adversarial, run.outcome(None)?, None, false))
 }
 
-fn cells(session: &Session) -> Vec<Cell> {
+fn cells(session: &Session) -> Vec<StripCell> {
     // A running attack has no answers yet: those of the last result stay, faded.
     let run = session.shown.as_ref();
-    let mut out = vec![Cell {
+    let mut out = vec![StripCell {
         name: "no defence".into(),
         answer: run.and_then(|run| bare(session, run)),
         missing: "–",
@@ -72,7 +72,7 @@ fn cells(session: &Session) -> Vec<Cell> {
     for entry in session.active_defences() {
         let stance = entry.stance(session.stance);
         let row = run.and_then(|run| run.row(&entry.stack, stance));
-        out.push(Cell {
+        out.push(StripCell {
             name: match entry.stance {
                 Some(stance) => format!("{} ({stance})", entry.stack),
                 None => entry.stack.to_string(),
@@ -88,7 +88,7 @@ fn cells(session: &Session) -> Vec<Cell> {
 }
 
 /// The columns of each cell: what its name needs, and its share of the rest.
-fn widths(cells: &[Cell], room: u16) -> Vec<u16> {
+fn widths(cells: &[StripCell], room: u16) -> Vec<u16> {
     let needed: Vec<u16> = cells.iter().map(|c| columns(&c.name).max(14) as u16 + 2).collect();
     let all: u16 = needed.iter().sum();
     let count = cells.len() as u16;
@@ -147,8 +147,8 @@ pub fn draw(session: &Session, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// What stands where there is no answer.
-fn missing(session: &Session, cell: &Cell) -> &'static str {
+/// What stands where there is no prediction.
+fn missing(session: &Session, cell: &StripCell) -> &'static str {
     match &session.shown {
         Some(run) if run.report.as_ref().is_some_and(|report| !report.attacked) => "–",
         Some(run) if run.cut => "–",
@@ -158,8 +158,8 @@ fn missing(session: &Session, cell: &Cell) -> &'static str {
     }
 }
 
-/// An answer in the rows below the name.
-fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
+/// A prediction in the rows below the name.
+fn spread(a: &CellPrediction, place: Rect, dim: Style) -> Vec<Line<'static>> {
     let width = usize::from(place.width);
     if place.height >= 3 {
         let longest = format!("{} {}: {}", a.glyph, a.word, a.label);
@@ -192,7 +192,7 @@ fn spread(a: &Answer, place: Rect, dim: Style) -> Vec<Line<'static>> {
 const NARROW: u16 = 20;
 
 /// The cells as single lines, in as many columns as it takes to show all of them.
-fn grid(session: &Session, cells: &[Cell], area: Rect, buf: &mut Buffer) {
+fn grid(session: &Session, cells: &[StripCell], area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     let most = (area.width / NARROW).max(1);
     let wanted = (cells.len() as u16).div_ceil(area.height.max(1));

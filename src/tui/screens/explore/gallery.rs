@@ -1,4 +1,4 @@
-//! The samples: number, class, and what is known of the model's answer.
+//! The list of samples: number, true class, and whether the model is known to be wrong.
 
 use crate::tui::session::{Session, Source};
 use crate::tui::widgets::panel::panel;

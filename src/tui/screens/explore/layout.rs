@@ -67,9 +67,9 @@ impl Pane {
             Self::Perturbation => "perturbation",
             Self::Adversarial => "adversarial",
             Self::Samples => "samples",
-            Self::ClassProbabilities => "prediction",
+            Self::ClassProbabilities => "probabilities",
             Self::LossPlot => "iterations",
-            Self::Metrics => "figures",
+            Self::Metrics => "metrics",
             Self::Defences => "defences",
         }
     }

@@ -15,7 +15,7 @@ pub fn draw(session: &Session, area: Rect, buf: &mut Buffer) {
         return;
     }
     let theme = &session.theme;
-    let heading = Line::styled("figures", theme.title);
+    let heading = Line::styled("metrics", theme.title);
     let inner = panel(
         heading,
         Line::styled(format!("n = 1, seed {}", session.plan.seed), theme.dim),

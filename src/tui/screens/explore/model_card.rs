@@ -1,6 +1,7 @@
 //! A model's card in words.
 
 use crate::model::Card;
+use crate::printable::percent;
 
 /// A model's card in words.
 pub fn card_text(card: &Card) -> Vec<String> {
@@ -22,7 +23,7 @@ pub fn card_text(card: &Card) -> Vec<String> {
     }
     if let Some(accuracy) = &card.accuracy {
         let n = accuracy.clean_n;
-        out.push(format!("{:.1} % right on clean pictures (n = {n})", accuracy.clean * 100.0));
+        out.push(format!("{} right on clean images (n = {n})", percent(accuracy.clean, 1)));
         for robust in &accuracy.robust {
             out.push(format!(
                 "{:.1} % right under {} {} at ε = {:.4} (n = {}, seed {}, {}; 95 % interval {:.1}–{:.1} %)",

@@ -4,6 +4,7 @@ use super::model_card::card_text;
 use crate::attack::TargetChoice;
 use crate::data::DATASETS;
 use crate::model::Card;
+use crate::printable::percent;
 use crate::tui::action::Action;
 use crate::tui::screen::Outcome;
 use crate::tui::session::{Session, fits, parse_epsilon};
@@ -84,10 +85,10 @@ pub fn models(session: &Session) -> Outcome {
     }
     cards.sort_by_key(|card| !fits(card, data));
     items.extend(cards.into_iter().map(|card| {
-        let note = card.accuracy.as_ref().map(|a| format!("{:.1} %", a.clean * 100.0));
+        let note = card.accuracy.as_ref().map(|a| percent(a.clean, 1));
         let choice = Choice::Model(card.name.clone());
         let mut item = PickerItem::new(&card.name, note.unwrap_or_default(), choice);
-        item.group = if fits(card, data) { "for these pictures" } else { "other pictures" }.into();
+        item.group = if fits(card, data) { "for these images" } else { "for other images" }.into();
         item.about = paragraphs(card_text(card));
         item
     }));
@@ -104,11 +105,11 @@ pub fn attacks(session: &Session) -> Outcome {
 /// What the attack can be crafted on.
 pub fn surrogates(session: &Session) -> Outcome {
     let own = format!("{} itself", session.model_wanted);
-    let mut first = PickerItem::new(own, "the one that judges", Choice::Surrogate(None));
+    let mut first = PickerItem::new(own, "the model that is attacked", Choice::Surrogate(None));
     first.about = paragraphs(vec![
-        "The attack knows its victim.".into(),
-        "On another model of the same data set, it is crafted as if that were the victim, and only \
-         tried on the victim: whether it transfers is what somebody without access sees."
+        "White box: the attack knows the model that it attacks.".into(),
+        "Transfer: crafted on another model of the same data set, the surrogate, and only tested on \
+         the model that is attacked, as somebody without access to it would do."
             .into(),
     ]);
     let others = session.other_models().into_iter().map(|name| {

@@ -4,7 +4,7 @@
 use super::layout::ExploreLayout;
 use crate::attack::{Bound, NON_FINITE, Norm};
 use crate::data::Image;
-use crate::experiment::{Outcome, TracePoint};
+use crate::experiment::{Outcome, TracePoint, short_distance_text};
 use crate::show::Graphics;
 use crate::tui::session::{AMPLIFICATIONS, Run, Session};
 use crate::tui::theme::Theme;
@@ -12,14 +12,13 @@ use crate::tui::widgets::panel::panel;
 use crate::tui::widgets::picture::{HeatmapView, Legend, PictureStyle, PictureView, place};
 use crate::tui::widgets::raster;
 use crate::tui::widgets::text::{columns, first_name, percent, short, shorten};
-use crate::tui::wording;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-/// The picture as the model sees it, before the attack.
+/// The clean image at the size of the model's input, `[C, H, W]`.
 pub fn original(session: &Session) -> Option<Image> {
     if let Some(clean) = session.display().and_then(|(run, _)| run.clean.as_ref()) {
         return Some(clean.picture.clone());
@@ -41,7 +40,7 @@ pub fn iteration(session: &Session, run: &Run, live: bool) -> Option<usize> {
     }
 }
 
-/// The attacked picture: the result, or the iteration that is shown.
+/// The adversarial image: the result, or the iteration that is shown.
 pub fn adversarial(session: &Session) -> Option<Image> {
     let (run, live) = session.display()?;
     match iteration(session, run, live) {
@@ -80,7 +79,7 @@ pub fn times(session: &Session) -> String {
     }
 }
 
-/// A perturbation as a picture, for the full screen.
+/// A perturbation as an RGB image, for the full screen; `full` is the change in full colour.
 pub fn perturbation(from: &Image, to: &Image, full: f32, theme: &Theme) -> Image {
     let (w, h) = (from.width(), from.height());
     let strengths = raster::change(from, to, w, h);
@@ -269,7 +268,7 @@ fn legend(
     let plan = session.display().map_or(&session.plan, |(run, _)| &run.job.plan);
     let bounded = plan.attack.bound == Bound::FixedEpsilon && plan.norm == Norm::Linf;
     let by_epsilon = AMPLIFICATIONS[session.amplification].is_none() && bounded;
-    let number = wording::epsilon_short(Norm::Linf, f64::from(full));
+    let number = short_distance_text(Norm::Linf, f64::from(full));
     let number = if number == "0" { short(full) } else { number };
     let (low, high) = match by_epsilon {
         true => ("−ε ".to_string(), " +ε".to_string()),

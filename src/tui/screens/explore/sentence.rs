@@ -16,7 +16,7 @@ pub fn draw(session: &Session, area: Rect, buf: &mut Buffer) {
         let text = if session.loading.is_empty() {
             ""
         } else {
-            " one moment: model and pictures are loading"
+            " one moment: model and images are loading"
         };
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.dim);
         return;

@@ -1,4 +1,4 @@
-//! The stages of an attack of several, and what became of each.
+//! The stages of an attack such as AutoAttack, and the state of each.
 
 use crate::tui::session::{Run, Session};
 use crate::tui::widgets::text::columns;
@@ -7,22 +7,22 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-/// What became of a stage.
+/// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageState {
     /// Its turn has not come.
     Waiting,
     /// It runs: so many iterations done, of so many.
     Running(usize, usize),
-    /// The answer held against it.
+    /// It failed: the prediction held.
     Held,
-    /// It reached the goal.
+    /// It succeeded.
     Broke,
-    /// An earlier one had reached the goal already.
+    /// An earlier one had succeeded already.
     Spared,
 }
 
-/// Every stage and what became of it; empty for an attack without stages.
+/// Every stage and its state; empty for an attack without stages.
 pub fn states(run: &Run) -> Vec<(&'static str, StageState)> {
     let Some(now) = run.history.stage() else { return Vec::new() };
     let report = run.report.as_ref();

@@ -64,15 +64,16 @@ impl Screen for Help {
 
 /// How the screen is read.
 const READING: &[&str] = &[
-    "The same picture three times: as it is, what the attack adds, and the sum. ε bounds what may be added.",
-    "✓ the answer holds. ✗ the attack reached its goal: the network is fooled. ? the truth is not known: \
-     the network's own answer is attacked.",
+    "The same image three times: clean, what the attack adds (the perturbation), and the sum \
+     (adversarial). ε bounds the perturbation.",
+    "✓ right: the prediction holds. ✗ fooled: the attack succeeded. ? the true class is not known: the \
+     network's own prediction is attacked.",
     "naive: the attack does not know the defence. That it fails then is not robustness. adaptive: it \
      attacks through the defence, straight through where that has no gradient (BPDA).",
-    "margin: how far the right answer is ahead; below 0 the network is fooled. ▴ an event of the attack's \
-     own. ┊ a new stage or start. Attacks that only ask questions are drawn over queries.",
-    "◆ on the slider: the least ε that works. An attack that looks for the least change finds it itself; \
-     there, ε only judges. ○ ε does not bound this attack.",
+    "margin: how far the true class is ahead of the next one; below 0 the network is fooled. ▴ an event of \
+     the attack. ┊ a new stage or restart. Black-box attacks are drawn over queries.",
+    "◆ on the slider: the least ε that works. An attack that minimises the norm finds it itself; there, ε \
+     only judges. ○ ε does not bound this attack.",
     "Mouse: click a sample, drag the slider, click or drag in the iterations, click a defence; the wheel \
      works on samples, ε and amplification.",
 ];

@@ -24,10 +24,8 @@ pub const OPEN: Action =
     Action::Open(Command { id: "learn", text: "Lessons: published defences and what broke them" });
 
 /// Sets the last side of the lesson under the cursor up on Explore.
-pub const OPEN_SIDE: Action = Action::Screen(Command {
-    id: "learn.open-side",
-    text: "Set the lesson up on the attack's screen",
-});
+pub const OPEN_SIDE: Action =
+    Action::Screen(Command { id: "learn.open-side", text: "Set the lesson up on Explore" });
 
 /// Its row in the list of screens.
 pub static SPEC: ScreenSpec = ScreenSpec {
@@ -67,8 +65,8 @@ static KEYS: Keymap = Keymap {
         row(GROUP, PickLetter('a'), 0, "measure", LETTERS),
         row(GROUP, Up, 2, "lesson", &[key(KeyCode::Up)]),
         row(GROUP, Down, 2, "lesson", &[key(KeyCode::Down)]),
-        row(GROUP, Less, 3, "pictures", &[char('-'), key(KeyCode::Left)]),
-        row(GROUP, More, 3, "pictures", &[char('+'), char('='), key(KeyCode::Right)]),
+        row(GROUP, Less, 3, "images", &[char('-'), key(KeyCode::Left)]),
+        row(GROUP, More, 3, "images", &[char('+'), char('='), key(KeyCode::Right)]),
         row(GROUP, OPEN_SIDE, 4, "open in Explore", &[char('o')]),
         row(GROUP, NextTheme, 0, "theme", &[char('T')]),
         row(GROUP, super::help::OPEN, 6, "all keys", &[char('?'), key(KeyCode::F(1))]),

@@ -2,6 +2,7 @@
 
 use super::state::{COUNTS, Learn};
 use crate::experiment::{LESSONS, LessonClaim, LessonSideReport};
+use crate::printable::percent;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::panel::panel;
@@ -37,6 +38,7 @@ pub fn row_at(area: Rect, y: u16) -> Option<usize> {
 fn list(learn: &Learn, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let heading = Line::styled("lessons", theme.title);
     let inner = panel(heading, Line::default(), area, theme, buf);
+    let whole = |side: &LessonSideReport| format!("{:.0}", side.robust.value * 100.0);
     for (at, (lesson, y)) in LESSONS.iter().zip(inner.y..inner.bottom()).enumerate() {
         let running = learn.running.as_ref().is_some_and(|r| r.job.lesson == lesson);
         let (glyph, style) = match learn.reports.get(lesson.id) {
@@ -50,7 +52,7 @@ fn list(learn: &Learn, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let mut text = format!("{:<room$}", shorten(lesson.id, room));
         let report = learn.reports.get(lesson.id);
         if let Some([first, .., last]) = report.map(|report| report.sides.as_slice()) {
-            let found = format!("{}→{}", percent(first), percent(last));
+            let found = format!("{}→{}", whole(first), whole(last));
             let cut = room.saturating_sub(columns(&found));
             if columns(lesson.id) < cut {
                 text = format!("{:<cut$}{found}", lesson.id);
@@ -133,12 +135,12 @@ fn side(
         (Some(side), _) => {
             let [low, high] = side.robust.interval.map(|end| end * 100.0);
             let glyph = if side.robust.value >= 0.5 { "✓" } else { "✗" };
-            let robust = side.robust.value * 100.0;
-            let text = format!("{glyph} {robust:.0} % robust ({low:.0}…{high:.0})");
-            let clean = format!("{text}, {:.0} % clean", side.clean.value * 100.0);
+            let robust = percent(side.robust.value, 0);
+            let text = format!("{glyph} {robust} robust ({low:.0}…{high:.0})");
+            let clean = format!("{text}, {} clean", percent(side.clean.value, 0));
             if columns(label) + 2 + columns(&clean) <= width { clean } else { text }
         }
-        (None, Some(share)) => format!("… {:.0} % done", share * 100.0),
+        (None, Some(share)) => format!("… {} done", percent(share, 0)),
         (None, None) => "not measured yet".to_string(),
     };
     let shown = report.map_or(theme.dim, |side| style(side.robust.value));
@@ -163,26 +165,21 @@ fn side(
     buf.set_stringn(area.x, area.bottom() - 1, shorten(what, width), width, theme.dim);
 }
 
-/// A side's robust accuracy in whole percent.
-fn percent(side: &LessonSideReport) -> String {
-    format!("{:.0}", side.robust.value * 100.0)
-}
-
 fn conclusion(learn: &Learn, theme: &Theme) -> (String, Style) {
     let lesson = learn.lesson();
     let Some(report) = learn.reports.get(lesson.id).filter(|_| learn.running().is_none()) else {
         return (String::new(), theme.dim);
     };
-    let percent = |side: &LessonSideReport| format!("{} %", percent(side));
+    let robust = |side: &LessonSideReport| percent(side.robust.value, 0);
     let (first, last) = match report.sides.as_slice() {
-        [first, .., last] => (percent(first), percent(last)),
+        [first, .., last] => (robust(first), robust(last)),
         _ => return (String::new(), theme.dim),
     };
     let what = match report.claim {
         LessonClaim::Falls => format!("robust accuracy falls from {first} to {last}"),
         LessonClaim::Gains => {
             let alone = report.sides[..report.sides.len() - 1].iter();
-            let alone: Vec<String> = alone.map(percent).collect();
+            let alone: Vec<String> = alone.map(robust).collect();
             format!("together {last}, each part alone {}", alone.join(" and "))
         }
     };
@@ -193,7 +190,7 @@ fn conclusion(learn: &Learn, theme: &Theme) -> (String, Style) {
     match report.shown {
         true => (format!("✓ shown: {what} ({test})"), theme.right),
         false => {
-            let more = "which is not significant: more pictures (+) may tell";
+            let more = "which is not significant: more images (+) may tell";
             (format!("✗ not shown: {what} ({test}), {more}"), theme.fooled)
         }
     }

@@ -2,7 +2,7 @@
 
 use super::state::{Lane, Race};
 use crate::attack::Bound;
-use crate::experiment::{Outcome, Report};
+use crate::experiment::{Outcome, Report, distance_text, short_distance_text};
 use crate::show::Graphics;
 use crate::tui::session::{Session, along};
 use crate::tui::widgets::chart::{self, Chart};
@@ -25,7 +25,7 @@ pub fn draw(race: &Race, session: &Session, area: Rect, buf: &mut Buffer) {
         .as_ref()
         .map_or(String::new(), |clean| format!(", {}", first_name(&clean.prediction.name)));
     let axis = Axis::new(race);
-    let epsilon = wording::epsilon(session.plan.norm, session.plan.epsilon);
+    let epsilon = distance_text(session.plan.norm, session.plan.epsilon);
     let mut heading = format!("race on {sample}{truth} · {} ε {epsilon}", session.plan.norm);
     if let Some(surrogate) = &session.surrogate {
         heading.push_str(&format!(" · crafted on {surrogate}"));
@@ -230,9 +230,7 @@ fn words(
     let other = lane.plan.norm != session.plan.norm;
     let bound = match lane.plan.attack.bound {
         Bound::Own => Some("its own bounds".to_string()),
-        _ if other => {
-            Some(format!("ε {}", wording::epsilon_short(lane.plan.norm, lane.plan.epsilon)))
-        }
+        _ if other => Some(format!("ε {}", short_distance_text(lane.plan.norm, lane.plan.epsilon))),
         _ => None,
     };
     let time = lane.result.as_ref().map(|_| format!("{:.0} ms", lane.worked.as_secs_f64() * 1e3));

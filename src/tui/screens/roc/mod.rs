@@ -5,7 +5,7 @@ mod view;
 use super::measurement::{Measurement, has_data_set, step};
 use crate::defence::{DEFENCES, DefenceSpec, DefenceStack, Stance};
 use crate::engine::{DefenceMetricsJob, JobId, Request, Update};
-use crate::experiment::RocReport;
+use crate::experiment::{RocReport, short_distance_text};
 use crate::tui::action::Action::{self, Back, Down, Less, More, ToggleStance, Up};
 use crate::tui::action::Command;
 use crate::tui::keymap::{DEFEND, Key, Keymap, WINDOW, char, key, row};
@@ -172,7 +172,7 @@ impl Screen for Roc {
         let inner = window(&heading, area, theme, buf);
         let mut page = TextPage { inner, y: inner.y, buf };
         let (plan, n) = (&session.plan, self.samples(session));
-        let size = wording::epsilon_short(plan.norm, plan.epsilon);
+        let size = short_distance_text(plan.norm, plan.epsilon);
         let (attack, seed) = (wording::attack(plan), plan.seed);
         let asked = format!(
             "◂ n = {n} samples ▸   ↑↓ detector   v stance   {attack} ε {size}, seed {seed}"

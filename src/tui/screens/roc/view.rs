@@ -1,6 +1,7 @@
 //! How the ROC curve of a detector is drawn, beside its numbers.
 
 use crate::experiment::{RocReport, Share};
+use crate::printable::percent;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::page::TextPage;
 use ratatui::layout::Rect;
@@ -32,13 +33,13 @@ pub fn draw(theme: &Theme, report: &RocReport, page: &mut TextPage<'_>) {
             context.print(x, y, Line::styled("◆", theme.accent));
         })
         .render(place, page.buf);
-    let under = Line::styled("0 %  of clean pictures refused  100 %", theme.dim);
+    let under = Line::styled("0 %  of clean images refused  100 %", theme.dim);
     page.buf.set_line(place.x, place.bottom(), &under, wide);
     page.inner.x += wide + 2;
     page.inner.width = page.inner.width.saturating_sub(wide + 2);
     let share = |page: &mut TextPage<'_>, name: &str, share: &Share, style: Style| {
         let [low, high] = share.interval.map(|end| end * 100.0);
-        page.line(&format!("{:.1} % {name}", share.value * 100.0), style);
+        page.line(&format!("{} {name}", percent(share.value, 1)), style);
         let (hits, n) = (share.hits, share.n);
         page.line(&format!("  {hits} of {n}, {low:.0}–{high:.0} %"), theme.dim);
     };

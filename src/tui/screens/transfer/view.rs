@@ -2,7 +2,8 @@
 
 use super::matrix::TransferMatrix;
 use crate::engine::TransferSamples;
-use crate::experiment::{Outcome, Report, Share};
+use crate::experiment::{Outcome, Report, Share, distance_text};
+use crate::printable::percent;
 use crate::tui::session::Session;
 use crate::tui::widgets::panel::window;
 use crate::tui::widgets::text::{columns, first_name, shorten, wrap};
@@ -27,7 +28,7 @@ struct CellText {
 pub fn draw(matrix: Option<&TransferMatrix>, session: &Session, place: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     let plan = matrix.map_or(&session.plan, |matrix| &matrix.job.plan);
-    let epsilon = wording::epsilon(plan.norm, plan.epsilon);
+    let epsilon = distance_text(plan.norm, plan.epsilon);
     let heading = format!("Transfer of {} at ε {epsilon}", wording::attack(plan));
     let inner = window(&heading, place, theme, buf);
     let Some(matrix) = matrix else {
@@ -42,7 +43,7 @@ pub fn draw(matrix: Option<&TransferMatrix>, session: &Session, place: Rect, buf
     let x = |column: usize| inner.x + left + 2 + column as u16 * each;
     buf.set_string(inner.x, inner.y, line(&counted(matrix), inner.width), theme.accent);
     buf.set_string(inner.x, inner.y + 2, line("crafted on ↓", left), theme.dim);
-    buf.set_string(x(0), inner.y + 2, "judged by →", theme.dim);
+    buf.set_string(x(0), inner.y + 2, "tested on →", theme.dim);
     for (i, name) in names.iter().enumerate() {
         buf.set_string(x(i), inner.y + 3, line(name, each.saturating_sub(1)), theme.strong);
         let y = inner.y + 5 + 3 * i as u16;
@@ -56,8 +57,8 @@ pub fn draw(matrix: Option<&TransferMatrix>, session: &Session, place: Rect, buf
             buf.set_string(x(j), y + 1, line(&words.below, each.saturating_sub(1)), theme.dim);
         }
     }
-    let text = "On the diagonal the attack knows its victim; elsewhere it was crafted on another \
-                network and only tried here.";
+    let text = "On the diagonal the attack is crafted on the network that it is tested on (white box); \
+                elsewhere it is crafted on another one and only tested here.";
     let y = inner.y + 5 + 3 * names.len() as u16;
     for (line, y) in wrap(text, inner.width.into()).into_iter().zip(y..inner.bottom()) {
         buf.set_string(inner.x, y, line, theme.dim);
@@ -97,10 +98,9 @@ fn rate(session: &Session, share: &Share) -> CellText {
     if share.n == 0 {
         return CellText { text: "–".into(), below: "n = 0".into(), style: session.theme.dim };
     }
-    let percent = share.value * 100.0;
     let [low, high] = share.interval.map(|bound| bound * 100.0);
     CellText {
-        text: format!("{percent:.0} % fooled"),
+        text: format!("{} fooled", percent(share.value, 0)),
         below: format!("{low:.0}–{high:.0} %, n = {}", share.n),
         style: session.theme.outcome(share.value < 0.5),
     }
