@@ -281,6 +281,7 @@ pub fn epsilon(text: &str) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameter::Value;
 
     #[test]
     fn epsilon_is_a_decimal_or_a_fraction() {
@@ -301,7 +302,10 @@ mod tests {
             plan(&method, "mnist", &labels, 3)
         };
         let ready = with(|m| m.manner.set = vec!["steps=7".into()]).unwrap();
-        assert_eq!((ready.attack.id, ready.seed, ready.settings.int("steps", 0)), ("pgd", 3, 7));
+        assert_eq!(
+            (ready.attack.id, ready.seed, ready.settings.get("steps")),
+            ("pgd", 3, Value::Int(7))
+        );
         assert!(ready.epsilon > 0.0);
         for (bad, word) in [
             (with(|m| m.attack = Some("pdg".into())), "'pgd'"),

@@ -1,6 +1,7 @@
 //! How many network passes the stages of an attack make, as far as its parameters determine them.
 
 use crate::attack::{AttackConfig, Knowledge};
+use crate::parameter::Value;
 
 /// How many passes through the network an image takes at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,7 +20,10 @@ pub fn parts(plan: &AttackConfig) -> Vec<Option<Passes>> {
 /// The passes of an attack without stages, where its parameters determine them.
 fn passes(plan: &AttackConfig) -> Option<Passes> {
     let settings = plan.resolved();
-    let of = |id: &str| settings.int(id, 1).max(1) as f64;
+    let of = |id: &str| match settings.get(id) {
+        Value::Int(number) => number.max(1) as f64,
+        _ => 1.0,
+    };
     let starts = of("restarts") * of("draws");
     let both = |forward: f64, backward: f64| Some(Passes { forward, backward });
     match (plan.attack.id, plan.attack.knowledge()) {

@@ -110,46 +110,6 @@ impl Param {
         Self { id, kind, default, auto: None, help }
     }
 
-    /// A whole number in `min..=max`.
-    pub const fn int(
-        id: &'static str,
-        (min, max): (i64, i64),
-        default: i64,
-        help: &'static str,
-    ) -> Self {
-        IntParam::new(id, (min, max), default, help).param
-    }
-
-    /// A real number in `min..=max`.
-    pub const fn float(
-        id: &'static str,
-        (min, max): (f64, f64),
-        default: f64,
-        help: &'static str,
-    ) -> Self {
-        FloatParam::new(id, (min, max), default, help).param
-    }
-
-    /// A switch.
-    pub const fn flag(id: &'static str, default: bool, help: &'static str) -> Self {
-        Self::new(id, Kind::Bool, Initial::Bool(default), help)
-    }
-
-    /// One of `names`, the first by default.
-    pub const fn choice(
-        id: &'static str,
-        names: &'static [&'static str],
-        help: &'static str,
-    ) -> Self {
-        Self::new(id, Kind::Choice(names), Initial::Choice(names[0]), help)
-    }
-
-    /// The same parameter, which by default follows from the other settings.
-    pub const fn automatic(&self, text: &'static str, rule: Option<fn(&Given) -> f64>) -> Self {
-        let Self { id, kind, help, .. } = *self;
-        Self { id, kind, default: Initial::Auto, auto: Some(Auto { text, rule }), help }
-    }
-
     /// The value it has when nobody says otherwise.
     pub fn default(&self) -> Value {
         match self.default {

@@ -94,35 +94,6 @@ impl Settings {
         settings
     }
 
-    /// The name chosen for `id`; empty where it is not declared.
-    pub fn choice(&self, id: &str) -> &'static str {
-        match self.get(id) {
-            Value::Choice(name) => name,
-            _ => "",
-        }
-    }
-
-    /// A whole number, or `fallback` where it is `auto`.
-    pub fn int(&self, id: &str, fallback: i64) -> i64 {
-        match self.get(id) {
-            Value::Int(v) => v,
-            _ => fallback,
-        }
-    }
-
-    /// A real number, or `fallback` where it is `auto`.
-    pub fn float(&self, id: &str, fallback: f64) -> f64 {
-        match self.get(id) {
-            Value::Float(v) => v,
-            _ => fallback,
-        }
-    }
-
-    /// A switch; `false` where it is not declared.
-    pub fn flag(&self, id: &str) -> bool {
-        self.get(id) == Value::Bool(true)
-    }
-
     /// Every setting, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> + '_ {
         self.0.iter().map(|(id, value)| (*id, value))

@@ -22,7 +22,7 @@ use epsiloscope::metrics::checks::{
 use epsiloscope::model::{
     Model, Normalisation, Weights, find_card, floats, read_tensors, write_tensors,
 };
-use epsiloscope::parameter::{Param, Settings};
+use epsiloscope::parameter::{FloatParam, IntParam, Settings};
 use epsiloscope::rng::KeyedRng;
 use safetensors::Dtype;
 use std::collections::BTreeSet;
@@ -211,8 +211,8 @@ static FORGETFUL: AttackSpec = AttackSpec {
     repetitions: &[],
     stages: None,
     params: &[
-        Param::int("steps", (1, 100), 10, "steps"),
-        Param::float("step-size", (0.0, 1.0), 0.1, "length"),
+        IntParam::new("steps", (1, 100), 10, "steps").param,
+        FloatParam::new("step-size", (0.0, 1.0), 0.1, "length").param,
     ],
     summary: "",
     about: "",

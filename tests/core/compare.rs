@@ -16,6 +16,7 @@ use epsiloscope::experiment::{
 };
 use epsiloscope::metrics::checks::Evidence;
 use epsiloscope::model::Model;
+use epsiloscope::parameter::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -192,7 +193,7 @@ fn it_stops_when_it_is_told_to() {
 #[test]
 fn an_attack_is_named_with_its_norm_and_parameters() {
     let plan = plan("pgd:l2:steps=7");
-    assert_eq!((plan.norm, plan.settings.int("steps", 0)), (Norm::L2, 7));
+    assert_eq!((plan.norm, plan.settings.get("steps")), (Norm::L2, Value::Int(7)));
     assert_eq!(plan.epsilon, epsiloscope::attack::default_epsilon("mnist", Norm::L2));
     for (bad, word) in
         [("pdg", "'pgd'"), ("pgd:l7", "l7"), ("jsma:linf", "give l0"), ("pgd:step=3", "steps")]

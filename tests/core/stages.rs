@@ -88,7 +88,10 @@ fn the_draws_alone_decide_what_is_random() {
             let outs: Vec<Image> = (0..4).map(|draw| apply(stage, &picture, draw)).collect();
             for (draw, out) in outs.iter().enumerate() {
                 assert_eq!(apply(stage, &picture, draw as u64), *out, "{}", row.id);
-                let back = |_| vjp(stage, &picture, &gradient, draw as u64);
+                let (stages, key) =
+                    (std::slice::from_ref(stage), RngKey { seed: 3, draw: draw as u64 });
+                let inputs = forward(stages, 0, &picture, key).unwrap();
+                let back = |_| backward(stages, 0, &inputs, gradient.clone(), (key, true)).unwrap();
                 assert_eq!(back(0), back(1), "{}", row.id);
             }
             let same = outs[1..].iter().filter(|out| **out == outs[0]).count();

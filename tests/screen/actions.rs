@@ -157,7 +157,7 @@ fn attack_norm_target_parameters_and_seed_change_the_plan() {
     assert!(run_after(&mut app, More).is_some());
     assert_ne!(app.session.plan.settings.to_string(), before);
     let job = run_of(press(&mut app, "\n7\n")).expect("a run");
-    assert_eq!(job.plan.settings.int("steps", 0), 7);
+    assert_eq!(job.plan.settings.get("steps"), Value::Int(7));
     assert!(run_after(&mut app, ResetRow).is_some());
     assert_eq!(app.session.plan.settings.to_string(), before);
     app.act(Back);
@@ -184,10 +184,14 @@ fn more_about_this_shows_what_the_registry_says() {
 fn auto_is_nudged_from_the_number_that_it_stands_for() {
     let mut app = app();
     press(&mut app, "p↓↓");
-    let before = app.session.plan.resolved().float("step-size", 0.0);
+    let number = |value: Value| match value {
+        Value::Float(number) => number,
+        other => panic!("{other:?} is no number"),
+    };
+    let before = number(app.session.plan.resolved().get("step-size"));
     assert!(matches!(app.session.plan.settings.get("step-size"), Value::Auto) && before > 0.0);
     app.act(More);
-    let after = app.session.plan.settings.float("step-size", 0.0);
+    let after = number(app.session.plan.settings.get("step-size"));
     assert!(after > before && after < 2.0 * before, "{before} to {after}");
 }
 

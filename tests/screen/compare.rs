@@ -11,6 +11,7 @@ use epsiloscope::experiment::compare::{
 };
 use epsiloscope::experiment::{AttackCost, DefenceBaseline, DefenceRow, Outcome};
 use epsiloscope::metrics::checks::Evidence;
+use epsiloscope::parameter::Value;
 use epsiloscope::tui::action::Action::{self, *};
 use epsiloscope::tui::app::App;
 use epsiloscope::tui::frame::body;
@@ -312,7 +313,7 @@ fn a_cell_opens_in_explore_with_its_attack_its_defence_and_its_stance() {
     app.session.plan.settings.set("steps", epsiloscope::parameter::Value::Int(7));
     let effects = press(&mut app, "2");
     let (_, job) = asked(&mut app, &mut 90, effects).expect("a comparison");
-    assert_eq!(job.plans[2].settings.int("steps", 0), 7);
+    assert_eq!(job.plans[2].settings.get("steps"), Value::Int(7));
     assert_eq!(job.stacks.iter().filter(|stack| stack.text() == "jpeg+pgd-at").count(), 1);
 }
 

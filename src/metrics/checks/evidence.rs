@@ -3,6 +3,7 @@
 use crate::attack::{AttackConfig, Bound, GradientStats, Knowledge, find};
 use crate::defence::Stance;
 use crate::metrics::Rate;
+use crate::parameter::Value;
 use std::f64::consts::LOG10_2;
 
 /// The evidence of one attack on one image. Serialised as the results of all checks on it.
@@ -245,7 +246,8 @@ impl Evidence {
     /// Whether the attack, or its defence, draws random numbers that another seed would change.
     pub(super) fn draws_starts(&self) -> bool {
         let has = |id: &str| self.plan.attack.params.iter().any(|param| param.id == id);
-        let start = !has("random-start") || self.plan.settings.flag("random-start");
+        let start =
+            !has("random-start") || self.plan.settings.get("random-start") == Value::Bool(true);
         self.plan.attack.random && start
     }
 

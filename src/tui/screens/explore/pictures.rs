@@ -5,6 +5,7 @@ use super::layout::ExploreLayout;
 use crate::attack::{Bound, NON_FINITE, Norm};
 use crate::data::Image;
 use crate::experiment::{Outcome, TracePoint, short_distance_text};
+use crate::parameter::Value;
 use crate::show::Graphics;
 use crate::tui::session::{AMPLIFICATIONS, Run, Session};
 use crate::tui::theme::Theme;
@@ -182,9 +183,12 @@ fn adversarial_heading(session: &Session) -> (&'static str, String) {
         let part = |p: &TracePoint| p.restart == point.restart && p.stage == point.stage;
         let same = run.history.entries().iter().map(|stop| &stop.point).filter(|p| part(p));
         let most = same.map(|p| p.iteration).max().unwrap_or(0);
-        let expected = run.history.progress().1.saturating_sub(1) as i64;
+        let expected = run.history.progress().1.saturating_sub(1);
         let all = match live {
-            true => run.job.plan.settings.int("steps", expected) as usize,
+            true => match run.job.plan.settings.get("steps") {
+                Value::Int(steps) => steps as usize,
+                _ => expected,
+            },
             false => most,
         };
         format!("step {}/{all}", point.iteration)
