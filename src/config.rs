@@ -1,73 +1,21 @@
 //! The configuration: defaults < `config.toml` < environment < flags, each value with its origin.
 
+mod folders;
+mod values;
+
+pub use folders::{Folder, folder};
+pub use values::{COLORS, ColorChoice, DEVICES, GRAPHICS, THEMES, ThemeChoice, names};
+
 use crate::data::{memory, read_bounded};
 use crate::defence::{DefenceStack, saved};
 use crate::engine::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::printable::printable;
 use crate::show::Graphics;
-use etcetera::BaseStrategy;
-use etcetera::base_strategy::Xdg;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
-
-/// When text is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColorChoice {
-    /// On a terminal that can, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// The theme that the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ThemeChoice {
-    /// Mono with NO_COLOR and on terminals without colours, light where COLORFGBG says so, else dark.
-    #[default]
-    Auto,
-    /// Light text on dark.
-    Dark,
-    /// Dark text on light.
-    Light,
-    /// The terminal's own colours and attributes only.
-    Mono,
-}
-
-/// Names of the values of `device`.
-pub const DEVICES: &[(&str, DeviceChoice)] =
-    &[("auto", DeviceChoice::Auto), ("wgpu", DeviceChoice::Wgpu), ("cpu", DeviceChoice::Cpu)];
-
-/// Names of the values of `theme`.
-pub const THEMES: &[(&str, ThemeChoice)] = &[
-    ("auto", ThemeChoice::Auto),
-    ("dark", ThemeChoice::Dark),
-    ("light", ThemeChoice::Light),
-    ("mono", ThemeChoice::Mono),
-];
-
-/// Names of the values of `graphics`.
-pub const GRAPHICS: &[(&str, Graphics)] = &[
-    ("auto", Graphics::Auto),
-    ("kitty", Graphics::Kitty),
-    ("iterm", Graphics::Iterm),
-    ("sixel", Graphics::Sixel),
-    ("blocks", Graphics::Blocks),
-    ("ascii", Graphics::Ascii),
-];
-
-/// Names of the values of `color`.
-pub const COLORS: &[(&str, ColorChoice)] =
-    &[("auto", ColorChoice::Auto), ("always", ColorChoice::Always), ("never", ColorChoice::Never)];
-
-/// The names in one of the tables above.
-pub fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
-    table.iter().map(|(name, _)| *name).collect()
-}
 
 /// No configuration larger than this is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -362,28 +310,6 @@ fn parse(text: &str, path: &Path) -> Result<(Vec<ConfigEntry>, Vec<DefenceStack>
         entries.push(ConfigEntry { key: known, text, origin });
     }
     Ok((entries, hybrids))
-}
-
-/// One of the user's folders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Folder {
-    /// `$XDG_CONFIG_HOME/epsiloscope`
-    Config,
-    /// `$XDG_DATA_HOME/epsiloscope`
-    Data,
-    /// `$XDG_STATE_HOME/epsiloscope`
-    State,
-}
-
-/// The program's folder of this kind; none for a user without a home.
-pub fn folder(kind: Folder) -> Option<PathBuf> {
-    let xdg = Xdg::new().ok()?;
-    let base = match kind {
-        Folder::Config => xdg.config_dir(),
-        Folder::Data => xdg.data_dir(),
-        Folder::State => xdg.state_dir()?,
-    };
-    Some(base.join("epsiloscope"))
 }
 
 #[cfg(test)]
