@@ -106,8 +106,7 @@ pub struct EvaluateArgs {
     /// Write down here after each batch what is done; the same command goes on from there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub state: Option<PathBuf>,
-    /// Ask the model whatever the evaluation checks want to know, on the first ten robust samples,
-    /// and show them all
+    /// Run every probe of the evaluation checks on the first ten robust samples, and show all checks
     #[arg(long)]
     pub lamps: bool,
     /// How to print.
