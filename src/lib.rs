@@ -55,6 +55,8 @@
 //! - [`cli`]: the command line and the headless commands.
 //! - [`tui`]: the dashboard: a stack of screens.
 //!
+//! [`guide`] is for users: the command line in full, stances, checks, training, devices.
+//!
 //! # Directions
 //!
 //! `error ← {parameter, rng} ← data ← model ← {attack, defence} ← metrics ← experiment ← {training, engine} ←
