@@ -301,8 +301,8 @@ pub(in crate::model) struct Sums {
 
 impl Sums {
     pub(in crate::model) fn add(&mut self, other: &Self) {
-        super::map::add(&mut self.weights.values, &other.weights.values);
-        super::map::add(&mut self.bias, &other.bias);
+        super::kernel::add(&mut self.weights.values, &other.weights.values);
+        super::kernel::add(&mut self.bias, &other.bias);
     }
 }
 

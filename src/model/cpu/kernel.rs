@@ -7,6 +7,11 @@ use pulp::{Simd, WithSimd};
 use std::array::from_fn;
 use std::ops::Range;
 
+/// Adds numbers one by one.
+pub(super) fn add(to: &mut [f32], from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(a, b)| *a += b);
+}
+
 /// The vector instructions in use.
 #[derive(Clone, Copy)]
 pub(in crate::model) enum Level {
@@ -124,7 +129,7 @@ impl Panels {
             let sums = &mut sums[panel.column..][..panel.columns];
             let width = panel.vectors * self.lanes;
             for row in self.values[panel.start..][..self.rows * width].chunks(width) {
-                super::map::add(sums, row);
+                add(sums, row);
             }
         }
     }

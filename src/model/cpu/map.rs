@@ -64,8 +64,3 @@ impl CpuRun<'_> {
         bands.for_each(|(i, values)| fill(i * size, values));
     }
 }
-
-/// Adds numbers one by one.
-pub(super) fn add(to: &mut [f32], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(a, b)| *a += b);
-}

@@ -1,8 +1,8 @@
 //! A network on the CPU engine: forward and backward over its nodes.
 
 use super::conv::{Conv, Sums};
-use super::kernel::Level;
-use super::map::{CpuRun, Map, add};
+use super::kernel::{Level, add};
+use super::map::{CpuRun, Map};
 use super::op::{Backward, CpuOp, Kept, Weights};
 use crate::rng::RngKey;
 use rayon::prelude::*;

@@ -106,7 +106,7 @@ impl Pool {
             for (at, sum) in out.chunks_mut(c).enumerate() {
                 for y in window(at / w, kh, s, p, x.h) {
                     for x_ in window(at % w, kw, s, p, x.w) {
-                        super::map::add(sum, &image[(y * x.w + x_) * c..][..c]);
+                        super::kernel::add(sum, &image[(y * x.w + x_) * c..][..c]);
                     }
                 }
                 sum.iter_mut().for_each(|v| *v /= (kh * kw) as f32);
