@@ -356,8 +356,8 @@ impl App {
         frame::draw_header(session, &tabs, frame::header_place(area), buf);
         self.layer(full).draw(session, frame::body(area), buf);
         let ends = self.layer(top).footer(session);
-        let statuses = self.screens.iter().filter_map(|screen| screen.status(session));
-        let status = statuses.filter(|_| full == top).next();
+        let mut screens = self.screens.iter().filter(|_| full == top);
+        let status = screens.find_map(|screen| screen.status(session));
         let footer = frame::Footer { bindings: self.bindings(), ends, status };
         footer.draw(session, frame::footer_place(area), buf);
         for at in full + 1..=top {

@@ -121,7 +121,10 @@ impl Session {
             Some(done) if open => {
                 self.pending_checks = Some(PendingChecks { id: None, probes });
                 // A run that is going on would be cut short.
-                return if done { self.send_checks() } else { () };
+                if done {
+                    self.send_checks();
+                }
+                return;
             }
             _ => "there is nothing left to ask",
         };

@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn a_card_tells_everything_that_the_registry_knows() {
         for spec in ATTACKS {
-            let text = format!("{:?}", attack(spec).blocks);
+            let card = attack(spec);
+            let text = format!("{:?} {:?}", card.heading, card.blocks);
             let said = |part: &str| text.contains(format!("{part:?}").trim_matches('"'));
             for part in [spec.name, spec.family, spec.summary, spec.about, spec.paper] {
                 assert!(said(part), "{}: {part}", spec.id);
