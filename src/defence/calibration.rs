@@ -28,13 +28,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn detection_scores(&self, pictures: &[Image]) -> Result<Vec<(Vec<f32>, f64)>> {
+    pub fn detection_scores(&self, images: &[Image]) -> Result<Vec<(Vec<f32>, f64)>> {
         let score = self.detector.as_ref().map(|detector| detector.score);
-        self.looked_at(pictures, score.unwrap_or(|_| 0.0))
+        self.looked_at(images, score.unwrap_or(|_| 0.0))
     }
 
-    fn looked_at(&self, pictures: &[Image], score: DetectionScore) -> Result<Vec<(Vec<f32>, f64)>> {
-        let members = self.members(pictures, (RngStream::Judge, None), 0..self.inner as u64)?;
+    fn looked_at(&self, images: &[Image], score: DetectionScore) -> Result<Vec<(Vec<f32>, f64)>> {
+        let members = self.members(images, (RngStream::Judge, None), 0..self.inner as u64)?;
         let one = |members| {
             let views = self.joined(members, 0..self.inner);
             (self.rules[1].join(&views[0]), score(&views))
@@ -58,9 +58,9 @@ pub(super) fn calibrated(
 ) -> Result<Detector> {
     static KNOWN: Mutex<Option<HashMap<Key, f64>>> = Mutex::new(None);
     let data = pipeline.base.card.data.as_str();
-    let pictures = clean(pipeline)?;
-    let n = pictures.len();
-    let first = pipeline.looked_at(&pictures[..1], score)?.swap_remove(0);
+    let images = clean(pipeline)?;
+    let n = images.len();
+    let first = pipeline.looked_at(&images[..1], score)?.swap_remove(0);
     let mut bits: Vec<u32> = first.0.iter().map(|logit| logit.to_bits()).collect();
     bits.push((first.1 as f32).to_bits());
     let key = (pipeline.stack.text(), data.to_string(), pipeline.seed, bits);
@@ -71,7 +71,7 @@ pub(super) fn calibrated(
     let threshold = match known(&key) {
         Some(threshold) => threshold,
         None => {
-            let found = pipeline.looked_at(&pictures, score)?;
+            let found = pipeline.looked_at(&images, score)?;
             let threshold = exceeded(found.into_iter().map(|(_, score)| score), rate);
             let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
             known.get_or_insert_default().insert(key, threshold);
@@ -121,7 +121,7 @@ fn clean(pipeline: &Pipeline) -> Result<Vec<Image>> {
     let moves = [PixelMove::mirror(), PixelMove::shift(-by, -by), PixelMove::shift(by, by)];
     let moves = moves.into_iter().chain([PixelMove::shift(-by, by), PixelMove::shift(by, -by)]);
     let moves: Vec<PixelMove> = moves.collect();
-    let versions = |picture: Image| moves.iter().map(move |by| by.of(&picture)).collect::<Vec<_>>();
+    let versions = |image: Image| moves.iter().map(move |by| by.of(&image)).collect::<Vec<_>>();
     Ok((0..dataset.len()).flat_map(|index| versions(fit(index))).collect())
 }
 

@@ -28,13 +28,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the stages; device failures.
-    pub fn class_counts(&self, picture: &Image, draws: Range<u64>) -> Result<Vec<usize>> {
+    pub fn class_counts(&self, image: &Image, draws: Range<u64>) -> Result<Vec<usize>> {
         let mut counts = vec![0; self.base.card.num_classes];
         for first in draws.clone().step_by(1000) {
             let part = first..(first + 1000).min(draws.end);
             let n = (part.end - part.start) as usize;
             let members =
-                self.members(std::slice::from_ref(picture), (RngStream::Judge, None), part)?;
+                self.members(std::slice::from_ref(image), (RngStream::Judge, None), part)?;
             let rows = &self.joined(&members[0], 0..n)[0];
             rows.iter().filter_map(|row| argmax(row)).for_each(|class| counts[class] += 1);
         }

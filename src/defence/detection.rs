@@ -102,12 +102,12 @@ struct SmoothedRounding {
 const STEEPNESS: f32 = 8.0;
 
 impl Transform for SmoothedRounding {
-    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
-        self.rounding.apply(picture, draws)
+    fn apply(&self, image: &Image, draws: &mut KeyedRng) -> Result<Image> {
+        self.rounding.apply(image, draws)
     }
 
-    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
-        for (g, pixel) in gradient.iter_mut().zip(picture.pixels()) {
+    fn vjp(&self, image: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        for (g, pixel) in gradient.iter_mut().zip(image.pixels()) {
             let past = (pixel * self.levels).rem_euclid(1.0) - 0.5;
             let share = 1.0 / (1.0 + (-STEEPNESS * past).exp());
             *g *= STEEPNESS * share * (1.0 - share);

@@ -24,8 +24,8 @@ impl PixelMove {
     }
 
     /// The moved image.
-    pub fn of(&self, picture: &Image) -> Image {
-        let (shape, pixels) = (picture.shape(), picture.pixels());
+    pub fn of(&self, image: &Image) -> Image {
+        let (shape, pixels) = (image.shape(), image.pixels());
         let moved = (0..pixels.len()).map(|at| pixels[self.source(at, shape)]);
         Image::new(shape, moved.collect::<Vec<_>>())
     }
@@ -41,14 +41,14 @@ impl PixelMove {
 }
 
 impl Transform for PixelMove {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        Ok(self.of(picture))
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        Ok(self.of(image))
     }
 
-    fn vjp(&self, picture: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+    fn vjp(&self, image: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
         let mut out = vec![0.0; gradient.len()];
         for (at, g) in gradient.iter().enumerate() {
-            out[self.source(at, picture.shape())] += g;
+            out[self.source(at, image.shape())] += g;
         }
         Ok(out)
     }
@@ -60,15 +60,15 @@ mod tests {
 
     #[test]
     fn moves_are_those_of_the_hand_and_the_way_back_is_their_transpose() {
-        let picture = Image::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let pixels = |by: &PixelMove| by.of(&picture).pixels().to_vec();
+        let image = Image::new([1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let pixels = |by: &PixelMove| by.of(&image).pixels().to_vec();
         assert_eq!(pixels(&PixelMove::mirror()), [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
         assert_eq!(pixels(&PixelMove::shift(1, 1)), [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]);
         let g = vec![0.3_f32, -1.0, 0.5, 2.0, 0.1, -0.7];
         for by in [PixelMove::mirror(), PixelMove::shift(1, 1), PixelMove::shift(0, -1)] {
             let forth: f32 = pixels(&by).iter().zip(&g).map(|(p, g)| p * g).sum();
-            let pulled = by.vjp(&picture, g.clone(), &mut KeyedRng::new(0, 0, 0)).unwrap();
-            let back: f32 = picture.pixels().iter().zip(pulled).map(|(p, g)| p * g).sum();
+            let pulled = by.vjp(&image, g.clone(), &mut KeyedRng::new(0, 0, 0)).unwrap();
+            let back: f32 = image.pixels().iter().zip(pulled).map(|(p, g)| p * g).sum();
             assert!((forth - back).abs() < 1e-5, "{forth} {back}");
         }
     }

@@ -64,9 +64,9 @@ struct SmoothingNoise {
 }
 
 impl Transform for SmoothingNoise {
-    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
-        let noisy = picture.pixels().iter().map(|p| p + self.sigma * draws.normal());
-        Ok(Image::new(picture.shape(), noisy.collect::<Vec<_>>()))
+    fn apply(&self, image: &Image, draws: &mut KeyedRng) -> Result<Image> {
+        let noisy = image.pixels().iter().map(|p| p + self.sigma * draws.normal());
+        Ok(Image::new(image.shape(), noisy.collect::<Vec<_>>()))
     }
 
     fn vjp(&self, _: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn noise_is_normal_and_not_cut_off() {
-        let picture = Image::new([1, 100, 100], vec![0.0; 10_000]);
+        let image = Image::new([1, 100, 100], vec![0.0; 10_000]);
         let noisy =
-            SmoothingNoise { sigma: 0.5 }.apply(&picture, &mut KeyedRng::new(1, 2, 3)).unwrap();
+            SmoothingNoise { sigma: 0.5 }.apply(&image, &mut KeyedRng::new(1, 2, 3)).unwrap();
         let (n, values) = (10_000.0, noisy.pixels());
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
         let variance = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n;

@@ -93,8 +93,8 @@ fn unit_range() -> [f32; 2] {
 
 impl InputSpec {
     /// The image as the model sees it: resized, cut out, grey or RGB as the card says.
-    pub fn fit(&self, picture: &Image) -> Image {
-        picture.fit(self.shape, self.resize, self.filter)
+    pub fn fit(&self, image: &Image) -> Image {
+        image.fit(self.shape, self.resize, self.filter)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The host's own way to logits and input gradients against burn's autodiff.
+//! Logits, input gradients and weight gradients of the CPU engine against burn's autodiff.
 
 use crate::nets::{pictures, values};
 use burn_tensor::{Device, Tensor, TensorData};
@@ -121,7 +121,7 @@ fn weight_gradients(network: &Network, images: &Tensor<4>) -> (Vec<f32>, Vec<Vec
 fn frozen(layers: &str, device: &Device) -> Network {
     let mut host = network(layers, device);
     host.freeze();
-    assert!(host.on_cpu_engine(), "{layers} is not known to the host");
+    assert!(host.on_cpu_engine(), "{layers} has no kernel on the CPU engine");
     host
 }
 

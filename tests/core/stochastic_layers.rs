@@ -1,4 +1,4 @@
-//! Random and sparse layers, in a card and put into a network after the fact: on the host, on burn's
+//! Random and sparse layers, in a card and put into a network after the fact: on the CPU engine, on burn's
 //! graph, and what each of them is said to do.
 
 use crate::nets::{pictures, values};

@@ -40,10 +40,10 @@ struct BitDepth {
 }
 
 impl Transform for BitDepth {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
         let levels = (2_u32.pow(self.bits) - 1) as f32;
         let round = |p: &f32| (p * levels).round() / levels;
-        Ok(Image::new(picture.shape(), picture.pixels().iter().map(round).collect::<Vec<_>>()))
+        Ok(Image::new(image.shape(), image.pixels().iter().map(round).collect::<Vec<_>>()))
     }
 }
 

@@ -57,9 +57,9 @@ fn gaussian(n: usize, sigma: f64) -> Axis {
 struct Blur(Separable);
 
 impl Transform for Blur {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
         // Means of values in 0..1 leave it by rounding only, so the backward pass need not know.
-        Ok(clipped(picture.shape(), self.0.map(picture.pixels())))
+        Ok(clipped(image.shape(), self.0.map(image.pixels())))
     }
 
     fn vjp(&self, _: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
@@ -72,10 +72,10 @@ mod tests {
     use super::*;
     use crate::defence::input::{listed, uneven};
 
-    fn blurred(picture: &Image, sigma: f64) -> Vec<f32> {
-        let [_, h, w] = picture.shape();
+    fn blurred(image: &Image, sigma: f64) -> Vec<f32> {
+        let [_, h, w] = image.shape();
         let blur = Blur(Separable { down: gaussian(h, sigma), across: gaussian(w, sigma) });
-        blur.apply(picture, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
+        blur.apply(image, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
     }
 
     #[test]

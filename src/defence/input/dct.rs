@@ -60,12 +60,12 @@ fn lowest(n: usize, share: f64) -> Axis {
 }
 
 impl Transform for Dct {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        Ok(clipped(picture.shape(), self.0.map(picture.pixels())))
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(image.shape(), self.0.map(image.pixels())))
     }
 
-    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
-        clip_vjp(&self.0.map(picture.pixels()), &mut gradient);
+    fn vjp(&self, image: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        clip_vjp(&self.0.map(image.pixels()), &mut gradient);
         Ok(self.0.vjp(&gradient))
     }
 }
@@ -79,14 +79,14 @@ mod tests {
     fn it_is_a_projection_that_keeps_constants() {
         for shape in [[1, 28, 28], [3, 7, 5], [1, 1, 1]] {
             let dct = Dct::new(shape, 0.25);
-            let picture = ramp(shape);
-            let once = dct.0.map(picture.pixels());
+            let image = ramp(shape);
+            let once = dct.0.map(image.pixels());
             let twice = dct.0.map(&once);
             assert!(once.iter().zip(&twice).all(|(a, b)| (a - b).abs() < 1e-5), "{shape:?}");
-            let grey = vec![0.7; picture.pixels().len()];
+            let grey = vec![0.7; image.pixels().len()];
             assert!(dct.0.map(&grey).iter().all(|v| (v - 0.7).abs() < 1e-5), "{shape:?}");
-            let whole = Dct::new(shape, 1.0).0.map(picture.pixels());
-            assert!(whole.iter().zip(picture.pixels()).all(|(a, b)| (a - b).abs() < 1e-5));
+            let whole = Dct::new(shape, 1.0).0.map(image.pixels());
+            assert!(whole.iter().zip(image.pixels()).all(|(a, b)| (a - b).abs() < 1e-5));
         }
     }
 

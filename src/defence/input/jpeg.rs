@@ -69,18 +69,18 @@ mod tests {
     use crate::defence::input::ramp;
 
     /// Mean absolute change.
-    fn error(picture: &Image, quality: u8) -> f32 {
-        let out = jpeg(picture, quality).unwrap();
-        assert_eq!(out.shape(), picture.shape());
-        let pairs = out.pixels().iter().zip(picture.pixels());
-        pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / picture.pixels().len() as f32
+    fn error(image: &Image, quality: u8) -> f32 {
+        let out = jpeg(image, quality).unwrap();
+        assert_eq!(out.shape(), image.shape());
+        let pairs = out.pixels().iter().zip(image.pixels());
+        pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / image.pixels().len() as f32
     }
 
     #[test]
     fn the_lower_the_quality_the_larger_the_change() {
         for shape in [[3, 32, 32], [1, 28, 28]] {
-            let picture = ramp(shape);
-            let errors = [95, 60, 30, 5].map(|quality| error(&picture, quality));
+            let image = ramp(shape);
+            let errors = [95, 60, 30, 5].map(|quality| error(&image, quality));
             assert!(errors[0] < 0.02 && errors[3] > 0.01, "{shape:?}: {errors:?}");
             assert!(errors.is_sorted() && errors[3] > 3.0 * errors[0], "{shape:?}: {errors:?}");
         }

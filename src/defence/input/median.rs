@@ -40,12 +40,12 @@ struct Median {
 impl Transform for Median {
     /// As SciPy's `median_filter`: the window begins ⌊size/2⌋ before the pixel, the border is
     /// reflected, and of an even number of values the upper middle one is taken.
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        let [c, h, w] = picture.shape();
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        let [c, h, w] = image.shape();
         let before = self.size as isize / 2;
         let reflect =
             |at: usize, offset: usize, n| reflect_index((at + offset) as isize - before, n);
-        let pixels = picture.pixels();
+        let pixels = image.pixels();
         let mut window = Vec::with_capacity(self.size * self.size);
         let mut out = Vec::with_capacity(pixels.len());
         for plane in 0..c {
@@ -61,7 +61,7 @@ impl Transform for Median {
                 }
             }
         }
-        Ok(Image::new(picture.shape(), out))
+        Ok(Image::new(image.shape(), out))
     }
 }
 
@@ -72,9 +72,9 @@ mod tests {
     #[test]
     fn it_is_scipys() {
         // scipy.ndimage.median_filter([[1,2,3],[4,5,6],[7,8,9]], size=2 and 3), over 10.
-        let picture = Image::new([1, 3, 3], (1..10).map(|v| v as f32 / 10.0).collect::<Vec<_>>());
+        let image = Image::new([1, 3, 3], (1..10).map(|v| v as f32 / 10.0).collect::<Vec<_>>());
         let tenths = |size| {
-            let out = Median { size }.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
+            let out = Median { size }.apply(&image, &mut KeyedRng::new(0, 0, 0)).unwrap();
             out.pixels().iter().map(|v| (v * 10.0).round() as u8).collect::<Vec<_>>()
         };
         assert_eq!(tenths(2), [1, 2, 3, 4, 4, 5, 7, 7, 8]);

@@ -87,11 +87,11 @@ struct Row {
 }
 
 impl<'a> Framed<'a> {
-    fn new(by: &'a NonLocal, picture: &Image) -> Self {
-        let shape @ [_, h, w] = picture.shape();
+    fn new(by: &'a NonLocal, image: &Image) -> Self {
+        let shape @ [_, h, w] = image.shape();
         let stride = w + 2 * by.margin();
         let mut framed = Self { by, shape, stride, values: Vec::new() };
-        let pixel = |at: usize| picture.pixels()[framed.source(at, h)];
+        let pixel = |at: usize| image.pixels()[framed.source(at, h)];
         framed.values = (0..shape[0] * (h + 2 * by.margin()) * stride).map(pixel).collect();
         framed
     }
@@ -242,16 +242,16 @@ impl<'a> Framed<'a> {
 }
 
 impl Transform for NonLocal {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        let framed = Framed::new(self, picture);
-        let shape @ [c, h, w] = picture.shape();
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        let framed = Framed::new(self, image);
+        let shape @ [c, h, w] = image.shape();
         let rows: Vec<Row> = (0..h).into_par_iter().map(|y| framed.means(y)).collect();
         let planes = (0..c).flat_map(|c| rows.iter().map(move |row| &row.means[c * w..][..w]));
         Ok(clipped(shape, planes.flatten().copied().collect()))
     }
 
-    fn vjp(&self, picture: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
-        Ok(Framed::new(self, picture).vjp(&gradient))
+    fn vjp(&self, image: &Image, gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(Framed::new(self, image).vjp(&gradient))
     }
 }
 
@@ -265,8 +265,8 @@ mod tests {
         // The definition, pixel by pixel, in NumPy with np.pad's mode 'symmetric'.
         let means = |shape, search, patch, strength: f32| {
             let by = NonLocal { search, patch, strength: strength / 255.0 };
-            let picture = uneven(shape);
-            by.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
+            let image = uneven(shape);
+            by.apply(&image, &mut KeyedRng::new(0, 0, 0)).unwrap().pixels().to_vec()
         };
         let grey = means([1, 5, 6], 5, 3, 100.0);
         let list =

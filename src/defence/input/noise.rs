@@ -39,23 +39,18 @@ struct GaussianNoise {
 }
 
 impl GaussianNoise {
-    fn noisy(&self, picture: &Image, draws: &mut KeyedRng) -> Vec<f32> {
-        picture.pixels().iter().map(|p| p + self.sigma * draws.normal()).collect()
+    fn noisy(&self, image: &Image, rng: &mut KeyedRng) -> Vec<f32> {
+        image.pixels().iter().map(|p| p + self.sigma * rng.normal()).collect()
     }
 }
 
 impl Transform for GaussianNoise {
-    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
-        Ok(clipped(picture.shape(), self.noisy(picture, draws)))
+    fn apply(&self, image: &Image, rng: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(image.shape(), self.noisy(image, rng)))
     }
 
-    fn vjp(
-        &self,
-        picture: &Image,
-        mut gradient: Vec<f32>,
-        draws: &mut KeyedRng,
-    ) -> Result<Vec<f32>> {
-        clip_vjp(&self.noisy(picture, draws), &mut gradient);
+    fn vjp(&self, image: &Image, mut gradient: Vec<f32>, rng: &mut KeyedRng) -> Result<Vec<f32>> {
+        clip_vjp(&self.noisy(image, rng), &mut gradient);
         Ok(gradient)
     }
 }
@@ -67,8 +62,8 @@ mod tests {
     #[test]
     fn it_is_as_strong_as_it_says_and_stops_where_it_is_cut_off() {
         let noise = GaussianNoise { sigma: 0.1 };
-        let picture = Image::new([1, 100, 100], vec![0.5; 10_000]);
-        let out = noise.apply(&picture, &mut KeyedRng::new(1, 0, 0)).unwrap();
+        let image = Image::new([1, 100, 100], vec![0.5; 10_000]);
+        let out = noise.apply(&image, &mut KeyedRng::new(1, 0, 0)).unwrap();
         let moved = out.pixels().iter().map(|p| f64::from(p - 0.5));
         let (sum, squares) = moved.fold((0.0, 0.0), |(s, q), m| (s + m, q + m * m));
         // Within four standard errors of the mean and of the variance.

@@ -65,18 +65,18 @@ fn learned(builder: &PipelineBuilder<'_>) -> Result<Arc<Basis>> {
         builder.not_applicable(format!("no pictures of '{id}' are here to learn from"))
     })?;
     let last = data.len().saturating_sub(PICTURES)..data.len();
-    let pictures = last.map(|index| input.fit(&data.sample(index).image));
-    let basis = Arc::new(Basis::of(pictures));
+    let images = last.map(|index| input.fit(&data.sample(index).image));
+    let basis = Arc::new(Basis::of(images));
     known.push((id.clone(), input.clone(), basis.clone()));
     Ok(basis)
 }
 
 impl Basis {
-    fn of(pictures: impl Iterator<Item = Image>) -> Self {
+    fn of(images: impl Iterator<Item = Image>) -> Self {
         let mut patches = Vec::new();
-        for picture in pictures {
-            let tiles = Tiles::new(picture.shape());
-            patches.extend(tiles.starts().map(|start| tiles.cut(picture.pixels(), start)));
+        for image in images {
+            let tiles = Tiles::new(image.shape());
+            patches.extend(tiles.starts().map(|start| tiles.cut(image.pixels(), start)));
         }
         let n = patches.len() as f64;
         let d = patches.first().map_or(0, Vec::len);
@@ -211,20 +211,20 @@ impl Pca {
     }
 
     /// What the image becomes before it is cut off.
-    fn map(&self, picture: &Image) -> Vec<f32> {
-        let mut sums = self.projected(picture.pixels(), &self.mean);
+    fn map(&self, image: &Image) -> Vec<f32> {
+        let mut sums = self.projected(image.pixels(), &self.mean);
         sums.iter_mut().zip(&self.shares).for_each(|(sum, share)| *sum *= share);
         sums
     }
 }
 
 impl Transform for Pca {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
-        Ok(clipped(picture.shape(), self.map(picture)))
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
+        Ok(clipped(image.shape(), self.map(image)))
     }
 
-    fn vjp(&self, picture: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
-        clip_vjp(&self.map(picture), &mut gradient);
+    fn vjp(&self, image: &Image, mut gradient: Vec<f32>, _: &mut KeyedRng) -> Result<Vec<f32>> {
+        clip_vjp(&self.map(image), &mut gradient);
         gradient.iter_mut().zip(&self.shares).for_each(|(slope, share)| *slope *= share);
         Ok(self.projected(&gradient, &vec![0.0; self.mean.len()]))
     }
@@ -244,8 +244,8 @@ mod tests {
     fn it_is_numpys() {
         // numpy.linalg.eigh of the covariance of the 8,000 patches, 16 components of 64.
         let basis = Basis::of(mnist(9_500..10_000));
-        let picture = mnist(0..1).next().unwrap();
-        let out = Pca::new(&basis, [1, 28, 28], 0.25).map(&picture);
+        let image = mnist(0..1).next().unwrap();
+        let out = Pca::new(&basis, [1, 28, 28], 0.25).map(&image);
         let list = [(10 * 28 + 14, 0.341_630), (21 * 28 + 12, 0.436_657), (8 * 28 + 8, 0.811_727)];
         assert!(listed(&out, &list), "{:?}", list.map(|(at, _)| out[at]));
     }

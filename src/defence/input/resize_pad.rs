@@ -45,11 +45,11 @@ struct ResizePad {
 }
 
 impl ResizePad {
-    fn draw(&self, [_, h, w]: [usize; 3], draws: &mut KeyedRng) -> Separable {
+    fn draw(&self, [_, h, w]: [usize; 3], rng: &mut KeyedRng) -> Separable {
         let least = ((self.share * h as f64).round() as usize).clamp(1, h);
-        let high = least + draws.below(h - least + 1);
+        let high = least + rng.below(h - least + 1);
         let wide = ((high * w) as f64 / h as f64).round().max(1.0) as usize;
-        let (top, left) = (draws.below(h - high + 1), draws.below(w - wide + 1));
+        let (top, left) = (rng.below(h - high + 1), rng.below(w - wide + 1));
         Separable { down: placed(h, high, top), across: placed(w, wide, left) }
     }
 }
@@ -70,13 +70,13 @@ fn placed(n: usize, size: usize, start: usize) -> Axis {
 }
 
 impl Transform for ResizePad {
-    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
-        let map = self.draw(picture.shape(), draws);
-        Ok(clipped(picture.shape(), map.map(picture.pixels())))
+    fn apply(&self, image: &Image, rng: &mut KeyedRng) -> Result<Image> {
+        let map = self.draw(image.shape(), rng);
+        Ok(clipped(image.shape(), map.map(image.pixels())))
     }
 
-    fn vjp(&self, picture: &Image, gradient: Vec<f32>, draws: &mut KeyedRng) -> Result<Vec<f32>> {
-        Ok(self.draw(picture.shape(), draws).vjp(&gradient))
+    fn vjp(&self, image: &Image, gradient: Vec<f32>, rng: &mut KeyedRng) -> Result<Vec<f32>> {
+        Ok(self.draw(image.shape(), rng).vjp(&gradient))
     }
 }
 
@@ -100,8 +100,8 @@ mod tests {
         let mut sizes = Vec::new();
         let mut corners = Vec::new();
         for seed in 0..60 {
-            let draws = &mut KeyedRng::new(seed, 0, 0);
-            let out = ResizePad { share: 0.9 }.apply(&white, draws).unwrap();
+            let rng = &mut KeyedRng::new(seed, 0, 0);
+            let out = ResizePad { share: 0.9 }.apply(&white, rng).unwrap();
             let lit: Vec<usize> = (0..784).filter(|p| out.pixels()[*p] > 0.0).collect();
             assert!(lit.iter().all(|p| (out.pixels()[*p] - 1.0).abs() < 1e-6));
             let side = lit.len().isqrt();

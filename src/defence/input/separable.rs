@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn the_pull_is_the_adjoint_and_columns_are_not_rows() {
-        let mut draws = KeyedRng::new(0, 0, 0);
-        let mut take = |n: usize| (0..n).map(|_| draws.signed()).collect::<Vec<f32>>();
+        let mut rng = KeyedRng::new(0, 0, 0);
+        let mut take = |n: usize| (0..n).map(|_| rng.signed()).collect::<Vec<f32>>();
         let down = Axis(vec![(0, take(2)), (1, take(1)), (0, take(3))]);
         let across = Axis((0..4).map(|at| (at / 2, take(3))).collect());
         let map = Separable { down, across };

@@ -47,9 +47,9 @@ impl Thermometer {
 }
 
 impl Transform for Thermometer {
-    fn apply(&self, picture: &Image, _: &mut KeyedRng) -> Result<Image> {
+    fn apply(&self, image: &Image, _: &mut KeyedRng) -> Result<Image> {
         let mean = |p: &f32| self.bits(*p).filter(|bit| *bit).count() as f32 / self.levels as f32;
-        Ok(Image::new(picture.shape(), picture.pixels().iter().map(mean).collect::<Vec<_>>()))
+        Ok(Image::new(image.shape(), image.pixels().iter().map(mean).collect::<Vec<_>>()))
     }
 }
 
@@ -65,8 +65,8 @@ mod tests {
         assert_eq!(bits(0.3), [1, 0, 0, 0]);
         assert_eq!(bits(0.7), [1, 1, 1, 0]);
         assert_eq!(bits(1.0), [1, 1, 1, 1]);
-        let picture = Image::new([1, 1, 4], vec![0.0, 0.3, 0.7, 1.0]);
-        let seen = code.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
+        let image = Image::new([1, 1, 4], vec![0.0, 0.3, 0.7, 1.0]);
+        let seen = code.apply(&image, &mut KeyedRng::new(0, 0, 0)).unwrap();
         assert_eq!(seen.pixels(), [0.0, 0.25, 0.75, 1.0]);
     }
 }

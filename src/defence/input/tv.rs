@@ -51,10 +51,10 @@ struct TotalVariation {
 }
 
 impl Transform for TotalVariation {
-    fn apply(&self, picture: &Image, draws: &mut KeyedRng) -> Result<Image> {
-        let shape @ [_, h, w] = picture.shape();
-        let pixels = picture.pixels();
-        let kept: Vec<bool> = pixels.iter().map(|_| draws.unit() >= self.drop).collect();
+    fn apply(&self, image: &Image, rng: &mut KeyedRng) -> Result<Image> {
+        let shape @ [_, h, w] = image.shape();
+        let pixels = image.pixels();
+        let kept: Vec<bool> = pixels.iter().map(|_| rng.unit() >= self.drop).collect();
         let planes = pixels.par_chunks(h * w).zip(kept.par_chunks(h * w));
         let smooth = |(x, kept)| Plane::new(x, kept, w, self.weight).minimised(self.steps);
         Ok(clipped(shape, planes.flat_map_iter(smooth).collect()))
@@ -167,34 +167,34 @@ mod tests {
     fn it_is_the_minimum() {
         // skimage.restoration.denoise_tv_chambolle(uneven, weight=0.1), run to convergence.
         let exact = TotalVariation { weight: 0.1, drop: 0.0, steps: 20_000 };
-        let picture = uneven([1, 4, 5]);
-        let out = exact.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
+        let image = uneven([1, 4, 5]);
+        let out = exact.apply(&image, &mut KeyedRng::new(0, 0, 0)).unwrap();
         let list =
             [(0, 0.138_289), (3, 0.347_629), (7, 0.622_684), (12, 0.371_255), (16, 0.289_938)];
         assert!(out.pixels().iter().all(|v| *v > 0.0) && listed(out.pixels(), &list), "{out:?}");
         let quick = TotalVariation { steps: STEPS, ..exact };
-        let quick = quick.apply(&picture, &mut KeyedRng::new(0, 0, 0)).unwrap();
+        let quick = quick.apply(&image, &mut KeyedRng::new(0, 0, 0)).unwrap();
         let pairs = quick.pixels().iter().zip(out.pixels());
         assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 4e-3, "{quick:?}");
     }
 
     #[test]
     fn what_is_dropped_is_painted_over() {
-        let picture = uneven([1, 4, 5]);
+        let image = uneven([1, 4, 5]);
         let kept: Vec<bool> = (0..20).map(|at| at % 3 != 1).collect();
         let minimised = |x: &[f32]| Plane::new(x, &kept, 5, 0.1).minimised(20_000);
-        let out = minimised(picture.pixels());
+        let out = minimised(image.pixels());
         let mut value = 0.0;
         for at in 0..20 {
             let to = |by: usize, inside: bool| if inside { out[at + by] - out[at] } else { 0.0 };
             value += 0.1 * to(1, at % 5 < 4).hypot(to(5, at < 15));
-            value += if kept[at] { (out[at] - picture.pixels()[at]).powi(2) / 2.0 } else { 0.0 };
+            value += if kept[at] { (out[at] - image.pixels()[at]).powi(2) / 2.0 } else { 0.0 };
         }
         // The least value, found by SciPy's L-BFGS-B on ever less rounded TV.
         assert!((value - 0.386_225).abs() < 1e-5, "{value}");
         // And it does not depend on what was there.
         let other: Vec<f32> =
-            picture.pixels().iter().zip(&kept).map(|(v, k)| if *k { *v } else { 0.9 }).collect();
+            image.pixels().iter().zip(&kept).map(|(v, k)| if *k { *v } else { 0.9 }).collect();
         assert_eq!(minimised(&other), out);
     }
 }

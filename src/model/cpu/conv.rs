@@ -152,11 +152,11 @@ impl Conv {
     }
 
     /// The windows over an image of h rows and w columns, padded.
-    fn windows<'a>(&self, picture: &'a [f32], [h, w]: [usize; 2]) -> Windows<'a> {
+    fn windows<'a>(&self, image: &'a [f32], [h, w]: [usize; 2]) -> Windows<'a> {
         let Geometry { kernel, stride, before, after } = self.geometry;
         let c = self.inputs;
         Windows {
-            picture,
+            image,
             line: (before[1] + w + after[1]) * c,
             height: h,
             top: -(before[0] as isize),
@@ -183,12 +183,12 @@ impl Conv {
         let padded = pad(&x.values, width * self.inputs, self.margins());
         let [rows, columns] = self.geometry.sides(height, width);
         let line = columns * self.outputs;
-        let pictures = padded.chunks(padded.len() / n).zip(values.chunks_mut(rows * line));
-        for (picture, values) in pictures {
+        let images = padded.chunks(padded.len() / n).zip(values.chunks_mut(rows * line));
+        for (image, values) in images {
             run.bands(values, line, self.layout.rows.len(), |first, values| {
                 let rows = first..first + values.len() / line;
                 run.level.run(Correlate {
-                    windows: self.windows(picture, [height, width]),
+                    windows: self.windows(image, [height, width]),
                     weights: &self.weights,
                     bias: &self.bias,
                     clamp,
@@ -214,8 +214,8 @@ impl Conv {
         let margins = margins.fold([0, 0], |a, b| [a[0].max(b[0]), a[1].max(b[1])]);
         let padded = pad(&g.values, columns * self.outputs, margins.map(|m| m * self.outputs));
         let line = width * self.inputs;
-        let pictures = values.chunks_mut(height * line).zip(padded.chunks(padded.len() / n));
-        for (values, picture) in pictures {
+        let images = values.chunks_mut(height * line).zip(padded.chunks(padded.len() / n));
+        for (values, image) in images {
             // A band begins with a row of remainder 0.
             let terms = self.layout.rows.len() * self.outputs / self.inputs / stride.pow(2);
             run.bands(values, line * stride, terms, |first, values| {
@@ -226,7 +226,7 @@ impl Conv {
                         continue;
                     }
                     let windows = Windows {
-                        picture,
+                        image,
                         line: (margins[0] + columns + margins[1]) * self.outputs,
                         height: rows,
                         top: phase.corner[0],
@@ -263,12 +263,12 @@ impl Conv {
         let padded = pad(&x.values, width * self.inputs, self.margins());
         let [rows, columns] = self.geometry.sides(height, width);
         let mut sorted = Panels::zeros(rows * columns, self.outputs, run.level);
-        let pictures = padded.chunks(padded.len() / n).zip(g.values.chunks(g.values.len() / n));
-        for (picture, g) in pictures {
+        let images = padded.chunks(padded.len() / n).zip(g.values.chunks(g.values.len() / n));
+        for (image, g) in images {
             sorted.fill(g);
             sorted.add_rows(&mut sums.bias);
             run.level.run(Outer {
-                windows: self.windows(picture, [height, width]),
+                windows: self.windows(image, [height, width]),
                 rows,
                 columns,
                 g: &sorted,

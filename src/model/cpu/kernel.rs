@@ -148,7 +148,7 @@ impl Panels {
 /// `lines` runs of `run` numbers, one below the other.
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'a> {
-    pub picture: &'a [f32],
+    pub image: &'a [f32],
     /// Numbers in a row, and rows.
     pub line: usize,
     pub height: usize,
@@ -252,12 +252,12 @@ struct Place {
 impl Correlate<'_> {
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, place: Place) {
-        let Windows { picture, line, across, run, .. } = self.windows;
+        let Windows { image, line, across, run, .. } = self.windows;
         let (panel, width) = (place.panel, V * S::F32_LANES);
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         for l in place.lines {
             let from = (place.at + (l * line) as isize) as usize;
-            let rows: [&[f32]; M] = from_fn(|i| &picture[from + i * across..][..run]);
+            let rows: [&[f32]; M] = from_fn(|i| &image[from + i * across..][..run]);
             let weights = &self.weights.values[panel.start + l * run * width..][..run * width];
             let weights = S::as_simd_f32s(weights).0.as_chunks::<V>().0;
             for (k, weights) in weights.iter().enumerate() {
@@ -353,7 +353,7 @@ impl Outer<'_> {
             let g = &self.g.values[g + row * self.columns * width..][..self.columns * width];
             let g = S::as_simd_f32s(g).0.as_chunks::<V>().0;
             for (column, g) in g.iter().enumerate() {
-                let x = &self.windows.picture[from + column * self.windows.across..];
+                let x = &self.windows.image[from + column * self.windows.across..];
                 let Some(x) = x.first_chunk::<M>() else { continue };
                 for (sums, x) in sums.iter_mut().zip(x) {
                     let x = simd.splat_f32s(*x);
@@ -391,7 +391,7 @@ impl WithSimd for Dots<'_> {
 impl Dots<'_> {
     #[inline(always)]
     fn tile<S: Simd, const M: usize>(&mut self, simd: S, row: usize, column: usize) {
-        let Windows { picture, line, across, lines: count, run, .. } = self.windows;
+        let Windows { image, line, across, lines: count, run, .. } = self.windows;
         let (lines, start) = self.windows.lines(row);
         let Answers { values, rows, line: out, step, .. } = &mut self.answers;
         let first = (row - rows.start) * *out + column * *step;
@@ -401,8 +401,7 @@ impl Dots<'_> {
             for l in lines.clone() {
                 let from = (start + (l * line + column * across) as isize) as usize;
                 let (weights, last) = S::as_simd_f32s(&weights[l * run..][..run]);
-                let rows: [_; M] =
-                    from_fn(|i| S::as_simd_f32s(&picture[from + i * across..][..run]));
+                let rows: [_; M] = from_fn(|i| S::as_simd_f32s(&image[from + i * across..][..run]));
                 for (k, weight) in weights.iter().enumerate() {
                     for (sum, (row, _)) in sums.iter_mut().zip(&rows) {
                         *sum = simd.mul_add_e_f32s(row[k], *weight, *sum);
