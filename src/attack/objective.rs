@@ -51,7 +51,7 @@ impl Logits {
         self.exact_losses(goals, objective).map(|loss| loss as f32).collect()
     }
 
-    /// [`loss_or_margin`] of each image, `[N]`: for attacks that compare losses or take differences.
+    /// `loss_or_margin` of each image, `[N]`: for attacks that compare losses or take differences.
     pub fn losses_or_margins(&self, goals: &[Goal], objective: &dyn Objective) -> Vec<f64> {
         let margins = self.margins(goals);
         let losses = self.exact_losses(goals, objective);

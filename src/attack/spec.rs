@@ -64,6 +64,9 @@ pub enum Bound {
     Own,
 }
 
+/// The attacks that an attack runs one after the other, each with its own settings.
+pub type Stages = fn(&Settings, Norm) -> Vec<(&'static AttackSpec, Settings)>;
+
 /// The declaration of an attack: its names, what it can do, its parameters and its function.
 pub struct AttackSpec {
     /// The name on the command line and in reports: `pgd`.
@@ -90,7 +93,7 @@ pub struct AttackSpec {
     pub repetitions: &'static [IntParam],
     /// The attacks it runs one after the other, for these settings and this norm, each with its own
     /// settings; `None` where it is a single one.
-    pub stages: Option<fn(&Settings, Norm) -> Vec<(&'static Self, Settings)>>,
+    pub stages: Option<Stages>,
     /// Its parameters.
     pub params: &'static [Param],
     /// One line: what it does.

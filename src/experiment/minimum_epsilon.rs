@@ -29,7 +29,7 @@ pub struct MinimumEpsilon {
 /// the least perturbation itself runs once, and its distance is the result.
 ///
 /// # Errors
-/// Usage, for an attack that is bounded by its own parameters; else as [`super::run`].
+/// Usage, for an attack that is bounded by its own parameters; else as [`attack_sample`](super::attack_sample).
 pub fn minimum_epsilon(
     experiment: &Experiment,
     observer: &mut dyn Observer,
@@ -37,10 +37,10 @@ pub fn minimum_epsilon(
     minimum_epsilon_watched(experiment, observer, &mut |_, _| ())
 }
 
-/// As [`least`], telling every try: its ε, and whether it reached the goal (none: it begins).
+/// As [`minimum_epsilon`], telling every try: its ε, and whether it reached the goal (none: it begins).
 ///
 /// # Errors
-/// As [`least`].
+/// As [`minimum_epsilon`].
 pub fn minimum_epsilon_watched(
     experiment: &Experiment,
     observer: &mut dyn Observer,

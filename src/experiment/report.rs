@@ -21,7 +21,7 @@ pub struct Similarity {
     /// Share of values that changed by more than 1e-6, 0..1.
     pub changed: f32,
     /// Whether the goal is still reached after rounding to 8 bits (as saving to PNG does, see
-    /// [`RoundedImages`](crate::metrics::EightBits)).
+    /// [`RoundedImages`](crate::metrics::RoundedImages)).
     pub survives_8_bit: bool,
     /// Whether the goal is still reached after saving as JPEG at quality 90.
     pub survives_jpeg: bool,
@@ -102,7 +102,7 @@ pub struct SavedImages {
 /// One attack on one sample.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// [`VERSION`].
+    /// [`VERSION`](super::VERSION).
     pub version: u32,
     /// The model's name.
     pub model: String,

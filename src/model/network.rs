@@ -181,8 +181,8 @@ impl Network {
         }
     }
 
-    /// [`Classifier::slope`] where the random layers of each image draw from a chance of its own;
-    /// no chances: from the default one.
+    /// [`Classifier::input_gradient`] where the random layers of each image draw from a key of its own;
+    /// no keys: from the default one.
     ///
     /// # Errors
     /// Failure, for images of another size; device, when the device is lost or out of memory.

@@ -159,7 +159,7 @@ impl KeyTable {
             };
             keys.dedup();
             let action = binding.action.description();
-            KeyRow { group: binding.group, keys, action, place: *place }
+            KeyRow { group: binding.group, keys, action, place }
         };
         self.all.iter().map(row).collect()
     }

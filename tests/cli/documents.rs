@@ -56,7 +56,9 @@ fn the_lists_are_the_registries() {
     let checks =
         CHECKS.iter().map(|check| (check.id, vec![check.watches, check.rule, check.source]));
     let lessons = LESSONS.iter().map(|lesson| (lesson.id, vec![lesson.title, lesson.paper]));
-    let lists: [(&str, Vec<(&str, Vec<&str>)>); 4] = [
+    /// The texts of a row, after its name.
+    type Row<'a> = (&'a str, Vec<&'a str>);
+    let lists: [(&str, Vec<Row<'_>>); 4] = [
         ("attacks", attacks.collect()),
         ("defences", defences.collect()),
         ("checks", checks.collect()),

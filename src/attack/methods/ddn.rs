@@ -96,7 +96,7 @@ fn ddn(
             mark: reached.first().map(|in_| if *in_ { "inwards" } else { "outwards" }),
         })?;
         for i in &active {
-            walk(images.row_mut(*i), &context.x, *i, gradients.gradient.row(*i), rate, radius[*i]);
+            walk(images.row_mut(*i), context.x, *i, gradients.gradient.row(*i), rate, radius[*i]);
             if quantise {
                 images.row_mut(*i).iter_mut().for_each(|p| *p = (*p * 255.0).round() / 255.0);
             }

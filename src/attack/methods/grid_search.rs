@@ -68,7 +68,7 @@ pub(super) fn grid_search<const D: usize>(
     settings: &[Vec<TransformSetting<D>>],
     after: usize,
 ) -> Result<GridSearchResult<D>> {
-    let mut found = GridSearchResult::new(&context.x);
+    let mut found = GridSearchResult::new(context.x);
     let most = settings.first().map_or(0, Vec::len);
     for round in 0..=rounds(most) {
         let active = found.best.active(&context.all());

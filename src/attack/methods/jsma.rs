@@ -2,7 +2,7 @@
 //!
 //! The paper's saliency map needs the target's gradient and the sum of all other classes' gradients:
 //! two backward passes, however many classes there are (one for softmax outputs, whose gradients sum
-//! to zero). The search over all pairs is exact; see [`best_pair`].
+//! to zero). The search over all pairs is exact; see `best_pair`.
 //!
 //! **Which rule is the default.** In the references' setting (next class, a tenth of the values, 32
 //! images of three networks) the paper's pairs on softmax outputs reach the goal on 100, 100 and

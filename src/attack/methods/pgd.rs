@@ -3,8 +3,8 @@
 //! al. 2018) at random points of the ball, with restarts; in L1 PGD is SLIDE (Tramèr & Boneh 2019).
 //! EOT-PGD (Athalye et al. 2018) averages each gradient over several queries of a randomised defence.
 //!
-//! The loop is [`gradient_ascent`]; it queries the model through
-//! [`AttackContext`](crate::attack::context::AttackContext).
+//! The loop is `gradient_ascent` in `gradient_steps.rs`; it queries the model through the
+//! `AttackContext` in `context.rs`.
 
 use crate::attack::methods::gradient_steps::{
     InitialPoint, InputGradient, L1Step, StepSchedule, gradient_ascent,

@@ -65,7 +65,7 @@ fn descend(
     let steps = STEPS.count(settings);
     let length = STEP_SIZE.get(settings);
     let restarts = RESTARTS.count(settings);
-    let mut found = GridSearchResult::new(&context.x);
+    let mut found = GridSearchResult::new(context.x);
     for restart in 0..restarts {
         context.restart = (restart, restarts);
         let start = |draws: &mut crate::rng::KeyedRng| -> TransformSetting<3> {

@@ -91,7 +91,7 @@ mod tests {
         let flat = Image::new([1, 16, 16], vec![128.0 / 255.0; 256]);
         assert!(error(&flat, 10) < 0.5 / 255.0);
         // A checkerboard of single pixels around grey: the highest frequency of every block.
-        let sign = |i: usize| if (i / 16 + i) % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |i: usize| if (i / 16 + i).is_multiple_of(2) { 1.0 } else { -1.0 };
         let fine: Vec<f32> = (0..256).map(|i| (128.0 + 8.0 * sign(i)) / 255.0).collect();
         let fine = Image::new([1, 16, 16], fine);
         assert!(error(&fine, 10) > 7.0 / 255.0, "{}", error(&fine, 10));

@@ -47,7 +47,7 @@ pub fn run_auto_checks(
 /// needs.
 ///
 /// # Errors
-/// As [`watch`].
+/// As [`run_auto_checks`].
 pub fn run_probes(
     finished: &FinishedAttack<'_>,
     which: &[Probe],

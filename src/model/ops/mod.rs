@@ -1,10 +1,9 @@
 //! The ops: everything a layer of a network can be, each defined in one place.
 //!
 //! An op is a struct whose fields are its card syntax (PyTorch's names and defaults) and which
-//! implements [`LayerDef`]: its shape rule, its tensors, its cost, and how it becomes nodes of the
-//! [`graph`](super::graph). A node says how it runs on burn and whether it runs on the CPU engine
-//! ([`NodeOp`](super::graph::NodeOp)). Nothing has a default: an op that forgets something does not
-//! compile.
+//! implements `LayerDef`: its shape rule, its tensors, its cost, and how it becomes nodes of the graph.
+//! A node (`NodeOp`) says how it runs on burn and whether it runs on the CPU engine. Nothing has a
+//! default: an op that forgets something does not compile.
 //!
 //! To add one: write its file here, name it below, and put it into the list of [`Layer`].
 
