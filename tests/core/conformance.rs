@@ -5,8 +5,8 @@ use crate::nets::values;
 use burn_tensor::Device;
 use epsiloscope::attack::Flow;
 use epsiloscope::attack::{
-    AttackConfig, CrossEntropy, Goal, GradientOracle, ImageBatch, Norm, ScoreOracle, TargetModel,
-    find, margin,
+    AttackConfig, CrossEntropy, Goal, GradientOracle, ImageBatch, Logits, Norm, ScoreOracle,
+    TargetModel, find, margin,
 };
 use epsiloscope::experiment::{BatchTask, attack_batch};
 use epsiloscope::model::{Model, floats, read_tensors};
@@ -27,10 +27,15 @@ pub struct Golden {
 }
 
 impl Golden {
-    /// Which of the first n pictures the network gets wrong as they stand in `images`.
-    pub fn broken(&self, images: &[f32], n: usize) -> Vec<bool> {
+    /// The network's logits for the first n of these images.
+    pub fn logits(&self, images: &[f32], n: usize) -> Logits {
         let images = ImageBatch::new([1, 28, 28], images[..n * SIZE].to_vec());
-        let labels = TargetModel::new(&self.model.network).logits(&images).unwrap().labels();
+        TargetModel::new(&self.model.network).logits(&images).unwrap()
+    }
+
+    /// Which of the first n images the network gets wrong as they stand in `images`.
+    pub fn broken(&self, images: &[f32], n: usize) -> Vec<bool> {
+        let labels = self.logits(images, n).labels();
         labels.iter().zip(&self.labels).map(|(a, b)| a != b).collect()
     }
 }
@@ -38,25 +43,16 @@ impl Golden {
 const PICTURES: usize = 16;
 pub const SIZE: usize = 784;
 
-/// Reads one; `None` where its weights are neither in its folder, as `weights.safetensors`, nor in the
-/// folder that EPSILOSCOPE_PEER_WEIGHTS names, as `<name>.safetensors`.
-pub fn golden(name: &str) -> Option<Golden> {
-    let mut folder = data("peers").join(name);
+/// Reads one.
+pub fn golden(name: &str) -> Golden {
+    let folder = data("peers").join(name);
     let bytes = std::fs::read(folder.join("golden.safetensors")).unwrap();
-    let outside = tempfile::tempdir().unwrap();
-    if !folder.join("weights.safetensors").exists() {
-        let weights = PathBuf::from(std::env::var_os("EPSILOSCOPE_PEER_WEIGHTS")?);
-        std::fs::copy(folder.join("card.toml"), outside.path().join("card.toml")).unwrap();
-        let from = weights.join(name).with_extension("safetensors");
-        std::fs::copy(from, outside.path().join("weights.safetensors")).unwrap();
-        folder = outside.path().to_path_buf();
-    }
     let model = Model::load(folder.to_str().unwrap(), &Device::flex()).unwrap();
     let list = read_tensors(&bytes, name).unwrap();
     let labels = &list.iter().find(|(n, _)| n == "labels").unwrap().1;
     let labels = labels.data().chunks(8).map(|b| b[0] as usize).collect();
     let tensors = list.iter().filter_map(|(n, view)| Some((n.clone(), floats(view)?))).collect();
-    Some(Golden { model, tensors, labels })
+    Golden { model, tensors, labels }
 }
 
 /// The attack's pictures and successes with the parameters of the golden file.
@@ -105,7 +101,7 @@ fn attacks_agree_with_the_references() {
         ("cnn_at", "pgd_linf_0.3", "bim", Norm::Linf, 0.3, Some(0.01), "torchattacks_f64", 0.021),
         ("cnn_at", "pgd_l2_2.0", "bim", Norm::L2, 2.0, Some(0.2), "art", 0.09),
     ] {
-        let golden = golden(model).unwrap();
+        let golden = golden(model);
         let (found, success) = ours(&golden, id, norm, epsilon, step);
         let theirs = &golden.tensors[&format!("{attack}.{peer}")];
         let share = differing(&found, theirs);
@@ -117,7 +113,7 @@ fn attacks_agree_with_the_references() {
 #[test]
 fn logits_and_gradients_agree_with_float64() {
     for name in ["mlp", "cnn_at"] {
-        let golden = golden(name).unwrap();
+        let golden = golden(name);
         let images = ImageBatch::new([1, 28, 28], golden.tensors["x"].clone());
         let goals: Vec<Goal> =
             golden.labels.iter().map(|t| Goal::Untargeted { truth: *t }).collect();

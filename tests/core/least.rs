@@ -143,7 +143,7 @@ fn confidence_goes_farther_and_leads_by_so_much() {
 
 /// What an attack finds for the pictures of the reference network.
 fn on_mlp(id: &str, norm: Norm, settings: &[&str]) -> (JudgedOutput, Problem) {
-    let golden = golden("mlp").unwrap();
+    let golden = golden("mlp");
     let problem = Problem {
         images: ImageBatch::new([1, 28, 28], golden.tensors["x"].clone()),
         budget: Budget::new(norm, norm.largest_distance(784), 784).unwrap(),

@@ -37,7 +37,7 @@ fn attack(
     settings: &[&str],
     (n, norm, epsilon, aim): (usize, Norm, f64, TargetChoice),
 ) -> JudgedOutput {
-    let model = golden("mlp").unwrap().model;
+    let model = golden("mlp").model;
     let problem = digits(&model, n, norm, epsilon, aim);
     let spec = find(id).unwrap();
     let mut plan = AttackConfig::new(spec, epsilon);
