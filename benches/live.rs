@@ -71,7 +71,7 @@ fn step(criterion: &mut Criterion) {
             let mut gradients = (logits * start.clone()).sum().backward();
             let gradient = tracked.grad_remove(&mut gradients).expect("a gradient");
             black_box(gradient.try_into_vec_as::<f32>().expect("values"))
-        })
+        });
     });
     let problem = Problem {
         images: ImageBatch::of(&sample.image),
@@ -90,7 +90,7 @@ fn step(criterion: &mut Criterion) {
             let verdict =
                 generate_and_judge(plan.attack, &settings, &mut victim, &problem, &mut NoObserver);
             black_box(verdict.expect("the attack runs").success)
-        })
+        });
     });
     group.finish();
 }
@@ -103,7 +103,7 @@ fn attack(criterion: &mut Criterion) {
         bencher.iter(|| {
             let report = experiment::attack_sample(&experiment, &mut NoObserver);
             black_box(report.expect("the attack runs").success)
-        })
+        });
     });
 }
 
@@ -153,7 +153,7 @@ fn batch(criterion: &mut Criterion) {
                 let output =
                     generate(plan.attack, &settings, &mut model, &problem, &mut NoObserver);
                 black_box(output.expect("the attack runs").images)
-            })
+            });
         });
     }
     group.finish();

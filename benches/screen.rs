@@ -163,7 +163,7 @@ fn drag() {
 
 fn memory_of_the_dashboard() {
     let mut terminal = Terminal::start(&["--model", "photo-efficientnet-lite0"]);
-    terminal.until(Duration::from_secs(120), judged);
+    terminal.until(Duration::from_mins(2), judged);
     std::thread::sleep(Duration::from_secs(20));
     if let (Some(now), Some(peak)) = (terminal.status("VmRSS"), terminal.status("VmHWM")) {
         println!("memory with Lite0: {} MB, at most {} MB", now / 1024, peak / 1024);

@@ -18,8 +18,8 @@ const LARGEST: u64 = 1 << 20;
 /// Writes records to a file.
 struct FileLog {
     path: PathBuf,
-    /// None: not tried yet. Some(None): the file cannot be written, so records are dropped.
-    file: Mutex<Option<Option<File>>>,
+    /// Opened for the first record; `None` where the file cannot be written: records are dropped.
+    file: OnceLock<Option<Mutex<File>>>,
 }
 
 static LOG: OnceLock<FileLog> = OnceLock::new();
@@ -36,7 +36,7 @@ pub fn start(path: &Path, demanded: bool) -> Result<()> {
         }
         open(path).map_err(|e| Error::io("write the log", path, &e))?;
     }
-    let log = LOG.get_or_init(|| FileLog { path: path.into(), file: Mutex::new(None) });
+    let log = LOG.get_or_init(|| FileLog { path: path.into(), file: OnceLock::new() });
     if log::set_logger(log).is_ok() {
         log::set_max_level(LevelFilter::Info);
         // A panic is reported by the code that catches it, in one line; its place is written to the log.
@@ -104,9 +104,8 @@ impl Log for FileLog {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = slot.get_or_insert_with(|| open(&self.path).ok());
-        if let Some(file) = file {
+        if let Some(file) = self.file.get_or_init(|| open(&self.path).ok().map(Mutex::new)) {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let (id, level) = (std::process::id(), record.level());
             let (target, text) = (record.target(), printable(&record.args().to_string()));

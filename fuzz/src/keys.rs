@@ -286,7 +286,7 @@ fn answers(id: JobId, request: &Request) -> Vec<Update> {
             out
         }
         Request::Compare(job) => {
-            let stacks = job.stacks.iter().map(|stack| stack.text());
+            let stacks = job.stacks.iter().map(epsiloscope::defence::DefenceStack::text);
             let names: Vec<String> =
                 std::iter::once(UNDEFENDED.to_string()).chain(stacks).collect();
             let n = job.many.as_ref().map_or(0, |(_, n)| *n);

@@ -32,7 +32,7 @@ impl AttackConfig {
             norm: attack.norms[0],
             epsilon,
             settings: Settings::defaults(attack.params),
-            target: Default::default(),
+            target: TargetChoice::default(),
             seed: 0,
         }
     }

@@ -23,7 +23,7 @@ pub type Records = (Vec<u8>, Vec<u8>);
 
 /// The data set of these records.
 pub fn dataset(id: &str, (pixels, labels): Records) -> Dataset {
-    let names = CIFAR10.iter().map(|name| name.to_string()).collect();
+    let names = CIFAR10.iter().map(std::string::ToString::to_string).collect();
     Dataset::from_bytes(id, SHAPE, pixels, labels, names)
 }
 

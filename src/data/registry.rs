@@ -162,7 +162,7 @@ impl TrainingData {
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| name.to_string()).collect()
+    names.iter().map(std::string::ToString::to_string).collect()
 }
 
 /// The names of ImageNet's 1000 classes.

@@ -12,7 +12,7 @@ use std::time::Duration;
 const TEMPORARY: &str = ".epsiloscope-";
 
 /// A temporary file is not touched before this, whatever became of its process.
-const YOUNG: Duration = Duration::from_secs(60);
+const YOUNG: Duration = Duration::from_mins(1);
 
 /// So many links lead one to another before they lead nowhere.
 const LINKS: usize = 40;

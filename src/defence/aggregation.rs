@@ -111,7 +111,7 @@ mod tests {
             let logs: Vec<Vec<f64>> = rows.iter().map(|row| log_softmax(row)).collect();
             pooled(&logs).iter().zip(slope).map(|(v, s)| v * f64::from(s)).sum()
         };
-        let views: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
+        let views: Vec<&[f32]> = rows.iter().map(<[f32; 3]>::as_slice).collect();
         let found = mean_vjp(&views, &slope);
         for i in 0..3 {
             for j in 0..3 {

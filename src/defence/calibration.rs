@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_threshold_is_exceeded_by_its_share() {
         for (n, rate, above) in [(1000, 0.05, 50), (40, 0.05, 2), (8, 0.05, 0), (50, 0.0, 0)] {
-            let scores: Vec<f64> = (0..n).map(|i| ((i * 7919) % n) as f64).collect();
+            let scores: Vec<f64> = (0..n).map(|i| f64::from((i * 7919) % n)).collect();
             let threshold = exceeded(scores.iter().copied(), rate);
             assert_eq!(scores.iter().filter(|score| **score > threshold).count(), above, "{n}");
         }

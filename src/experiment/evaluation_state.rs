@@ -85,7 +85,7 @@ impl AttackState {
             self.fates.insert(sample, fate);
         }
         if !stages.is_empty() {
-            self.stages = stages.iter().map(|stage| stage.to_string()).collect();
+            self.stages = stages.iter().map(std::string::ToString::to_string).collect();
         }
         Note::add_up(&mut self.notes, verdict.notes);
         self.cost.forward += cost.forward;

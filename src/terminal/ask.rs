@@ -40,6 +40,9 @@ pub fn can_ask() -> bool {
 }
 
 /// Asks, without waiting.
+///
+/// # Errors
+/// When the terminal takes no output.
 pub fn put() -> io::Result<()> {
     *asked() = Some(Instant::now());
     let mut out = stdout().lock();

@@ -20,6 +20,9 @@ pub struct Raw {
 
 impl Raw {
     /// Keys arrive one by one and unechoed from here on, Ctrl-C among them.
+    ///
+    /// # Errors
+    /// When standard input is no terminal.
     pub fn enter() -> io::Result<Self> {
         let before = tcgetattr(stdin())?;
         let mut raw = before.clone();
@@ -67,6 +70,9 @@ pub struct Tty {
 
 impl Tty {
     /// Begins to watch standard input.
+    ///
+    /// # Errors
+    /// When the system cannot watch it.
     pub fn open() -> io::Result<Self> {
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&stdin().as_raw_fd()), INPUT, Interest::READABLE)?;
@@ -74,11 +80,17 @@ impl Tty {
     }
 
     /// What ends a wait from another thread.
+    ///
+    /// # Errors
+    /// When the system has no means for it left.
     pub fn waker(&self) -> io::Result<Arc<Waker>> {
         Waker::new(self.poll.registry(), WAKE).map(Arc::new)
     }
 
     /// Waits for bytes, at most `limit` long, and reads what is there.
+    ///
+    /// # Errors
+    /// When waiting or reading fails.
     pub fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Ready> {
         // Registering again asks for what is there already, not only for what comes from now on.
         let input = stdin().as_raw_fd();

@@ -40,7 +40,7 @@ pub fn maximise(
             StartPoint::Image => {}
             StartPoint::Wide => image.iter_mut().for_each(|v| *v += epsilon * draws.signed()),
             StartPoint::Uniform => {
-                image.iter_mut().for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0))
+                image.iter_mut().for_each(|v| *v = (*v + epsilon * draws.signed()).clamp(0.0, 1.0));
             }
             StartPoint::Near => {
                 image.iter_mut().for_each(|v| *v = (*v + 1e-3 * draws.normal()).clamp(0.0, 1.0));

@@ -294,7 +294,7 @@ impl EventLoop {
         let name = stack.name().unwrap_or_default().to_string();
         match saved::save(path, stack) {
             Ok(()) => {
-                self.app.session.say(format!("'{name}' is saved in '{}'", path.display()), false)
+                self.app.session.say(format!("'{name}' is saved in '{}'", path.display()), false);
             }
             Err(error) => self.app.session.say(error.to_string(), true),
         }

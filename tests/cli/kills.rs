@@ -86,7 +86,9 @@ fn an_evaluation_loses_nothing() {
     let path = user.path("s.json");
     // Attack by attack, what came of each sample.
     let fates = || -> Vec<serde_json::Map<String, Value>> {
-        let Ok(text) = fs::read_to_string(&path) else { return vec![Default::default(); 2] };
+        let Ok(text) = fs::read_to_string(&path) else {
+            return vec![serde_json::Map::default(); 2];
+        };
         let attacks = json(&text)["attacks"].as_array().unwrap().clone();
         attacks.iter().map(|attack| attack["fates"].as_object().unwrap().clone()).collect()
     };

@@ -304,7 +304,7 @@ fn the_dashboards_worker_and_the_command_line_say_the_same() {
     let sample = Dataset::load("mnist").unwrap().sample(0);
     let job = RunJob { sample, plan, surrogate: None, defences: Vec::new(), draws: 10 };
     engine.request(Request::Run(std::sync::Arc::new(job)));
-    let wait = std::time::Duration::from_secs(60);
+    let wait = std::time::Duration::from_mins(1);
     let mut report = None;
     loop {
         match updates.recv_timeout(wait).unwrap() {

@@ -552,7 +552,7 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
     let id = engine.request(Request::Compare(Arc::new(job(&["fgsm"]))));
     let (mut found, mut unfit) = (CompareFindings::default(), Vec::new());
     loop {
-        match updates.recv_timeout(Duration::from_secs(60)).unwrap() {
+        match updates.recv_timeout(Duration::from_mins(1)).unwrap() {
             Update::CompareFinding(of, finding) if of == id => found.take(finding),
             Update::DefenceNotApplicable(of, stack, why) if of == id => unfit.push((stack, why)),
             Update::Done(of) if of == id => break,
@@ -574,7 +574,7 @@ fn the_worker_finds_the_same_and_stops_for_another_request() {
         assert_eq!(found.right(defence), counted.right(defence));
     }
     let long = engine.request(Request::Compare(Arc::new(job(&["pgd:steps=10000"]))));
-    while !matches!(updates.recv_timeout(Duration::from_secs(60)).unwrap(), Update::Started(of) if of == long)
+    while !matches!(updates.recv_timeout(Duration::from_mins(1)).unwrap(), Update::Started(of) if of == long)
     {
     }
     engine.request(Request::Cancel);

@@ -37,7 +37,7 @@ fn job(sample: usize, epsilon: f64, steps: i64) -> RunJob {
 
 /// Waits for an update that `wanted` accepts; everything before it is handed back too.
 fn until(receiver: &Receiver<Update>, wanted: impl Fn(&Update) -> bool) -> Vec<Update> {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     let mut seen = Vec::new();
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -228,7 +228,7 @@ fn a_race_stops_within_a_step_and_a_lane_that_cannot_run_does_not_stop_the_other
         _ => None,
     });
     let mut ended: Vec<_> = ended.collect();
-    ended.sort();
+    ended.sort_unstable();
     assert_eq!(ended, [(0, true), (1, false), (2, true)]);
 }
 

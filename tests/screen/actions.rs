@@ -243,7 +243,10 @@ fn epsilon_does_not_move_an_attack_with_bounds_of_its_own() {
 fn the_least_epsilon_is_searched_for_marked_and_taken() {
     let (mut app, id, job) = race_and_transfer::searching(ThemeKind::Dark, (120, 36));
     assert_eq!(
-        app.session.epsilon_search.as_ref().and_then(|search| search.between()),
+        app.session
+            .epsilon_search
+            .as_ref()
+            .and_then(epsiloscope::tui::session::EpsilonSearch::between),
         Some((0.075, 0.1061))
     );
     assert!(app.session.busy && job.plan.epsilon == app.session.plan.epsilon);
@@ -543,7 +546,10 @@ fn blinking_and_zoom() {
     app.act(Blink);
     let first = app.session.blinking.expect("blinking").original;
     let next = app.session.next_change().expect("it changes by itself");
-    assert!(next - app.session.now <= Duration::from_millis(250) && app.session.tick(next));
+    assert!(
+        next.checked_sub(app.session.now).unwrap() <= Duration::from_millis(250)
+            && app.session.tick(next)
+    );
     assert_ne!(app.session.blinking.expect("blinking").original, first);
     app.act(Blink);
     assert!(app.session.blinking.is_none() && app.session.next_change().is_none());

@@ -267,7 +267,8 @@ fn terminals_of_few_colours_get_what_they_can_show() {
         pty.wait("its colours", |screen| {
             let (rows, columns) = screen.size();
             let cells = (0..rows.get()).flat_map(|y| (0..columns.get()).map(move |x| (y, x)));
-            let mut colours = cells.filter_map(|(y, x)| screen.cell(y, x)).map(|c| c.fgcolor());
+            let mut colours =
+                cells.filter_map(|(y, x)| screen.cell(y, x)).map(vt100::Cell::fgcolor);
             match most {
                 0 => colours.all(|colour| colour == vt100::Color::Default),
                 _ => colours.any(|colour| colour != vt100::Color::Default),

@@ -132,7 +132,7 @@ fn visit(seed: u64, most: u64) -> u64 {
     ]);
     command.env("TERM", random.of(&["xterm-256color", "xterm-256color", "linux", "vt100"]));
     let mut pty = Pty::spawn(120, 36, command);
-    pty.wait("the dashboard", |screen| screen.alternate_screen());
+    pty.wait("the dashboard", vt100::Screen::alternate_screen);
     let mut done = 0;
     while done < most && pty.child.try_wait().expect("a child").is_none() {
         event(&mut random, &mut pty);

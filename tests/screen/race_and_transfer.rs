@@ -232,7 +232,7 @@ fn every_attack_plays_on_the_screen() {
         };
         let mut seen = 0;
         while asked && !done(&app) || app.session.shown.is_none() {
-            let update = updates.recv_timeout(Duration::from_secs(60));
+            let update = updates.recv_timeout(Duration::from_mins(1));
             let update = update.unwrap_or_else(|e| panic!("{}: {e}", attack.id));
             assert!(!matches!(update, Update::Failed(..)), "{}: {update:?}", attack.id);
             let effects = app.on_update(update);

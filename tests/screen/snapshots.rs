@@ -22,8 +22,9 @@ pub fn render(app: &App) -> Buffer {
 
 pub fn text(buffer: &Buffer) -> String {
     let rows = buffer.content.chunks(buffer.area.width.into());
-    let line =
-        |row: &[ratatui::buffer::Cell]| -> String { row.iter().map(|c| c.symbol()).collect() };
+    let line = |row: &[ratatui::buffer::Cell]| -> String {
+        row.iter().map(ratatui::buffer::Cell::symbol).collect()
+    };
     rows.map(|row| format!("{}\n", line(row).trim_end())).collect()
 }
 
@@ -39,7 +40,7 @@ fn after(size: (u16, u16), actions: &[Action]) -> App {
 fn colour_of(buffer: &Buffer, needle: &str) -> Option<Color> {
     let width = usize::from(buffer.area.width);
     let wanted: Vec<String> = needle.chars().map(String::from).collect();
-    let symbols: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
+    let symbols: Vec<&str> = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
     let at = (0..symbols.len()).find(|at| {
         at % width + wanted.len() <= width
             && wanted.iter().zip(&symbols[*at..]).all(|(a, b)| a == b)

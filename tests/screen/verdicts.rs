@@ -59,7 +59,7 @@ fn ended(attack: &str, end: &str) -> App {
 fn colours(buffer: &Buffer, needle: &str) -> Vec<Color> {
     let width = usize::from(buffer.area.width);
     let wanted: Vec<String> = needle.chars().map(String::from).collect();
-    let symbols: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
+    let symbols: Vec<&str> = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
     let here = |at: &usize| {
         at % width + wanted.len() <= width
             && wanted.iter().zip(&symbols[*at..]).all(|(a, b)| a == b)

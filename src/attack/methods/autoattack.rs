@@ -272,7 +272,7 @@ impl GradientFlags {
         let moved = moved.into_iter().filter(|moved| *moved).count();
         match version {
             Version::Rand => {
-                count("", "flag: the network is not random; use version=standard", moved)
+                count("", "flag: the network is not random; use version=standard", moved);
             }
             _ => count("flag: the network is random; use version=rand", "", moved),
         }

@@ -147,7 +147,8 @@ mod tests {
     fn pixels_are_found_where_they_are_and_mixed_in_between() {
         let draws = &mut KeyedRng::new(0, 0, 0);
         let picture = values(draws, 40);
-        let centres: Vec<Position> = (0..20).map(|i| [(i / 5) as f64, (i % 5) as f64]).collect();
+        let centres: Vec<Position> =
+            (0..20).map(|i| [f64::from(i / 5), f64::from(i % 5)]).collect();
         let all: [Position; 3] = [[0.5, 1.0], [-0.25, 0.0], [9.0, -7e18]];
         for border in [Border::Black, Border::Edge] {
             let sampler = BilinearSampler { shape: SHAPE, border };

@@ -229,7 +229,8 @@ impl OrthonormalBasis {
     fn name(&self, step: &Proposal) -> String {
         let (channel, u, v) = self.place(step.direction);
         let what = if self.waves.is_some() { "wave" } else { "pixel" };
-        let channel = if self.shape[0] > 1 { format!(" of channel {channel}") } else { "".into() };
+        let channel =
+            if self.shape[0] > 1 { format!(" of channel {channel}") } else { String::new() };
         format!("{what} {v},{u}{channel} {:+}", step.length)
     }
 }

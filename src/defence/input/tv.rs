@@ -140,7 +140,7 @@ impl Plane {
             let (left, right) =
                 (&self.right[y * (w + 1)..][..w], &self.right[y * (w + 1) + 1..][..w]);
             let (hold, z) = (&self.hold[y * w..][..w], &mut self.z[y * w..][..w]);
-            let ahead = &mut self.ahead[y * (w + 1)..][..w + 1];
+            let ahead = &mut self.ahead[y * (w + 1)..][..=w];
             for x in 0..w {
                 let moved = z[x] + step * (down[x] - above[x] + right[x] - left[x]);
                 let next = (moved + hold[x][1]) / (1.0 + hold[x][0]);

@@ -227,10 +227,10 @@ impl WithSimd for Correlate<'_> {
                     let place = Place { panel, row, column: tile.start, at, lines: lines.clone() };
                     match panel.vectors {
                         2 => {
-                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 2>(simd, place))
+                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 2>(simd, place));
                         }
                         _ => {
-                            sized!(tile.len(), M in [1 2 3 4 5 6 7 8 9 10 11 12] => self.tile::<S, M, 1>(simd, place))
+                            sized!(tile.len(), M in [1 2 3 4 5 6 7 8 9 10 11 12] => self.tile::<S, M, 1>(simd, place));
                         }
                     }
                 }
@@ -321,10 +321,10 @@ impl WithSimd for Outer<'_> {
                     let at = (g.start, sums.start, line, tile.start);
                     match g.vectors {
                         2 => {
-                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 2>(simd, at))
+                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 2>(simd, at));
                         }
                         _ => {
-                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 1>(simd, at))
+                            sized!(tile.len(), M in [1 2 3 4 5 6] => self.tile::<S, M, 1>(simd, at));
                         }
                     }
                 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Session {
     /// Asks for a data set, or takes the user's own image.
     pub fn load_data(&mut self, id: String) {
-        self.data_wanted = id.clone();
+        self.data_wanted.clone_from(&id);
         match self.file.clone().filter(|_| id == "file") {
             Some(sample) => self.take_source(Source::File(sample)),
             None => self.request(Request::Data(id)),

@@ -54,7 +54,7 @@ mod tests {
             let mut buf = Buffer::empty(Rect::new(0, 0, 10, 1));
             let style = theme.fooled;
             Bars { before: 0.3, after: 0.6, style, theme: &theme }.render(buf.area, &mut buf);
-            let text: String = buf.content.iter().map(|c| c.symbol()).collect();
+            let text: String = buf.content.iter().map(ratatui::buffer::Cell::symbol).collect();
             let both = if kind == ThemeKind::Mono { "███" } else { "▄▄▄" };
             assert_eq!(text, format!("{both}▄▄▄    "));
         }

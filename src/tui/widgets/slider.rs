@@ -97,7 +97,7 @@ mod tests {
             let slider =
                 Slider { value, largest, mark, found, between: None, idle: false, theme: &theme };
             slider.render(buf.area, &mut buf);
-            buf.content.iter().map(|cell| cell.symbol()).collect()
+            buf.content.iter().map(ratatui::buffer::Cell::symbol).collect()
         };
         assert!(draw(0.5, 2.0).contains("◆ found at x "));
         assert!(draw(2.5, 2.0).contains(" found at x ◆"));

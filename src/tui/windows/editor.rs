@@ -141,7 +141,9 @@ impl Editor {
             Some(row) => row,
             None => return Outcome::Done,
         };
-        let help = row.param(session).map_or_else(|| "a whole number".into(), |p| p.allowed());
+        let help = row
+            .param(session)
+            .map_or_else(|| "a whole number".into(), crate::parameter::Param::allowed);
         Outcome::Push(Box::new(Prompt::new(Question {
             to: self.id,
             id: "value",

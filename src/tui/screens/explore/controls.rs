@@ -5,7 +5,7 @@ use crate::experiment::{distance_text, short_distance_text};
 use crate::parameter::Value;
 use crate::tui::action::Action;
 use crate::tui::screens::attack_parameters;
-use crate::tui::session::Session;
+use crate::tui::session::{EpsilonSearch, Session};
 use crate::tui::widgets::slider::Slider;
 use crate::tui::widgets::text::columns;
 use crate::tui::wording;
@@ -57,7 +57,7 @@ pub fn slider(session: &Session, area: Rect, buf: &mut Buffer) {
         largest: session.largest_epsilon(),
         mark: session.usual_epsilon(),
         found: found.zip(words.as_deref()).map(|((epsilon, _), words)| (epsilon, words)),
-        between: session.epsilon_search.as_ref().and_then(|search| search.between()),
+        between: session.epsilon_search.as_ref().and_then(EpsilonSearch::between),
         idle,
         theme,
     };
